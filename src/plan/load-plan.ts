@@ -1,0 +1,79 @@
+/**
+ * What exactly will be given to the kernel. A LoadPlan is a value: it is printed by `khop plan`, compared in
+ * tests and carried out by `machine/kexec.ts`, and nothing is decided after it.
+ * @module
+ */
+import type { Architecture } from '../formats/architecture.ts';
+import type { MemoryMap } from '../formats/memory-map.ts';
+
+/** Where an image is loaded: for a jump that is asked for, or for a panic. */
+export type KexecSlot = 'normal' | 'crash';
+
+/** kexec_file_load or kexec_load. */
+export type LoadMethod = 'file' | 'segments';
+
+/** Bytes with a name that a person recognises. */
+export interface NamedBytes {
+  /** What it is and where it comes from, e.g. `/boot/vmlinuz-6.12.9-amd64` or `.linux of /boot/a.efi`. */
+  readonly name: string;
+  /** Set when the file at this path holds exactly these bytes, so that it can be handed over as it is. */
+  readonly path: string | undefined;
+  readonly bytes: Uint8Array;
+}
+
+/** One argument of kexec_load: `bytes` are copied to `address`, the rest of `memorySize` is zero. */
+export interface PlannedSegment {
+  /** `kernel`, `initrd`, `boot-params`, `command-line`, `setup-data`, `efi-map`, `device-tree`, `stub`, `elfcorehdr`. */
+  readonly name: string;
+  /** Physical, page aligned. */
+  readonly address: bigint;
+  /** Bytes, a multiple of the page size, not below `bytes.length`. */
+  readonly memorySize: number;
+  readonly bytes: Uint8Array;
+  /** Where the bytes come from, for people. */
+  readonly source: string;
+}
+
+interface PlanBase {
+  readonly version: 1;
+  readonly architecture: Architecture;
+  readonly slot: KexecSlot;
+  /** Why this method, one sentence. */
+  readonly reason: string;
+  readonly kernel: {
+    readonly id: string;
+    readonly title: string;
+    readonly release: string | undefined;
+    readonly image: string;
+  };
+  readonly commandLine: string;
+  /** What the new kernel is told of memory. With kexec_file_load: what the kernel is expected to tell it. */
+  readonly memoryMap: MemoryMap;
+  /** What is lost or changed by this way of loading, one sentence each; empty when nothing is. */
+  readonly notes: readonly string[];
+}
+
+/** By kexec_file_load: the running kernel places the parts. */
+export interface FileLoadPlan extends PlanBase {
+  readonly method: 'file';
+  readonly image: NamedBytes;
+  /** All initrds as one, padded between as the kernel wants. */
+  readonly initrd: NamedBytes | undefined;
+  /** KEXEC_FILE_* flags; ones that an older kernel may not know are retried without, see `optionalFlags`. */
+  readonly flags: number;
+  readonly optionalFlags: number;
+}
+
+/** By kexec_load: khop has placed every segment. */
+export interface SegmentsLoadPlan extends PlanBase {
+  readonly method: 'segments';
+  /** Sorted by address, at most 16, none overlapping. */
+  readonly segments: readonly PlannedSegment[];
+  /** Physical address of the first instruction, inside the segment `stub`. */
+  readonly entry: bigint;
+  /** KEXEC_* flags without the architecture bits. */
+  readonly flags: number;
+  readonly optionalFlags: number;
+}
+
+export type LoadPlan = FileLoadPlan | SegmentsLoadPlan;

@@ -1,0 +1,25 @@
+/**
+ * What a plan is made from: a kernel, its bytes, the machine, and what the person asked for.
+ * @module
+ */
+import type { Kernel } from '../kernels/kernel.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import type { KexecSlot, LoadMethod, NamedBytes } from './load-plan.ts';
+
+/** Input of `planLoad`. */
+export interface LoadRequest {
+  readonly kernel: Kernel;
+  /** The image as it lies on disk: may be compressed, a zboot PE or a UKI. */
+  readonly image: NamedBytes;
+  /** In unpacking order; a UKI's own initrd is added by the planner. */
+  readonly initrds: readonly NamedBytes[];
+  /** Replaces the running machine's device tree (arm64), or is added as SETUP_DTB (x86-64). */
+  readonly deviceTree: NamedBytes | undefined;
+  readonly machine: MachineFacts;
+  /** The whole command line as the person wants it; undefined: the UKI's own. */
+  readonly commandLine: string | undefined;
+  readonly method: LoadMethod | 'auto';
+  readonly slot: KexecSlot;
+  /** At least 256 random bytes for RNG and KASLR seeds: never printed. */
+  readonly entropy: Uint8Array;
+}
