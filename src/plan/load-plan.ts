@@ -5,21 +5,13 @@
  */
 import type { Architecture } from '../formats/architecture.ts';
 import type { MemoryMap } from '../formats/memory-map.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
 
 /** Where an image is loaded: for a jump that is asked for, or for a panic. */
 export type KexecSlot = 'normal' | 'crash';
 
 /** kexec_file_load or kexec_load. */
 export type LoadMethod = 'file' | 'segments';
-
-/** Bytes with a name that a person recognises. */
-export interface NamedBytes {
-  /** What it is and where it comes from, e.g. `/boot/vmlinuz-6.12.9-amd64` or `.linux of /boot/a.efi`. */
-  readonly name: string;
-  /** Set when the file at this path holds exactly these bytes, so that it can be handed over as it is. */
-  readonly path: string | undefined;
-  readonly bytes: Uint8Array;
-}
 
 /** One argument of kexec_load: `bytes` are copied to `address`, the rest of `memorySize` is zero. */
 export interface PlannedSegment {

@@ -2,9 +2,10 @@
  * What a plan is made from: a kernel, its bytes, the machine, and what the person asked for.
  * @module
  */
+import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import type { KexecSlot, LoadMethod, NamedBytes } from './load-plan.ts';
+import type { KexecSlot, LoadMethod } from './load-plan.ts';
 
 /** Input of `planLoad`. */
 export interface LoadRequest {
