@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   E_STATE: { exitStatus: 1, meaning: 'A state file is damaged, or was written by a newer khop.' },
   E_BUSY: { exitStatus: 1, meaning: 'Another khop or another loader is at work.' },
   E_LAB: { exitStatus: 1, meaning: 'A virtual machine of the lab failed or ended.' },
+  E_INTERNAL: { exitStatus: 1, meaning: 'khop itself is wrong; the message holds what a report needs.' },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -124,6 +124,8 @@ export interface MachineFacts {
   readonly architecture: Architecture;
   readonly release: Reading<string>;
   readonly bootId: Reading<string>;
+  /** Since the kernel's clock started, /proc/uptime, ms. */
+  readonly uptimeMs: Reading<number>;
   /** /etc/os-release PRETTY_NAME. */
   readonly operatingSystem: Reading<string>;
   readonly commandLine: Reading<string>;

@@ -1,0 +1,50 @@
+/**
+ * What a command may use of the process it runs in. Commands get it as a value, so that a test can pass its
+ * own and compare text.
+ * @module
+ */
+import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
+
+/** How a piece of text stands out, when there is a terminal. */
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** Output, input and the folder that paths are below. */
+export interface CliContext {
+  /** Results. */
+  readonly print: (text: string) => void;
+  /** Progress and remarks: whole lines, only ever appended. */
+  readonly remark: (text: string) => void;
+  readonly style: (style: Style, text: string) => string;
+  /** Whether a person can be asked. */
+  readonly canAsk: boolean;
+  /** @returns true only for an explicit yes */
+  readonly ask: (question: string) => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+/** The context of the real process. Colour only on a terminal and without NO_COLOR. */
+export function processContext(): CliContext {
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort());
+  const hasColour =
+    process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined && process.env['TERM'] !== 'dumb';
+  return {
+    print: (text) => process.stdout.write(`${text}\n`),
+    remark: (text) => process.stderr.write(`${text}\n`),
+    style: (style, text) => (hasColour ? styleText(style, text, { validateStream: false }) : text),
+    canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    ask: askOnTerminal,
+    signal: abort.signal,
+  };
+}
+
+async function askOnTerminal(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

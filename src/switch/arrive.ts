@@ -1,0 +1,105 @@
+/**
+ * Concluding a switch: run early in every boot, and by `khop history` and `khop switch` for a ticket that is
+ * still there. It compares the ticket with where it finds itself.
+ * @module
+ */
+import { valueOf } from '../machine/reading.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
+import { historyPath, ticketPath } from './state-paths.ts';
+import { decodeTicket, type Ticket } from './ticket.ts';
+import type { SwitchWorld } from './world.ts';
+
+/** The parameter that carries the ticket's id to the new kernel; unknown to the kernel, which ignores it. */
+export const TOKEN_PARAMETER = 'khop.switch';
+
+/** `khop.switch=ID`, for the command line. */
+export function tokenArgument(id: string): string {
+  return `${TOKEN_PARAMETER}=${id}`;
+}
+
+/** The ids of the tokens on a command line; the last one is the latest. */
+export function tokensOn(commandLine: string): string[] {
+  return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
+}
+
+/** The command line without tokens of earlier switches. */
+export function withoutTokens(commandLine: string): string {
+  return commandLine.replaceAll(/(^|\s)khop\.switch=\S*/g, '').trim();
+}
+
+/**
+ * Concludes the switch in flight, if there is one that can be concluded here.
+ *
+ * @returns the entry it added to the history, or undefined when there is no ticket, or when the ticket is of
+ *   this boot and its way down may still be going on
+ * @throws E_STATE for a damaged ticket, which is left as it is
+ */
+export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): SwitchHistoryEntry | undefined {
+  const path = ticketPath(world.folders);
+  const text = world.files.read(path);
+  if (text === undefined) return undefined;
+  const ticket = decodeTicket(text, path);
+  const bootId = valueOf(machine.bootId);
+  if (bootId === undefined || bootId === ticket.fromBootId) return undefined;
+  const entry = describeArrival(world, machine, ticket, bootId);
+  world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
+  world.files.remove(path);
+  return entry;
+}
+
+function describeArrival(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  ticket: Ticket,
+  bootId: string,
+): SwitchHistoryEntry {
+  const hasToken = tokensOn(valueOf(machine.commandLine) ?? '').at(-1) === ticket.id;
+  const nowMs = world.nowMs();
+  const upMs = valueOf(machine.uptimeMs);
+  const kernelStartMs = upMs === undefined ? undefined : nowMs - upMs;
+  const downMs =
+    hasToken && kernelStartMs !== undefined && ticket.leftAtMs !== null
+      ? Math.max(0, kernelStartMs - ticket.leftAtMs)
+      : null;
+  return {
+    version: 1,
+    kind: 'switch',
+    id: ticket.id,
+    atMs: ticket.requestedAtMs,
+    method: ticket.method,
+    shutdown: ticket.shutdown,
+    fromRelease: ticket.fromRelease,
+    toRelease: ticket.toRelease,
+    image: ticket.image,
+    outcome: hasToken ? 'arrived' : 'elsewhere',
+    arrivedRelease: valueOf(machine.release) ?? null,
+    arrivedBootId: bootId,
+    loadMs: Math.max(0, ticket.loadedAtMs - ticket.requestedAtMs),
+    downMs,
+    upMs: hasToken ? (upMs ?? null) : null,
+  };
+}
+
+/** Records that a switch was given up while the old kernel still runs, and removes its ticket. */
+export function abandonSwitch(world: SwitchWorld, ticket: Ticket): void {
+  const entry: SwitchHistoryEntry = {
+    version: 1,
+    kind: 'switch',
+    id: ticket.id,
+    atMs: ticket.requestedAtMs,
+    method: ticket.method,
+    shutdown: ticket.shutdown,
+    fromRelease: ticket.fromRelease,
+    toRelease: ticket.toRelease,
+    image: ticket.image,
+    outcome: 'abandoned',
+    arrivedRelease: null,
+    arrivedBootId: null,
+    loadMs: Math.max(0, ticket.loadedAtMs - ticket.requestedAtMs),
+    downMs: null,
+    upMs: null,
+  };
+  world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
+  world.files.remove(ticketPath(world.folders));
+}

@@ -1,0 +1,71 @@
+/**
+ * /etc/khop/khop.conf: `key = value` lines, `#` comments. Described in khop.conf(5).
+ * @module
+ */
+import { KhopError } from '../error.ts';
+
+/** What an administrator sets once for a machine. */
+export interface Configuration {
+  /** Default of `--method`. */
+  readonly method: 'auto' | 'file' | 'segments';
+  /** Added to every new command line. */
+  readonly append: string;
+  /** Parameters (names) dropped from a reused command line. */
+  readonly drop: readonly string[];
+  /** Ids of checks whose refusal is overridden on this machine. */
+  readonly accept: readonly string[];
+  /** How long the own shutdown waits between TERM and KILL, ms. */
+  readonly stopTimeoutMs: number;
+}
+
+export const DEFAULT_CONFIGURATION: Configuration = {
+  method: 'auto',
+  append: '',
+  drop: [],
+  accept: [],
+  stopTimeoutMs: 10_000,
+};
+
+const READERS: Record<string, (value: string) => Partial<Configuration> | undefined> = {
+  method: (value) =>
+    value === 'auto' || value === 'file' || value === 'segments' ? { method: value } : undefined,
+  append: (value) => ({ append: value }),
+  drop: (value) => ({ drop: words(value) }),
+  accept: (value) => ({ accept: words(value) }),
+  'stop-timeout': (value) => {
+    const seconds = /^\d{1,4}s?$/.test(value) ? Number.parseInt(value, 10) : 0;
+    return seconds > 0 ? { stopTimeoutMs: seconds * 1000 } : undefined;
+  },
+};
+
+/** @throws E_USAGE naming the line, when a key is unknown or a value is not one of its key's */
+export function parseConfiguration(text: string, path: string): Configuration {
+  let configuration = DEFAULT_CONFIGURATION;
+  for (const [index, raw] of text.split('\n').entries()) {
+    const line = raw.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    const equals = line.indexOf('=');
+    const key = line.slice(0, Math.max(equals, 0)).trim();
+    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
+    const read = equals > 0 ? reader?.(unquote(line.slice(equals + 1).trim())) : undefined;
+    if (read === undefined)
+      throw new KhopError('E_USAGE', `${path}, line ${index + 1}: ${explain(line, key, reader)}`, {
+        hint: `Keys are ${Object.keys(READERS).join(', ')}; see khop.conf(5).`,
+      });
+    configuration = { ...configuration, ...read };
+  }
+  return configuration;
+}
+
+function explain(line: string, key: string, reader: unknown): string {
+  if (key === '') return `"${line}" is not "key = value"`;
+  return reader === undefined ? `unknown key "${key}"` : `"${key}" does not take this value: ${line}`;
+}
+
+function unquote(value: string): string {
+  return /^"[^"]*"$/.test(value) ? value.slice(1, -1) : value;
+}
+
+function words(value: string): string[] {
+  return value.split(/[\s,]+/).filter((word) => word !== '');
+}

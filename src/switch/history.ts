@@ -1,0 +1,108 @@
+/**
+ * The history: /var/lib/khop/history.jsonl, one JSON object a line, append-only. `khop history` and the
+ * time estimates read it. A line that cannot be read is reported and skipped, never removed.
+ * @module
+ */
+import * as v from 'valibot';
+import { KhopError } from '../error.ts';
+import { decodeState } from './ticket.ts';
+
+export const HISTORY_VERSION = 1;
+
+const Milliseconds = v.pipe(v.number(), v.minValue(0));
+
+const LoadEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('load'),
+  atMs: v.number(),
+  slot: v.picklist(['normal', 'crash']),
+  method: v.picklist(['file', 'segments']),
+  fromRelease: v.string(),
+  toRelease: v.nullable(v.string()),
+  image: v.string(),
+  loadMs: Milliseconds,
+});
+
+const SwitchEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('switch'),
+  id: v.string(),
+  atMs: v.number(),
+  method: v.picklist(['file', 'segments']),
+  shutdown: v.picklist(['systemd', 'own', 'now']),
+  fromRelease: v.string(),
+  toRelease: v.nullable(v.string()),
+  image: v.string(),
+  /**
+   * `arrived`: a new boot_id, and the token is on the command line. `elsewhere`: a new boot_id without the
+   * token, so another way led here, such as firmware. `abandoned`: the old kernel still runs.
+   */
+  outcome: v.picklist(['arrived', 'elsewhere', 'abandoned']),
+  arrivedRelease: v.nullable(v.string()),
+  arrivedBootId: v.nullable(v.string()),
+  loadMs: Milliseconds,
+  /** From the start of the way down to the new kernel's clock, to a second: the clock is set from the RTC. */
+  downMs: v.nullable(Milliseconds),
+  /** From the new kernel's clock to the record. */
+  upMs: v.nullable(Milliseconds),
+});
+
+const Entry = v.variant('kind', [LoadEntry, SwitchEntry]);
+
+export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
+export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
+export type HistoryEntry = v.InferOutput<typeof Entry>;
+
+/** What a history file holds. */
+export interface History {
+  /** Oldest first. */
+  readonly entries: readonly HistoryEntry[];
+  /** One sentence for each line that could not be read. */
+  readonly damaged: readonly string[];
+}
+
+export function encodeHistoryEntry(entry: HistoryEntry): string {
+  return `${JSON.stringify(entry)}\n`;
+}
+
+/** Parses the whole file; a torn last line (power cut while appending) counts as damaged. */
+export function decodeHistory(text: string, path: string): History {
+  const entries: HistoryEntry[] = [];
+  const damaged: string[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      entries.push(decodeState(line, `${path}, line ${index + 1}`, Entry, HISTORY_VERSION));
+    } catch (error) {
+      if (!(error instanceof KhopError)) throw error;
+      damaged.push(error.message);
+    }
+  }
+  return { entries, damaged };
+}
+
+/** What past switches by the same method predict, or undefined without any. */
+export function estimateFromHistory(
+  history: History,
+  method: 'file' | 'segments',
+):
+  | { readonly loadMs: number; readonly downMs: number; readonly upMs: number; readonly samples: number }
+  | undefined {
+  const arrived = history.entries.filter(
+    (entry): entry is SwitchHistoryEntry =>
+      entry.kind === 'switch' && entry.outcome === 'arrived' && entry.method === method,
+  );
+  const recent = arrived.slice(-5);
+  if (recent.length === 0) return undefined;
+  return {
+    loadMs: median(recent.map((entry) => entry.loadMs)),
+    downMs: median(recent.map((entry) => entry.downMs ?? 0)),
+    upMs: median(recent.map((entry) => entry.upMs ?? 0)),
+    samples: recent.length,
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)]!;
+}

@@ -1,0 +1,84 @@
+/**
+ * Carrying out a LoadPlan, and taking it back.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { valueOf } from '../machine/reading.ts';
+import type { KexecSlot, LoadPlan } from '../plan/load-plan.ts';
+import { encodeHistoryEntry } from './history.ts';
+import { decodeLoadedRecord, encodeLoadedRecord, LOADED_VERSION, type LoadedRecord } from './loaded-record.ts';
+import { historyPath, loadedRecordPath } from './state-paths.ts';
+import type { SwitchWorld } from './world.ts';
+
+/**
+ * Gives the plan to the kernel, verifies that the kernel says so, and records it.
+ *
+ * @param by the command that asked, for `khop status`
+ * @throws E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded or, where the
+ *   kernel dropped it first, nothing is: the record says which
+ */
+export function loadPlan(world: SwitchWorld, plan: LoadPlan, by: string): LoadedRecord {
+  const startedMs = world.nowMs();
+  carryOut(world, plan);
+  const loadMs = Math.max(0, world.nowMs() - startedMs);
+  const machine = world.readMachine();
+  const slot = plan.slot === 'normal' ? machine.kexec.loaded : machine.kexec.crashLoaded;
+  if (valueOf(slot) !== true)
+    throw new KhopError('E_UNREADABLE', `the load was accepted, but ${slot.source} does not say "1"`, {
+      hint: 'Check that /sys is mounted, then `khop status`.',
+    });
+  const record: LoadedRecord = {
+    version: LOADED_VERSION,
+    bootId: valueOf(machine.bootId) ?? '',
+    slot: plan.slot,
+    method: plan.method,
+    title: plan.kernel.title,
+    release: plan.kernel.release ?? null,
+    image: plan.kernel.image,
+    commandLine: plan.commandLine,
+    loadedAtMs: startedMs,
+    loadMs,
+    by,
+  };
+  world.files.write(loadedRecordPath(world.folders, plan.slot), encodeLoadedRecord(record));
+  world.files.append(
+    historyPath(world.folders),
+    encodeHistoryEntry({
+      version: 1,
+      kind: 'load',
+      atMs: startedMs,
+      slot: plan.slot,
+      method: plan.method,
+      fromRelease: valueOf(machine.release) ?? 'unknown',
+      toRelease: record.release,
+      image: record.image,
+      loadMs,
+    }),
+  );
+  return record;
+}
+
+function carryOut(world: SwitchWorld, plan: LoadPlan): void {
+  if (plan.method === 'file') {
+    const { image, initrd, commandLine, flags, optionalFlags } = plan;
+    world.kexec.fileLoad({ image, initrd, commandLine, flags, optionalFlags });
+    return;
+  }
+  const { entry, segments, flags, optionalFlags } = plan;
+  world.kexec.segmentsLoad({ entry, segments, flags, optionalFlags });
+}
+
+/** Empties a slot. Succeeds when it is empty already. @throws E_SYSCALL */
+export function unload(world: SwitchWorld, slot: KexecSlot): void {
+  world.kexec.unload(slot);
+  world.files.remove(loadedRecordPath(world.folders, slot));
+}
+
+/** What khop knows of a slot's image: undefined when it did not load it, or in an earlier boot. */
+export function readLoadedRecord(world: SwitchWorld, slot: KexecSlot, bootId: string | undefined): LoadedRecord | undefined {
+  const path = loadedRecordPath(world.folders, slot);
+  const text = world.files.read(path);
+  if (text === undefined) return undefined;
+  const record = decodeLoadedRecord(text, path);
+  return record.bootId === bootId ? record : undefined;
+}

@@ -1,0 +1,18 @@
+/**
+ * Where the state files lie.
+ * @module
+ */
+import type { KexecSlot } from '../plan/load-plan.ts';
+import type { Folders } from './world.ts';
+
+export function ticketPath(folders: Folders): string {
+  return `${folders.state}/trial.json`;
+}
+
+export function historyPath(folders: Folders): string {
+  return `${folders.state}/history.jsonl`;
+}
+
+export function loadedRecordPath(folders: Folders, slot: KexecSlot): string {
+  return `${folders.run}/loaded-${slot}.json`;
+}

@@ -1,0 +1,79 @@
+/**
+ * The switch: load, write the ticket, take the system down, jump. Its order is its safety: nothing is stopped
+ * before the image is in the kernel, and the ticket is on disk before anything is stopped.
+ * @module
+ */
+import { valueOf } from '../machine/reading.ts';
+import type { LoadPlan } from '../plan/load-plan.ts';
+import { abandonSwitch } from './arrive.ts';
+import { loadPlan, unload } from './load.ts';
+import type { LoadedRecord } from './loaded-record.ts';
+import { ticketPath } from './state-paths.ts';
+import { encodeTicket, TICKET_VERSION, type Ticket } from './ticket.ts';
+import type { SwitchWorld } from './world.ts';
+
+/** Who takes the system down. */
+export type ShutdownWay = Ticket['shutdown'];
+
+/** What to do with a plan that was agreed to. */
+export interface SwitchOrder {
+  readonly plan: LoadPlan;
+  /** The id on the plan's command line, see `tokenArgument`. */
+  readonly id: string;
+  readonly way: ShutdownWay;
+}
+
+/**
+ * Returns only through the service manager (which goes on by itself), or by throwing.
+ *
+ * @throws E_SYSCALL when loading fails: no service was touched. When the way down fails: what was loaded is
+ *   unloaded again, the history says `abandoned`, and the error of the way down is thrown
+ */
+export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Promise<LoadedRecord> {
+  const machine = world.readMachine();
+  const requestedAtMs = world.nowMs();
+  const record = loadPlan(world, order.plan, 'khop switch');
+  const ticket: Ticket = {
+    version: TICKET_VERSION,
+    id: order.id,
+    step: 'loaded',
+    fromBootId: valueOf(machine.bootId) ?? '',
+    fromRelease: valueOf(machine.release) ?? 'unknown',
+    toRelease: record.release,
+    toTitle: record.title,
+    image: record.image,
+    method: record.method,
+    commandLine: record.commandLine,
+    requestedAtMs,
+    loadedAtMs: record.loadedAtMs + record.loadMs,
+    leftAtMs: null,
+    shutdown: order.way,
+  };
+  const path = ticketPath(world.folders);
+  try {
+    world.files.write(path, encodeTicket(ticket));
+    world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
+    await leave(world, order.way);
+  } catch (error) {
+    giveUp(world, ticket);
+    throw error;
+  }
+  return record;
+}
+
+function leave(world: SwitchWorld, way: ShutdownWay): Promise<void> {
+  if (way === 'systemd') return world.shutdown.throughServiceManager();
+  if (way === 'own') return world.shutdown.byOurselves({ stopTimeoutMs: world.configuration.stopTimeoutMs });
+  return world.shutdown.now();
+}
+
+/** Puts back what can be; the error that led here is the one that counts, so failures here are remarks. */
+function giveUp(world: SwitchWorld, ticket: Ticket): void {
+  for (const step of [() => unload(world, 'normal'), () => abandonSwitch(world, ticket)]) {
+    try {
+      step();
+    } catch (error) {
+      world.remark(`while giving up: ${(error as Error).message}`);
+    }
+  }
+}

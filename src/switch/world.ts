@@ -1,0 +1,76 @@
+/**
+ * What the use cases of this room need of the world, as one value: on a machine it is made of `machine/`, in
+ * a test of a recorded tree and calls that only remember.
+ * @module
+ */
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import type { KexecSlot } from '../plan/load-plan.ts';
+import type { Configuration } from './configuration.ts';
+
+/** Absolute folders; all but `root` are created when first written to. */
+export interface Folders {
+  /** The system that is read: `/`, or a recorded tree. */
+  readonly root: string;
+  /** Kept for ever: ticket and history, /var/lib/khop. */
+  readonly state: string;
+  /** Gone at the next boot: what is loaded, /run/khop. */
+  readonly run: string;
+  /** Can be deleted at any time, /var/cache/khop. */
+  readonly cache: string;
+}
+
+/** The kernel's kexec calls. Each throws E_SYSCALL with the kernel's own reason. */
+export interface KexecCalls {
+  readonly fileLoad: (load: {
+    readonly image: NamedBytes;
+    readonly initrd: NamedBytes | undefined;
+    readonly commandLine: string;
+    readonly flags: number;
+    readonly optionalFlags: number;
+  }) => void;
+  readonly segmentsLoad: (load: {
+    readonly entry: bigint;
+    readonly segments: readonly { address: bigint; memorySize: number; bytes: Uint8Array }[];
+    readonly flags: number;
+    readonly optionalFlags: number;
+  }) => void;
+  readonly unload: (slot: KexecSlot) => void;
+}
+
+/** Ways down. Each ends in the jump, or throws with the system as far up as it still is. */
+export interface ShutdownCalls {
+  /** Asks the service manager for its kexec target and returns; it does the rest. */
+  readonly throughServiceManager: () => Promise<void>;
+  /** Stops processes, makes file systems read-only, verifies, jumps. Does not return on success. */
+  readonly byOurselves: (options: { readonly stopTimeoutMs: number }) => Promise<void>;
+  /** Syncs, makes file systems read-only, verifies, jumps. Does not return on success. */
+  readonly now: () => Promise<void>;
+}
+
+/** State files: durable where they must be. Paths are absolute. */
+export interface StateFiles {
+  readonly read: (path: string) => string | undefined;
+  readonly write: (path: string, text: string) => void;
+  readonly append: (path: string, text: string) => void;
+  readonly remove: (path: string) => void;
+}
+
+/** Everything a use case is given. */
+export interface SwitchWorld {
+  readonly folders: Folders;
+  readonly configuration: Configuration;
+  readonly signal: AbortSignal;
+  /** Realtime, ms since 1970. */
+  readonly nowMs: () => number;
+  /** A line about progress. */
+  readonly remark: (line: string) => void;
+  readonly readMachine: () => MachineFacts;
+  /** Fresh random bytes. */
+  readonly entropy: (length: number) => Uint8Array;
+  readonly kexec: KexecCalls;
+  readonly shutdown: ShutdownCalls;
+  readonly files: StateFiles;
+  /** Runs `work` while no other khop changes anything. @throws E_BUSY */
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
+}
