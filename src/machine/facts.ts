@@ -88,6 +88,26 @@ export interface Mount {
   readonly options: readonly string[];
 }
 
+/** What carries the root file system, followed down through device mapper, RAID and partitions. */
+export interface RootStorage {
+  /** Block devices, top first: `dm-0`, `vda3`, `vda`. Empty when no block device carries it (NFS, 9p, tmpfs). */
+  readonly blockDevices: readonly string[];
+  /** Drivers bound anywhere above them in sysfs, as the kernel names them: `virtio_blk`, `sd`, `nvme`, `usb-storage`. */
+  readonly drivers: readonly string[];
+  /** Modules those drivers come from; a driver that is built in has none. */
+  readonly modules: readonly string[];
+  /** Device paths below /sys/devices, one a disk: tells USB, iSCSI sessions and NVMe fabrics. */
+  readonly devicePaths: readonly string[];
+}
+
+/** One token of a LUKS2 header: what can unlock the volume besides a typed key. */
+export interface LuksToken {
+  /** Name of the block device that holds the header, e.g. `vda3`. */
+  readonly device: string;
+  /** `systemd-tpm2`, `systemd-fido2`, `clevis`, ... */
+  readonly type: string;
+}
+
 /** One of /sys/class/watchdog. */
 export interface WatchdogFacts {
   readonly name: string;
@@ -181,4 +201,19 @@ export interface MachineFacts {
   readonly kernelLog: Reading<readonly string[]>;
   /** Names of /lib/modules/*, newest last. */
   readonly moduleReleases: Reading<readonly string[]>;
+  /** /proc/sys/kernel/tainted: bit 0 proprietary, 12 out-of-tree, 13 unsigned module. */
+  readonly taint: Reading<number>;
+  /** Bytes of a page, AT_PAGESZ of /proc/self/auxv. */
+  readonly pageSize: Reading<number>;
+  readonly rootStorage: Reading<RootStorage>;
+  /** Tokens of the LUKS2 volumes in use; absent when no such volume is open. */
+  readonly luksTokens: Reading<readonly LuksToken[]>;
+  /** Swap devices that hold a hibernation image (signature S1SUSPEND), as /dev paths. */
+  readonly hibernationImages: Reading<readonly string[]>;
+  /** The `[Manager]` settings of systemd's system.conf and its drop-ins. */
+  readonly systemdSettings: Reading<ReadonlyMap<string, string>>;
+  /** /sys/hypervisor/guest_type: `PV`, `HVM`, `PVH`; absent outside Xen. */
+  readonly xenGuestType: Reading<string>;
+  /** Whether this is a host of SEV-SNP guests: kvm_amd's parameter sev_snp. */
+  readonly sevSnpHost: Reading<boolean>;
 }
