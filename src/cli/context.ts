@@ -21,6 +21,8 @@ export interface CliContext {
   /** @returns true only for an explicit yes */
   readonly ask: (question: string) => Promise<boolean>;
   readonly signal: AbortSignal;
+  /** Sets the exit status of a command that ends without an error. */
+  readonly exitWith: (status: number) => void;
 }
 
 /** The context of the real process. Colour only on a terminal and without NO_COLOR. */
@@ -36,6 +38,9 @@ export function processContext(): CliContext {
     canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
     ask: askOnTerminal,
     signal: abort.signal,
+    exitWith: (status) => {
+      process.exitCode = status;
+    },
   };
 }
 

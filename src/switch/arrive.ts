@@ -3,8 +3,9 @@
  * still there. It compares the ticket with where it finds itself.
  * @module
  */
-import { valueOf } from '../machine/reading.ts';
+
 import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
 import { historyPath, ticketPath } from './state-paths.ts';
 import { decodeTicket, type Ticket } from './ticket.ts';
@@ -21,11 +22,6 @@ export function tokenArgument(id: string): string {
 /** The ids of the tokens on a command line; the last one is the latest. */
 export function tokensOn(commandLine: string): string[] {
   return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
-}
-
-/** The command line without tokens of earlier switches. */
-export function withoutTokens(commandLine: string): string {
-  return commandLine.replaceAll(/(^|\s)khop\.switch=\S*/g, '').trim();
 }
 
 /**

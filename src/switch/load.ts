@@ -6,7 +6,12 @@ import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { KexecSlot, LoadPlan } from '../plan/load-plan.ts';
 import { encodeHistoryEntry } from './history.ts';
-import { decodeLoadedRecord, encodeLoadedRecord, LOADED_VERSION, type LoadedRecord } from './loaded-record.ts';
+import {
+  decodeLoadedRecord,
+  encodeLoadedRecord,
+  LOADED_VERSION,
+  type LoadedRecord,
+} from './loaded-record.ts';
 import { historyPath, loadedRecordPath } from './state-paths.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -75,7 +80,11 @@ export function unload(world: SwitchWorld, slot: KexecSlot): void {
 }
 
 /** What khop knows of a slot's image: undefined when it did not load it, or in an earlier boot. */
-export function readLoadedRecord(world: SwitchWorld, slot: KexecSlot, bootId: string | undefined): LoadedRecord | undefined {
+export function readLoadedRecord(
+  world: SwitchWorld,
+  slot: KexecSlot,
+  bootId: string | undefined,
+): LoadedRecord | undefined {
   const path = loadedRecordPath(world.folders, slot);
   const text = world.files.read(path);
   if (text === undefined) return undefined;

@@ -3,6 +3,7 @@
  * before the image is in the kernel, and the ticket is on disk before anything is stopped.
  * @module
  */
+import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { abandonSwitch } from './arrive.ts';
@@ -23,6 +24,11 @@ export interface SwitchOrder {
   readonly way: ShutdownWay;
 }
 
+/** A fresh ticket id. */
+export function newSwitchId(world: SwitchWorld): string {
+  return Buffer.from(world.entropy(8)).toString('hex');
+}
+
 /**
  * Returns only through the service manager (which goes on by itself), or by throwing.
  *
@@ -33,6 +39,17 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
   const record = loadPlan(world, order.plan, 'khop switch');
+  await leaveFor(world, machine, record, { id: order.id, way: order.way, requestedAtMs });
+  return record;
+}
+
+/** Writes the ticket for what is loaded, and takes the system down. Throws like `switchKernel`. */
+export async function leaveFor(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  record: LoadedRecord,
+  order: { readonly id: string; readonly way: ShutdownWay; readonly requestedAtMs: number },
+): Promise<void> {
   const ticket: Ticket = {
     version: TICKET_VERSION,
     id: order.id,
@@ -44,8 +61,8 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
     image: record.image,
     method: record.method,
     commandLine: record.commandLine,
-    requestedAtMs,
-    loadedAtMs: record.loadedAtMs + record.loadMs,
+    requestedAtMs: order.requestedAtMs,
+    loadedAtMs: order.requestedAtMs + record.loadMs,
     leftAtMs: null,
     shutdown: order.way,
   };
@@ -58,7 +75,6 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
     giveUp(world, ticket);
     throw error;
   }
-  return record;
 }
 
 function leave(world: SwitchWorld, way: ShutdownWay): Promise<void> {

@@ -19,7 +19,8 @@ export function renderKernels(kernels: readonly Kernel[], context: Pick<CliConte
   const lines = [table[0]!];
   for (const [index, kernel] of kernels.entries()) {
     lines.push(table[index + 1]!);
-    for (const problem of kernel.problems) lines.push(`     ${context.style('red', 'cannot be used:')} ${problem}`);
+    for (const problem of kernel.problems)
+      lines.push(`     ${context.style('red', 'cannot be used:')} ${problem}`);
   }
   return lines.join('\n');
 }

@@ -1,0 +1,122 @@
+/**
+ * `khop load`, `khop unload`, `khop status`.
+ * @module
+ */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
+
+interface SlotOptions {
+  readonly panic?: boolean;
+  readonly json?: boolean;
+}
+
+export function addLoadCommands(program: Command, context: CliContext): void {
+  const load = withKernelOptions(
+    program
+      .command('load')
+      .argument('<kernel>', 'id, release, path, .deb or build tree')
+      .summary('load a kernel, so that it can be jumped to later')
+      .description(
+        'Check, plan and load a kernel. The running system goes on; services are not touched. A loaded\n' +
+          'kernel is jumped to by `khop switch`, `systemctl kexec` or `kexec -e`.',
+      )
+      .option('--panic', 'load it as the panic kernel, which starts by itself when this kernel dies'),
+  ).action(async (selector: string, options: KernelOptions) => loadKernel(context, selector, options));
+  withExamples(load, [
+    ['khop load 6.12', 'load an installed kernel'],
+    ['khop load ./bzImage --initrd a.img --initrd b.img --append quiet', 'load files, two initrds as one'],
+    ['khop load 6.12 --panic --append "irqpoll nr_cpus=1 reset_devices"', 'arm a panic kernel'],
+  ]);
+
+  const unload = program
+    .command('unload')
+    .summary('take a loaded kernel out again')
+    .description('Empty the kernel’s slot for an image. It is no error when nothing is loaded.')
+    .option('--panic', 'the panic kernel’s slot')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: SlotOptions) => unloadKernel(context, options));
+  withExamples(unload, [
+    ['khop unload', 'so that `reboot` is a reboot again'],
+    ['khop unload --panic', 'disarm the panic kernel'],
+  ]);
+
+  const status = program
+    .command('status')
+    .summary('show what is loaded and whether a switch is in flight')
+    .description('Show what the kernel has loaded, what khop knows of it, and any switch in flight.')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: SlotOptions) => showStatus(context, options));
+  withExamples(status, [['khop status', 'what would `systemctl kexec` start now?']]);
+}
+
+async function loadKernel(context: CliContext, selector: string, options: KernelOptions): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { prepare, agreedPlan } = await import('../../switch/prepare.ts');
+  const { loadPlan } = await import('../../switch/load.ts');
+  const world = openWorld(context);
+  const record = await world.exclusively(async () => {
+    const prepared = prepare(world, selector, options);
+    await remarkFindings(context, prepared.findings, options);
+    return loadPlan(world, agreedPlan(prepared), 'khop load');
+  });
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson(record));
+    return;
+  }
+  const { renderMilliseconds } = await import('../render/quantity.ts');
+  context.print(
+    `Loaded ${record.title} by ${record.method === 'file' ? 'kexec_file_load' : 'kexec_load'} in ${renderMilliseconds(record.loadMs)}.`,
+  );
+  context.print(
+    options.panic
+      ? 'It starts by itself when this kernel panics. Next: khop status'
+      : 'Nothing was stopped. Next: khop switch --loaded, or khop unload',
+  );
+}
+
+/** Shows what does not pass, on the remarks channel. */
+export async function remarkFindings(
+  context: CliContext,
+  findings: Parameters<typeof import('../render/findings.ts').renderFindings>[0],
+  options: { readonly json?: boolean },
+): Promise<void> {
+  if (options.json) return;
+  const { renderFindings } = await import('../render/findings.ts');
+  const text = renderFindings(findings, context, false);
+  if (text !== '') context.remark(text);
+}
+
+async function unloadKernel(context: CliContext, options: SlotOptions): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { unload } = await import('../../switch/load.ts');
+  const world = openWorld(context);
+  const slot = options.panic ? 'crash' : 'normal';
+  await world.exclusively(async () => unload(world, slot));
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ slot, loaded: 'no' }));
+    return;
+  }
+  context.print(
+    slot === 'normal'
+      ? 'Nothing is loaded now; a reboot goes through firmware.'
+      : 'No panic kernel is loaded now; a panic will not start another kernel.',
+  );
+}
+
+async function showStatus(context: CliContext, options: SlotOptions): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { readStatus } = await import('../../switch/status.ts');
+  const world = openWorld(context);
+  const status = readStatus(world, world.readMachine());
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson(status));
+    return;
+  }
+  const { renderStatus } = await import('../render/status.ts');
+  context.print(renderStatus(status, context));
+}

@@ -1,0 +1,143 @@
+/**
+ * `khop switch`.
+ * @module
+ */
+import type { Command } from 'commander';
+import type { Prepared } from '../../switch/prepare.ts';
+import type { SwitchWorld } from '../../switch/world.ts';
+import type { CliContext } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
+import { remarkFindings } from './load.ts';
+
+interface SwitchOptions extends KernelOptions {
+  readonly now?: boolean;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly loaded?: boolean;
+}
+
+export function addSwitchCommand(program: Command, context: CliContext): void {
+  const command = withKernelOptions(
+    program
+      .command('switch')
+      .argument('[kernel]', 'id, release, path, .deb or build tree')
+      .summary('switch to another kernel: check, load, orderly shutdown, jump')
+      .description(
+        'Check, load, shut the system down in good order and jump. Under systemd the shutdown goes through\n' +
+          'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load\n' +
+          'that fails stops no service. Asks before jumping when there is a terminal.',
+      )
+      .option('--now', 'skip the orderly shutdown; still syncs and makes file systems read-only')
+      .option('--dry-run', 'do everything up to loading, load nothing, stop nothing')
+      .option('--loaded', 'jump to what `khop load` has loaded')
+      .option('-y, --yes', 'do not ask'),
+  ).action(async (selector: string | undefined, options: SwitchOptions) =>
+    switchTo(context, selector, options),
+  );
+  withExamples(command, [
+    ['khop switch 6.12', 'switch to an installed kernel'],
+    ['khop switch 6.12 --dry-run', 'show what would happen'],
+    ['khop switch ./linux --yes --now', 'jump into a fresh build at once'],
+  ]);
+}
+
+async function switchTo(
+  context: CliContext,
+  selector: string | undefined,
+  options: SwitchOptions,
+): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { requireOne, jumpToLoaded } = await import('../../switch/switch-loaded.ts');
+  const world = openWorld(context);
+  requireOne(selector, options.loaded === true);
+  await world.exclusively(async () => {
+    if (options.loaded) {
+      const record = await jumpToLoaded(world, wayOf(world, options), async (title) =>
+        agree(context, options, title),
+      );
+      await report(context, options, record);
+    } else await switchToKernel(context, world, selector!, options);
+  });
+}
+
+async function switchToKernel(
+  context: CliContext,
+  world: SwitchWorld,
+  selector: string,
+  options: SwitchOptions,
+): Promise<void> {
+  const { prepare, agreedPlan } = await import('../../switch/prepare.ts');
+  const { switchKernel, newSwitchId } = await import('../../switch/switch-kernel.ts');
+  const id = newSwitchId(world);
+  const prepared = prepare(world, selector, { ...options, switchId: id });
+  await remarkFindings(context, prepared.findings, options);
+  const plan = agreedPlan(prepared);
+  if (options.dryRun) return describeDryRun(context, prepared, wayOf(world, options), options);
+  await agree(context, options, prepared.kernel.title);
+  const record = await switchKernel(world, { plan, id, way: wayOf(world, options) });
+  await report(context, options, record);
+}
+
+function wayOf(world: SwitchWorld, options: SwitchOptions): 'systemd' | 'own' | 'now' {
+  if (options.now) return 'now';
+  const manager = world.readMachine().serviceManager;
+  return manager.state === 'read' && manager.value === 'systemd' ? 'systemd' : 'own';
+}
+
+/** @throws E_REFUSED when a person says no */
+async function agree(context: CliContext, options: SwitchOptions, title: string): Promise<void> {
+  if (options.yes || options.dryRun || !context.canAsk) return;
+  if (await context.ask(`Leave this kernel for ${title} now?`)) return;
+  const { KhopError } = await import('../../error.ts');
+  throw new KhopError('E_REFUSED', 'you did not say yes; nothing was loaded or stopped', {
+    hint: 'Run it again with --yes, or answer y.',
+  });
+}
+
+async function describeDryRun(
+  context: CliContext,
+  prepared: Prepared,
+  way: 'systemd' | 'own' | 'now',
+  options: SwitchOptions,
+): Promise<void> {
+  const { describeEstimate } = await import('../render/verdict.ts');
+  const { summarizeFindings } = await import('../render/findings.ts');
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    const { kernel, verdict, findings, plan } = prepared;
+    context.print(
+      renderJson({ dryRun: true, kernel, verdict, shutdown: way, method: plan?.method, findings }),
+    );
+    return;
+  }
+  const WAYS = {
+    systemd: 'through systemd’s kexec.target, services stopped in order',
+    own: 'by khop itself: TERM, KILL, sync, read-only, verified',
+    now: 'none: sync, read-only, verified, jump',
+  };
+  context.print(`Would switch to ${prepared.kernel.title} (${prepared.kernel.image})`);
+  context.print(`  by            ${prepared.plan?.method}: ${prepared.plan?.reason}`);
+  context.print(`  command line  ${prepared.plan?.commandLine}`);
+  context.print(`  shutdown      ${WAYS[way]}`);
+  context.print(summarizeFindings(prepared.findings));
+  context.print(describeEstimate(prepared));
+  context.print('Nothing was loaded or stopped.');
+}
+
+async function report(
+  context: CliContext,
+  options: SwitchOptions,
+  record: { readonly title: string; readonly loadMs: number },
+): Promise<void> {
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ switching: true, ...record }));
+    return;
+  }
+  const { renderMilliseconds } = await import('../render/quantity.ts');
+  context.print(
+    `Loaded ${record.title} in ${renderMilliseconds(record.loadMs)}; the system is going down now.`,
+  );
+  context.print('Next, on the other side: khop history');
+}

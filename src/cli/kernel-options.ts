@@ -1,0 +1,54 @@
+/**
+ * The options of every command that takes a kernel: what to load with it, and how.
+ * @module
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** As commander hands them to an action. */
+export interface KernelOptions {
+  readonly initrd?: readonly string[];
+  readonly commandLine?: string;
+  readonly reuseCmdline?: boolean;
+  readonly append?: readonly string[];
+  readonly dtb?: string;
+  readonly method?: 'auto' | 'file' | 'segments';
+  readonly panic?: boolean;
+  readonly accept?: readonly string[];
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `--initrd`, `--command-line`, `--reuse-cmdline`, `--append`, `--dtb`, `--method`, `--accept`, `--json`. */
+export function withKernelOptions(command: Command): Command {
+  return command
+    .option(
+      '--initrd <file>',
+      'initrd instead of the entry’s; repeat for several, in unpacking order',
+      collect,
+    )
+    .addOption(
+      new Option('--command-line <text>', 'kernel command line instead of the entry’s').conflicts(
+        'reuseCmdline',
+      ),
+    )
+    .option('--reuse-cmdline', 'use the running kernel’s command line, without what was for its boot only')
+    .option('--append <text>', 'add to the command line; may be repeated', collect)
+    .option('--dtb <file>', 'device tree instead of the machine’s own')
+    .addOption(
+      new Option('--method <method>', 'system call: kexec_file_load, kexec_load, or what works best').choices(
+        ['auto', 'file', 'segments'],
+      ),
+    )
+    .option('--accept <id>', 'go on although this check refuses or warns; may be repeated', collect)
+    .option('--json', 'print the result as JSON');
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** Parser for options that take a positive whole number. */
+export function positiveInteger(value: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('A positive whole number is needed.');
+  return Number(value);
+}

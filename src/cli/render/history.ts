@@ -1,0 +1,47 @@
+/**
+ * History entries as text, one row each.
+ * @module
+ */
+import type { HistoryEntry, SwitchHistoryEntry } from '../../switch/history.ts';
+import type { CliContext } from '../context.ts';
+import { renderMilliseconds, renderTime } from './quantity.ts';
+import { renderTable } from './table.ts';
+
+/** Oldest first. */
+export function renderHistory(entries: readonly HistoryEntry[], context: Pick<CliContext, 'style'>): string {
+  if (entries.length === 0) return 'No loads or switches yet. Next: khop list';
+  const rows = entries.map((entry) =>
+    entry.kind === 'load'
+      ? [
+          renderTime(entry.atMs),
+          entry.slot === 'normal' ? 'load' : 'load panic',
+          `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
+          entry.method,
+          `load ${renderMilliseconds(entry.loadMs)}`,
+          '',
+        ]
+      : renderSwitch(entry, context),
+  );
+  return renderTable([['WHEN', 'WHAT', 'FROM -> TO', 'METHOD', 'TOOK', 'OUTCOME'], ...rows]);
+}
+
+function renderSwitch(entry: SwitchHistoryEntry, context: Pick<CliContext, 'style'>): string[] {
+  const times = [
+    `load ${renderMilliseconds(entry.loadMs)}`,
+    ...(entry.downMs === null ? [] : [`down ${renderMilliseconds(entry.downMs)}`]),
+    ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
+  ];
+  const outcomes = {
+    arrived: context.style('green', `arrived on ${entry.arrivedRelease ?? 'an unnamed kernel'}`),
+    elsewhere: context.style('yellow', `did not arrive; ${entry.arrivedRelease ?? '?'} came up another way`),
+    abandoned: context.style('red', 'given up before the jump'),
+  };
+  return [
+    renderTime(entry.atMs),
+    'switch',
+    `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
+    entry.method,
+    times.join(', '),
+    outcomes[entry.outcome],
+  ];
+}
