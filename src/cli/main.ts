@@ -1,0 +1,41 @@
+/**
+ * Where the process begins: the only place that sets the exit status of a failure.
+ * @module
+ */
+import { basename } from 'node:path';
+import { CommanderError } from 'commander';
+import { KhopError } from '../error.ts';
+import { type CliContext, processContext } from './context.ts';
+
+/** Called as `kexec` (a link to this program), khop takes kexec-tools' options. */
+export async function main(argv: readonly string[], invokedAs: string): Promise<void> {
+  const context = processContext();
+  if (basename(invokedAs) === 'kexec') {
+    const { runKexec } = await import('./kexec/run-kexec.ts');
+    process.exitCode = await runKexec(context, argv);
+    return;
+  }
+  const { buildProgram } = await import('./program.ts');
+  const program = buildProgram(context);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = await reportFailure(context, error, argv.includes('--json'));
+  }
+}
+
+async function reportFailure(context: CliContext, error: unknown, asJson: boolean): Promise<number> {
+  // commander has printed its own message, or help.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const { asKhopError, errorToJson, exitStatusOf, renderError } = await import('./render/error.ts');
+  const failure: KhopError = asKhopError(error);
+  if (asJson) {
+    const { renderJson } = await import('./render/json.ts');
+    context.print(renderJson(errorToJson(failure)));
+  }
+  context.remark(renderError(failure, context));
+  return exitStatusOf(failure);
+}
+
+await main(process.argv.slice(2), process.argv0);

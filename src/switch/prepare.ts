@@ -1,0 +1,152 @@
+/**
+ * Everything before anything is done: which kernel, which files, which plan, and what the checks say of it.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import { type KernelFiles, readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { appendArguments, reusableCommandLine, withoutArguments } from '../plan/command-line.ts';
+import type { Finding } from '../plan/finding.ts';
+import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
+import type { LoadRequest } from '../plan/load-request.ts';
+import { planLoad } from '../plan/plan-load.ts';
+import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
+import { tokenArgument, TOKEN_PARAMETER } from './arrive.ts';
+import { chooseKernel } from './choose-kernel.ts';
+import { estimateFromHistory } from './history.ts';
+import { readHistory } from './read-history.ts';
+import type { SwitchWorld } from './world.ts';
+
+/** What a person asked for besides the kernel. */
+export interface PrepareOptions {
+  readonly initrd?: readonly string[];
+  readonly commandLine?: string;
+  readonly reuseCmdline?: boolean;
+  readonly append?: readonly string[];
+  readonly dtb?: string;
+  readonly method?: 'auto' | LoadMethod;
+  readonly panic?: boolean;
+  readonly accept?: readonly string[];
+  /** Id of the ticket, when this is for a switch. */
+  readonly switchId?: string;
+}
+
+/** All that is known before loading. */
+export interface Prepared {
+  readonly kernel: Kernel;
+  readonly machine: MachineFacts;
+  readonly findings: readonly Finding[];
+  readonly verdict: Verdict;
+  /** Undefined when no plan exists: then `planError` says why. */
+  readonly plan: LoadPlan | undefined;
+  readonly planError: KhopError | undefined;
+  readonly estimate: ReturnType<typeof estimateFromHistory>;
+}
+
+/** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found or read */
+export function prepare(
+  world: SwitchWorld,
+  selector: string | undefined,
+  options: PrepareOptions,
+): Prepared {
+  const machine = world.readMachine();
+  const kernel = chooseKernel(world, machine, selector);
+  const files = filesFor(kernel, options);
+  const request = requestFor(world, machine, kernel, files, options);
+  const { plan, planError } = tryPlan(request);
+  const findings = runPreflight({ request, files, plan, planError });
+  const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
+  const verdict = verdictOf(findings, accepted);
+  const estimate = plan && estimateFromHistory(readHistory(world), plan.method);
+  return { kernel, machine, findings, verdict, plan, planError, estimate };
+}
+
+function filesFor(kernel: Kernel, options: PrepareOptions): KernelFiles {
+  const isOverridden = options.initrd !== undefined;
+  const files = readKernelFiles(isOverridden ? { ...kernel, initrds: [], problems: [] } : kernel);
+  return {
+    ...files,
+    initrds: isOverridden ? options.initrd.map((path) => readNamedFile(path)) : files.initrds,
+    deviceTree: options.dtb === undefined ? files.deviceTree : readNamedFile(options.dtb),
+  };
+}
+
+function requestFor(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  kernel: Kernel,
+  files: { image: NamedBytes; initrds: readonly NamedBytes[]; deviceTree: NamedBytes | undefined },
+  options: PrepareOptions,
+): LoadRequest {
+  const slot: KexecSlot = options.panic ? 'crash' : 'normal';
+  return {
+    kernel,
+    image: files.image,
+    initrds: files.initrds,
+    deviceTree: files.deviceTree,
+    machine,
+    commandLine: composeCommandLine(world, machine, kernel, options, slot),
+    method: options.method ?? world.configuration.method,
+    slot,
+    entropy: world.entropy(256),
+  };
+}
+
+function composeCommandLine(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  kernel: Kernel,
+  options: PrepareOptions,
+  slot: KexecSlot,
+): string | undefined {
+  const extra = [world.configuration.append, ...(options.append ?? [])];
+  if (options.switchId !== undefined) extra.push(tokenArgument(options.switchId));
+  const addition = extra.filter((text) => text !== '').join(' ');
+  const base = baseCommandLine(machine, kernel, options, slot);
+  if (base === undefined) return addition === '' ? undefined : addition;
+  const kept = withoutArguments(base, [TOKEN_PARAMETER, ...world.configuration.drop]);
+  return appendArguments(kept, addition);
+}
+
+function baseCommandLine(
+  machine: MachineFacts,
+  kernel: Kernel,
+  options: PrepareOptions,
+  slot: KexecSlot,
+): string | undefined {
+  if (options.commandLine !== undefined) return options.commandLine;
+  if (!options.reuseCmdline) return kernel.commandLine === '' ? undefined : kernel.commandLine;
+  const running = valueOf(machine.commandLine);
+  if (running !== undefined) return reusableCommandLine(running, slot);
+  throw new KhopError('E_UNREADABLE', `${machine.commandLine.source} cannot be read`, {
+    hint: 'Give the whole command line with --command-line.',
+  });
+}
+
+function tryPlan(request: LoadRequest): Pick<Prepared, 'plan' | 'planError'> {
+  try {
+    return { plan: planLoad(request), planError: undefined };
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return { plan: undefined, planError: error };
+  }
+}
+
+/** The plan. @throws the planner's own error when there is none */
+export function planOf(prepared: Prepared): LoadPlan {
+  if (prepared.plan !== undefined) return prepared.plan;
+  throw prepared.planError ?? new KhopError('E_PLAN', 'there is no plan', { hint: 'Run `khop check`.' });
+}
+
+/** The plan, when nothing speaks against carrying it out. @throws E_REFUSED naming the checks that refuse */
+export function agreedPlan(prepared: Prepared): LoadPlan {
+  const plan = planOf(prepared);
+  if (prepared.verdict !== 'refuse') return plan;
+  const ids = prepared.findings.filter((each) => each.severity === 'refusal').map((each) => each.id);
+  throw new KhopError('E_REFUSED', `refused by ${ids.join(', ')}; nothing was loaded`, {
+    hint: 'Run `khop check` for evidence and remedy of each; --accept ID overrides where that is offered.',
+  });
+}
