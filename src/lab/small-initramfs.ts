@@ -1,0 +1,87 @@
+/**
+ * The initramfs of the small machine: busybox, the modules for its virtual devices, and the agent.
+ * @module
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CacheInputs, cachedFolder } from './cache-folder.ts';
+import {
+  type ArchiveEntry,
+  archiveFile,
+  archiveFolder,
+  archiveLink,
+  encodeArchive,
+  parentFolders,
+} from './cpio-archive.ts';
+import { fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
+import { collectModules } from './kernel-modules.ts';
+import type { LabKernel } from './kernel-store.ts';
+
+const MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtio_rng', 'ext4', 'efivarfs'];
+
+/** ext4 asks for the crc32c algorithm by name, which .modinfo says only as a soft dependency. */
+const OPTIONAL_MODULES = ['crc32c_generic'];
+
+/** Where Debian's Node.js, kexec-tools and the rest of the tool disk look for libraries. */
+const LIBRARY_LINKS = [
+  archiveLink('lib64/ld-linux-x86-64.so.2', '/tool/lib/ld-linux-x86-64.so.2'),
+  archiveLink('lib/x86_64-linux-gnu', '/tool/lib'),
+  archiveLink('boot', '/tool/boot'),
+];
+
+const OS_RELEASE = 'PRETTY_NAME="khop small lab machine"\nNAME="khop lab"\nID=khop-lab\n';
+
+async function scripts(): Promise<{ init: Uint8Array; agent: Uint8Array }> {
+  const here = import.meta.dirname;
+  const [init, agent] = await Promise.all([
+    readFile(join(here, 'small-init.sh')),
+    readFile(join(here, 'guest-agent.sh')),
+  ]);
+  return { init, agent };
+}
+
+/** The initramfs for `kernel`: its path. */
+export async function smallInitramfs(kernel: LabKernel): Promise<string> {
+  const busybox = await findPackage('bookworm', 'busybox-static');
+  const { init, agent } = await scripts();
+  const inputs: CacheInputs = {
+    recipe: 1,
+    release: kernel.release,
+    packages: kernel.packages,
+    busybox: busybox.sha256,
+    modules: [MODULES, OPTIONAL_MODULES],
+    init: Buffer.from(init).toString('base64'),
+    agent: Buffer.from(agent).toString('base64'),
+  };
+  const folder = await cachedFolder({
+    kind: 'small-initramfs',
+    inputs,
+    timeoutMs: 300_000,
+    build: async (target) => {
+      await unpackPackage(await fetchPackage(busybox), target);
+      const entries = [
+        archiveFile('bin/busybox', await readFile(join(target, 'bin', 'busybox')), 0o755),
+        archiveFile('init', init, 0o755),
+        archiveFile('usr/lib/khop/guest-agent.sh', agent, 0o755),
+        archiveFile('etc/os-release', Buffer.from(OS_RELEASE)),
+        ...LIBRARY_LINKS,
+        ...(await moduleEntries(kernel)),
+      ];
+      const folders = parentFolders(entries.map(({ path }) => path)).map(archiveFolder);
+      const mountPoints = ['proc', 'sys', 'dev', 'tool'].map(archiveFolder);
+      await writeFile(join(target, 'initrd.img'), encodeArchive([...mountPoints, ...folders, ...entries]));
+    },
+  });
+  return join(folder, 'initrd.img');
+}
+
+/** The modules and the order in which init inserts them. */
+async function moduleEntries(kernel: LabKernel): Promise<ArchiveEntry[]> {
+  const root = `lib/modules/${kernel.release}`;
+  const modules = await collectModules(kernel.modules, MODULES, OPTIONAL_MODULES);
+  const order = modules.map(({ path }) => `${path}\n`).join('');
+  return [
+    archiveFile(`${root}/khop-order`, Buffer.from(order)),
+    ...modules.map(({ path, bytes }) => archiveFile(`${root}/${path}`, bytes)),
+  ];
+}

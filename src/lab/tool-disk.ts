@@ -1,0 +1,83 @@
+/**
+ * The disk that lab machines mount read-only at /tool: Node.js, kexec-tools as the oracle, the libraries of
+ * both, and the kernels to hop to. Only what the guest touches is ever read.
+ * @module
+ */
+import { copyFile, cp, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cachedFolder } from './cache-folder.ts';
+import { fetchPackage, findWithDependencies, unpackPackage } from './debian-packages.ts';
+import { writeExt4Image } from './ext4-image.ts';
+import type { LabKernel } from './kernel-store.ts';
+import { smallInitramfs } from './small-initramfs.ts';
+
+/** kexec-tools, and what Node.js is linked with. */
+const PACKAGES = ['kexec-tools', 'libstdc++6', 'libatomic1'];
+
+/** Asks questions when kexec-tools is configured; here nothing is. */
+const UNUSED_PACKAGES = ['debconf'];
+
+const LIBRARY_FOLDERS = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64'];
+
+/** The image with `kernels` in its /boot: its path. */
+export async function toolDisk(kernels: readonly LabKernel[]): Promise<string> {
+  const packages = await findWithDependencies('bookworm', PACKAGES, UNUSED_PACKAGES);
+  const node = await realpath(process.execPath);
+  const initramfs = await Promise.all(kernels.map(smallInitramfs));
+  const folder = await cachedFolder({
+    kind: 'tool-disk',
+    inputs: {
+      recipe: 2,
+      packages: packages.map(({ sha256 }) => sha256),
+      node: [process.version, (await stat(node)).size],
+      kernels: kernels.map(({ packages: debs }) => debs),
+      initramfs,
+    },
+    timeoutMs: 300_000,
+    build: async (target) => {
+      const debs = await Promise.all(packages.map(fetchPackage));
+      const tree = join(target, 'tree');
+      await collectTools(debs, node, tree, join(target, 'unpacked'));
+      await collectKernels(kernels, initramfs, join(tree, 'boot'));
+      await writeExt4Image(tree, join(target, 'tool.img'), { label: 'khop-tool', spareMib: 16 });
+      await rm(tree, { recursive: true });
+    },
+  });
+  return join(folder, 'tool.img');
+}
+
+async function collectTools(
+  debs: readonly string[],
+  node: string,
+  tree: string,
+  unpacked: string,
+): Promise<void> {
+  for (const deb of debs) await unpackPackage(deb, unpacked);
+  for (const name of ['bin', 'lib', 'boot', 'khop']) await mkdir(join(tree, name), { recursive: true });
+  for (const name of LIBRARY_FOLDERS) await copyLibraries(join(unpacked, name), join(tree, 'lib'));
+  await copyFile(node, join(tree, 'bin', 'node'));
+  await copyFile(join(unpacked, 'sbin', 'kexec'), join(tree, 'bin', 'kexec-tools'));
+  await rm(unpacked, { recursive: true });
+}
+
+/** Debian's links between libraries lead to files beside them, so one flat folder keeps them working. */
+async function copyLibraries(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from).catch(() => []))
+    if (/\.so(\.|$)/.test(name)) {
+      const source = join(from, name);
+      if ((await stat(source).catch(() => undefined))?.isFile())
+        await copyFile(await realpath(source), join(to, name));
+    }
+}
+
+async function collectKernels(
+  kernels: readonly LabKernel[],
+  initramfs: readonly string[],
+  boot: string,
+): Promise<void> {
+  for (const [index, kernel] of kernels.entries()) {
+    await cp(kernel.image, join(boot, `vmlinuz-${kernel.release}`));
+    await cp(kernel.config, join(boot, `config-${kernel.release}`));
+    await cp(initramfs[index] ?? '', join(boot, `initrd.img-${kernel.release}`));
+  }
+}
