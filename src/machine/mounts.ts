@@ -1,0 +1,101 @@
+/**
+ * Mounted file systems, and what carries the root file system.
+ * @module
+ */
+import { realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Mount, RootStorage } from './facts.ts';
+import { type Reading, valueOf } from './reading.ts';
+import { linesOf, mapReading, readLinkName, readNames, readText } from './source.ts';
+
+/** /proc/self/mountinfo; Documentation/filesystems/proc.rst, 3.5. */
+export function readMounts(root: string): Reading<readonly Mount[]> {
+  return mapReading(readText(root, '/proc/self/mountinfo'), (text) => {
+    const mounts = linesOf(text).map(parseMount);
+    return mounts.every((mount) => mount !== undefined) ? mounts : undefined;
+  });
+}
+
+function parseMount(line: string): Mount | undefined {
+  const [left, right] = line.split(' - ');
+  const [, , , , mountPoint, options] = left?.split(' ') ?? [];
+  const [fileSystem, source, superOptions] = right?.split(' ') ?? [];
+  if (mountPoint === undefined || options === undefined || fileSystem === undefined || source === undefined)
+    return undefined;
+  return {
+    mountPoint: unescapeMount(mountPoint),
+    fileSystem,
+    source: unescapeMount(source),
+    options: [...options.split(','), ...(superOptions?.split(',') ?? [])],
+  };
+}
+
+/** Spaces, tabs, line feeds and backslashes are octal. */
+function unescapeMount(text: string): string {
+  return text.replaceAll(/\\(\d{3})/g, (_all, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}
+
+/** Follows /sys/class/block from the source of `/` down to disks. */
+export function readRootStorage(root: string, mounts: Reading<readonly Mount[]>): Reading<RootStorage> {
+  return mapReading(mounts, (all) => {
+    const mount = all.findLast((each) => each.mountPoint === '/');
+    if (mount === undefined) return undefined;
+    const top = mount.source.startsWith('/dev/') ? blockDeviceName(root, mount.source) : undefined;
+    const blockDevices = top === undefined ? [] : followDown(root, top);
+    const paths = blockDevices
+      .map((name) => sysfsPath(root, `/sys/class/block/${name}`))
+      .filter((path) => path !== undefined);
+    const disks = paths.filter((path) => !path.includes('/virtual/'));
+    const bound = disks.flatMap((path) => driversAbove(root, path));
+    return {
+      blockDevices,
+      drivers: [...new Set(bound.map((each) => each.driver))],
+      modules: [...new Set(bound.flatMap((each) => each.module ?? []))],
+      devicePaths: [...new Set(disks)],
+    };
+  });
+}
+
+/** /dev/mapper/root is a link to ../dm-0. */
+function blockDeviceName(root: string, source: string): string {
+  return valueOf(readLinkName(root, source)) ?? basename(source);
+}
+
+function followDown(root: string, top: string): string[] {
+  const found: string[] = [];
+  const pending = [top];
+  while (pending.length > 0 && found.length < 64) {
+    const name = pending.shift()!;
+    if (found.includes(name)) continue;
+    found.push(name);
+    pending.push(...(valueOf(readNames(root, `/sys/class/block/${name}/slaves`)) ?? []));
+    const path = sysfsPath(root, `/sys/class/block/${name}`);
+    const parent = path === undefined ? undefined : basename(join(path, '..'));
+    if (parent !== undefined && readNames(root, `/sys/class/block/${parent}`).state === 'read')
+      pending.push(parent);
+  }
+  return found;
+}
+
+/** The path below /sys without the root, or undefined when it is not there. */
+function sysfsPath(root: string, path: string): string | undefined {
+  try {
+    const base = realpathSync(root);
+    const found = realpathSync(join(root, path));
+    return base === '/' ? found : found.slice(base.length);
+  } catch {
+    return undefined;
+  }
+}
+
+function driversAbove(root: string, path: string): { driver: string; module: string | undefined }[] {
+  const bound: { driver: string; module: string | undefined }[] = [];
+  for (let folder = path; folder.startsWith('/sys/devices/'); folder = join(folder, '..')) {
+    const driver = valueOf(readLinkName(root, `${folder}/driver`));
+    if (driver === undefined) continue;
+    bound.push({ driver, module: valueOf(readLinkName(root, `${folder}/driver/module`)) });
+  }
+  return bound;
+}

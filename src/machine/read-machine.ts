@@ -1,0 +1,93 @@
+/**
+ * The machine as one value.
+ * @module
+ */
+import type { Architecture } from '../formats/architecture.ts';
+import { readHibernationImages, readLuksTokens } from './block-header.ts';
+import { readCpu } from './cpu.ts';
+import * as devices from './devices.ts';
+import { readEfi } from './efi.ts';
+import type { MachineFacts } from './facts.ts';
+import { readKexecState, readLockdown, type SyscallProbe } from './kexec-state.ts';
+import { readFirmwareMap, readIomem, readMeminfo } from './memory.ts';
+import { readMounts, readRootStorage } from './mounts.ts';
+import * as platform from './platform.ts';
+import { type Reading, valueOf } from './reading.ts';
+import { linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
+import { hostArchitecture } from './syscall-numbers.ts';
+import * as system from './system.ts';
+
+/** What cannot be read from files. */
+export interface MachineQuestions {
+  /** Which architecture the tree is of; the host's when left out. */
+  readonly architecture?: Architecture;
+  /** Asks the system calls; only on the machine itself. */
+  readonly probe?: SyscallProbe;
+  /** Lines of the kernel log; only on the machine itself. */
+  readonly kernelLog?: Reading<readonly string[]>;
+}
+
+/** Reads everything below `root`. Never throws for a bad source: its reading says so. */
+export function readMachine(root: string, questions: MachineQuestions = {}): MachineFacts {
+  const cpu = readCpu(root);
+  const dmi = platform.readDmi(root);
+  const release = readText(root, '/proc/sys/kernel/osrelease');
+  const mounts = readMounts(root);
+  return {
+    root,
+    architecture: questions.architecture ?? hostArchitecture(),
+    release,
+    bootId: readText(root, '/proc/sys/kernel/random/boot_id'),
+    uptimeMs: mapReading(readText(root, '/proc/uptime'), (text) => {
+      const seconds = Number.parseFloat(text);
+      return Number.isFinite(seconds) ? Math.round(seconds * 1000) : undefined;
+    }),
+    operatingSystem: mapReading(
+      readText(root, '/etc/os-release'),
+      (text) => /^PRETTY_NAME="?(.*?)"?$/m.exec(text)?.[1],
+    ),
+    commandLine: readText(root, '/proc/cmdline'),
+    memoryTotalBytes: readMeminfo(root, 'MemTotal'),
+    memoryAvailableBytes: readMeminfo(root, 'MemAvailable'),
+    iomem: readIomem(root),
+    firmwareMap: readFirmwareMap(root),
+    bootParams: mapReading(readBytes(root, '/sys/kernel/boot_params/data'), (bytes) =>
+      bytes.length === 4096 ? bytes : undefined,
+    ),
+    deviceTree: readBytes(root, '/sys/firmware/fdt'),
+    efi: readEfi(root),
+    kexec: readKexecState(root, questions.probe),
+    lockdown: readLockdown(root),
+    capabilities: system.readCapabilities(root),
+    container: platform.readContainer(root),
+    cpu,
+    dmi,
+    hypervisor: platform.readHypervisor(root, dmi, cpu.flags),
+    confidentialGuest: platform.readConfidentialGuest(root, cpu.flags),
+    loadedModules: system.readLoadedModules(root),
+    framebuffers: devices.readFramebuffers(root),
+    networkInterfaces: devices.readNetworkInterfaces(root),
+    pciDevices: devices.readPciDevices(root),
+    mounts,
+    consoles: devices.readConsoles(root),
+    diskNames: devices.readDiskNames(root),
+    blockDevices: devices.readBlockDevices(root),
+    kernelConfig: system.readRunningConfig(root, valueOf(release)),
+    imaPolicy: system.readImaPolicy(root),
+    keyDescriptions: system.readKeyDescriptions(root),
+    crypttab: system.readCrypttab(root),
+    hasTpm: devices.readHasTpm(root),
+    watchdogs: devices.readWatchdogs(root),
+    serviceManager: system.readServiceManager(root),
+    kernelLog: questions.kernelLog ?? mapReading(readText(root, '/run/kernel-log'), linesOf),
+    moduleReleases: readNames(root, '/lib/modules'),
+    taint: system.readTaint(root),
+    pageSize: system.readPageSize(root),
+    rootStorage: readRootStorage(root, mounts),
+    luksTokens: readLuksTokens(root),
+    hibernationImages: readHibernationImages(root),
+    systemdSettings: system.readSystemdSettings(root),
+    xenGuestType: platform.readXenGuestType(root),
+    sevSnpHost: platform.readSevSnpHost(root),
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * The running system: capabilities, modules, IMA, keys, service manager, the kernel's configuration.
+ * @module
+ */
+import { gunzipSync } from 'node:zlib';
+import { type Reading, valueOf } from './reading.ts';
+import { firstPresent, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
+
+/** include/uapi/linux/capability.h, in order of their numbers. */
+const CAPABILITIES = [
+  'chown',
+  'dac_override',
+  'dac_read_search',
+  'fowner',
+  'fsetid',
+  'kill',
+  'setgid',
+  'setuid',
+  'setpcap',
+  'linux_immutable',
+  'net_bind_service',
+  'net_broadcast',
+  'net_admin',
+  'net_raw',
+  'ipc_lock',
+  'ipc_owner',
+  'sys_module',
+  'sys_rawio',
+  'sys_chroot',
+  'sys_ptrace',
+  'sys_pacct',
+  'sys_admin',
+  'sys_boot',
+  'sys_nice',
+  'sys_resource',
+  'sys_time',
+  'sys_tty_config',
+  'mknod',
+  'lease',
+  'audit_write',
+  'audit_control',
+  'setfcap',
+  'mac_override',
+  'mac_admin',
+  'syslog',
+  'wake_alarm',
+  'block_suspend',
+  'audit_read',
+  'perfmon',
+  'bpf',
+  'checkpoint_restore',
+] as const;
+
+/** Names without CAP_, lower case. */
+export function readCapabilities(root: string): Reading<ReadonlySet<string>> {
+  return mapReading(readText(root, '/proc/self/status'), (text) => {
+    const hex = /^CapEff:\s*([0-9a-f]+)$/m.exec(text)?.[1];
+    if (hex === undefined) return undefined;
+    const bits = BigInt(`0x${hex}`);
+    return new Set(CAPABILITIES.filter((_name, bit) => (bits >> BigInt(bit)) & 1n));
+  });
+}
+
+export function readLoadedModules(root: string): Reading<ReadonlySet<string>> {
+  return mapReading(
+    readText(root, '/proc/modules'),
+    (text) => new Set(linesOf(text).map((line) => line.split(' ')[0]!)),
+  );
+}
+
+/** Readable only where CONFIG_IMA_READ_POLICY is set; absent without IMA. */
+export function readImaPolicy(root: string): Reading<readonly string[]> {
+  return mapReading(readText(root, '/sys/kernel/security/ima/policy'), linesOf);
+}
+
+/** The descriptions in /proc/keys: after the type, without the summary behind the last colon. */
+export function readKeyDescriptions(root: string): Reading<readonly string[]> {
+  return mapReading(readText(root, '/proc/keys'), (text) =>
+    linesOf(text).map((line) => line.trim().split(/\s+/).slice(8).join(' ')),
+  );
+}
+
+export function readCrypttab(root: string): Reading<readonly string[]> {
+  return mapReading(readText(root, '/etc/crypttab'), (text) =>
+    linesOf(text).filter((line) => !line.trimStart().startsWith('#')),
+  );
+}
+
+/** `CONFIG_X=value` lines; quotes around strings are taken off. */
+function parseConfig(text: string): ReadonlyMap<string, string> {
+  const entries = text.matchAll(/^(CONFIG_\w+)=(?:"(.*)"|(.*))$/gm);
+  return new Map([...entries].map((match) => [match[1]!, match[2] ?? match[3]!]));
+}
+
+/** /proc/config.gz, else /boot/config-RELEASE, else /lib/modules/RELEASE/config. */
+export function readRunningConfig(
+  root: string,
+  release: string | undefined,
+): Reading<ReadonlyMap<string, string>> {
+  const packed = mapReading(readBytes(root, '/proc/config.gz'), (bytes) => {
+    try {
+      return gunzipSync(bytes, { maxOutputLength: 16 * 1024 * 1024 }).toString('utf8');
+    } catch {
+      return undefined;
+    }
+  });
+  const texts: [Reading<string>, ...Reading<string>[]] = [packed];
+  if (release !== undefined)
+    texts.push(readText(root, `/boot/config-${release}`), readText(root, `/lib/modules/${release}/config`));
+  return mapReading(firstPresent(...texts), parseConfig);
+}
+
+/** `systemd` where it runs, else the name of PID 1. */
+export function readServiceManager(root: string): Reading<string> {
+  const runtime = readNames(root, '/run/systemd/system');
+  if (runtime.state === 'read') return { state: 'read', value: 'systemd', source: runtime.source };
+  return readText(root, '/proc/1/comm');
+}
+
+/** AT_PAGESZ of the auxiliary vector. */
+export function readPageSize(root: string): Reading<number> {
+  return mapReading(readBytes(root, '/proc/self/auxv'), (bytes) => {
+    const AT_PAGESZ = 6n;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let offset = 0; offset + 16 <= bytes.length; offset += 16)
+      if (view.getBigUint64(offset, true) === AT_PAGESZ) return Number(view.getBigUint64(offset + 8, true));
+    return undefined;
+  });
+}
+
+export function readTaint(root: string): Reading<number> {
+  return mapReading(readText(root, '/proc/sys/kernel/tainted'), integerOf);
+}
+
+/** The `[Manager]` settings of systemd's system.conf and its drop-ins; absent without either. */
+export function readSystemdSettings(root: string): Reading<ReadonlyMap<string, string>> {
+  const main = readText(root, '/etc/systemd/system.conf');
+  const folder = '/etc/systemd/system.conf.d';
+  const dropIns = (valueOf(readNames(root, folder)) ?? []).filter((name) => name.endsWith('.conf'));
+  const base =
+    main.state === 'absent' && dropIns.length > 0 ? { ...main, state: 'read' as const, value: '' } : main;
+  return mapReading(base, (text) => {
+    const settings = new Map<string, string>();
+    const texts = [text, ...dropIns.map((name) => valueOf(readText(root, `${folder}/${name}`)) ?? '')];
+    for (const line of texts.flatMap(linesOf)) {
+      const match = /^\s*([A-Za-z]+)\s*=\s*(.*)$/.exec(line);
+      if (match !== null) settings.set(match[1]!, match[2]!.trim());
+    }
+    return settings;
+  });
+}
