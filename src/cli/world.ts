@@ -1,0 +1,76 @@
+/**
+ * The world as it is: use cases get the machine, the kernel's calls and the state files of this process.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../machine/durable-file.ts';
+import { readKernelLog } from '../machine/kernel-log.ts';
+import { kexecFileLoad, kexecLoad, kexecUnload, probeSyscalls } from '../machine/kexec.ts';
+import { readKexecState } from '../machine/kexec-state.ts';
+import { lockFile } from '../machine/lock.ts';
+import { makeReadOnly, stopProcesses, stopSwap, unmountAll } from '../machine/quiesce.ts';
+import { readMachine } from '../machine/read-machine.ts';
+import { type Reading, valueOf } from '../machine/reading.ts';
+import { rebootKexec, syncDisks } from '../machine/reboot.ts';
+import { startKexecTarget } from '../machine/service-manager.ts';
+import { mapReading } from '../machine/source.ts';
+import { parseConfiguration } from '../switch/configuration.ts';
+import type { ShutdownCalls, SwitchWorld } from '../switch/world.ts';
+import type { CliContext } from './context.ts';
+
+const CONFIGURATION = '/etc/khop/khop.conf';
+
+/** @param root the system whose kernels are listed; state and system calls are always this machine's */
+export function openWorld(context: CliContext, root = '/'): SwitchWorld {
+  return {
+    folders: { root, state: '/var/lib/khop', run: '/run/khop', cache: '/var/cache/khop' },
+    configuration: parseConfiguration(readIfPresent(CONFIGURATION) ?? '', CONFIGURATION),
+    signal: context.signal,
+    nowMs: () => Date.now(),
+    remark: context.remark,
+    readMachine: () =>
+      root === '/'
+        ? readMachine('/', { probe: probeSyscalls(hasLoadLimit()), kernelLog: kernelLogLines() })
+        : readMachine(root),
+    entropy: (length) => new Uint8Array(randomBytes(length)),
+    kexec: { fileLoad: kexecFileLoad, segmentsLoad: kexecLoad, unload: kexecUnload },
+    shutdown: shutdownCalls(context),
+    files: { read: readIfPresent, write: writeDurably, append: appendDurably, remove: removeDurably },
+    exclusively: async (work) => {
+      using _lock = lockFile('/run/khop/lock');
+      return await work();
+    },
+  };
+}
+
+function hasLoadLimit(): boolean {
+  const state = readKexecState('/', undefined);
+  return [state.loadLimitPanic, state.loadLimitReboot].some((limit) => (valueOf(limit) ?? -1) !== -1);
+}
+
+function kernelLogLines(): Reading<readonly string[]> {
+  return mapReading(readKernelLog(), (records) => records.map((record) => record.text));
+}
+
+function shutdownCalls(context: CliContext): ShutdownCalls {
+  return {
+    throughServiceManager: () => startKexecTarget(context.signal),
+    byOurselves: async ({ stopTimeoutMs }) => {
+      context.remark(`Stopping the processes of ${hostname()}: TERM, then KILL after ${stopTimeoutMs / 1000} s.`);
+      await stopProcesses(stopTimeoutMs);
+      stopSwap();
+      await unmountAll();
+      makeReadOnly();
+      rebootKexec();
+    },
+    now: async () => {
+      makeReadOnly();
+      rebootKexec();
+    },
+    immediately: ({ sync }) => {
+      if (sync) syncDisks();
+      rebootKexec();
+    },
+  };
+}

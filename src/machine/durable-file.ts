@@ -1,0 +1,75 @@
+/**
+ * Files that survive a power cut at any line: written beside, synced, renamed, and the folder synced.
+ * @module
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function writeSynced(path: string, flags: 'w' | 'a', text: string): void {
+  const descriptor = openSync(path, flags, 0o600);
+  try {
+    const bytes = Buffer.from(text);
+    for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** After this returns the file has `text`; if it does not return, it has what it had before. */
+export function writeDurably(path: string, text: string): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const beside = `${path}.new`;
+  writeSynced(beside, 'w', text);
+  renameSync(beside, path);
+  syncFolder(folder);
+}
+
+/** Adds whole lines. A power cut can leave a torn last line, which the next append ends first. */
+export function appendDurably(path: string, lines: string): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const before = readIfPresent(path);
+  const isTorn = before !== undefined && before !== '' && !before.endsWith('\n');
+  writeSynced(path, 'a', isTorn ? `\n${lines}` : lines);
+  if (before === undefined) syncFolder(folder);
+}
+
+/** Removes the file, durably; it is no error when it is not there. */
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true });
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** The text, or undefined when there is no such file. Any other failure is thrown. */
+export function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
