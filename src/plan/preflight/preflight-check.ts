@@ -24,7 +24,10 @@ export interface PreflightInput {
   readonly machine: MachineFacts;
   /** Undefined: only the machine is checked. */
   readonly target: PreflightTarget | undefined;
+  /** The one that the plan settled on, else what was asked for. */
   readonly method: LoadMethod | 'auto';
+  /** Why no plan could be made: message and hint of the planner's error; undefined when one was made or none tried. */
+  readonly planProblem: { readonly message: string; readonly hint: string } | undefined;
   readonly slot: KexecSlot;
   /** How often khop has switched this machine and seen it come back. */
   readonly successfulSwitches: number;

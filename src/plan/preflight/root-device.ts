@@ -29,6 +29,12 @@ function judgeRoot(input: PreflightInput, root: string, running: string | undefi
   const lookup = lookUpDevice(input.machine, root);
   const all = [...evidence, lookup.evidence];
   const isSame = running !== undefined && canonicalDevice(root) === canonicalDevice(running);
+  if (lookup.state === 'missing' && isSame)
+    return results.warning({
+      title: `The running system was started with root=${root}, and nothing has that name now.`,
+      evidence: all,
+      remedy: 'Look whether the file system was made anew or its device renamed: blkid.',
+    });
   if (lookup.state === 'missing')
     return results.refusal({
       title: `root=${root} does not exist on this machine.`,
