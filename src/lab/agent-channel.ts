@@ -66,11 +66,6 @@ export class AgentChannel implements Disposable {
     return this.#lastHello;
   }
 
-  /** Called for every hello, asked for or not. */
-  onHello(listener: (hello: GuestHello) => void): void {
-    this.#helloListeners.add(listener);
-  }
-
   /** To be called when the guest has closed its side: what was half sent will never be whole. */
   resynchronise(): void {
     this.#decoder.reset();
@@ -80,7 +75,7 @@ export class AgentChannel implements Disposable {
   async hello(timeoutMs: number): Promise<GuestHello> {
     const frame = await this.#request((id) => [`HELLO ${id}`], timeoutMs);
     if (frame.verb !== 'HELLO') throw unexpected(frame);
-    return frame;
+    return { bootId: frame.bootId, release: frame.release, uptimeSeconds: frame.uptimeSeconds };
   }
 
   /**
@@ -127,6 +122,26 @@ export class AgentChannel implements Disposable {
     return { bytes: frame.bytes, mode: frame.mode };
   }
 
+  /** Waits until another kernel than the one with `previousBootId` says hello. @throws E_TIMEOUT */
+  async waitForNewKernel(previousBootId: string, timeoutMs: number): Promise<GuestHello> {
+    if (this.#lastHello !== undefined && this.#lastHello.bootId !== previousBootId) return this.#lastHello;
+    const { promise, resolve, reject } = Promise.withResolvers<GuestHello>();
+    const listener = (hello: GuestHello): void => {
+      if (hello.bootId !== previousBootId) resolve(hello);
+    };
+    const onClose = (): void => reject(agentGone('the connection to the guest agent has closed'));
+    const timer = setTimeout(() => reject(noNewKernel(timeoutMs)), timeoutMs);
+    this.#helloListeners.add(listener);
+    this.#socket.once('close', onClose);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#helloListeners.delete(listener);
+      this.#socket.off('close', onClose);
+    }
+  }
+
   async #requestDone(
     encode: (id: number) => [string] | [string, Uint8Array],
     timeoutMs: number,
@@ -168,7 +183,8 @@ export class AgentChannel implements Disposable {
     this.#waiters.get(frame.id)?.accept(frame);
   }
 
-  #greet(hello: GuestHello): void {
+  #greet({ bootId, release, uptimeSeconds }: GuestHello): void {
+    const hello = { bootId, release, uptimeSeconds };
     const previous = this.#lastHello;
     this.#lastHello = hello;
     if (previous !== undefined && previous.bootId !== hello.bootId)
@@ -209,6 +225,12 @@ function guestError(line: string, message: string): KhopError {
 function noAnswer(line: string, timeoutMs: number): KhopError {
   return new KhopError('E_TIMEOUT', `the guest did not answer "${line}" within ${timeoutMs / 1000} s`, {
     hint: 'It hangs, or is busy: its console is the evidence.',
+  });
+}
+
+function noNewKernel(timeoutMs: number): KhopError {
+  return new KhopError('E_TIMEOUT', `no other kernel said hello within ${timeoutMs / 1000} s`, {
+    hint: 'The jump did not happen, or the new kernel hangs: its console is the evidence.',
   });
 }
 

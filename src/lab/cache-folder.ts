@@ -13,8 +13,8 @@ import { KhopError } from '../error.ts';
 
 /** `$KHOP_CACHE`, else `khop` below `$XDG_CACHE_HOME` or `~/.cache`. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
-  if (env['KHOP_CACHE']) return env['KHOP_CACHE'];
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'khop');
+  if (env.KHOP_CACHE) return env.KHOP_CACHE;
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'khop');
 }
 
 /** What a folder is made from: anything JSON can say, in a fixed order of keys. */

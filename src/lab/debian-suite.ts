@@ -39,7 +39,7 @@ export function parseMirror(lines: string): DebianMirror | undefined {
 
 /** The Debian mirror of this machine. `KHOP_DEBIAN_MIRROR` names one on machines that run something else. */
 async function findMirror(): Promise<DebianMirror> {
-  const named = process.env['KHOP_DEBIAN_MIRROR'];
+  const named = process.env.KHOP_DEBIAN_MIRROR;
   if (named) return { main: named, security: undefined };
   const { stdout } = await runProcess(
     'apt-get',

@@ -30,7 +30,7 @@ export async function writeExt4Image(folder: string, image: string, options: Ext
       image,
       `${sizeMib}M`,
     ],
-    { timeoutMs: 180_000, env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } },
+    { timeoutMs: 180_000, env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } },
   );
 }
 

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 
 /** A disk of the machine, seen by the guest as /sys/block/vdX with `serial`. */
 export interface LabDisk {
+  /** At most 20 characters. */
   readonly serial: string;
   readonly path: string;
-  readonly format: 'raw' | 'qcow2';
-  readonly isReadOnly: boolean;
+  /** An overlay takes what the guest writes; the image itself is never changed. */
+  readonly access: 'read-only' | 'overlay';
 }
 
 /** What the machine starts from. */
@@ -17,7 +18,7 @@ export type LabBoot =
   | { readonly from: 'kernel'; readonly image: string; readonly initrd: string; readonly commandLine: string }
   | { readonly from: 'disk' };
 
-/** The firmware; UEFI with the file that holds this machine's variables. */
+/** The firmware; UEFI with its variables as they are when the machine is switched on. */
 export type LabFirmware =
   | { readonly kind: 'seabios' }
   | { readonly kind: 'ovmf'; readonly code: string; readonly variables: string };
@@ -43,12 +44,20 @@ export interface MachineDescription {
   readonly extraArguments: readonly string[];
 }
 
-/** Files in a machine's folder. Sockets have to stay short: sun_path holds 108 bytes. */
-export function machineSockets(folder: string): Record<'qmp' | 'agent' | 'console', string> {
+/** Files of a machine, in its folder. Sockets have to stay short: sun_path holds 108 bytes. */
+export function machineFiles(folder: string) {
   return {
     qmp: join(folder, 'qmp'),
     agent: join(folder, 'agent'),
     console: join(folder, 'console'),
+    /** What the console said, as QEMU wrote it down. */
+    consoleLog: join(folder, 'console.log'),
+    /** The same, each line with the host's time; only while a process of khop is connected. */
+    consoleTimes: join(folder, 'console-times.log'),
+    output: join(folder, 'output.log'),
+    qemuLog: join(folder, 'qemu.log'),
+    variables: join(folder, 'variables.fd'),
+    overlay: (index: number) => join(folder, `disk${index}.qcow2`),
   };
 }
 
@@ -59,12 +68,12 @@ function accelerator(machine: MachineDescription): string[] {
     : ['-accel', 'tcg,thread=multi', '-cpu', `max,la57=${la57}`];
 }
 
-function firmware(machine: MachineDescription): string[] {
+function firmware(machine: MachineDescription, folder: string): string[] {
   if (machine.firmware.kind === 'seabios') return [];
-  const { code, variables } = machine.firmware;
+  const files = machineFiles(folder);
   return [
-    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${escapeValue(code)}`],
-    ...['-drive', `if=pflash,unit=1,format=raw,file=${escapeValue(variables)}`],
+    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${escapeValue(machine.firmware.code)}`],
+    ...['-drive', `if=pflash,unit=1,format=raw,file=${escapeValue(files.variables)}`],
   ];
 }
 
@@ -73,18 +82,19 @@ function escapeValue(value: string): string {
   return value.replaceAll(',', ',,');
 }
 
-function disk(entry: LabDisk, index: number): string[] {
+function disk(entry: LabDisk, index: number, folder: string): string[] {
+  const isOverlay = entry.access === 'overlay';
   const options = [
     `id=disk${index}`,
     'if=none',
-    `format=${entry.format}`,
-    `readonly=${entry.isReadOnly ? 'on' : 'off'}`,
+    `format=${isOverlay ? 'qcow2' : 'raw'}`,
+    `readonly=${isOverlay ? 'off' : 'on'}`,
     'discard=unmap',
-    // A lab machine that loses its last second of writes with the host is no loss; fsync on every commit is.
+    // The host's page cache outlives QEMU; a lab machine does not have to survive the host.
     'cache=unsafe',
     // QEMU's image locks would keep two machines from reading one tool disk.
-    ...(entry.isReadOnly ? ['file.locking=off'] : []),
-    `file.filename=${escapeValue(entry.path)}`,
+    ...(isOverlay ? [] : ['file.locking=off']),
+    `file.filename=${escapeValue(isOverlay ? machineFiles(folder).overlay(index) : entry.path)}`,
   ];
   return [
     ...['-drive', options.join(',')],
@@ -99,19 +109,19 @@ function boot(machine: MachineDescription): string[] {
 }
 
 function channels(folder: string): string[] {
-  const sockets = machineSockets(folder);
+  const files = machineFiles(folder);
   const socket = (id: string, path: string, more = ''): string[] => [
     '-chardev',
     `socket,id=${id},path=${escapeValue(path)},server=on,wait=off${more}`,
   ];
   return [
-    ...socket('qmp', sockets.qmp),
+    ...socket('qmp', files.qmp),
     ...['-mon', 'chardev=qmp,mode=control'],
-    ...socket('console', sockets.console, `,logfile=${escapeValue(join(folder, 'console.log'))}`),
+    ...socket('console', files.console, `,logfile=${escapeValue(files.consoleLog)}`),
     ...['-serial', 'chardev:console'],
-    ...socket('agent', sockets.agent),
+    ...socket('agent', files.agent),
     // A file is always connected: a guest that jumps never waits for a reader.
-    ...['-chardev', `file,id=output,path=${escapeValue(join(folder, 'output.log'))}`],
+    ...['-chardev', `file,id=output,path=${escapeValue(files.output)}`],
     ...['-device', 'virtio-serial-pci'],
     ...['-device', 'virtserialport,chardev=agent,name=khop.agent,id=khop.agent'],
     ...['-device', 'virtserialport,chardev=output,name=khop.output,id=khop.output'],
@@ -139,10 +149,10 @@ export function qemuArguments(
     ...accelerator(machine),
     ...['-smp', String(machine.cpus), '-m', `${machine.memoryMib}M`],
     ...['-display', 'none', '-vga', machine.hasDisplay ? 'std' : 'none'],
-    ...firmware(machine),
+    ...firmware(machine, folder),
     ...channels(folder),
     ...['-device', 'virtio-rng-pci'],
-    ...machine.disks.flatMap(disk),
+    ...machine.disks.flatMap((entry, index) => disk(entry, index, folder)),
     ...boot(machine),
     ...network(machine),
     ...(machine.onReset === 'exit' ? ['-no-reboot'] : []),

@@ -82,17 +82,17 @@ export class Qmp implements Disposable {
   #receive(line: string): void {
     const message: unknown = JSON.parse(line);
     if (!isObject(message)) return;
-    const event = message['event'];
+    const event = message.event;
     if (typeof event === 'string') {
-      const data = isObject(message['data']) ? message['data'] : {};
+      const data = isObject(message.data) ? message.data : {};
       for (const listener of this.#listeners) listener({ event, data });
       return;
     }
-    const pending = this.#pending.get(Number(message['id']));
+    const pending = this.#pending.get(Number(message.id));
     if (pending === undefined) return;
-    const error = message['error'];
-    if (isObject(error)) pending.reject(refused(String(error['desc'])));
-    else pending.resolve(message['return']);
+    const error = message.error;
+    if (isObject(error)) pending.reject(refused(String(error.desc)));
+    else pending.resolve(message.return);
   }
 
   #end(): void {

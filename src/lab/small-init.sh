@@ -23,21 +23,30 @@ done <"/lib/modules/$release/khop-order"
 
 [ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars
 
-# disk SERIAL: waits for a virtio disk with this serial number, which QEMU gives it.
-disk() {
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    for entry in /sys/block/vd*; do
-      [ -r "$entry/serial" ] && [ "$(cat "$entry/serial")" = "$1" ] && echo "/dev/${entry##*/}" && return 0
-    done
-    sleep 0.1
+mkdir -p /tool /usr/local/bin
+cat >/usr/local/bin/mount-tool <<'END'
+#!/bin/sh
+# mount-tool SERIAL FOLDER: mounts the virtio disk with this serial number, which QEMU gives it.
+tries=0
+while [ $tries -lt 50 ]; do
+  for entry in /sys/block/vd*; do
+    [ -r "$entry/serial" ] && [ "$(cat "$entry/serial")" = "$1" ] &&
+      exec mount -t ext4 -o ro "/dev/${entry##*/}" "$2"
   done
-  return 1
-}
-
-mkdir -p /tool
-if device=$(disk khop-tool); then
-  mount -t ext4 -o ro "$device" /tool || echo "khop: /tool cannot be mounted" >/dev/kmsg
-fi
+  tries=$((tries + 1))
+  sleep 0.1
+done
+echo "no disk has the serial number $1" >&2
+exit 1
+END
+cat >/usr/local/bin/mount-khop <<'END'
+#!/bin/sh
+# The disk with khop itself: mounted when it is asked for, because a checkpoint outlives it.
+mountpoint -q /tool/khop || exec mount-tool khop-program /tool/khop
+END
+chmod 755 /usr/local/bin/*
+PATH=/usr/local/bin:$PATH
+mount-tool khop-tool /tool 2>/dev/kmsg
 hostname lab
 echo "root:x:0:0:root:/root:/bin/sh" >/etc/passwd
 ip link set lo up

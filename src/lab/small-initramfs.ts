@@ -16,6 +16,7 @@ import {
 import { fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
 import { collectModules } from './kernel-modules.ts';
 import type { LabKernel } from './kernel-store.ts';
+import { readLabScript } from './lab-script.ts';
 
 const MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtio_rng', 'ext4', 'efivarfs'];
 
@@ -31,19 +32,11 @@ const LIBRARY_LINKS = [
 
 const OS_RELEASE = 'PRETTY_NAME="khop small lab machine"\nNAME="khop lab"\nID=khop-lab\n';
 
-async function scripts(): Promise<{ init: Uint8Array; agent: Uint8Array }> {
-  const here = import.meta.dirname;
-  const [init, agent] = await Promise.all([
-    readFile(join(here, 'small-init.sh')),
-    readFile(join(here, 'guest-agent.sh')),
-  ]);
-  return { init, agent };
-}
-
 /** The initramfs for `kernel`: its path. */
 export async function smallInitramfs(kernel: LabKernel): Promise<string> {
   const busybox = await findPackage('bookworm', 'busybox-static');
-  const { init, agent } = await scripts();
+  const init = await readLabScript('small-init.sh');
+  const agent = await readLabScript('guest-agent.sh');
   const inputs: CacheInputs = {
     recipe: 1,
     release: kernel.release,

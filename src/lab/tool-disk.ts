@@ -3,7 +3,7 @@
  * both, and the kernels to hop to. Only what the guest touches is ever read.
  * @module
  */
-import { copyFile, cp, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cachedFolder } from './cache-folder.ts';
 import { fetchPackage, findWithDependencies, unpackPackage } from './debian-packages.ts';
@@ -17,6 +17,18 @@ const PACKAGES = ['kexec-tools', 'libstdc++6', 'libatomic1'];
 /** Asks questions when kexec-tools is configured; here nothing is. */
 const UNUSED_PACKAGES = ['debconf'];
 
+/** Both mount khop's own disk on first use, after every start of a kernel. */
+const ON_DEMAND = '[ -e /tool/khop/main.js ] || mount-khop || exit 127';
+
+/**
+ * What a person types in the guest. khop takes kexec-tools' options when argv[0] is `kexec`, which a link to
+ * Node.js of that name brings about.
+ */
+const PROGRAMS = {
+  khop: `#!/bin/sh\n${ON_DEMAND}\nexec /tool/bin/node /tool/khop/main.js "$@"\n`,
+  'khop-kexec': `#!/bin/sh\n${ON_DEMAND}\nexec /tool/khop-kexec/kexec /tool/khop/main.js "$@"\n`,
+};
+
 const LIBRARY_FOLDERS = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64'];
 
 /** The image with `kernels` in its /boot: its path. */
@@ -27,7 +39,8 @@ export async function toolDisk(kernels: readonly LabKernel[]): Promise<string> {
   const folder = await cachedFolder({
     kind: 'tool-disk',
     inputs: {
-      recipe: 2,
+      recipe: 3,
+      programs: PROGRAMS,
       packages: packages.map(({ sha256 }) => sha256),
       node: [process.version, (await stat(node)).size],
       kernels: kernels.map(({ packages: debs }) => debs),
@@ -53,10 +66,14 @@ async function collectTools(
   unpacked: string,
 ): Promise<void> {
   for (const deb of debs) await unpackPackage(deb, unpacked);
-  for (const name of ['bin', 'lib', 'boot', 'khop']) await mkdir(join(tree, name), { recursive: true });
+  for (const name of ['bin', 'lib', 'boot', 'khop', 'khop-kexec'])
+    await mkdir(join(tree, name), { recursive: true });
   for (const name of LIBRARY_FOLDERS) await copyLibraries(join(unpacked, name), join(tree, 'lib'));
   await copyFile(node, join(tree, 'bin', 'node'));
   await copyFile(join(unpacked, 'sbin', 'kexec'), join(tree, 'bin', 'kexec-tools'));
+  await symlink('../bin/node', join(tree, 'khop-kexec', 'kexec'));
+  for (const [name, script] of Object.entries(PROGRAMS))
+    await writeFile(join(tree, 'bin', name), script, { mode: 0o755 });
   await rm(unpacked, { recursive: true });
 }
 

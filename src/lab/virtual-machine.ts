@@ -3,12 +3,11 @@
  * the process that started it, however that ends.
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, createWriteStream, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { copyFile, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,20 +20,31 @@ import {
   quoteWord,
 } from './agent-channel.ts';
 import { ConsoleLog, withConsole } from './console-log.ts';
-import { type MachineDescription, machineSockets, qemuArguments } from './qemu.ts';
+import { type MachineDescription, machineFiles } from './qemu.ts';
+import { makeMachineFolder, prepareMachineFiles, rejectOnExit, spawnQemu } from './qemu-process.ts';
 import { Qmp } from './qmp.ts';
 import { connectSocket } from './socket-connection.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const QUIT_TIMEOUT_MS = 5_000;
-const MIGRATION_TIMEOUT_MS = 60_000;
+const STATE_TIMEOUT_MS = 60_000;
 
 /** How to start a machine. */
 export interface StartOptions {
-  /** A file made by `saveState`; undefined: switch the machine on. */
+  /** A file that `saveCheckpoint` made; undefined: switch the machine on. */
   readonly state?: string | undefined;
   /** Keep the folder with the logs after the end; it is in `machine.folder`. */
   readonly keepFolder?: boolean | undefined;
+}
+
+/** A program of the guest with its arguments, or, as one string, a shell script. */
+export type GuestCommand = readonly string[] | string;
+
+interface MachineParts {
+  readonly child: ChildProcess;
+  readonly console: ConsoleLog;
+  readonly agent: AgentChannel;
+  readonly qmp: Qmp;
 }
 
 /** One machine. All of its files are in `folder`, which goes away with it. */
@@ -46,27 +56,24 @@ export class VirtualMachine implements AsyncDisposable {
   readonly qmp: Qmp;
   readonly #child: ChildProcess;
   readonly #keepFolder: boolean;
-  #newKernel = new Set<(hello: GuestHello) => void>();
+  /** Rejects when QEMU ends; raced against every wait for the guest. */
+  readonly #ended: Promise<never>;
 
-  private constructor(
-    description: MachineDescription,
-    folder: string,
-    parts: { child: ChildProcess; console: ConsoleLog; agent: AgentChannel; qmp: Qmp },
-    keepFolder: boolean,
-  ) {
+  private constructor(description: MachineDescription, folder: string, parts: MachineParts, keep: boolean) {
     this.description = description;
     this.folder = folder;
     this.#child = parts.child;
     this.console = parts.console;
     this.agent = parts.agent;
     this.qmp = parts.qmp;
-    this.#keepFolder = keepFolder;
-    this.agent.onHello((hello) => {
-      for (const listener of this.#newKernel) listener(hello);
-    });
+    this.#keepFolder = keep;
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#ended = promise;
+    promise.catch(() => {});
+    this.#child.once('exit', () => reject(qemuEnded(this.#child)));
     this.qmp.onEvent(({ event, data }) => {
-      if (event === 'VSERPORT_CHANGE' && data['id'] === 'khop.agent' && data['open'] === false)
-        this.agent.resynchronise();
+      const { id, open } = data as { id?: unknown; open?: unknown };
+      if (event === 'VSERPORT_CHANGE' && id === 'khop.agent' && open === false) this.agent.resynchronise();
     });
   }
 
@@ -76,24 +83,17 @@ export class VirtualMachine implements AsyncDisposable {
    */
   static async start(description: MachineDescription, options: StartOptions = {}): Promise<VirtualMachine> {
     const folder = await makeMachineFolder();
-    const child = spawnQemu(description, folder, options.state);
+    await prepareMachineFiles(description, folder);
+    const child = spawnQemu(description, folder, { state: options.state, endsWith: 'parent' });
     try {
-      const sockets = machineSockets(folder);
-      const exited = qemuExit(child, folder);
-      const connectAll = async (): Promise<VirtualMachine> => {
-        const qmp = await Qmp.connect(sockets.qmp, CONNECT_TIMEOUT_MS);
-        const consoleSocket = await connectSocket(sockets.console, CONNECT_TIMEOUT_MS);
-        const log = new ConsoleLog(consoleSocket, join(folder, 'console-times.log'));
-        const agent = await AgentChannel.connect(sockets.agent, CONNECT_TIMEOUT_MS);
-        const parts = { child, console: log, agent, qmp };
-        return new VirtualMachine(description, folder, parts, options.keepFolder ?? false);
-      };
-      const machine = await Promise.race([connectAll(), exited]);
-      if (options.state !== undefined) await machine.#waitForState();
+      const parts = await Promise.race([connectAll(child, folder), rejectOnExit(child, folder)]);
+      const machine = new VirtualMachine(description, folder, parts, options.keepFolder ?? false);
+      if (options.state !== undefined) await machine.#pollStatus('paused');
       await machine.qmp.execute('cont');
       return machine;
     } catch (cause) {
       child.kill('SIGKILL');
+      if (!options.keepFolder) await rm(folder, { recursive: true, force: true });
       throw cause;
     }
   }
@@ -111,13 +111,13 @@ export class VirtualMachine implements AsyncDisposable {
     return await this.#guarded(this.agent.lastHello ?? this.agent.hello(timeoutMs));
   }
 
-  /** Runs a program in the guest, or, given as one string, a shell script. The status is not judged. */
-  async exec(command: readonly string[] | string, options: { timeoutMs: number }): Promise<GuestResult> {
+  /** Runs a command in the guest and waits for it. Its status is not judged. */
+  async exec(command: GuestCommand, options: { readonly timeoutMs: number }): Promise<GuestResult> {
     return await this.#guarded(this.agent.exec(asScript(command), options.timeoutMs));
   }
 
-  /** As `exec`, but any status except 0 is an error. */
-  async run(command: readonly string[] | string, options: { timeoutMs: number }): Promise<GuestResult> {
+  /** As `exec`, but any status except 0 is an error that shows the output. */
+  async run(command: GuestCommand, options: { readonly timeoutMs: number }): Promise<GuestResult> {
     const result = await this.exec(command, options);
     if (result.status === 0) return result;
     const words = `${result.stderr}${result.stdout}`.trim().slice(-1500);
@@ -130,17 +130,17 @@ export class VirtualMachine implements AsyncDisposable {
     );
   }
 
-  /** Starts what will end this kernel: does not wait. Its output is read with `readOutput`. */
-  async start(command: readonly string[] | string): Promise<void> {
+  /** Starts a command and does not wait: for what ends this kernel. Its output is in `readOutput`. */
+  async start(command: GuestCommand): Promise<void> {
     await this.#guarded(this.agent.start(asScript(command)));
   }
 
-  /** Everything that was written by what `start` started. */
+  /** Everything that commands begun with `start` have written since the machine was started. */
   async readOutput(): Promise<string> {
-    return await readFile(join(this.folder, 'output.log'), 'utf8').catch(() => '');
+    return await readFile(machineFiles(this.folder).output, 'utf8').catch(() => '');
   }
 
-  /** Writes a file of the guest. */
+  /** Writes a file of the guest, making the folders above it. */
   async copyIn(bytes: Uint8Array | string, path: string, mode = 0o644, timeoutMs = 60_000): Promise<void> {
     await this.#guarded(this.agent.put(path, Buffer.from(bytes), mode, timeoutMs));
   }
@@ -152,20 +152,7 @@ export class VirtualMachine implements AsyncDisposable {
 
   /** Waits until another kernel than the one with `previousBootId` says hello. */
   async waitForNewKernel(previousBootId: string, timeoutMs: number): Promise<GuestHello> {
-    const known = this.agent.lastHello;
-    if (known !== undefined && known.bootId !== previousBootId) return known;
-    const { promise, resolve, reject } = Promise.withResolvers<GuestHello>();
-    const listener = (hello: GuestHello): void => {
-      if (hello.bootId !== previousBootId) resolve(hello);
-    };
-    const timer = setTimeout(() => reject(noNewKernel(timeoutMs)), timeoutMs);
-    this.#newKernel.add(listener);
-    try {
-      return await this.#guarded(promise);
-    } finally {
-      clearTimeout(timer);
-      this.#newKernel.delete(listener);
-    }
+    return await this.#guarded(this.agent.waitForNewKernel(previousBootId, timeoutMs));
   }
 
   /** Sends a non-maskable interrupt to every CPU. */
@@ -185,42 +172,47 @@ export class VirtualMachine implements AsyncDisposable {
 
   /** Waits until QEMU has ended by itself, e.g. after the guest switched itself off. */
   async waitForEnd(timeoutMs: number): Promise<void> {
-    if (this.hasEnded) return;
-    const signal = AbortSignal.timeout(timeoutMs);
-    await once(this.#child, 'exit', { signal }).catch((cause: unknown) => {
-      throw withConsole(
-        new KhopError('E_TIMEOUT', `the machine is still on after ${timeoutMs / 1000} s`, {
-          hint: 'The guest did not switch itself off.',
-          cause,
-        }),
-        this.console,
-      );
+    const late = sleep(timeoutMs, 'late' as const, { ref: false });
+    const outcome = await Promise.race([this.#ended.catch(() => 'ended' as const), late]);
+    if (outcome === 'ended') return;
+    const error = new KhopError('E_TIMEOUT', `the machine is still on after ${timeoutMs / 1000} s`, {
+      hint: 'The guest did not switch itself off.',
     });
+    throw withConsole(error, this.console);
   }
 
-  /** Writes memory and devices to `path` and goes on. Disks are not part of it. */
-  async saveState(path: string): Promise<void> {
+  /**
+   * Saves memory, devices, firmware variables and disk overlays as files of `folder`, and goes on.
+   * Start from it with `fromCheckpoint` and `checkpointFiles(folder).state`.
+   */
+  async saveCheckpoint(folder: string): Promise<void> {
     const socketPath = join(this.folder, 'state');
     const server = createServer();
     server.listen(socketPath);
     await once(server, 'listening');
-    const written = once(server, 'connection').then(([socket]) => pipeline(socket, createWriteStream(path)));
+    const written = once(server, 'connection').then(([socket]) =>
+      pipeline(socket, createWriteStream(checkpointFiles(folder).state)),
+    );
     await this.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
     await this.qmp.execute('migrate', { uri: `unix:${socketPath}` });
-    await this.#guarded(withDeadline(written, MIGRATION_TIMEOUT_MS, 'save the state of the machine'));
+    await this.#guarded(written);
     server.close();
     await this.#pollStatus('postmigrate');
+    const own = machineFiles(this.folder);
+    const kept = machineFiles(folder);
+    if (this.description.firmware.kind === 'ovmf') await copyFile(own.variables, kept.variables);
+    for (const [index, disk] of this.description.disks.entries())
+      if (disk.access === 'overlay') await copyFile(own.overlay(index), kept.overlay(index));
     await this.qmp.execute('cont');
   }
 
   /** Ends the machine at once, as pulling the plug does. */
   async quit(): Promise<void> {
     if (this.hasEnded) return;
-    const ended = once(this.#child, 'exit');
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), QUIT_TIMEOUT_MS);
     await this.qmp.execute('quit', {}, QUIT_TIMEOUT_MS).catch(() => {});
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), QUIT_TIMEOUT_MS);
-    await ended;
-    clearTimeout(timer);
+    await this.#ended.catch(() => {});
+    clearTimeout(killer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -231,78 +223,54 @@ export class VirtualMachine implements AsyncDisposable {
     if (!this.#keepFolder) await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #waitForState(): Promise<void> {
-    await this.#pollStatus('paused');
-  }
-
   async #pollStatus(wanted: string): Promise<void> {
-    const deadline = performance.now() + MIGRATION_TIMEOUT_MS;
+    const deadline = performance.now() + STATE_TIMEOUT_MS;
     for (;;) {
       const answer = (await this.qmp.execute('query-status')) as { readonly status?: string };
       if (answer.status === wanted) return;
-      if (performance.now() > deadline || this.hasEnded) throw notInState(wanted, answer.status);
+      if (performance.now() > deadline) throw notInState(wanted, answer.status);
       await sleep(20);
     }
   }
 
-  /** Adds the console to what goes wrong, and ends the wait when QEMU ends. */
+  /** Ends the wait when QEMU ends, and adds the console to what goes wrong. */
   async #guarded<T>(work: Promise<T> | T): Promise<T> {
-    const { promise: ended, reject } = Promise.withResolvers<never>();
-    const onExit = (): void => reject(qemuEnded(this.#child));
-    if (this.hasEnded) onExit();
-    this.#child.once('exit', onExit);
     try {
-      return await Promise.race([work, ended]);
+      return await Promise.race([work, this.#ended]);
     } catch (cause) {
       throw withConsole(cause, this.console);
-    } finally {
-      this.#child.off('exit', onExit);
     }
   }
 }
 
-function asScript(command: readonly string[] | string): string {
-  return typeof command === 'string' ? command : command.map(quoteWord).join(' ');
+/** The files of a checkpoint. */
+export function checkpointFiles(folder: string): { readonly state: string } {
+  return { state: join(folder, 'state.bin') };
 }
 
-/** A short path: the sockets in it have to fit into sun_path. */
-export async function makeMachineFolder(): Promise<string> {
-  const parent = tmpdir().length > 60 ? '/tmp' : tmpdir();
-  return await mkdtemp(join(parent, 'khop-lab-'));
-}
-
-/**
- * setpriv makes the kernel kill QEMU when we end, also by SIGKILL: no machine outlives a test run.
- */
-function spawnQemu(description: MachineDescription, folder: string, state: string | undefined): ChildProcess {
-  const log = openSync(join(folder, 'qemu.log'), 'a');
-  const saved = state === undefined ? undefined : openSync(state, 'r');
-  const qemu = [
-    'qemu-system-x86_64',
-    ...qemuArguments(description, folder, saved === undefined ? undefined : 'fd:3'),
-  ];
-  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', '--', ...qemu], {
-    stdio: ['ignore', log, log, ...(saved === undefined ? [] : [saved])],
-  });
-  closeSync(log);
-  if (saved !== undefined) closeSync(saved);
-  return child;
-}
-
-/** Never resolves; rejects when QEMU ends before it was connected. */
-async function qemuExit(child: ChildProcess, folder: string): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const fail = async (): Promise<void> => {
-    const words = await readFile(join(folder, 'qemu.log'), 'utf8').catch(() => '');
-    reject(
-      new KhopError('E_LAB', `QEMU did not start: ${words.trim().slice(-800) || 'it said nothing'}`, {
-        hint: 'Check that qemu-system-x86 and util-linux are installed.',
-      }),
-    );
+/** `description` as it is to be started from the checkpoint in `folder`. */
+export function fromCheckpoint(description: MachineDescription, folder: string): MachineDescription {
+  const files = machineFiles(folder);
+  const { firmware } = description;
+  return {
+    ...description,
+    firmware: firmware.kind === 'ovmf' ? { ...firmware, variables: files.variables } : firmware,
+    disks: description.disks.map((disk, index) =>
+      disk.access === 'overlay' ? { ...disk, path: files.overlay(index) } : disk,
+    ),
   };
-  child.once('exit', fail);
-  child.once('error', fail);
-  return await promise;
+}
+
+async function connectAll(child: ChildProcess, folder: string): Promise<MachineParts> {
+  const files = machineFiles(folder);
+  const qmp = await Qmp.connect(files.qmp, CONNECT_TIMEOUT_MS);
+  const console = new ConsoleLog(await connectSocket(files.console, CONNECT_TIMEOUT_MS), files.consoleTimes);
+  const agent = await AgentChannel.connect(files.agent, CONNECT_TIMEOUT_MS);
+  return { child, console, agent, qmp };
+}
+
+function asScript(command: GuestCommand): string {
+  return typeof command === 'string' ? command : command.map(quoteWord).join(' ');
 }
 
 function qemuEnded(child: ChildProcess): KhopError {
@@ -312,35 +280,8 @@ function qemuEnded(child: ChildProcess): KhopError {
   });
 }
 
-function noNewKernel(timeoutMs: number): KhopError {
-  return new KhopError('E_TIMEOUT', `no other kernel said hello within ${timeoutMs / 1000} s`, {
-    hint: 'The jump did not happen, or the new kernel hangs: its console is the evidence.',
-  });
-}
-
 function notInState(wanted: string, state: string | undefined): KhopError {
   return new KhopError('E_LAB', `the machine is ${state} and does not become ${wanted}`, {
     hint: 'A saved state fits only the same QEMU; remove the cache folder and try again.',
   });
-}
-
-async function withDeadline<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      reject(
-        new KhopError('E_TIMEOUT', `could not ${what} within ${timeoutMs / 1000} s`, { hint: 'Try again.' }),
-      ),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Whether `path` is there. */
-export async function fileExists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -1,0 +1,19 @@
+/**
+ * The shell scripts that run inside lab machines.
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { KhopError } from '../error.ts';
+
+/** A script of this folder; the packaged khop finds it in lib/khop/lab beside its own bin folder. */
+export async function readLabScript(name: 'guest-agent.sh' | 'small-init.sh'): Promise<Uint8Array> {
+  const places = [import.meta.dirname ?? '', join(dirname(process.execPath), '..', 'lib', 'khop', 'lab')];
+  for (const place of places) {
+    const bytes = await readFile(join(place, name)).catch(() => undefined);
+    if (bytes !== undefined) return bytes;
+  }
+  throw new KhopError('E_LAB', `${name} is in none of ${places.join(', ')}`, {
+    hint: 'This khop was installed without the files of its lab; use the source tree.',
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * The disk that lab machines mount read-only at /tool/khop: khop itself, bundled from the sources as they
+ * are now. It is apart from the tool disk and always of the same size, so that an edit of the sources
+ * changes neither the tool disk nor the checkpoints of machines.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KhopError } from '../error.ts';
+import { runProcess } from '../machine/run-process.ts';
+import { cachedFolder } from './cache-folder.ts';
+import { writeExt4Image } from './ext4-image.ts';
+
+const PROJECT = join(import.meta.dirname ?? '', '..', '..');
+const SIZE_MIB = 48;
+/** Loads native code, so it cannot be part of a bundle. */
+const NATIVE_PACKAGES = ['koffi', '@koromix/koffi-linux-x64'];
+const UNUSED_FOLDERS = /\/(src|vendor|doc)$/;
+
+/** The image: its path. */
+export async function programDisk(): Promise<string> {
+  const lock = await readFile(join(PROJECT, 'package-lock.json'), 'utf8').catch(() => undefined);
+  if (lock === undefined)
+    throw new KhopError('E_LAB', `${PROJECT} is not the source tree of khop`, {
+      hint: 'Copy the packaged khop into the machine instead.',
+    });
+  const folder = await cachedFolder({
+    kind: 'program-disk',
+    inputs: { recipe: 1, lock, sources: await hashFolder(join(PROJECT, 'src')) },
+    timeoutMs: 120_000,
+    build: async (target) => {
+      const tree = join(target, 'tree');
+      await mkdir(join(tree, 'node_modules'), { recursive: true });
+      await bundle(tree);
+      for (const name of NATIVE_PACKAGES)
+        await cp(join(PROJECT, 'node_modules', name), join(tree, 'node_modules', name), {
+          recursive: true,
+          filter: (source) => !UNUSED_FOLDERS.test(source),
+        });
+      await writeExt4Image(tree, join(target, 'program.img'), {
+        label: 'khop-program',
+        spareMib: 0,
+        sizeMib: SIZE_MIB,
+      });
+      await rm(tree, { recursive: true });
+    },
+  });
+  return join(folder, 'program.img');
+}
+
+/** Running the sources as they are would cost seconds a start in an emulated machine. */
+async function bundle(target: string): Promise<void> {
+  await writeFile(join(target, 'package.json'), '{"type":"module"}\n');
+  await runProcess(
+    // The native program: its JavaScript wrapper needs a Node.js in PATH and hides the messages.
+    join(PROJECT, 'node_modules', '@esbuild', `linux-${process.arch}`, 'bin', 'esbuild'),
+    [
+      join(PROJECT, 'src', 'cli', 'main.ts'),
+      ...['--bundle', '--log-limit=3', '--splitting', '--format=esm', '--platform=node', '--target=node24'],
+      ...['--external:koffi', '--sourcemap=inline', '--sources-content=false', `--outdir=${target}`],
+      // commander is CommonJS and asks for node: modules by require.
+      '--banner:js=import { createRequire as khopRequire } from "node:module"; const require = khopRequire(import.meta.url);',
+    ],
+    { timeoutMs: 60_000 },
+  );
+}
+
+async function hashFolder(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) {
+    hash.update(`${file.slice(folder.length)}\0`);
+    hash.update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
