@@ -1,0 +1,172 @@
+/**
+ * What the next kernel is told: every field of boot_params, the EFI memory map and the list of setup_data.
+ * Rules: Documentation/arch/x86/boot.rst and zero-page.rst; arch/x86/kernel/kexec-bzimage64.c for what a
+ * kernel hands to its successor.
+ * @module
+ */
+import { type BootParams, decodeBootParams, E820_TABLE_LENGTH, type EfiInfo } from '../../formats/boot-params.ts';
+import { encodeE820 } from '../../formats/e820.ts';
+import type { MemoryMap } from '../../formats/memory-map.ts';
+import type { SetupDataNode } from '../../formats/setup-data.ts';
+import type { EfiFacts, MachineFacts } from '../../machine/facts.ts';
+import { valueOf } from '../../machine/reading.ts';
+import { commandLineValue } from '../command-line.ts';
+
+/** "Bootloader-less" loaders register as 0xd: kexec-tools' number with version 0. */
+const TYPE_OF_LOADER = 0xd0;
+const LOADED_HIGH = 1;
+const EFI_DESCRIPTOR_SIZE = 40;
+const RNG_SEED_SIZE = 32;
+const MIB = 0x10_0000n;
+
+/** How EFI goes over, or why it does not. */
+export type EfiHandover =
+  | { readonly state: 'handed-over'; readonly memoryMap: Uint8Array; readonly node: SetupDataNode; readonly info: EfiInfo }
+  | { readonly state: 'none' }
+  | { readonly state: 'lost'; readonly reason: string };
+
+const NO_EFI: EfiInfo = {
+  loaderSignature: 0,
+  systemTable: 0n,
+  memoryDescriptorSize: 0,
+  memoryDescriptorVersion: 0,
+  memoryMap: 0n,
+  memoryMapSize: 0,
+};
+
+/** @param supportsEfiKexec the image's XLF_EFI_KEXEC */
+export function planEfiHandover(machine: MachineFacts, supportsEfiKexec: boolean): EfiHandover {
+  if (machine.efi.state === 'absent') return { state: 'none' };
+  if (machine.efi.state === 'unreadable') return { state: 'lost', reason: `${machine.efi.source} cannot be read` };
+  const running = valueOf(machine.bootParams);
+  if (running === undefined) return { state: 'lost', reason: `${machine.bootParams.source} cannot be read` };
+  if (!supportsEfiKexec) return { state: 'lost', reason: 'the new kernel cannot take EFI over (XLF_EFI_KEXEC)' };
+  const efi = machine.efi.value;
+  const missing = (
+    [
+      ['runtime-map', efi.runtimeMap],
+      ['fw_vendor', efi.firmwareVendor],
+      ['runtime', efi.runtime],
+      ['config_table', efi.configTable],
+    ] as const
+  ).find(([, reading]) => reading.state !== 'read');
+  if (missing !== undefined) return { state: 'lost', reason: `${missing[1].source} is not there` };
+  const memoryMap = encodeRuntimeMap(efi);
+  const info = decodeBootParams(running).efiInfo;
+  if (info.systemTable === 0n) return { state: 'lost', reason: 'boot_params has no EFI system table' };
+  return {
+    state: 'handed-over',
+    memoryMap,
+    node: { type: 'efi', bytes: encodeEfiSetupData(efi) },
+    info: { ...info, memoryDescriptorSize: EFI_DESCRIPTOR_SIZE, memoryDescriptorVersion: 1, memoryMapSize: memoryMap.length },
+  };
+}
+
+/** EFI_MEMORY_DESCRIPTOR, UEFI 2.10, 7.2.3: u32 type, pad, u64 physical, virtual, pages, attribute. */
+function encodeRuntimeMap(efi: EfiFacts): Uint8Array {
+  const entries = valueOf(efi.runtimeMap) ?? [];
+  const bytes = new Uint8Array(entries.length * EFI_DESCRIPTOR_SIZE);
+  const view = new DataView(bytes.buffer);
+  for (const [index, entry] of entries.entries()) {
+    const at = index * EFI_DESCRIPTOR_SIZE;
+    view.setUint32(at, entry.type, true);
+    view.setBigUint64(at + 8, entry.physicalAddress, true);
+    view.setBigUint64(at + 16, entry.virtualAddress, true);
+    view.setBigUint64(at + 24, entry.pageCount, true);
+    view.setBigUint64(at + 32, entry.attribute, true);
+  }
+  return bytes;
+}
+
+/** struct efi_setup_data, arch/x86/include/asm/efi.h: fw_vendor, unused, tables, smbios, 8 reserved. */
+function encodeEfiSetupData(efi: EfiFacts): Uint8Array {
+  const bytes = new Uint8Array(12 * 8);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, valueOf(efi.firmwareVendor) ?? 0n, true);
+  view.setBigUint64(8, valueOf(efi.runtime) ?? 0n, true);
+  view.setBigUint64(16, valueOf(efi.configTable) ?? 0n, true);
+  view.setBigUint64(24, valueOf(efi.systemTable)?.get('SMBIOS') ?? 0n, true);
+  return bytes;
+}
+
+/** boot_params of the running kernel, else what EFI says, else the command line; 0 when nothing does. */
+export function findRsdp(machine: MachineFacts): bigint {
+  const running = valueOf(machine.bootParams);
+  const fromParams = running === undefined ? 0n : decodeBootParams(running).acpiRsdpAddress;
+  if (fromParams !== 0n) return fromParams;
+  const efi = valueOf(machine.efi);
+  const table = efi === undefined ? undefined : valueOf(efi.systemTable);
+  const fromEfi = table?.get('ACPI20') ?? table?.get('ACPI');
+  if (fromEfi !== undefined) return fromEfi;
+  const given = commandLineValue(valueOf(machine.commandLine) ?? '', 'acpi_rsdp');
+  return given !== undefined && /^(0x)?[0-9a-f]+$/i.test(given) ? BigInt(`0x${given.replace(/^0x/i, '')}`) : 0n;
+}
+
+/** Nodes in list order; entries beyond the table's 128, EFI, the seed and a device tree. */
+export function planSetupData(
+  map: MemoryMap,
+  efi: EfiHandover,
+  entropy: Uint8Array,
+  deviceTree: Uint8Array | undefined,
+): SetupDataNode[] {
+  const nodes: SetupDataNode[] = [];
+  const overflow = map.slice(E820_TABLE_LENGTH);
+  if (overflow.length > 0) nodes.push({ type: 'e820Ext', bytes: encodeE820(overflow) });
+  if (efi.state === 'handed-over') nodes.push(efi.node);
+  if (deviceTree !== undefined) nodes.push({ type: 'dtb', bytes: deviceTree });
+  nodes.push({ type: 'rngSeed', bytes: entropy.subarray(0, RNG_SEED_SIZE) });
+  return nodes;
+}
+
+/** Physical addresses and sizes of the other segments. */
+export interface HandoverAddresses {
+  readonly commandLine: bigint;
+  readonly initrd: bigint;
+  readonly initrdSize: number;
+  readonly setupData: bigint;
+  readonly efiMemoryMap: bigint;
+}
+
+/** @param setupHeader the image's, from 0x1f1 */
+export function planBootParams(
+  machine: MachineFacts,
+  setupHeader: Uint8Array,
+  map: MemoryMap,
+  efi: EfiHandover,
+  at: HandoverAddresses,
+): BootParams {
+  const bytes = valueOf(machine.bootParams);
+  const running = bytes === undefined ? undefined : decodeBootParams(bytes);
+  return {
+    screenInfo: running === undefined ? new Uint8Array(64) : cleanScreenInfo(running.screenInfo),
+    acpiRsdpAddress: findRsdp(machine),
+    ccBlobAddress: running?.ccBlobAddress ?? 0,
+    efiInfo: efi.state === 'handed-over' ? { ...efi.info, memoryMap: at.efiMemoryMap } : NO_EFI,
+    altMemK: extendedMemoryKib(map),
+    edd: running?.edd ?? { entryCount: 0, signatureCount: 0, signatures: new Uint8Array(0), entries: new Uint8Array(0) },
+    secureBoot: running?.secureBoot ?? 0,
+    setupHeader,
+    typeOfLoader: TYPE_OF_LOADER,
+    loadFlags: LOADED_HIGH,
+    initrdAddress: at.initrd,
+    initrdSize: BigInt(at.initrdSize),
+    commandLineAddress: at.commandLine,
+    hardwareSubarch: running?.hardwareSubarch ?? 0,
+    setupData: at.setupData,
+    e820: map.slice(0, E820_TABLE_LENGTH),
+  };
+}
+
+/** cl_magic and cl_offset (0x20, 0x22) are the old command line protocol: they must not look valid. */
+function cleanScreenInfo(screenInfo: Uint8Array): Uint8Array {
+  const cleaned = new Uint8Array(screenInfo);
+  cleaned.fill(0, 0x20, 0x24);
+  return cleaned;
+}
+
+/** KiB above 1 MiB in the range that holds 1 MiB, as the BIOS would have said. */
+function extendedMemoryKib(map: MemoryMap): number {
+  const range = map.find((entry) => entry.type === 'ram' && entry.start <= MIB && MIB < entry.end);
+  const kib = range === undefined ? 0n : (range.end - MIB) / 1024n;
+  return Number(kib > 0xffffffffn ? 0xffffffffn : kib);
+}

@@ -1,0 +1,21 @@
+/**
+ * The plan that `khop plan --diff` compares with.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { planToJson } from '../plan/plan-json.ts';
+import { type PrepareOptions, planOf, prepare } from './prepare.ts';
+import type { SwitchWorld } from './world.ts';
+
+/** A saved plan when `text` names a .json file, else the plan of that kernel with the same options. */
+export function readOtherPlan(world: SwitchWorld, text: string, options: PrepareOptions): unknown {
+  if (!text.endsWith('.json')) return planToJson(planOf(prepare(world, text, options)));
+  const saved = world.files.read(text);
+  if (saved === undefined)
+    throw new KhopError('E_NOT_FOUND', `${text} does not exist`, { hint: 'Save one: khop plan KERNEL --json > FILE' });
+  try {
+    return JSON.parse(saved);
+  } catch (cause) {
+    throw new KhopError('E_STATE', `${text} is not JSON`, { hint: 'Save it again: khop plan KERNEL --json', cause });
+  }
+}
