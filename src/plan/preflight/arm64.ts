@@ -99,7 +99,7 @@ export const gicLpiTables: PreflightCheck = {
         remedy,
         isOverridable: true,
       });
-    if (machine.deviceTree.state === 'unreadable' || machine.kernelLog.state === 'unreadable')
+    if (machine.deviceTree.state === 'unreadable' || machine.kernelLog.state !== 'read')
       return results.warning({
         title: 'Whether the interrupt controller keeps tables in memory could not be read.',
         evidence,

@@ -33,7 +33,7 @@ export const iommuDma: PreflightCheck = {
         evidence,
         remedy: 'Find the device in dmesg and unbind its driver before the switch, or reboot through the firmware.',
       });
-    if (machine.kernelLog.state === 'unreadable' || machine.pciDevices.state === 'unreadable')
+    if (machine.kernelLog.state !== 'read' || machine.pciDevices.state === 'unreadable')
       return results.warning({
         title: 'Whether devices write to memory on their own could not be read.',
         evidence,

@@ -5,11 +5,6 @@
 import type { PreflightCheck } from './preflight-check.ts';
 import { evidenceOf, listed, resultsOf } from './result.ts';
 
-/** Names are compared without regard to case: /proc gives bits, and readers differ in how they spell them. */
-function hasCapability(capabilities: ReadonlySet<string>, name: string): boolean {
-  return [...capabilities].some((capability) => capability.toLowerCase() === name);
-}
-
 /** Both system calls and reboot(2) ask for CAP_SYS_BOOT, kernel/kexec.c kexec_load_check(). */
 export const privileges: PreflightCheck = {
   id: 'privileges',
@@ -21,7 +16,7 @@ export const privileges: PreflightCheck = {
     const remedy = 'Run khop as root, for example with sudo.';
     if (capabilities.state !== 'read')
       return results.warning({ title: 'Whether this process may load a kernel is not known.', evidence, remedy });
-    if (hasCapability(capabilities.value, 'sys_boot'))
+    if (capabilities.value.has('sys_boot'))
       return results.pass('This process has CAP_SYS_BOOT.', evidence);
     return results.refusal({
       title: 'This process lacks CAP_SYS_BOOT and may not load a kernel.',
