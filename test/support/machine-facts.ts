@@ -29,12 +29,26 @@ const RUNNING_COMMAND_LINE =
 /** UEFI with everything that a hand-over needs, Secure Boot off. */
 export function healthyEfi(overrides: Partial<EfiFacts> = {}): EfiFacts {
   return {
-    systemTable: read(new Map([['ACPI20', 0x7fb7e014n], ['SMBIOS', 0x7f9cf000n]]), '/sys/firmware/efi/systab'),
+    systemTable: read(
+      new Map([
+        ['ACPI20', 0x7fb7e014n],
+        ['SMBIOS', 0x7f9cf000n],
+      ]),
+      '/sys/firmware/efi/systab',
+    ),
     firmwareVendor: read(0x7fb85018n, '/sys/firmware/efi/fw_vendor'),
     runtime: read(0x7fbeeb18n, '/sys/firmware/efi/runtime'),
     configTable: read(0x7f9ee018n, '/sys/firmware/efi/config_table'),
     runtimeMap: read(
-      [{ type: 5, physicalAddress: 0x7f8ed000n, virtualAddress: 0xfffffffeffa00000n, pageCount: 256n, attribute: 0x800000000000000fn }],
+      [
+        {
+          type: 5,
+          physicalAddress: 0x7f8ed000n,
+          virtualAddress: 0xfffffffeffa00000n,
+          pageCount: 256n,
+          attribute: 0x800000000000000fn,
+        },
+      ],
       '/sys/firmware/efi/runtime-map',
     ),
     secureBoot: read(false, '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c'),
@@ -148,9 +162,20 @@ function devices() {
   return {
     loadedModules: read(new Set(['virtio_net', 'virtio_blk', 'ext4']), '/proc/modules'),
     framebuffers: absent('/proc/fb'),
-    networkInterfaces: read([{ name: 'ens3', driver: 'virtio_net', operationalState: 'up' }], '/sys/class/net'),
+    networkInterfaces: read(
+      [{ name: 'ens3', driver: 'virtio_net', operationalState: 'up' }],
+      '/sys/class/net',
+    ),
     pciDevices: read(
-      [{ address: '0000:00:04.0', classCode: 0x010000, vendorId: 0x1af4, deviceId: 0x1042, driver: 'virtio-pci' }],
+      [
+        {
+          address: '0000:00:04.0',
+          classCode: 0x010000,
+          vendorId: 0x1af4,
+          deviceId: 0x1042,
+          driver: 'virtio-pci',
+        },
+      ],
       '/sys/bus/pci/devices',
     ),
     mounts: read(
@@ -158,7 +183,10 @@ function devices() {
       '/proc/self/mountinfo',
     ),
     consoles: read(['tty0', 'ttyS0'], '/sys/class/tty/console/active'),
-    diskNames: read(new Set(['UUID=2f3a4c1e-0000-4000-8000-000000000001', 'PARTUUID=deadbeef-01']), '/dev/disk'),
+    diskNames: read(
+      new Set(['UUID=2f3a4c1e-0000-4000-8000-000000000001', 'PARTUUID=deadbeef-01']),
+      '/dev/disk',
+    ),
     blockDevices: read(new Set(['vda', 'vda1']), '/sys/class/block'),
     rootStorage: read(
       {

@@ -58,7 +58,10 @@ export function healthyImage(overrides: Partial<KernelView> = {}): KernelView {
     memoryBytes: 54 * MIB,
     setupHeader: { protocol: 0x020f, xloadFlags: 0x7f, cmdlineSize: 2047, isRelocatable: true },
     arm64Header: undefined,
-    signers: read([{ subject: 'Debian Secure Boot Signer 2022 - linux', issuer: 'Debian Secure Boot CA' }], IMAGE),
+    signers: read(
+      [{ subject: 'Debian Secure Boot Signer 2022 - linux', issuer: 'Debian Secure Boot CA' }],
+      IMAGE,
+    ),
     hasImaSignature: read(false, `${IMAGE} security.ima`),
     config: read(HEALTHY_CONFIG, `/boot/config-${RELEASE}`),
     modules: read(new Set(['virtio_net', 'virtio_blk', 'virtio_pci', 'ext4']), `/lib/modules/${RELEASE}`),
@@ -87,7 +90,11 @@ export function healthyInitrd(overrides: Partial<InitrdView> = {}): InitrdView {
   return {
     packedBytes: 36 * MIB,
     unpackedBytes: 160 * MIB,
-    paths: new Set(['init', 'bin/busybox', ...['virtio_blk', 'virtio_pci', 'ext4', 'sd_mod'].map(modulePath)]),
+    paths: new Set([
+      'init',
+      'bin/busybox',
+      ...['virtio_blk', 'virtio_pci', 'ext4', 'sd_mod'].map(modulePath),
+    ]),
     misalignedArchives: [],
     ...overrides,
   };
@@ -140,7 +147,11 @@ export function withCommandLine(commandLine: string): PreflightInput {
 /** The healthy input without an initrd. */
 export function withoutInitrd(commandLine: string, image: Partial<KernelView> = {}): PreflightInput {
   return healthyInput({
-    target: healthyTarget({ commandLine, image: read(healthyImage(image), IMAGE), initrd: absent('no initrd') }),
+    target: healthyTarget({
+      commandLine,
+      image: read(healthyImage(image), IMAGE),
+      initrd: absent('no initrd'),
+    }),
   });
 }
 

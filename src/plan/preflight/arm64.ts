@@ -26,7 +26,8 @@ export const spinTableCpus: PreflightCheck = {
       });
     const isSpinTable = valueOf(enableMethods)?.includes('spin-table') === true;
     const stuck = logLines(machine, /CPUs are stuck in the kernel/);
-    if (!isSpinTable && stuck.length === 0) return results.pass('The other CPUs can be given back.', evidence);
+    if (!isSpinTable && stuck.length === 0)
+      return results.pass('The other CPUs can be given back.', evidence);
     if (valueOf(possible) === 1) return results.pass('There is one CPU only.', evidence);
     return results.refusal({
       title: 'The other CPUs wait in a spin table and cannot be given back: loading ends with EBUSY.',
@@ -81,20 +82,25 @@ export const gicLpiTables: PreflightCheck = {
   run({ machine }) {
     if (machine.architecture !== 'arm64') return [];
     const results = resultsOf('gic-lpi-tables');
-    const isV3 = machine.deviceTree.state === 'read' && containsText(machine.deviceTree.value, 'arm,gic-v3-its');
-    const isOff = machine.commandLine.state === 'read' && hasArgument(machine.commandLine.value, 'irqchip.gicv3_nolpi');
+    const isV3 =
+      machine.deviceTree.state === 'read' && containsText(machine.deviceTree.value, 'arm,gic-v3-its');
+    const isOff =
+      machine.commandLine.state === 'read' && hasArgument(machine.commandLine.value, 'irqchip.gicv3_nolpi');
     const lines = logLines(machine, /GICv3|ITS \[mem|LPI/);
     const evidence = [
       evidenceOf(machine.deviceTree, () => (isV3 ? 'has arm,gic-v3-its' : 'has no arm,gic-v3-its')),
       evidenceOf(machine.efi, () => 'present'),
       evidenceOf(machine.kernelLog, () => (lines.length === 0 ? 'nothing about LPI' : lines.join('; '))),
     ];
-    if (machine.efi.state === 'read') return results.pass('UEFI reserves the interrupt controller’s tables.', evidence);
-    if (isOff) return results.pass('The interrupt controller’s tables are off (irqchip.gicv3_nolpi).', evidence);
+    if (machine.efi.state === 'read')
+      return results.pass('UEFI reserves the interrupt controller’s tables.', evidence);
+    if (isOff)
+      return results.pass('The interrupt controller’s tables are off (irqchip.gicv3_nolpi).', evidence);
     const remedy = 'Start the running system with irqchip.gicv3_nolpi=1, or through UEFI.';
     if (isV3 || usesLpis(machine))
       return results.refusal({
-        title: 'A GICv3 with ITS writes to tables that the new kernel does not know of: it would be corrupted.',
+        title:
+          'A GICv3 with ITS writes to tables that the new kernel does not know of: it would be corrupted.',
         evidence,
         remedy,
         isOverridable: true,
@@ -119,15 +125,19 @@ export const arm64Lpa2: PreflightCheck = {
     const lines = logLines(machine, /52-bit Virtual Addressing/i);
     const evidence = [
       evidenceOf(machine.release),
-      evidenceOf(machine.kernelLog, () => (lines.length === 0 ? 'nothing about 52-bit addressing' : lines.join('; '))),
+      evidenceOf(machine.kernelLog, () =>
+        lines.length === 0 ? 'nothing about 52-bit addressing' : lines.join('; '),
+      ),
       configEvidence(machine.kernelConfig, ['ARM64_VA_BITS_52']),
     ];
-    const isOff = machine.commandLine.state === 'read' && hasArgument(machine.commandLine.value, 'arm64.nolva');
+    const isOff =
+      machine.commandLine.state === 'read' && hasArgument(machine.commandLine.value, 'arm64.nolva');
     const version = machine.release.state === 'read' ? versionOf(machine.release.value) : undefined;
     const isTroubled = version === undefined || (version[0] === 6 && version[1] >= 9);
     const isBuilt = valueOf(machine.kernelConfig)?.get('CONFIG_ARM64_VA_BITS_52') !== undefined;
     if (isOff || !isTroubled) return results.pass('52-bit virtual addresses do no harm here.', evidence);
-    const remedy = 'Start the running system with arm64.nolva on its command line, or go through a kernel of 7.2 or newer.';
+    const remedy =
+      'Start the running system with arm64.nolva on its command line, or go through a kernel of 7.2 or newer.';
     if (lines.length > 0 && version?.[1] === 12)
       return results.refusal({
         title: 'The running 6.12 kernel uses 52-bit virtual addresses and oopses while loading.',
@@ -135,7 +145,10 @@ export const arm64Lpa2: PreflightCheck = {
         remedy,
         isOverridable: true,
       });
-    if (lines.length > 0 || (machine.kernelLog.state !== 'read' && (isBuilt || machine.kernelConfig.state !== 'read')))
+    if (
+      lines.length > 0 ||
+      (machine.kernelLog.state !== 'read' && (isBuilt || machine.kernelConfig.state !== 'read'))
+    )
       return results.warning({
         title: 'The running kernel may use 52-bit virtual addresses, with which 6.12 oopses while loading.',
         evidence,

@@ -35,7 +35,10 @@ export const commandLineLength: PreflightCheck = {
     const results = resultsOf('command-line-length');
     const { commandLine } = input.target;
     const size = commandLineBytes(commandLine).length;
-    const evidence = [`new command line: ${size} bytes with its NUL`, `limit: ${bound.limit} (${bound.source})`];
+    const evidence = [
+      `new command line: ${size} bytes with its NUL`,
+      `limit: ${bound.limit} (${bound.source})`,
+    ];
     if (/[\0\n\r]/.test(commandLine))
       return results.refusal({
         title: 'The command line holds a NUL or a line break, which ends it early.',
@@ -58,14 +61,27 @@ export const commandLineLength: PreflightCheck = {
 
 /** Losing one of these changes whether the machine comes up, is reached, or is as safe as before. */
 const CONSEQUENTIAL: readonly (readonly [string, RegExp])[] = [
-  ['storage', /^(?:cryptdevice|cryptkey|cryptopts|rd\.(?:luks|lvm|md|dm|zfs|auto)\b.*|luks\..*|rootflags|rootfstype|zfs|dm-mod\.create)$/],
-  ['network', /^(?:ip|ifname|vlan|bond|bridge|team|nameserver|netroot|nfsroot|BOOTIF|rd\.neednet|rd\.(?:iscsi|znet|nvmf).*|iscsi_.*|net\.ifnames|biosdevname)$/],
-  ['hardware', /^(?:mem|memmap|acpi|acpi_osi|noapic|nolapic|pci|pcie_aspm|iommu.*|intel_iommu|amd_iommu|nomodeset|idle|.*max_cstate|irqchip\..*|earlycon|(?:modprobe\.|module_)blacklist|no5lvl)$/],
-  ['security', /^(?:selinux|enforcing|security|lsm|apparmor|lockdown|module\.sig_enforce|ima_.*|evm|mitigations|fips|audit|init_on_(?:alloc|free))$/],
+  [
+    'storage',
+    /^(?:cryptdevice|cryptkey|cryptopts|rd\.(?:luks|lvm|md|dm|zfs|auto)\b.*|luks\..*|rootflags|rootfstype|zfs|dm-mod\.create)$/,
+  ],
+  [
+    'network',
+    /^(?:ip|ifname|vlan|bond|bridge|team|nameserver|netroot|nfsroot|BOOTIF|rd\.neednet|rd\.(?:iscsi|znet|nvmf).*|iscsi_.*|net\.ifnames|biosdevname)$/,
+  ],
+  [
+    'hardware',
+    /^(?:mem|memmap|acpi|acpi_osi|noapic|nolapic|pci|pcie_aspm|iommu.*|intel_iommu|amd_iommu|nomodeset|idle|.*max_cstate|irqchip\..*|earlycon|(?:modprobe\.|module_)blacklist|no5lvl)$/,
+  ],
+  [
+    'security',
+    /^(?:selinux|enforcing|security|lsm|apparmor|lockdown|module\.sig_enforce|ima_.*|evm|mitigations|fips|audit|init_on_(?:alloc|free))$/,
+  ],
   ['start', /^(?:init|systemd\.unit|systemd\.unified_cgroup_hierarchy|rdinit)$/],
 ];
 /** Other checks look at these, or boot loaders add them for one boot. */
-const ELSEWHERE = /^(?:BOOT_IMAGE|initrd|root|console|crashkernel|elfcorehdr|kexec_jump_back_entry|khop\..*)$/;
+const ELSEWHERE =
+  /^(?:BOOT_IMAGE|initrd|root|console|crashkernel|elfcorehdr|kexec_jump_back_entry|khop\..*)$/;
 
 export const commandLineLost: PreflightCheck = {
   id: 'command-line-lost',
@@ -97,7 +113,10 @@ export const commandLineLost: PreflightCheck = {
       });
     if (lost.length > 0)
       return results.note({
-        title: `The new command line lacks ${listed(lost.map((argument) => argument.text), 6)}.`,
+        title: `The new command line lacks ${listed(
+          lost.map((argument) => argument.text),
+          6,
+        )}.`,
         evidence,
         remedy,
       });
@@ -124,7 +143,8 @@ export const commandLineStale: PreflightCheck = {
     const fatal = FOR_PANIC_ONLY.filter((name) => hasArgument(commandLine, name));
     if (fatal.length > 0)
       return results.refusal({
-        title: 'The new command line says that a kernel has panicked (elfcorehdr=): the new one would start as its dump collector.',
+        title:
+          'The new command line says that a kernel has panicked (elfcorehdr=): the new one would start as its dump collector.',
         evidence,
         remedy: 'Remove elfcorehdr= from the command line.',
         isOverridable: true,

@@ -11,7 +11,9 @@ import { evidenceOf, listed, resultsOf } from './result.ts';
 /** `ttyS0` of `console=ttyS0,115200`. */
 function consolesOf(commandLine: string): string[] {
   return kernelArguments(commandLine).flatMap((argument) =>
-    argument.name === 'console' && argument.value !== undefined ? [argument.value.split(',')[0] as string] : [],
+    argument.name === 'console' && argument.value !== undefined
+      ? [argument.value.split(',')[0] as string]
+      : [],
   );
 }
 
@@ -58,7 +60,8 @@ const DISPLAY_CLASS = 0x03;
 
 /** Display drivers in use that the target's modules, where they could be listed, do not have. */
 function missingDisplayDrivers(input: PreflightInput): string[] {
-  const modules = input.target?.image.state === 'read' ? valueOf(input.target.image.value.modules) : undefined;
+  const modules =
+    input.target?.image.state === 'read' ? valueOf(input.target.image.value.modules) : undefined;
   if (modules === undefined) return [];
   return (valueOf(input.machine.pciDevices) ?? [])
     .filter((device) => device.classCode >> 16 === DISPLAY_CLASS && device.driver !== undefined)
@@ -90,11 +93,16 @@ export const framebuffer: PreflightCheck = {
         title: isOff
           ? 'A display driver owns the screen and nomodeset forbids it in the new kernel: the screen stays dark.'
           : `A display driver owns the screen and the new kernel has no ${listed(missing)}: the screen stays dark.`,
-        evidence: [...evidence, ...(isOff ? ['new command line: nomodeset'] : []), ...missing.map((name) => `new kernel’s modules: no ${name}`)],
+        evidence: [
+          ...evidence,
+          ...(isOff ? ['new command line: nomodeset'] : []),
+          ...missing.map((name) => `new kernel’s modules: no ${name}`),
+        ],
         remedy: 'Use a serial console or the network, or a kernel that has the driver.',
       });
     return results.note({
-      title: 'A display driver owns the screen: it stays dark from the jump until the new kernel’s driver starts.',
+      title:
+        'A display driver owns the screen: it stays dark from the jump until the new kernel’s driver starts.',
       evidence,
       remedy: 'Use a serial console to see the first seconds.',
     });

@@ -17,17 +17,23 @@ export const crashkernelLost: PreflightCheck = {
     const before = running === undefined ? undefined : commandLineValue(running, 'crashkernel');
     const after = commandLineValue(target.commandLine, 'crashkernel');
     const evidence = [
-      evidenceOf(machine.commandLine, () => (before === undefined ? 'no crashkernel=' : `crashkernel=${before}`)),
+      evidenceOf(machine.commandLine, () =>
+        before === undefined ? 'no crashkernel=' : `crashkernel=${before}`,
+      ),
       evidenceOf(machine.kexec.crashSize, mebibytes),
       `new command line: ${after === undefined ? 'no crashkernel=' : `crashkernel=${after}`}`,
     ];
-    if (after !== undefined) return results.pass('The new kernel reserves memory for a panic kernel.', evidence);
+    if (after !== undefined)
+      return results.pass('The new kernel reserves memory for a panic kernel.', evidence);
     const isReserved = (valueOf(machine.kexec.crashSize) ?? 0n) > 0n;
     if (before !== undefined || isReserved)
       return results.warning({
         title: 'The new kernel reserves no memory for a panic kernel, and the running one does.',
         evidence,
-        remedy: before === undefined ? 'Add crashkernel= to the new command line.' : `Add --append crashkernel=${before}.`,
+        remedy:
+          before === undefined
+            ? 'Add crashkernel= to the new command line.'
+            : `Add --append crashkernel=${before}.`,
       });
     if (machine.commandLine.state !== 'read')
       return results.warning({
@@ -47,8 +53,14 @@ export const crashImage: PreflightCheck = {
     const results = resultsOf('crash-image');
     const reading = machine.kexec.crashLoaded;
     const evidence = [evidenceOf(reading, (isLoaded) => (isLoaded ? '1' : '0'))];
-    if (reading.state !== 'read' || !reading.value)
-      return results.pass('No panic kernel is known to be loaded.', evidence);
+    if (reading.state === 'unreadable')
+      return results.warning({
+        title: 'Whether a panic kernel is loaded could not be read.',
+        evidence,
+        remedy: 'Mount /sys.',
+      });
+    if (reading.state === 'absent' || !reading.value)
+      return results.pass('No panic kernel is loaded.', evidence);
     return results.note({
       title: 'A panic kernel is loaded, and does not live through the switch.',
       evidence,
@@ -71,8 +83,13 @@ export const crashReservation: PreflightCheck = {
     const running = loaded + (initrd?.unpackedBytes ?? 0);
     const evidence = [
       evidenceOf(reading, mebibytes),
-      evidenceOf(machine.commandLine, (line) => `crashkernel=${commandLineValue(line, 'crashkernel') ?? ' is not given'}`),
-      ...(image === undefined ? [] : [`${image.path}: ${mebibytes(loaded)} loaded, ${mebibytes(running)} with the initrd unpacked`]),
+      evidenceOf(
+        machine.commandLine,
+        (line) => `crashkernel=${commandLineValue(line, 'crashkernel') ?? ' is not given'}`,
+      ),
+      ...(image === undefined
+        ? []
+        : [`${image.path}: ${mebibytes(loaded)} loaded, ${mebibytes(running)} with the initrd unpacked`]),
     ];
     if (reading.state === 'unreadable')
       return results.warning({

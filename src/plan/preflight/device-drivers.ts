@@ -26,7 +26,8 @@ function judgeDrivers(
     const driver = table[name];
     return driver === undefined ? [] : [{ name, driver }];
   });
-  if (known.length === 0) return results.pass(`No ${inUse.kind} driver in use is known for trouble.`, inUse.evidence);
+  if (known.length === 0)
+    return results.pass(`No ${inUse.kind} driver in use is known for trouble.`, inUse.evidence);
   const severe = known.filter(({ driver }) => driver.severity === 'warning');
   const reported = severe.length > 0 ? severe : known;
   const trouble = {
@@ -68,7 +69,9 @@ export const gpuDrivers: PreflightCheck = {
         names: [...bound, ...loaded],
         evidence: [
           evidenceOf(machine.pciDevices, () => `display drivers: ${listed(bound)}`),
-          evidenceOf(machine.loadedModules, () => (loaded.length > 0 ? 'nvidia is loaded' : 'nvidia is not loaded')),
+          evidenceOf(machine.loadedModules, () =>
+            loaded.length > 0 ? 'nvidia is loaded' : 'nvidia is not loaded',
+          ),
         ],
       },
       DISPLAY_DRIVERS,
@@ -89,7 +92,8 @@ export const networkDrivers: PreflightCheck = {
         remedy: 'Mount /sys.',
       });
     const interfaces = valueOf(networkInterfaces) ?? [];
-    const describe = () => listed(interfaces.map(({ name, driver }) => `${name} ${driver ?? 'without driver'}`));
+    const describe = () =>
+      listed(interfaces.map(({ name, driver }) => `${name} ${driver ?? 'without driver'}`));
     return judgeDrivers(
       results,
       {

@@ -20,15 +20,16 @@ export const tpmSealedDisk: PreflightCheck = {
     const lines = (valueOf(machine.crypttab) ?? []).filter((line) => /\btpm2-device=/.test(line));
     const tokens = (valueOf(machine.luksTokens) ?? []).filter((token) => TPM_TOKENS.has(token.type));
     const evidence = [
-      evidenceOf(machine.crypttab, (all) => (lines.length > 0 ? lines.join('; ') : `${all.length} lines, none with tpm2-device=`)),
-      evidenceOf(machine.luksTokens, (all) =>
-        listed(all.map((token) => `${token.device} ${token.type}`)),
+      evidenceOf(machine.crypttab, (all) =>
+        lines.length > 0 ? lines.join('; ') : `${all.length} lines, none with tpm2-device=`,
       ),
+      evidenceOf(machine.luksTokens, (all) => listed(all.map((token) => `${token.device} ${token.type}`))),
       evidenceOf(machine.hasTpm, (has) => (has ? 'present' : 'none')),
     ];
     if (lines.length > 0 || tokens.length > 0)
       return results.warning({
-        title: 'A disk’s key is sealed to measurements that kexec does not reset: the new kernel may ask for the passphrase.',
+        title:
+          'A disk’s key is sealed to measurements that kexec does not reset: the new kernel may ask for the passphrase.',
         evidence,
         remedy: 'Be at a console with the passphrase, or reboot through the firmware.',
       });
@@ -54,7 +55,9 @@ export const hibernationImage: PreflightCheck = {
     const resume = target === undefined ? undefined : commandLineValue(target.commandLine, 'resume');
     const evidence = [
       evidenceOf(images, (devices) => listed(devices)),
-      ...(target === undefined ? [] : [`new command line: ${resume === undefined ? 'no resume=' : `resume=${resume}`}`]),
+      ...(target === undefined
+        ? []
+        : [`new command line: ${resume === undefined ? 'no resume=' : `resume=${resume}`}`]),
     ];
     if (images.state === 'unreadable')
       return results.warning({

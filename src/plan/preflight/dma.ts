@@ -8,7 +8,8 @@ import type { PreflightCheck } from './preflight-check.ts';
 import { evidenceOf, listed, resultsOf } from './result.ts';
 
 /** Intel, AMD and Arm say it each in its way. */
-const DMA_FAULT = /DMAR: \[DMA (?:Read|Write)|DMAR: DRHD: handling fault|IO_PAGE_FAULT|arm-smmu.*(?:Unhandled context fault|event 0x10 received)/;
+const DMA_FAULT =
+  /DMAR: \[DMA (?:Read|Write)|DMAR: DRHD: handling fault|IO_PAGE_FAULT|arm-smmu.*(?:Unhandled context fault|event 0x10 received)/;
 
 export const iommuDma: PreflightCheck = {
   id: 'iommu-dma',
@@ -18,7 +19,9 @@ export const iommuDma: PreflightCheck = {
     const faults = logLines(machine, DMA_FAULT);
     const given = (valueOf(machine.pciDevices) ?? []).filter((device) => device.driver === 'vfio-pci');
     const evidence = [
-      evidenceOf(machine.kernelLog, () => (faults.length === 0 ? 'no fault of the IOMMU' : faults.join('; '))),
+      evidenceOf(machine.kernelLog, () =>
+        faults.length === 0 ? 'no fault of the IOMMU' : faults.join('; '),
+      ),
       evidenceOf(machine.pciDevices, () => `vfio-pci: ${listed(given.map((device) => device.address))}`),
     ];
     if (given.length > 0)
@@ -31,7 +34,8 @@ export const iommuDma: PreflightCheck = {
       return results.warning({
         title: 'The IOMMU reports faults now: a device writes where it must not, also during the jump.',
         evidence,
-        remedy: 'Find the device in dmesg and unbind its driver before the switch, or reboot through the firmware.',
+        remedy:
+          'Find the device in dmesg and unbind its driver before the switch, or reboot through the firmware.',
       });
     if (machine.kernelLog.state !== 'read' || machine.pciDevices.state === 'unreadable')
       return results.warning({

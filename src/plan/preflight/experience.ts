@@ -13,7 +13,8 @@ export const switchHistory: PreflightCheck = {
     if (slot === 'crash') return [];
     const results = resultsOf('switch-history');
     const evidence = [`khop history: ${successfulSwitches} came back`, evidenceOf(machine.dmi.productName)];
-    if (successfulSwitches > 0) return results.pass('This machine has come back from a switch before.', evidence);
+    if (successfulSwitches > 0)
+      return results.pass('This machine has come back from a switch before.', evidence);
     return results.note({
       title: 'No switch of this machine is on record: firmware and devices may hang where others do not.',
       evidence,

@@ -10,7 +10,7 @@ import type { Finding } from '../finding.ts';
 import { configAnswer, configEvidence, likelyMethod } from './conditions.ts';
 import type { SetupHeaderView } from './kernel-view.ts';
 import type { PreflightCheck } from './preflight-check.ts';
-import { evidenceOf, resultsOf } from './result.ts';
+import { evidenceOf, listed, resultsOf } from './result.ts';
 
 /** xloadflags, Documentation/arch/x86/boot.rst. */
 const XLF_EFI_KEXEC = 1 << 4;
@@ -43,9 +43,9 @@ export const fiveLevelPaging: PreflightCheck = {
     const config = configAnswer(image.config, 'X86_5LEVEL');
     const isAble = header === undefined ? config === 'built-in' : (header.xloadFlags & XLF_5LEVEL) !== 0;
     if (isAble) return results.pass('The new kernel can start with five-level paging.', evidence);
-    if (isOn.state === 'read' && !isOn.value)
-      return results.pass('Five-level paging is off.', evidence);
-    const remedy = 'Start the running system with no5lvl on its command line, or take a kernel with CONFIG_X86_5LEVEL.';
+    if (isOn.state === 'read' && !isOn.value) return results.pass('Five-level paging is off.', evidence);
+    const remedy =
+      'Start the running system with no5lvl on its command line, or take a kernel with CONFIG_X86_5LEVEL.';
     if (isOn.state !== 'read' || (header === undefined && config === 'unknown'))
       return results.warning({
         title: 'Whether the new kernel meets paging that it can start with is not known.',
@@ -91,7 +91,9 @@ export const rsdpHandover: PreflightCheck = {
     const evidence = [
       table === undefined
         ? evidenceOf(efi, () => 'present')
-        : evidenceOf(table, (entries) => [...entries].map(([name, at]) => `${name}=${hexadecimal(at)}`).join(' ')),
+        : evidenceOf(table, (entries) =>
+            listed([...entries].map(([name, at]) => `${name}=${hexadecimal(at)}`)),
+          ),
       evidenceOf(machine.bootParams, () => `acpi_rsdp_addr ${hexadecimal(bootParamsRsdp(machine))}`),
     ];
     const entries = table === undefined ? undefined : valueOf(table);
@@ -100,7 +102,8 @@ export const rsdpHandover: PreflightCheck = {
       entries?.has('ACPI20') || entries?.has('ACPI') || bootParamsRsdp(machine) !== 0n || given !== undefined;
     if (isKnown) return results.pass('The address of the ACPI tables is known.', evidence);
     return results.refusal({
-      title: 'The address of the ACPI tables is not known: the new kernel would run one CPU and could not power off.',
+      title:
+        'The address of the ACPI tables is not known: the new kernel would run one CPU and could not power off.',
       evidence,
       remedy: 'Use --method file, or give acpi_rsdp=ADDRESS from the kernel log on the new command line.',
       isOverridable: true,
@@ -131,7 +134,8 @@ function judgeEfi(efi: EfiFacts, missing: readonly string[], target: readonly st
     return results.warning({
       title: `UEFI is not handed over: ${lost} are gone until the next boot through firmware.`,
       evidence,
-      remedy: 'Use a kernel built with CONFIG_EFI and CONFIG_KEXEC, and a running one with CONFIG_EFI_RUNTIME_MAP.',
+      remedy:
+        'Use a kernel built with CONFIG_EFI and CONFIG_KEXEC, and a running one with CONFIG_EFI_RUNTIME_MAP.',
     });
   if (valueOf(efi.platformSize) === 32)
     return results.warning({

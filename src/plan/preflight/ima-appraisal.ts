@@ -6,8 +6,8 @@
  */
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
-import type { Finding } from '../finding.ts';
 import { commandLineValue } from '../command-line.ts';
+import type { Finding } from '../finding.ts';
 import { configAnswer, configEvidence, isSecureBootOn, likelyMethod } from './conditions.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { PreflightCheck } from './preflight-check.ts';
@@ -21,8 +21,7 @@ function bootPolicyAppraises(machine: MachineFacts): boolean | undefined {
   const policy = commandLineValue(machine.commandLine.value, 'ima_policy') ?? '';
   const byArchitecture =
     configAnswer(machine.kernelConfig, 'IMA_ARCH_POLICY') === 'built-in' && isSecureBootOn(machine);
-  const byBuild =
-    configAnswer(machine.kernelConfig, 'IMA_APPRAISE_REQUIRE_KEXEC_SIGS') === 'built-in';
+  const byBuild = configAnswer(machine.kernelConfig, 'IMA_APPRAISE_REQUIRE_KEXEC_SIGS') === 'built-in';
   return /secure_boot/.test(policy) || byArchitecture || byBuild;
 }
 
@@ -62,7 +61,8 @@ function judgeImage(image: KernelView, machineEvidence: readonly string[]): read
         ? 'IMA appraises kexec images, and the unwrapped image is a copy without a signature of IMA.'
         : 'IMA appraises kexec images, and this file has no signature of IMA.',
       evidence,
-      remedy: 'Sign the plain kernel image with evmctl ima_sign, or use one whose package carries signatures of IMA.',
+      remedy:
+        'Sign the plain kernel image with evmctl ima_sign, or use one whose package carries signatures of IMA.',
       isOverridable: true,
     });
   if (isSigned === undefined)

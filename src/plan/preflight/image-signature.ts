@@ -67,7 +67,8 @@ function judge(machine: MachineFacts, image: KernelView, demands: readonly strin
     return results.refusal({
       title: `A signature is demanded (${because}), and the image has none; loading would end with ENODATA or EPERM.`,
       evidence,
-      remedy: 'Use the distribution’s signed kernel, or sign this one (sbsign) with a key that is enrolled (mokutil --import).',
+      remedy:
+        'Use the distribution’s signed kernel, or sign this one (sbsign) with a key that is enrolled (mokutil --import).',
       isOverridable: false,
     });
   if (configAnswer(machine.kernelConfig, verifier) === 'off')

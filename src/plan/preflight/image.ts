@@ -38,7 +38,9 @@ export const imageReadable: PreflightCheck = {
   run({ target }) {
     if (target === undefined) return [];
     const results = resultsOf('image-readable');
-    const evidence = [evidenceOf(target.image, (image) => `${image.kind}, ${image.release ?? 'release unknown'}`)];
+    const evidence = [
+      evidenceOf(target.image, (image) => `${image.kind}, ${image.release ?? 'release unknown'}`),
+    ];
     if (target.image.state === 'read') return results.pass('The image can be read.', evidence);
     return results.refusal({
       title: 'The image cannot be read as a kernel.',
@@ -73,10 +75,13 @@ function headerObstacle(image: KernelView, input: PreflightInput): string | unde
   if (image.arm64Header?.isBigEndian) return 'it is big-endian';
   const header = image.setupHeader;
   if (header === undefined) return undefined;
-  if (header.protocol < OLDEST_PROTOCOL) return `its boot protocol is 0x${header.protocol.toString(16)}, older than 2.12`;
+  if (header.protocol < OLDEST_PROTOCOL)
+    return `its boot protocol is 0x${header.protocol.toString(16)}, older than 2.12`;
   if ((header.xloadFlags & XLF_KERNEL_64) === 0) return 'it has no 64-bit entry';
   const isTied = (header.xloadFlags & XLF_CAN_BE_LOADED_ABOVE_4G) === 0;
-  return isTied && likelyMethod(input) === 'file' ? 'it cannot be loaded above 4 GiB, which kexec_file_load demands' : undefined;
+  return isTied && likelyMethod(input) === 'file'
+    ? 'it cannot be loaded above 4 GiB, which kexec_file_load demands'
+    : undefined;
 }
 
 const WRAPPERS: Partial<Record<KernelView['kind'], string>> = {
@@ -97,7 +102,9 @@ export const imageKind: PreflightCheck = {
       `${image.path}: ${image.kind}`,
       ...(header === undefined
         ? []
-        : [`${image.path}: protocol 0x${header.protocol.toString(16)}, xloadflags 0x${header.xloadFlags.toString(16)}`]),
+        : [
+            `${image.path}: protocol 0x${header.protocol.toString(16)}, xloadflags 0x${header.xloadFlags.toString(16)}`,
+          ]),
     ];
     const obstacle = headerObstacle(image, input);
     if (obstacle !== undefined || (image.kind === 'vmlinux' && input.method === 'file'))

@@ -26,7 +26,8 @@ function judgeWithout(target: PreflightTarget) {
   ];
   if (initramfs !== undefined && initramfs !== '' && initramfs !== '""')
     return results.pass('The kernel has an initramfs built in.', evidence);
-  const remedy = 'Give the initrd with --initrd, or make one (update-initramfs -c -k RELEASE, dracut, mkinitcpio).';
+  const remedy =
+    'Give the initrd with --initrd, or make one (update-initramfs -c -k RELEASE, dracut, mkinitcpio).';
   if (root === undefined || NEEDS_USER_SPACE.test(root))
     return results.refusal({
       title:
@@ -61,7 +62,9 @@ export const initrdReadable: PreflightCheck = {
   run({ target }) {
     if (target === undefined || target.initrd.state === 'absent') return [];
     const results = resultsOf('initrd-readable');
-    const evidence = [evidenceOf(target.initrd, (initrd) => `${initrd.packedBytes} bytes, ${initrd.paths.size} files`)];
+    const evidence = [
+      evidenceOf(target.initrd, (initrd) => `${initrd.packedBytes} bytes, ${initrd.paths.size} files`),
+    ];
     if (target.initrd.state === 'read') return results.pass('The initrd can be unpacked.', evidence);
     return results.refusal({
       title: 'The initrd cannot be read or unpacked; the new kernel would not manage either.',
@@ -94,7 +97,8 @@ export const initrdModulesMatch: PreflightCheck = {
           });
     if (image.release === undefined)
       return results.warning({
-        title: 'Whether the initrd’s modules are for this kernel is not known: the image does not say its release.',
+        title:
+          'Whether the initrd’s modules are for this kernel is not known: the image does not say its release.',
         evidence,
         remedy: 'Compare by hand.',
       });
@@ -120,9 +124,15 @@ export const initrdHasInit: PreflightCheck = {
     const init = (given ?? '/init').replace(/^\/+/, '');
     const root = commandLineValue(target.commandLine, 'root');
     const { paths } = target.initrd.value;
-    const evidence = [evidenceOf(target.initrd, () => `${paths.size} files, /${init} ${paths.has(init) ? 'is there' : 'is not there'}`)];
+    const evidence = [
+      evidenceOf(
+        target.initrd,
+        () => `${paths.size} files, /${init} ${paths.has(init) ? 'is there' : 'is not there'}`,
+      ),
+    ];
     if (paths.has(init)) return results.pass(`The initrd has /${init}.`, evidence);
-    const remedy = 'Make the initrd anew; one that holds only microcode comes before the real one, not in its place.';
+    const remedy =
+      'Make the initrd anew; one that holds only microcode comes before the real one, not in its place.';
     if (root === undefined || NEEDS_USER_SPACE.test(root))
       return results.refusal({
         title: `The initrd has no /${init}, and the kernel alone cannot find its root.`,
@@ -153,7 +163,8 @@ export const initrdAlignment: PreflightCheck = {
     ];
     if (offsets.length === 0) return results.pass('The kernel finds every archive of the initrd.', evidence);
     return results.refusal({
-      title: 'The kernel ignores an archive of the initrd: it is uncompressed and does not begin on a multiple of four.',
+      title:
+        'The kernel ignores an archive of the initrd: it is uncompressed and does not begin on a multiple of four.',
       evidence,
       remedy: 'Give the parts separately with --initrd, so that khop pads between them.',
       isOverridable: true,

@@ -41,9 +41,17 @@ export const systemdAutoKexec: PreflightCheck = {
       evidenceOf(machine.serviceManager),
       evidenceOf(machine.kexec.loaded, (value) => (value ? '1' : '0')),
     ];
-    if (!isSystemd || !isLoaded) return results.pass('`reboot` does not jump to a loaded image now.', evidence);
+    if (isSystemd && machine.kexec.loaded.state === 'unreadable')
+      return results.warning({
+        title: 'Whether systemctl reboot would jump to a loaded image could not be read.',
+        evidence,
+        remedy: 'Mount /sys.',
+      });
+    if (!isSystemd || !isLoaded)
+      return results.pass('`reboot` does not jump to a loaded image now.', evidence);
     return results.warning({
-      title: 'An image is loaded, and systemctl reboot jumps to it in place of a reboot through the firmware.',
+      title:
+        'An image is loaded, and systemctl reboot jumps to it in place of a reboot through the firmware.',
       evidence,
       remedy: 'Run khop unload, or reboot with SYSTEMCTL_SKIP_AUTO_KEXEC=1.',
     });

@@ -57,7 +57,8 @@ export const knownBadKernel: PreflightCheck = {
         entry.first <= patch &&
         patch <= entry.last,
     );
-    if (known === undefined) return results.pass('Nothing is known against jumping from this kernel.', evidence);
+    if (known === undefined)
+      return results.pass('Nothing is known against jumping from this kernel.', evidence);
     const trouble = {
       title: `A jump from the running kernel is known to fail: ${known.trouble}.`,
       evidence,

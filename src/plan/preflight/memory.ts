@@ -56,7 +56,8 @@ export const halfOfRam: PreflightCheck = {
     return results.refusal({
       title: `The load takes ${mebibytes(needed)}, more than half of RAM (${mebibytes(limit)}); the kernel answers EINVAL.`,
       evidence,
-      remedy: 'Make the initrd smaller (MODULES=dep, a stronger compression), or give the machine more memory.',
+      remedy:
+        'Make the initrd smaller (MODULES=dep, a stronger compression), or give the machine more memory.',
       isOverridable: false,
     });
   },
@@ -111,7 +112,10 @@ export const initramfsSpace: PreflightCheck = {
     const results = resultsOf('initramfs-space');
     const { packedBytes, unpackedBytes } = target.initrd.value;
     const evidence = [
-      evidenceOf(target.initrd, () => `${mebibytes(packedBytes)} packed, ${mebibytes(unpackedBytes)} unpacked`),
+      evidenceOf(
+        target.initrd,
+        () => `${mebibytes(packedBytes)} packed, ${mebibytes(unpackedBytes)} unpacked`,
+      ),
       evidenceOf(machine.memoryTotalBytes, mebibytes),
     ];
     if (machine.memoryTotalBytes.state !== 'read')
@@ -159,10 +163,7 @@ export const memoryMap: PreflightCheck = {
         isOverridable: false,
       });
     const ram = machine.iomem.value.filter((entry) => entry.name === 'System RAM');
-    const largest = ram.reduce((most, entry) => {
-      const size = Number(entry.end - entry.start);
-      return size > most ? size : most;
-    }, 0);
+    const largest = Math.max(0, ...ram.map((entry) => Number(entry.end - entry.start)));
     const needed = target?.image.state === 'read' ? target.image.value.memoryBytes : 0;
     if (largest < needed || largest === 0)
       return results.refusal({

@@ -16,7 +16,10 @@ export const modulesFolder: PreflightCheck = {
     if (target?.image.state !== 'read' || slot === 'crash') return [];
     const results = resultsOf('modules-folder');
     const { modules, config } = target.image.value;
-    const evidence = [evidenceOf(modules, (names) => `${names.size} modules`), configEvidence(config, ['MODULES'])];
+    const evidence = [
+      evidenceOf(modules, (names) => `${names.size} modules`),
+      configEvidence(config, ['MODULES']),
+    ];
     if (modules.state === 'read') return results.pass('The new kernel’s modules are there.', evidence);
     if (configAnswer(config, 'MODULES') === 'off')
       return results.pass('The new kernel has no modules.', evidence);
@@ -42,7 +45,8 @@ function modulesInUse(input: PreflightInput): ReadonlyMap<string, string> {
   };
   for (const { name, driver } of valueOf(machine.networkInterfaces) ?? []) add(driver, `drives ${name}`);
   for (const name of valueOf(machine.rootStorage)?.modules ?? []) add(name, 'drives the root’s disk');
-  for (const { fileSystem, mountPoint } of valueOf(machine.mounts) ?? []) add(fileSystem, `file system of ${mountPoint}`);
+  for (const { fileSystem, mountPoint } of valueOf(machine.mounts) ?? [])
+    add(fileSystem, `file system of ${mountPoint}`);
   return used;
 }
 
@@ -51,7 +55,8 @@ export const driversMissing: PreflightCheck = {
   subject: 'whether the new kernel has the modules in use',
   run(input) {
     const { machine, target, slot } = input;
-    if (target?.image.state !== 'read' || target.image.value.modules.state !== 'read' || slot === 'crash') return [];
+    if (target?.image.state !== 'read' || target.image.value.modules.state !== 'read' || slot === 'crash')
+      return [];
     const results = resultsOf('drivers-missing');
     const { modules } = target.image.value;
     const evidence = [
@@ -69,7 +74,10 @@ export const driversMissing: PreflightCheck = {
     if (grave.length > 0)
       return results.warning({
         title: `The new kernel lacks modules in use: ${listed(grave.map(([name]) => name))}.`,
-        evidence: [...evidence, ...grave.map(([name, why]) => `${machine.loadedModules.source}: ${name}, ${why}`)],
+        evidence: [
+          ...evidence,
+          ...grave.map(([name, why]) => `${machine.loadedModules.source}: ${name}, ${why}`),
+        ],
         remedy: 'Build them for the new kernel (dkms autoinstall -k RELEASE), or install its extra modules.',
       });
     const others = [...machine.loadedModules.value].filter((name) => !modules.value.has(moduleName(name)));
@@ -93,7 +101,8 @@ function enforcement(image: KernelView, input: PreflightInput): string | undefin
   if (configAnswer(image.config, 'MODULE_SIG_FORCE') === 'built-in') return 'CONFIG_MODULE_SIG_FORCE=y';
   if (hasArgument(line, 'module.sig_enforce')) return 'module.sig_enforce on its command line';
   const lockdown = commandLineValue(line, 'lockdown');
-  if (lockdown === 'integrity' || lockdown === 'confidentiality') return `lockdown=${lockdown} on its command line`;
+  if (lockdown === 'integrity' || lockdown === 'confidentiality')
+    return `lockdown=${lockdown} on its command line`;
   // Debian, Fedora and Ubuntu lock down when Secure Boot is on; the symbol is theirs.
   const followsFirmware = configAnswer(image.config, 'LOCK_DOWN_IN_EFI_SECURE_BOOT') === 'built-in';
   return followsFirmware && isSecureBootOn(input.machine) ? 'Secure Boot, which it follows' : undefined;
@@ -111,9 +120,14 @@ export const moduleSignature: PreflightCheck = {
       evidenceOf(machine.taint),
       configEvidence(image.config, ['MODULE_SIG_FORCE', 'LOCK_DOWN_IN_EFI_SECURE_BOOT']),
     ];
-    const remedy = 'Sign the modules for the new kernel with an enrolled key (mokutil --import), or do without them.';
+    const remedy =
+      'Sign the modules for the new kernel with an enrolled key (mokutil --import), or do without them.';
     if (machine.taint.state !== 'read')
-      return results.warning({ title: 'Whether unsigned modules are in use could not be read.', evidence, remedy });
+      return results.warning({
+        title: 'Whether unsigned modules are in use could not be read.',
+        evidence,
+        remedy,
+      });
     const why = enforcement(image, input);
     if ((machine.taint.value & TAINT_UNSIGNED) !== 0 && why !== undefined)
       return results.warning({

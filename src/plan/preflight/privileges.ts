@@ -15,9 +15,12 @@ export const privileges: PreflightCheck = {
     const evidence = [evidenceOf(capabilities, (names) => listed(names, 4))];
     const remedy = 'Run khop as root, for example with sudo.';
     if (capabilities.state !== 'read')
-      return results.warning({ title: 'Whether this process may load a kernel is not known.', evidence, remedy });
-    if (capabilities.value.has('sys_boot'))
-      return results.pass('This process has CAP_SYS_BOOT.', evidence);
+      return results.warning({
+        title: 'Whether this process may load a kernel is not known.',
+        evidence,
+        remedy,
+      });
+    if (capabilities.value.has('sys_boot')) return results.pass('This process has CAP_SYS_BOOT.', evidence);
     return results.refusal({
       title: 'This process lacks CAP_SYS_BOOT and may not load a kernel.',
       evidence,

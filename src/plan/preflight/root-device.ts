@@ -24,7 +24,12 @@ function judgeWithoutRoot(running: string | undefined, evidence: readonly string
   });
 }
 
-function judgeRoot(input: PreflightInput, root: string, running: string | undefined, evidence: readonly string[]) {
+function judgeRoot(
+  input: PreflightInput,
+  root: string,
+  running: string | undefined,
+  evidence: readonly string[],
+) {
   const results = resultsOf('root-device');
   const lookup = lookUpDevice(input.machine, root);
   const all = [...evidence, lookup.evidence];
@@ -39,10 +44,14 @@ function judgeRoot(input: PreflightInput, root: string, running: string | undefi
     return results.refusal({
       title: `root=${root} does not exist on this machine.`,
       evidence: all,
-      remedy: running === undefined ? 'Give the right root=.' : `The running system was started with root=${running}.`,
+      remedy:
+        running === undefined
+          ? 'Give the right root=.'
+          : `The running system was started with root=${running}.`,
       isOverridable: true,
     });
-  if (isSame) return results.pass('The root device is the one that the running system was started with.', all);
+  if (isSame)
+    return results.pass('The root device is the one that the running system was started with.', all);
   if (lookup.state === 'unknown')
     return results.warning({
       title: `Whether root=${root} exists could not be verified, and the running system was started otherwise.`,
@@ -82,7 +91,17 @@ export const rootDevice: PreflightCheck = {
   },
 };
 
-const REMOTE_FILE_SYSTEMS = new Set(['nfs', 'nfs4', 'cifs', 'smb3', 'ceph', 'glusterfs', 'lustre', 'gfs2', 'ocfs2']);
+const REMOTE_FILE_SYSTEMS = new Set([
+  'nfs',
+  'nfs4',
+  'cifs',
+  'smb3',
+  'ceph',
+  'glusterfs',
+  'lustre',
+  'gfs2',
+  'ocfs2',
+]);
 const REMOTE_DEVICE = /^(?:nbd|rbd|drbd)\d/;
 /** iSCSI sessions and NVMe over fabrics, as sysfs places their disks. */
 const REMOTE_PATH = /\/session\d+\/|\/nvme-fabrics\//;

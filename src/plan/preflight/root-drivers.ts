@@ -119,14 +119,22 @@ function judgeFileSystem(
   const evidence = [
     ...given,
     ...(config === undefined || known.symbol === undefined ? [] : [configEvidence(config, [known.symbol])]),
-    evidenceOf(target.initrd, () => `${known.module} ${offered?.has(known.module) ? 'is there' : 'is not there'}`),
+    evidenceOf(
+      target.initrd,
+      () => `${known.module} ${offered?.has(known.module) ? 'is there' : 'is not there'}`,
+    ),
   ];
-  const answer = config === undefined || known.symbol === undefined ? 'unknown' : configAnswer(config, known.symbol);
+  const answer =
+    config === undefined || known.symbol === undefined ? 'unknown' : configAnswer(config, known.symbol);
   if (answer === 'built-in') return results.pass(`${name} is built into the new kernel.`, evidence);
   if (offered?.has(known.module)) return results.pass(`The initrd has ${name} for the new kernel.`, evidence);
   const remedy = `Make the initrd anew so that it holds ${known.module}, or take a kernel with it built in.`;
   if (offered === undefined || (answer === 'unknown' && known.symbol !== undefined))
-    return results.warning({ title: `Whether the new kernel can mount ${name} is not known.`, evidence, remedy });
+    return results.warning({
+      title: `Whether the new kernel can mount ${name} is not known.`,
+      evidence,
+      remedy,
+    });
   return results.refusal({
     title: `The root file system is ${name}, which the new kernel has neither built in nor in the initrd.`,
     evidence,
@@ -181,7 +189,8 @@ export const rootDriver: PreflightCheck = {
       evidenceOf(target.initrd, () => (missing.length === 0 ? 'has the rest' : `lacks ${listed(missing)}`)),
     ];
     if (missing.length === 0) return results.pass('The new kernel has the drivers below its root.', evidence);
-    const remedy = 'Make the initrd anew on this machine (update-initramfs, dracut --add-drivers), or take a kernel with the drivers built in.';
+    const remedy =
+      'Make the initrd anew on this machine (update-initramfs, dracut --add-drivers), or take a kernel with the drivers built in.';
     const certain = missing.filter((name) => {
       const symbol = SYMBOL_OF_MODULE.get(name);
       return symbol !== undefined && configAnswer(config, symbol) !== 'unknown';

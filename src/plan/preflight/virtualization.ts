@@ -4,8 +4,8 @@
  */
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
-import type { PreflightCheck } from './preflight-check.ts';
 import { likelyMethod } from './conditions.ts';
+import type { PreflightCheck } from './preflight-check.ts';
 import { evidenceOf, resultsOf } from './result.ts';
 
 /** What is known to go wrong under a hypervisor, or undefined. */
@@ -18,7 +18,9 @@ function hypervisorTrouble(machine: MachineFacts, name: string): string | undefi
     case 'xen':
       return `under Xen (${valueOf(machine.xenGuestType) ?? 'guest of unknown type'}) event channels and grants of the old kernel stay in place (nixos-anywhere#400)`;
     case 'vmware':
-      return machine.architecture === 'arm64' ? 'under VMware Fusion on arm64 guests hang after the jump (talos#4677)' : undefined;
+      return machine.architecture === 'arm64'
+        ? 'under VMware Fusion on arm64 guests hang after the jump (talos#4677)'
+        : undefined;
     default:
       return undefined;
   }
@@ -78,7 +80,8 @@ export const confidentialGuest: PreflightCheck = {
           ? `In a ${reading.value} guest kexec_load cannot hand over what the new kernel needs to decrypt its memory.`
           : 'In a TDX guest the other CPUs can be woken once only; kernels before 6.11 do not survive kexec.',
         evidence: [...evidence, evidenceOf(machine.release)],
-        remedy: 'Use --method file with recent kernels on both sides; the launch measurement does not cover the new kernel.',
+        remedy:
+          'Use --method file with recent kernels on both sides; the launch measurement does not cover the new kernel.',
         isOverridable: true,
       });
     return results.warning({
@@ -105,7 +108,8 @@ export const snpHost: PreflightCheck = {
     if (reading.state === 'absent' || !reading.value)
       return results.pass('SEV-SNP is not in use on this host.', evidence);
     return results.warning({
-      title: 'SEV-SNP is on: memory that the security processor still owns faults in the new kernel (AMDESE/linux#5).',
+      title:
+        'SEV-SNP is on: memory that the security processor still owns faults in the new kernel (AMDESE/linux#5).',
       evidence,
       remedy: 'Stop all guests and unload kvm_amd and ccp, or reboot through the firmware.',
     });

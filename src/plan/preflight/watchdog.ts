@@ -61,7 +61,8 @@ export const watchdog: PreflightCheck = {
         remedy: 'Have a way to reset the machine at hand.',
       });
     const unstoppable = all.filter(
-      (each) => each.state === 'active' && each.nowayout !== false && (each.timeoutSeconds ?? 0) < SHORT_SECONDS,
+      (each) =>
+        each.state === 'active' && each.nowayout !== false && (each.timeoutSeconds ?? 0) < SHORT_SECONDS,
     );
     if (unstoppable.length > 0 || armed === undefined || (armed > 0 && armed < SHORT_SECONDS))
       return results.warning({
