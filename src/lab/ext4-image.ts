@@ -13,6 +13,8 @@ export interface Ext4Options {
   readonly spareMib: number;
   /** The whole size in MiB; undefined: what the files need and `spareMib`. */
   readonly sizeMib?: number | undefined;
+  /** Where in `image` the file system begins; the rest of the file stays as it is. */
+  readonly offsetBytes?: number | undefined;
   readonly uuid?: string | undefined;
   readonly hasJournal?: boolean | undefined;
 }
@@ -20,11 +22,13 @@ export interface Ext4Options {
 /** Writes the files of `folder` as an ext4 file system to `image`, a sparse file. */
 export async function writeExt4Image(folder: string, image: string, options: Ext4Options): Promise<void> {
   const sizeMib = options.sizeMib ?? (await usedMib(folder)) + options.spareMib;
+  const extended = ['root_owner=0:0', 'lazy_itable_init=1'];
+  if (options.offsetBytes !== undefined) extended.push(`offset=${options.offsetBytes}`);
   await runProcess(
     'mke2fs',
     [
       ...['-q', '-F', '-t', 'ext4', '-d', folder, '-L', options.label, '-m', '0'],
-      ...['-E', 'root_owner=0:0,lazy_itable_init=1'],
+      ...['-E', extended.join(',')],
       ...(options.uuid === undefined ? [] : ['-U', options.uuid]),
       ...(options.hasJournal ? [] : ['-O', '^has_journal']),
       image,

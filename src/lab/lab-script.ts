@@ -6,8 +6,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KhopError } from '../error.ts';
 
+export type LabScript = 'guest-agent.sh' | 'small-init.sh' | 'full-image-hook.sh';
+
 /** A script of this folder; the packaged khop finds it in lib/khop/lab beside its own bin folder. */
-export async function readLabScript(name: 'guest-agent.sh' | 'small-init.sh'): Promise<Uint8Array> {
+export async function readLabScript(name: LabScript): Promise<Uint8Array> {
   const places = [import.meta.dirname ?? '', join(dirname(process.execPath), '..', 'lib', 'khop', 'lab')];
   for (const place of places) {
     const bytes = await readFile(join(place, name)).catch(() => undefined);

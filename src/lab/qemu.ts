@@ -56,6 +56,9 @@ export function machineFiles(folder: string) {
     consoleTimes: join(folder, 'console-times.log'),
     output: join(folder, 'output.log'),
     qemuLog: join(folder, 'qemu.log'),
+    /** Memory and devices, of a checkpoint. */
+    state: join(folder, 'state.bin'),
+    stateSocket: join(folder, 'state'),
     variables: join(folder, 'variables.fd'),
     overlay: (index: number) => join(folder, `disk${index}.qcow2`),
   };

@@ -4,16 +4,15 @@
  * a second.
  * @module
  */
-import { runProcess } from '../machine/run-process.ts';
 import { chooseAccelerator } from './accelerator.ts';
-import { cachedFolder } from './cache-folder.ts';
+import { startFromCheckpoint } from './checkpoint.ts';
 import { type KernelFlavour, type KernelLine, labKernel } from './kernel-store.ts';
 import { type FirmwareKind, labFirmware } from './ovmf.ts';
 import { programDisk } from './program-disk.ts';
 import type { LabDisk, MachineDescription } from './qemu.ts';
 import { smallInitramfs } from './small-initramfs.ts';
 import { toolDisk } from './tool-disk.ts';
-import { checkpointFiles, fromCheckpoint, VirtualMachine } from './virtual-machine.ts';
+import { VirtualMachine } from './virtual-machine.ts';
 
 const BOOT_TIMEOUT_MS = 120_000;
 const MOUNT_TIMEOUT_MS = 20_000;
@@ -55,7 +54,7 @@ export async function startSmallMachine(options: SmallMachineOptions = {}): Prom
   const keepFolder = options.keepFolder;
   const machine = options.isCold
     ? await VirtualMachine.start(description, { keepFolder })
-    : await restore(description, keepFolder);
+    : await startFromCheckpoint(description, { keepFolder, isReady });
   try {
     await machine.waitForHello(BOOT_TIMEOUT_MS);
     if (!options.withoutKhop) await machine.run('mount-khop', { timeoutMs: MOUNT_TIMEOUT_MS });
@@ -64,6 +63,10 @@ export async function startSmallMachine(options: SmallMachineOptions = {}): Prom
     await machine[Symbol.asyncDispose]();
     throw cause;
   }
+}
+
+async function isReady(machine: VirtualMachine): Promise<void> {
+  await machine.waitForHello(BOOT_TIMEOUT_MS);
 }
 
 /** The machine that `options` mean, as a value. */
@@ -102,25 +105,4 @@ async function describeWith(
     onReset: options.onReset ?? 'restart',
     extraArguments: options.extraArguments ?? [],
   };
-}
-
-/** From the checkpoint of this description, which is made first where there is none. */
-async function restore(description: MachineDescription, keepFolder?: boolean): Promise<VirtualMachine> {
-  const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
-  // The program disk is mounted after the restore, so that an edit of khop's sources keeps the checkpoint.
-  const disks = description.disks.map((disk) =>
-    disk.serial === 'khop-program' ? { ...disk, path: '' } : disk,
-  );
-  const folder = await cachedFolder({
-    kind: 'checkpoint',
-    inputs: { recipe: 1, qemu: stdout, description: { ...description, disks } },
-    timeoutMs: 2 * BOOT_TIMEOUT_MS,
-    build: async (target) => {
-      await using machine = await VirtualMachine.start(description);
-      await machine.waitForHello(BOOT_TIMEOUT_MS);
-      await machine.saveCheckpoint(target);
-    },
-  });
-  const { state } = checkpointFiles(folder);
-  return await VirtualMachine.start(fromCheckpoint(description, folder), { state, keepFolder });
 }

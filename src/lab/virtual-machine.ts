@@ -8,7 +8,6 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
@@ -183,15 +182,15 @@ export class VirtualMachine implements AsyncDisposable {
 
   /**
    * Saves memory, devices, firmware variables and disk overlays as files of `folder`, and goes on.
-   * Start from it with `fromCheckpoint` and `checkpointFiles(folder).state`.
+   * `startFromCheckpoint` starts from them.
    */
   async saveCheckpoint(folder: string): Promise<void> {
-    const socketPath = join(this.folder, 'state');
+    const socketPath = machineFiles(this.folder).stateSocket;
     const server = createServer();
     server.listen(socketPath);
     await once(server, 'listening');
     const written = once(server, 'connection').then(([socket]) =>
-      pipeline(socket, createWriteStream(checkpointFiles(folder).state)),
+      pipeline(socket, createWriteStream(machineFiles(folder).state)),
     );
     await this.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
     await this.qmp.execute('migrate', { uri: `unix:${socketPath}` });
@@ -241,24 +240,6 @@ export class VirtualMachine implements AsyncDisposable {
       throw withConsole(cause, this.console);
     }
   }
-}
-
-/** The files of a checkpoint. */
-export function checkpointFiles(folder: string): { readonly state: string } {
-  return { state: join(folder, 'state.bin') };
-}
-
-/** `description` as it is to be started from the checkpoint in `folder`. */
-export function fromCheckpoint(description: MachineDescription, folder: string): MachineDescription {
-  const files = machineFiles(folder);
-  const { firmware } = description;
-  return {
-    ...description,
-    firmware: firmware.kind === 'ovmf' ? { ...firmware, variables: files.variables } : firmware,
-    disks: description.disks.map((disk, index) =>
-      disk.access === 'overlay' ? { ...disk, path: files.overlay(index) } : disk,
-    ),
-  };
 }
 
 async function connectAll(child: ChildProcess, folder: string): Promise<MachineParts> {

@@ -1,0 +1,61 @@
+/**
+ * Machines that start where another one was: booted once, saved, and started from that in less than a second.
+ * @module
+ */
+import { runProcess } from '../machine/run-process.ts';
+import { cachedFolder } from './cache-folder.ts';
+import { type MachineDescription, machineFiles } from './qemu.ts';
+import { VirtualMachine } from './virtual-machine.ts';
+
+const MAKE_TIMEOUT_MS = 400_000;
+
+/** How to make the checkpoint where there is none. */
+export interface CheckpointOptions {
+  /** Waits until the machine is in the state that is worth saving. */
+  readonly isReady: (machine: VirtualMachine) => Promise<void>;
+  readonly keepFolder?: boolean | undefined;
+}
+
+/** A machine of this description, as it was when `isReady` was done with another one. */
+export async function startFromCheckpoint(
+  description: MachineDescription,
+  options: CheckpointOptions,
+): Promise<VirtualMachine> {
+  const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
+  const folder = await cachedFolder({
+    kind: 'checkpoint',
+    inputs: { recipe: 2, qemu: stdout, description: withoutProgramDisk(description) },
+    timeoutMs: MAKE_TIMEOUT_MS,
+    build: async (target) => {
+      await using machine = await VirtualMachine.start(description);
+      await options.isReady(machine);
+      await machine.saveCheckpoint(target);
+    },
+  });
+  const { state } = machineFiles(folder);
+  return await VirtualMachine.start(atCheckpoint(description, folder), {
+    state,
+    keepFolder: options.keepFolder,
+  });
+}
+
+/** khop's own disk is mounted after the start, so that an edit of its sources keeps the checkpoints. */
+function withoutProgramDisk(description: MachineDescription): MachineDescription {
+  const disks = description.disks.map((disk) =>
+    disk.serial === 'khop-program' ? { ...disk, path: '' } : disk,
+  );
+  return { ...description, disks };
+}
+
+/** `description` with the files that were saved in `folder`. */
+function atCheckpoint(description: MachineDescription, folder: string): MachineDescription {
+  const files = machineFiles(folder);
+  const { firmware } = description;
+  return {
+    ...description,
+    firmware: firmware.kind === 'ovmf' ? { ...firmware, variables: files.variables } : firmware,
+    disks: description.disks.map((disk, index) =>
+      disk.access === 'overlay' ? { ...disk, path: files.overlay(index) } : disk,
+    ),
+  };
+}
