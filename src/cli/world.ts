@@ -6,12 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../machine/durable-file.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
-import { kexecFileLoad, kexecLoad, kexecUnload, probeSyscalls } from '../machine/kexec.ts';
-import { readKexecState } from '../machine/kexec-state.ts';
+import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
+import { probeSyscalls } from '../machine/kexec-gates.ts';
 import { lockFile } from '../machine/lock.ts';
 import { makeReadOnly, stopProcesses, stopSwap, unmountAll } from '../machine/quiesce.ts';
 import { readMachine } from '../machine/read-machine.ts';
-import { type Reading, valueOf } from '../machine/reading.ts';
+import type { Reading } from '../machine/reading.ts';
 import { rebootKexec, syncDisks } from '../machine/reboot.ts';
 import { startKexecTarget } from '../machine/service-manager.ts';
 import { mapReading } from '../machine/source.ts';
@@ -31,7 +31,7 @@ export function openWorld(context: CliContext, root = '/'): SwitchWorld {
     remark: context.remark,
     readMachine: () =>
       root === '/'
-        ? readMachine('/', { probe: probeSyscalls(hasLoadLimit()), kernelLog: kernelLogLines() })
+        ? readMachine('/', { probe: probeSyscalls(), kernelLog: kernelLogLines() })
         : readMachine(root),
     entropy: (length) => new Uint8Array(randomBytes(length)),
     kexec: { fileLoad: kexecFileLoad, segmentsLoad: kexecLoad, unload: kexecUnload },
@@ -44,11 +44,6 @@ export function openWorld(context: CliContext, root = '/'): SwitchWorld {
   };
 }
 
-function hasLoadLimit(): boolean {
-  const state = readKexecState('/', undefined);
-  return [state.loadLimitPanic, state.loadLimitReboot].some((limit) => (valueOf(limit) ?? -1) !== -1);
-}
-
 function kernelLogLines(): Reading<readonly string[]> {
   return mapReading(readKernelLog(), (records) => records.map((record) => record.text));
 }
@@ -57,7 +52,9 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
   return {
     throughServiceManager: () => startKexecTarget(context.signal),
     byOurselves: async ({ stopTimeoutMs }) => {
-      context.remark(`Stopping the processes of ${hostname()}: TERM, then KILL after ${stopTimeoutMs / 1000} s.`);
+      context.remark(
+        `Stopping the processes of ${hostname()}: TERM, then KILL after ${stopTimeoutMs / 1000} s.`,
+      );
       await stopProcesses(stopTimeoutMs);
       stopSwap();
       await unmountAll();

@@ -9,8 +9,8 @@ import { bigintOf, booleanOf, firstPresent, integerOf, mapReading, readText } fr
 
 /** Both system calls, asked for real; a recorded tree has no answer. */
 export interface SyscallProbe {
-  readonly kexecLoad: SyscallAvailability;
-  readonly kexecFileLoad: SyscallAvailability;
+  readonly kexecLoad: Reading<SyscallAvailability>;
+  readonly kexecFileLoad: Reading<SyscallAvailability>;
 }
 
 /** @param probe undefined for a recorded tree: the calls are then absent */
@@ -18,10 +18,6 @@ export function readKexecState(root: string, probe: SyscallProbe | undefined): K
   const sysfs = (name: string) =>
     firstPresent(readText(root, `/sys/kernel/kexec/${name}`), readText(root, `/sys/kernel/kexec_${name}`));
   const sysctl = (name: string) => readText(root, `/proc/sys/kernel/${name}`);
-  const probed = (name: keyof SyscallProbe): Reading<SyscallAvailability> =>
-    probe === undefined
-      ? { state: 'absent', source: `the ${name} system call` }
-      : { state: 'read', value: probe[name], source: `the ${name} system call` };
   return {
     loaded: mapReading(sysfs('loaded'), booleanOf),
     crashLoaded: mapReading(sysfs('crash_loaded'), booleanOf),
@@ -36,8 +32,8 @@ export function readKexecState(root: string, probe: SyscallProbe | undefined): K
     loadDisabled: mapReading(sysctl('kexec_load_disabled'), booleanOf),
     loadLimitPanic: mapReading(sysctl('kexec_load_limit_panic'), integerOf),
     loadLimitReboot: mapReading(sysctl('kexec_load_limit_reboot'), integerOf),
-    kexecLoad: probed('kexecLoad'),
-    kexecFileLoad: probed('kexecFileLoad'),
+    kexecLoad: probe?.kexecLoad ?? { state: 'absent', source: 'the system call kexec_load' },
+    kexecFileLoad: probe?.kexecFileLoad ?? { state: 'absent', source: 'the system call kexec_file_load' },
   };
 }
 

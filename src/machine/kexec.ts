@@ -1,13 +1,14 @@
 /**
- * The kernel's kexec system calls: include/uapi/linux/kexec.h.
+ * The kernel's kexec system calls: include/uapi/linux/kexec.h. Loading is one blocking call: it replaces what
+ * was loaded before only when it succeeds, and signals wait until it is over.
  * @module
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import { errnoCauses } from './errno-causes.ts';
-import type { SyscallAvailability } from './facts.ts';
-import { kernelLogSince, newestKernelLogSequence } from './kernel-log.ts';
-import type { SyscallProbe } from './kexec-state.ts';
+import { explainErrno, type KexecCall, type LoadCircumstances } from './errno-causes.ts';
+import { holdSignals } from './hold-signals.ts';
+import { openKernelFile } from './kernel-file.ts';
+import { markKernelLog } from './kernel-log.ts';
+import { hasLoadLimit, type LoadSlot, readLoadCircumstances } from './kexec-gates.ts';
 import {
   addressOf,
   formatFlags,
@@ -24,8 +25,13 @@ export const KEXEC_FLAGS = {
   KEXEC_PRESERVE_CONTEXT: 2,
   KEXEC_UPDATE_ELFCOREHDR: 4,
   KEXEC_CRASH_HOTPLUG_SUPPORT: 8,
-  KEXEC_ARCH_X86_64: 62 << 16,
-  KEXEC_ARCH_AARCH64: 183 << 16,
+  KEXEC_DEBUG: 0x10,
+} as const;
+
+/** The high half of kexec_load's flags: the ELF machine number of the image. */
+const KEXEC_ARCH = {
+  'x86-64': { name: 'KEXEC_ARCH_X86_64', bits: 62 << 16 },
+  arm64: { name: 'KEXEC_ARCH_AARCH64', bits: 183 << 16 },
 } as const;
 
 export const KEXEC_FILE_FLAGS = {
@@ -33,13 +39,15 @@ export const KEXEC_FILE_FLAGS = {
   KEXEC_FILE_ON_CRASH: 2,
   KEXEC_FILE_NO_INITRAMFS: 4,
   KEXEC_FILE_DEBUG: 8,
+  KEXEC_FILE_NO_CMA: 0x10,
+  KEXEC_FILE_FORCE_DTB: 0x20,
 } as const;
 
 const SEGMENT_SIZE = 32;
 const BUSY_TRIES = 20;
 const BUSY_WAIT_MS = 100;
-
-type KexecCall = 'kexec_load' | 'kexec_file_load';
+/** The last lines of the log tell why; a debug load writes hundreds before. */
+const KERNEL_LINES_SHOWN = 6;
 
 /** One argument of kexec_load: page-aligned address and memory size, fewer or equal bytes. */
 export interface KexecSegment {
@@ -48,23 +56,31 @@ export interface KexecSegment {
   readonly bytes: Uint8Array;
 }
 
-/** @throws SyscallError with the strace line, the kernel's own words and the causes */
+/** What the explanation of a failure wants to know of the load. */
+type LoadSizes = Pick<LoadCircumstances, 'slot' | 'loadSize' | 'commandLineLength'>;
+
+/**
+ * Loads placed segments. `optionalFlags` are left out, newest first, when the kernel does not know them.
+ * @throws SyscallError with the strace line, the kernel's own words and the causes
+ */
 export function kexecLoad(load: {
   readonly entry: bigint;
   readonly segments: readonly KexecSegment[];
   readonly flags: number;
   readonly optionalFlags: number;
 }): void {
-  const machineFlag =
-    hostArchitecture() === 'arm64' ? KEXEC_FLAGS.KEXEC_ARCH_AARCH64 : KEXEC_FLAGS.KEXEC_ARCH_X86_64;
+  const arch = KEXEC_ARCH[hostArchitecture()];
+  const names = { ...KEXEC_FLAGS, [arch.name]: arch.bits };
   const holds = load.segments.map((segment) => segment.bytes);
   const segments = encodeSegments(load.segments);
-  withFlagRetry(load.flags, load.optionalFlags, (flags) =>
-    call('kexec_load', [
+  const loadSize = load.segments.reduce((sum, segment) => sum + BigInt(segment.memorySize), 0n);
+  const slot = slotOf(load.flags, KEXEC_FLAGS.KEXEC_ON_CRASH);
+  withOptionalFlags(slot, load.flags, load.optionalFlags, (flags) =>
+    call('kexec_load', { slot, loadSize, commandLineLength: undefined }, [
       { name: 'entry', value: load.entry },
       { name: 'nr_segments', value: load.segments.length },
       { name: 'segments', value: segments, holds },
-      flagsArgument(flags | machineFlag, KEXEC_FLAGS),
+      flagsArgument(flags | arch.bits, names),
     ]),
   );
 }
@@ -84,9 +100,8 @@ function encodeSegments(segments: readonly KexecSegment[]): Uint8Array {
 }
 
 /**
- * Files are handed over as they are where a path is known: the kernel checks signatures and IMA marks on the
- * file itself. Other bytes go through a memfd.
- * @throws SyscallError with the strace line, the kernel's own words and the causes
+ * Lets the kernel place image, initrd and command line. `optionalFlags` as for `kexecLoad`.
+ * @throws SyscallError with the strace line, the kernel's own words and the causes; as `openKernelFile`
  */
 export function kexecFileLoad(load: {
   readonly image: NamedBytes;
@@ -95,127 +110,99 @@ export function kexecFileLoad(load: {
   readonly flags: number;
   readonly optionalFlags: number;
 }): void {
-  using image = openForKernel(load.image);
-  using initrd = load.initrd === undefined ? undefined : openForKernel(load.initrd);
+  using image = openKernelFile(load.image);
+  using initrd = load.initrd === undefined ? undefined : openKernelFile(load.initrd);
   const commandLine = textArgument('cmdline', load.commandLine);
+  const commandLineLength = Buffer.byteLength(load.commandLine);
+  const loadSize = BigInt(load.image.bytes.length + (load.initrd?.bytes.length ?? 0));
   const required = load.flags | (initrd === undefined ? KEXEC_FILE_FLAGS.KEXEC_FILE_NO_INITRAMFS : 0);
-  withFlagRetry(required, load.optionalFlags, (flags) =>
-    call('kexec_file_load', [
-      { name: 'kernel_fd', value: image.descriptor },
-      { name: 'initrd_fd', value: initrd?.descriptor ?? -1 },
-      { name: 'cmdline_len', value: Buffer.byteLength(load.commandLine) + 1 },
+  const slot = slotOf(load.flags, KEXEC_FILE_FLAGS.KEXEC_FILE_ON_CRASH);
+  withOptionalFlags(slot, required, load.optionalFlags, (flags) =>
+    call('kexec_file_load', { slot, loadSize, commandLineLength }, [
+      { name: 'kernel_fd', value: image.descriptor, shown: `${image.descriptor}<${load.image.name}>` },
+      initrd === undefined
+        ? { name: 'initrd_fd', value: -1 }
+        : {
+            name: 'initrd_fd',
+            value: initrd.descriptor,
+            shown: `${initrd.descriptor}<${load.initrd?.name}>`,
+          },
+      { name: 'cmdline_len', value: commandLineLength + 1 },
       commandLine,
       flagsArgument(flags, KEXEC_FILE_FLAGS),
     ]),
   );
 }
 
-interface OpenForKernel extends Disposable {
-  readonly descriptor: number;
-}
-
-function openForKernel(file: NamedBytes): OpenForKernel {
-  const descriptor = file.path === undefined ? writeMemfd(file) : openSync(file.path, 'r');
-  return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
-}
-
-function writeMemfd(file: NamedBytes): number {
-  const MFD_CLOEXEC = 1;
-  const args: SyscallArgument[] = [textArgument('name', 'khop'), { name: 'flags', value: MFD_CLOEXEC }];
-  const made = trySyscall('memfd_create', ...args);
-  if (!made.ok) throw syscallError('memfd_create', args, made.errno);
-  const descriptor = Number(made.value);
-  for (let offset = 0; offset < file.bytes.length; )
-    offset += writeSync(descriptor, file.bytes, offset, file.bytes.length - offset);
-  return descriptor;
-}
-
 /**
- * Empties a slot through whichever call may: under lockdown only the file call is allowed to.
+ * Empties a slot; one that is empty stays so. The file call is asked first: under lockdown it alone may
+ * unload, whichever call has loaded.
  * @throws SyscallError when neither works
  */
-export function kexecUnload(slot: 'normal' | 'crash'): void {
-  const fileFlags =
-    KEXEC_FILE_FLAGS.KEXEC_FILE_UNLOAD | (slot === 'crash' ? KEXEC_FILE_FLAGS.KEXEC_FILE_ON_CRASH : 0);
+export function kexecUnload(slot: LoadSlot): void {
+  const { KEXEC_FILE_UNLOAD, KEXEC_FILE_ON_CRASH } = KEXEC_FILE_FLAGS;
+  const flags = KEXEC_FILE_UNLOAD | (slot === 'crash' ? KEXEC_FILE_ON_CRASH : 0);
   try {
-    call('kexec_file_load', [
+    call('kexec_file_load', { slot, loadSize: undefined, commandLineLength: undefined }, [
       { name: 'kernel_fd', value: -1 },
       { name: 'initrd_fd', value: -1 },
       { name: 'cmdline_len', value: 0 },
       { name: 'cmdline', value: null },
-      flagsArgument(fileFlags, KEXEC_FILE_FLAGS),
+      flagsArgument(flags, KEXEC_FILE_FLAGS),
     ]);
   } catch (error) {
     if (!(error instanceof SyscallError) || error.errnoName !== 'ENOSYS') throw error;
-    kexecLoad({
-      entry: 0n,
-      segments: [],
-      flags: slot === 'crash' ? KEXEC_FLAGS.KEXEC_ON_CRASH : 0,
-      optionalFlags: 0,
-    });
+    const onCrash = slot === 'crash' ? KEXEC_FLAGS.KEXEC_ON_CRASH : 0;
+    kexecLoad({ entry: 0n, segments: [], flags: onCrash, optionalFlags: 0 });
   }
+}
+
+function slotOf(flags: number, onCrash: number): LoadSlot {
+  return (flags & onCrash) === 0 ? 'normal' : 'crash';
 }
 
 /**
- * Asks both calls with arguments that cannot load anything, and drops nothing that is loaded. Every call counts
- * against kernel.kexec_load_limit_* (6.3+): where such a limit is set, the answer is `available` unasked.
+ * A kernel answers EINVAL to flags it does not know. Every call counts against kernel.kexec_load_limit_*,
+ * so where there is a limit nothing is tried that is not needed.
  */
-export function probeSyscalls(hasLoadLimit: boolean): SyscallProbe {
-  if (hasLoadLimit) return { kexecLoad: { state: 'available' }, kexecFileLoad: { state: 'available' } };
-  // 17 segments are one too many (KEXEC_SEGMENT_MAX): EINVAL after every permission check.
-  const load = trySyscall(
-    'kexec_load',
-    { name: 'entry', value: 0 },
-    { name: 'nr_segments', value: 17 },
-    { name: 'segments', value: null },
-    { name: 'flags', value: 0 },
-  );
-  // A flag that no kernel knows: EINVAL after every permission check.
-  const file = trySyscall(
-    'kexec_file_load',
-    { name: 'kernel_fd', value: -1 },
-    { name: 'initrd_fd', value: -1 },
-    { name: 'cmdline_len', value: 0 },
-    { name: 'cmdline', value: null },
-    { name: 'flags', value: 0x40000000 },
-  );
-  return { kexecLoad: availability(load), kexecFileLoad: availability(file) };
-}
-
-function availability(outcome: ReturnType<typeof trySyscall>): SyscallAvailability {
-  if (outcome.ok || outcome.name === 'EINVAL' || outcome.name === 'EBADF') return { state: 'available' };
-  return outcome.name === 'ENOSYS'
-    ? { state: 'missing' }
-    : { state: 'denied', errno: outcome.name ?? String(outcome.errno) };
-}
-
-/** Older kernels answer EINVAL to flags they do not know: those that are optional are then left out. */
-function withFlagRetry(required: number, optional: number, load: (flags: number) => void): void {
-  try {
-    load(required | optional);
-  } catch (error) {
-    if (optional === 0 || !(error instanceof SyscallError) || error.errnoName !== 'EINVAL') throw error;
-    load(required);
+function withOptionalFlags(
+  slot: LoadSlot,
+  required: number,
+  optional: number,
+  load: (flags: number) => void,
+): void {
+  let extra = hasLoadLimit(slot) ? 0 : optional & ~required;
+  for (;;) {
+    try {
+      load(required | extra);
+      return;
+    } catch (error) {
+      if (extra === 0 || !(error instanceof SyscallError) || error.errnoName !== 'EINVAL') throw error;
+      extra &= ~(1 << (31 - Math.clz32(extra)));
+    }
   }
 }
 
-/** One global lock guards both calls; a parallel load answers EBUSY for as long as it lasts. */
-function call(name: KexecCall, args: readonly SyscallArgument[]): void {
-  const before = newestKernelLogSequence();
+/** One lock guards both calls; while another load lasts, the answer is EBUSY. */
+function call(name: KexecCall, sizes: LoadSizes, args: readonly SyscallArgument[]): void {
+  using _held = holdSignals();
+  using log = markKernelLog();
+  const tries = hasLoadLimit(sizes.slot) ? 1 : BUSY_TRIES;
   let result = trySyscall(name, ...args);
-  for (let tries = 1; !result.ok && result.name === 'EBUSY' && tries < BUSY_TRIES; tries++) {
+  for (let tried = 1; !result.ok && result.name === 'EBUSY' && tried < tries; tried++) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_WAIT_MS);
     result = trySyscall(name, ...args);
   }
   if (result.ok) return;
-  const causes = errnoCauses(name, result.name);
-  const notes = [
-    ...kernelLogSince(before).map((text) => `  the kernel says: ${text}`),
-    ...causes.map(({ cause }) => `  possible cause: ${cause}`),
-  ];
+  const kernelMessages = log.newTexts();
+  const known = { ...readLoadCircumstances('/', sizes.slot), ...sizes, kernelMessages };
+  const { isProven, causes } = explainErrno(name, result.name, known);
   throw syscallError(name, args, result.errno, {
-    notes,
-    ...(causes[0] === undefined ? {} : { hint: causes.map(({ remedy }) => remedy).join(' ') }),
+    notes: [
+      ...kernelMessages.slice(-KERNEL_LINES_SHOWN).map((text) => `  the kernel says: ${text}`),
+      ...causes.map(({ cause }) => `  ${isProven ? 'because' : 'perhaps because'} ${cause}`),
+    ],
+    ...(causes.length === 0 ? {} : { hint: causes.map(({ remedy }) => remedy).join(' Or: ') }),
   });
 }
 

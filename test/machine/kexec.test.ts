@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import type { NamedBytes } from '../../src/formats/named-bytes.ts';
+import { holdSignals } from '../../src/machine/hold-signals.ts';
+import { openKernelFile } from '../../src/machine/kernel-file.ts';
+import { kexecFileLoad, kexecLoad, kexecUnload } from '../../src/machine/kexec.ts';
+import { probeSyscalls } from '../../src/machine/kexec-gates.ts';
+import { valueOf } from '../../src/machine/reading.ts';
+import { runProcess } from '../../src/machine/run-process.ts';
+import { SyscallError } from '../../src/machine/syscall.ts';
+
+const named = (bytes: Uint8Array, path?: string): NamedBytes => ({ name: path ?? 'made up', path, bytes });
+
+function failure(work: () => void): KhopError {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof KhopError, `expected a KhopError, got ${error}`);
+    return error;
+  }
+  return assert.fail('it did not throw');
+}
+
+function withFolder(work: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'khop-kexec-'));
+  try {
+    work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('the probe answers for both calls and loads nothing', () => {
+  const before = readIfThere('/sys/kernel/kexec_loaded');
+  const { kexecLoad: load, kexecFileLoad: file } = probeSyscalls();
+  for (const reading of [load, file]) {
+    assert.notEqual(reading.state, 'absent');
+    const answer = valueOf(reading);
+    if (answer?.state === 'denied') assert.match(answer.errno, /^E[A-Z]+$/);
+  }
+  assert.equal(readIfThere('/sys/kernel/kexec_loaded'), before);
+});
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the calls are missing, as here or in a sandbox, or are denied, a load must fail; elsewhere it is not tried. */
+const probe = probeSyscalls();
+const cannot = (call: keyof typeof probe): boolean => valueOf(probe[call])?.state !== 'available';
+
+test('a refused kexec_load shows the call, the errno and the causes', { skip: !cannot('kexecLoad') }, () => {
+  const error = failure(() =>
+    kexecLoad({
+      entry: 0x1000000n,
+      segments: [{ address: 0x1000000n, memorySize: 4096, bytes: Buffer.from('stub') }],
+      flags: 1,
+      optionalFlags: 0x10,
+    }),
+  );
+  assert.ok(error instanceof SyscallError);
+  assert.match(
+    error.message,
+    /^kexec_load\(entry=0x1000000, nr_segments=1, segments=<32 bytes>, flags=KEXEC_ON_CRASH\|KEXEC_DEBUG\|KEXEC_ARCH_\w+\) = -1 E\w+ \(.*\)\n/,
+  );
+  assert.match(error.message, /because /);
+  assert.match(error.hint, /\.$/);
+});
+
+test('a refused kexec_file_load names the files', { skip: !cannot('kexecFileLoad') }, () => {
+  withFolder((folder) => {
+    const path = join(folder, 'vmlinuz');
+    writeFileSync(path, 'not a kernel');
+    const error = failure(() =>
+      kexecFileLoad({
+        image: named(Buffer.from('not a kernel'), path),
+        initrd: named(Buffer.from('not an initrd')),
+        commandLine: 'root=/dev/vda1 quiet',
+        flags: 0,
+        optionalFlags: 0,
+      }),
+    );
+    assert.match(
+      error.message,
+      /^kexec_file_load\(kernel_fd=\d+<.*vmlinuz>, initrd_fd=\d+<made up>, cmdline_len=21, /,
+    );
+    assert.match(error.message, /cmdline="root=\/dev\/vda1 quiet", flags=0\) = -1 E/);
+  });
+});
+
+test('a load without an initrd says so', { skip: !cannot('kexecFileLoad') }, () => {
+  const image = named(Buffer.from('x'));
+  const error = failure(() =>
+    kexecFileLoad({ image, initrd: undefined, commandLine: '', flags: 2, optionalFlags: 0 }),
+  );
+  assert.match(error.message, /initrd_fd=-1, .*flags=KEXEC_FILE_ON_CRASH\|KEXEC_FILE_NO_INITRAMFS\)/);
+});
+
+test('unloading falls back to kexec_load where there is no kexec_file_load', {
+  skip: valueOf(probe.kexecFileLoad)?.state !== 'missing' || valueOf(probe.kexecLoad)?.state !== 'missing',
+}, () => {
+  assert.match(
+    failure(() => kexecUnload('crash')).message,
+    /^kexec_load\(entry=0x0, nr_segments=0, .*KEXEC_ON_CRASH/,
+  );
+});
+
+test('bytes without a path are handed over through a memfd that nothing can change', () => {
+  const bytes = Buffer.alloc((3 << 20) + 7, 'kernel');
+  using file = openKernelFile(named(bytes));
+  assert.ok(readFileSync(`/proc/self/fd/${file.descriptor}`).equals(bytes));
+  assert.throws(() => writeSync(file.descriptor, 'x', 0), { code: 'EPERM' });
+});
+
+test('a file is handed over as it is, and only while it holds the bytes that were planned with', () => {
+  withFolder((folder) => {
+    const path = join(folder, 'vmlinuz');
+    writeFileSync(path, 'kernel');
+    {
+      using file = openKernelFile(named(Buffer.from('kernel'), path));
+      assert.ok(file.descriptor > 2);
+    }
+    for (const changed of ['Kernel', 'kernel2', 'kerne', '']) {
+      writeFileSync(path, changed);
+      const error = failure(() => openKernelFile(named(Buffer.from('kernel'), path)));
+      assert.equal(error.code, 'E_REFUSED', changed);
+      assert.match(error.message, /has changed/);
+    }
+    rmSync(path);
+    assert.equal(failure(() => openKernelFile(named(Buffer.from('kernel'), path))).code, 'E_NOT_FOUND');
+  });
+});
+
+test('an empty file is handed over too', () => {
+  using file = openKernelFile(named(new Uint8Array(0)));
+  assert.equal(readFileSync(file.descriptor).length, 0);
+});
+
+test('a signal during a hold is delivered after it, not lost and not at once', async () => {
+  const seen: string[] = [];
+  const listener = (): void => void seen.push('SIGHUP');
+  process.on('SIGHUP', listener);
+  try {
+    {
+      using _held = holdSignals();
+      process.kill(process.pid, 'SIGHUP');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      assert.deepEqual(seen, []);
+    }
+    const deadline = performance.now() + 2000;
+    while (seen.length === 0 && performance.now() < deadline)
+      await new Promise((next) => setTimeout(next, 5));
+    assert.deepEqual(seen, ['SIGHUP']);
+  } finally {
+    process.off('SIGHUP', listener);
+  }
+});
+
+test('a signal during a hold ends a process that has no listener of its own, but only after the hold', async () => {
+  const code = `const { holdSignals } = await import(${JSON.stringify(import.meta.resolve('../../src/machine/hold-signals.ts'))});
+    { using _held = holdSignals(); process.kill(process.pid, 'SIGTERM'); console.error('still here'); }
+    setTimeout(() => console.error('too late'), 3000);`;
+  const run = runProcess(process.execPath, ['--input-type=module', '-e', code], { timeoutMs: 5000 });
+  await assert.rejects(run, (error: KhopError) => {
+    assert.match(error.message, /killed by SIGTERM\n {2}still here$/);
+    return true;
+  });
+});
