@@ -5,7 +5,7 @@
 
 /**
  * `pass`: looked and fine. `note`: worth knowing. `warning`: may go wrong or loses something; asks first.
- * `refusal`: will not work or is unsafe; `--force-check ID` overrides where `isOverridable`.
+ * `refusal`: will not work or is unsafe; `--accept ID` overrides where `isOverridable`.
  */
 export type Severity = 'pass' | 'note' | 'warning' | 'refusal';
 
