@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { CommanderError } from 'commander';
-import { KhopError } from '../error.ts';
+import type { KhopError } from '../error.ts';
 import { type CliContext, processContext } from './context.ts';
 
 /** Called as `kexec` (a link to this program), khop takes kexec-tools' options. */

@@ -52,7 +52,11 @@ export interface ZbootImage {
 
 /** `MZ`, then `zimg` at offset 4. */
 export function isZboot(bytes: Uint8Array): boolean {
-  return bytes.length >= 0x40 && bytes[0] === 0x4d && Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'zimg';
+  return (
+    bytes.length >= 0x40 &&
+    bytes[0] === 0x4d &&
+    Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'zimg'
+  );
 }
 
 /** @throws E_FORMAT */

@@ -116,7 +116,8 @@ function encodeEfiInfo(view: DataView, efi: EfiInfo): void {
 /** @throws E_FORMAT unless `bytes` are a whole page with a sane e820 count */
 export function decodeBootParams(bytes: Uint8Array): BootParams {
   const reader = new ByteReader(bytes, 'boot_params');
-  if (bytes.length !== BOOT_PARAMS_SIZE) reader.fail('size', 0, `${bytes.length} bytes, not ${BOOT_PARAMS_SIZE}`);
+  if (bytes.length !== BOOT_PARAMS_SIZE)
+    reader.fail('size', 0, `${bytes.length} bytes, not ${BOOT_PARAMS_SIZE}`);
   const wide = (lowAt: number, highAt: number, field: string) =>
     BigInt(reader.u32(lowAt, field)) | (BigInt(reader.u32(highAt, `ext_${field}`)) << 32n);
   const count = reader.u8(0x1e8, 'e820_entries');

@@ -42,12 +42,20 @@ export function decompress(bytes: Uint8Array, options: DecompressOptions): Uint8
     if (kind === 'gzip') return gunzipSync(bytes, limit);
     if (kind === 'zstd') return zstdDecompressSync(bytes, limit);
   } catch (cause) {
-    throw new KhopError('E_FORMAT', `${options.name}: its ${kind} data cannot be unpacked: ${(cause as Error).message}`, {
-      hint: 'The file is truncated, corrupt or absurdly large; fetch or build it again.',
-      cause,
-    });
+    throw new KhopError(
+      'E_FORMAT',
+      `${options.name}: its ${kind} data cannot be unpacked: ${(cause as Error).message}`,
+      {
+        hint: 'The file is truncated, corrupt or absurdly large; fetch or build it again.',
+        cause,
+      },
+    );
   }
-  throw new KhopError('E_UNSUPPORTED', `${options.name}: ${kind ?? 'unknown'} compression cannot be unpacked`, {
-    hint: 'Unpack it first, or give the image as gzip or zstd.',
-  });
+  throw new KhopError(
+    'E_UNSUPPORTED',
+    `${options.name}: ${kind ?? 'unknown'} compression cannot be unpacked`,
+    {
+      hint: 'Unpack it first, or give the image as gzip or zstd.',
+    },
+  );
 }

@@ -58,9 +58,13 @@ function skipZeros(bytes: Uint8Array, from: number): number {
 }
 
 function notAnInitramfs(name: string, at: number): KhopError {
-  return new KhopError('E_FORMAT', `${name}: at 0x${at.toString(16)} is neither a cpio archive nor a known compression`, {
-    hint: 'Build the initrd again (update-initramfs -u, dracut -f, mkinitcpio -P).',
-  });
+  return new KhopError(
+    'E_FORMAT',
+    `${name}: at 0x${at.toString(16)} is neither a cpio archive nor a known compression`,
+    {
+      hint: 'Build the initrd again (update-initramfs -u, dracut -f, mkinitcpio -P).',
+    },
+  );
 }
 
 /** Several initrds as one; each begins on a multiple of 4, or the kernel would skip a plain archive. */

@@ -145,7 +145,8 @@ export function decodeLzma(d: LzmaDecoder, limit: number): LzmaOutcome {
       decodeLiteral(d);
       continue;
     }
-    const length = decodeBit(d, IS_REP + d.state) === 0 ? decodeMatch(d, positionState) : decodeRep(d, positionState);
+    const length =
+      decodeBit(d, IS_REP + d.state) === 0 ? decodeMatch(d, positionState) : decodeRep(d, positionState);
     if (length === 0) return d.inputPosition > d.inputEnd ? 'input-short' : 'end-marker';
     if (!copyMatch(d, length, limit)) return 'bad-match';
   }

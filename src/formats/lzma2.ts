@@ -44,7 +44,8 @@ function readChunk(reader: ByteReader, offset: number): Chunk | undefined {
   const control = reader.u8(offset, 'LZMA2 control byte');
   if (control === CONTROL_END) return undefined;
   if (control < CONTROL_LZMA) {
-    if (control > CONTROL_STORED) reader.fail('LZMA2 control byte', offset, `0x${control.toString(16)} is reserved`);
+    if (control > CONTROL_STORED)
+      reader.fail('LZMA2 control byte', offset, `0x${control.toString(16)} is reserved`);
     const size = reader.u16be(offset + 1, 'LZMA2 chunk size') + 1;
     return { control, offset, dataOffset: offset + 3, size, dataSize: size };
   }
@@ -84,7 +85,12 @@ export function parseLzma2DictionarySize(property: number): number | undefined {
 }
 
 /** Decodes what `measureLzma2` has measured into all of `output`. @throws E_FORMAT */
-export function decodeLzma2(reader: ByteReader, offset: number, dictionarySize: number, output: Uint8Array): void {
+export function decodeLzma2(
+  reader: ByteReader,
+  offset: number,
+  dictionarySize: number,
+  output: Uint8Array,
+): void {
   const decoder = createLzmaDecoder(reader.bytes, dictionarySize);
   decoder.output = output;
   let needs: 'dictionary' | 'properties' | 'state' | 'nothing' = 'dictionary';
@@ -98,13 +104,15 @@ export function decodeLzma2(reader: ByteReader, offset: number, dictionarySize: 
       decoder.dictionaryStart = decoder.outputPosition;
       needs = 'properties';
     }
-    if (needs === 'dictionary') reader.fail('LZMA2 chunk', at, 'the first chunk does not reset the dictionary');
+    if (needs === 'dictionary')
+      reader.fail('LZMA2 chunk', at, 'the first chunk does not reset the dictionary');
     if (isStored) {
       copyStored(decoder, chunk);
       if (needs === 'nothing') needs = 'state';
     } else {
       if (needs === 'properties' && reset < 2) reader.fail('LZMA2 chunk', at, 'properties are missing');
-      if (needs === 'state' && reset < 1) reader.fail('LZMA2 chunk', at, 'the state is not reset after stored bytes');
+      if (needs === 'state' && reset < 1)
+        reader.fail('LZMA2 chunk', at, 'the state is not reset after stored bytes');
       decodeChunk(reader, decoder, chunk, reset);
       needs = 'nothing';
     }

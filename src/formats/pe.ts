@@ -40,7 +40,9 @@ export function parsePe(bytes: Uint8Array): PeImage {
   if (sectionCount > SECTION_LIMIT) reader.fail('NumberOfSections', coff + 2, `${sectionCount} is absurd`);
   const optional = coff + 20;
   const table = optional + reader.u16(coff + 16, 'SizeOfOptionalHeader');
-  const sections = Array.from({ length: sectionCount }, (_none, index) => readSection(reader, table + index * 40));
+  const sections = Array.from({ length: sectionCount }, (_none, index) =>
+    readSection(reader, table + index * 40),
+  );
   return {
     machine: reader.u16(coff, 'Machine'),
     sections,

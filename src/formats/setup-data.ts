@@ -53,7 +53,9 @@ export function decodeSetupData(bytes: Uint8Array, base: bigint): SetupDataNode[
     const next = reader.u64(at, 'next');
     const number = reader.u32(at + 8, 'type');
     const data = reader.slice(at + HEADER_SIZE, reader.u32(at + 12, 'len'), 'data');
-    const type = (Object.keys(SETUP_DATA_TYPES) as SetupDataType[]).find((name) => SETUP_DATA_TYPES[name] === number);
+    const type = (Object.keys(SETUP_DATA_TYPES) as SetupDataType[]).find(
+      (name) => SETUP_DATA_TYPES[name] === number,
+    );
     if (type !== undefined) nodes.push({ type, bytes: data });
     if (next === 0n) break;
     // Only forward links are followed: a loop cannot be.

@@ -47,9 +47,13 @@ export function parseUki(bytes: Uint8Array): Uki {
   };
   const linux = find('.linux');
   if (linux === undefined)
-    throw new KhopError('E_UNSUPPORTED', 'this EFI program has no section .linux, so it holds no Linux kernel', {
-      hint: 'Name a unified kernel image or a kernel; boot managers and shells cannot be loaded.',
-    });
+    throw new KhopError(
+      'E_UNSUPPORTED',
+      'this EFI program has no section .linux, so it holds no Linux kernel',
+      {
+        hint: 'Name a unified kernel image or a kernel; boot managers and shells cannot be loaded.',
+      },
+    );
   return {
     linux,
     initrd: find('.initrd'),

@@ -31,7 +31,11 @@ export function planToJson(plan: LoadPlan): { readonly [key: string]: Json } {
     flags: plan.flags,
   };
   if (plan.method === 'file') {
-    const part = (name: string, bytes: Uint8Array) => ({ source: name, size: bytes.length, sha256: sha256(bytes) });
+    const part = (name: string, bytes: Uint8Array) => ({
+      source: name,
+      size: bytes.length,
+      sha256: sha256(bytes),
+    });
     return {
       ...base,
       image: part(plan.image.name, plan.image.bytes),

@@ -116,6 +116,8 @@ function mapIfKnown(request: LoadRequest) {
 
 function wrappingNotes(image: UnwrappedImage): string[] {
   if (image.wrappings.length === 0) return [];
-  const signature = image.wrappings.includes('uki') ? '; its signature covers the whole and does not count' : '';
+  const signature = image.wrappings.includes('uki')
+    ? '; its signature covers the whole and does not count'
+    : '';
   return [`The kernel was taken out of: ${image.wrappings.join(', ')}${signature}.`];
 }

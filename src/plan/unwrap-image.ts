@@ -79,7 +79,9 @@ function unwrapUki(state: Omit<UnwrappedImage, 'kind'>): Omit<UnwrappedImage, 'k
     kernel: named(`.linux of ${name}`, uki.linux),
     initrds: [
       ...state.initrds,
-      ...parts.flatMap(([section, part]) => (part === undefined ? [] : [named(`${section} of ${name}`, part)])),
+      ...parts.flatMap(([section, part]) =>
+        part === undefined ? [] : [named(`${section} of ${name}`, part)],
+      ),
     ],
     commandLine: uki.commandLine ?? state.commandLine,
     wrappings: [...state.wrappings, 'uki'],

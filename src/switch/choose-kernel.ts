@@ -40,7 +40,8 @@ export function chooseKernel(
   const catalogue = readKernels(world, machine);
   if (selector !== undefined) return findKernel(catalogue, selector);
   const chosen =
-    catalogue.kernels.find((kernel) => kernel.isDefault) ?? catalogue.kernels.find((kernel) => kernel.isNewest);
+    catalogue.kernels.find((kernel) => kernel.isDefault) ??
+    catalogue.kernels.find((kernel) => kernel.isNewest);
   if (chosen !== undefined) return chosen;
   throw new KhopError('E_NOT_FOUND', 'no boot loader entry is the default, and /boot holds no kernel', {
     hint: 'Name a kernel: an id that `khop list` shows, a file, a .deb or a build tree.',

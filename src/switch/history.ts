@@ -102,6 +102,11 @@ export function estimateFromHistory(
   };
 }
 
+/** How often this machine was switched and came back on the kernel that was meant. */
+export function countArrivals(history: History): number {
+  return history.entries.filter((entry) => entry.kind === 'switch' && entry.outcome === 'arrived').length;
+}
+
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)]!;

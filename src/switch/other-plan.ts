@@ -12,10 +12,15 @@ export function readOtherPlan(world: SwitchWorld, text: string, options: Prepare
   if (!text.endsWith('.json')) return planToJson(planOf(prepare(world, text, options)));
   const saved = world.files.read(text);
   if (saved === undefined)
-    throw new KhopError('E_NOT_FOUND', `${text} does not exist`, { hint: 'Save one: khop plan KERNEL --json > FILE' });
+    throw new KhopError('E_NOT_FOUND', `${text} does not exist`, {
+      hint: 'Save one: khop plan KERNEL --json > FILE',
+    });
   try {
     return JSON.parse(saved);
   } catch (cause) {
-    throw new KhopError('E_STATE', `${text} is not JSON`, { hint: 'Save it again: khop plan KERNEL --json', cause });
+    throw new KhopError('E_STATE', `${text} is not JSON`, {
+      hint: 'Save it again: khop plan KERNEL --json',
+      cause,
+    });
   }
 }

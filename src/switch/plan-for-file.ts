@@ -37,8 +37,7 @@ export function planForFile(
     running: undefined,
   });
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
-  const base =
-    options.commandLine ?? reusableCommandLine(valueOf(machine.commandLine) ?? '', options.slot);
+  const base = options.commandLine ?? reusableCommandLine(valueOf(machine.commandLine) ?? '', options.slot);
   let made: LoadPlan | undefined;
   const plan = () => {
     made ??= planLoad({

@@ -14,9 +14,10 @@ import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
-import { tokenArgument, TOKEN_PARAMETER } from './arrive.ts';
+import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
-import { estimateFromHistory } from './history.ts';
+import { describeTarget } from './describe-target.ts';
+import { countArrivals, estimateFromHistory } from './history.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -47,20 +48,24 @@ export interface Prepared {
 }
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found or read */
-export function prepare(
-  world: SwitchWorld,
-  selector: string | undefined,
-  options: PrepareOptions,
-): Prepared {
+export function prepare(world: SwitchWorld, selector: string | undefined, options: PrepareOptions): Prepared {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
   const files = filesFor(kernel, options);
   const request = requestFor(world, machine, kernel, files, options);
   const { plan, planError } = tryPlan(request);
-  const findings = runPreflight({ request, files, plan, planError });
+  const history = readHistory(world);
+  const findings = runPreflight({
+    machine,
+    target: describeTarget(kernel, files, request),
+    method: plan?.method ?? request.method,
+    planProblem: planError,
+    slot: request.slot,
+    successfulSwitches: countArrivals(history),
+  });
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);
-  const estimate = plan && estimateFromHistory(readHistory(world), plan.method);
+  const estimate = plan && estimateFromHistory(history, plan.method);
   return { kernel, machine, findings, verdict, plan, planError, estimate };
 }
 

@@ -158,7 +158,8 @@ function splitArguments(argv: readonly string[]): { given: GivenOption[]; operan
     else if (word.startsWith('-') && word.length > 1) given.push(...readShort(word.slice(1), rest));
     else operands.push(word);
   }
-  if (operands.length > 1) throw usage(`more than one kernel: ${operands.join(' ')}`, 'Give one kernel image.');
+  if (operands.length > 1)
+    throw usage(`more than one kernel: ${operands.join(' ')}`, 'Give one kernel image.');
   return { given, operands };
 }
 
@@ -175,7 +176,10 @@ function readLong(word: string, rest: string[]): GivenOption {
     throw usage(`--${text} is ambiguous: --${matches.join(', --')}`, 'Write the option in full.');
   const takesValue = (KEXEC_OPTIONS[name] as OptionRule).takesValue === true;
   if (!takesValue && equals >= 0) throw usage(`--${name} takes no value`, 'Remove what follows the "=".');
-  return { name, value: takesValue ? (equals < 0 ? nextValue(`--${name}`, rest) : word.slice(equals + 1)) : '' };
+  return {
+    name,
+    value: takesValue ? (equals < 0 ? nextValue(`--${name}`, rest) : word.slice(equals + 1)) : '',
+  };
 }
 
 function readShort(letters: string, rest: string[]): GivenOption[] {

@@ -78,7 +78,9 @@ function printStatus(context: CliContext, world: SwitchWorld, slot: 'normal' | '
 
 function jump(world: SwitchWorld, request: KexecRequest): number {
   if (valueOf(world.readMachine().kexec.loaded) === false)
-    throw new KhopError('E_STATE', 'nothing has been loaded', { hint: 'Load a kernel first: kexec -l KERNEL' });
+    throw new KhopError('E_STATE', 'nothing has been loaded', {
+      hint: 'Load a kernel first: kexec -l KERNEL',
+    });
   world.shutdown.immediately({ sync: request.sync });
   return FAILED;
 }

@@ -4,7 +4,12 @@
  * kernel hands to its successor.
  * @module
  */
-import { type BootParams, decodeBootParams, E820_TABLE_LENGTH, type EfiInfo } from '../../formats/boot-params.ts';
+import {
+  type BootParams,
+  decodeBootParams,
+  E820_TABLE_LENGTH,
+  type EfiInfo,
+} from '../../formats/boot-params.ts';
 import { encodeE820 } from '../../formats/e820.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
 import type { SetupDataNode } from '../../formats/setup-data.ts';
@@ -21,7 +26,12 @@ const MIB = 0x10_0000n;
 
 /** How EFI goes over, or why it does not. */
 export type EfiHandover =
-  | { readonly state: 'handed-over'; readonly memoryMap: Uint8Array; readonly node: SetupDataNode; readonly info: EfiInfo }
+  | {
+      readonly state: 'handed-over';
+      readonly memoryMap: Uint8Array;
+      readonly node: SetupDataNode;
+      readonly info: EfiInfo;
+    }
   | { readonly state: 'none' }
   | { readonly state: 'lost'; readonly reason: string };
 
@@ -37,10 +47,12 @@ const NO_EFI: EfiInfo = {
 /** @param supportsEfiKexec the image's XLF_EFI_KEXEC */
 export function planEfiHandover(machine: MachineFacts, supportsEfiKexec: boolean): EfiHandover {
   if (machine.efi.state === 'absent') return { state: 'none' };
-  if (machine.efi.state === 'unreadable') return { state: 'lost', reason: `${machine.efi.source} cannot be read` };
+  if (machine.efi.state === 'unreadable')
+    return { state: 'lost', reason: `${machine.efi.source} cannot be read` };
   const running = valueOf(machine.bootParams);
   if (running === undefined) return { state: 'lost', reason: `${machine.bootParams.source} cannot be read` };
-  if (!supportsEfiKexec) return { state: 'lost', reason: 'the new kernel cannot take EFI over (XLF_EFI_KEXEC)' };
+  if (!supportsEfiKexec)
+    return { state: 'lost', reason: 'the new kernel cannot take EFI over (XLF_EFI_KEXEC)' };
   const efi = machine.efi.value;
   const missing = (
     [
@@ -58,7 +70,12 @@ export function planEfiHandover(machine: MachineFacts, supportsEfiKexec: boolean
     state: 'handed-over',
     memoryMap,
     node: { type: 'efi', bytes: encodeEfiSetupData(efi) },
-    info: { ...info, memoryDescriptorSize: EFI_DESCRIPTOR_SIZE, memoryDescriptorVersion: 1, memoryMapSize: memoryMap.length },
+    info: {
+      ...info,
+      memoryDescriptorSize: EFI_DESCRIPTOR_SIZE,
+      memoryDescriptorVersion: 1,
+      memoryMapSize: memoryMap.length,
+    },
   };
 }
 
@@ -99,7 +116,9 @@ export function findRsdp(machine: MachineFacts): bigint {
   const fromEfi = table?.get('ACPI20') ?? table?.get('ACPI');
   if (fromEfi !== undefined) return fromEfi;
   const given = commandLineValue(valueOf(machine.commandLine) ?? '', 'acpi_rsdp');
-  return given !== undefined && /^(0x)?[0-9a-f]+$/i.test(given) ? BigInt(`0x${given.replace(/^0x/i, '')}`) : 0n;
+  return given !== undefined && /^(0x)?[0-9a-f]+$/i.test(given)
+    ? BigInt(`0x${given.replace(/^0x/i, '')}`)
+    : 0n;
 }
 
 /** Nodes in list order; entries beyond the table's 128, EFI, the seed and a device tree. */
@@ -143,7 +162,12 @@ export function planBootParams(
     ccBlobAddress: running?.ccBlobAddress ?? 0,
     efiInfo: efi.state === 'handed-over' ? { ...efi.info, memoryMap: at.efiMemoryMap } : NO_EFI,
     altMemK: extendedMemoryKib(map),
-    edd: running?.edd ?? { entryCount: 0, signatureCount: 0, signatures: new Uint8Array(0), entries: new Uint8Array(0) },
+    edd: running?.edd ?? {
+      entryCount: 0,
+      signatureCount: 0,
+      signatures: new Uint8Array(0),
+      entries: new Uint8Array(0),
+    },
     secureBoot: running?.secureBoot ?? 0,
     setupHeader,
     typeOfLoader: TYPE_OF_LOADER,

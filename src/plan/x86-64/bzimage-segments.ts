@@ -3,7 +3,7 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
-import { encodeBootParams, BOOT_PARAMS_SIZE } from '../../formats/boot-params.ts';
+import { BOOT_PARAMS_SIZE, encodeBootParams } from '../../formats/boot-params.ts';
 import { type BzImage, ENTRY64_OFFSET, parseBzImage } from '../../formats/bzimage.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
@@ -13,7 +13,7 @@ import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { checkCommandLine, commandLineBytes } from '../command-line.ts';
 import type { PlannedSegment } from '../load-plan.ts';
-import { freeRanges, placeAll, type PlacementWish } from '../placement.ts';
+import { freeRanges, type PlacementWish, placeAll } from '../placement.ts';
 import { verifySegments } from '../verify-segments.ts';
 import { findRsdp, planBootParams, planEfiHandover, planSetupData } from './boot-params-plan.ts';
 import { ENTRY_STUB_SIZE, entryStub } from './entry-stub.ts';
@@ -50,7 +50,9 @@ export function bzImageObstacles(image: BzImage, machine: MachineFacts): string[
     obstacles.push('five-level paging is on, and the image cannot be entered with it (XLF_5LEVEL)');
   // Without EFI the kernel finds the table itself, in low memory.
   if (machine.efi.state !== 'absent' && findRsdp(machine) === 0n)
-    obstacles.push('the ACPI tables cannot be found for the new kernel (no RSDP in boot_params or EFI’s systab)');
+    obstacles.push(
+      'the ACPI tables cannot be found for the new kernel (no RSDP in boot_params or EFI’s systab)',
+    );
   return obstacles;
 }
 
@@ -87,7 +89,11 @@ export function planBzImageSegments(parts: BzImageParts): SegmentLayout {
   const stubAt = startOf('stub');
   const contents: Record<string, { bytes: Uint8Array; source: string; name: string }> = {
     kernel: { name: 'kernel', bytes: image.protectedModeKernel, source: parts.kernel.name },
-    initrd: { name: 'initrd', bytes: parts.initrd?.bytes ?? new Uint8Array(0), source: parts.initrd?.name ?? '' },
+    initrd: {
+      name: 'initrd',
+      bytes: parts.initrd?.bytes ?? new Uint8Array(0),
+      source: parts.initrd?.name ?? '',
+    },
     handover: {
       name: 'boot-params',
       bytes: Buffer.concat([bootParams, commandLine]),
@@ -110,11 +116,13 @@ export function planBzImageSegments(parts: BzImageParts): SegmentLayout {
     },
   };
   const segments = [...placed]
-    .map(([name, range]): PlannedSegment => ({
-      ...contents[name]!,
-      address: range.start,
-      memorySize: Number(range.end - range.start),
-    }))
+    .map(
+      ([name, range]): PlannedSegment => ({
+        ...contents[name]!,
+        address: range.start,
+        memorySize: Number(range.end - range.start),
+      }),
+    )
     .sort((a, b) => (a.address < b.address ? -1 : 1));
   verifySegments(segments, stubAt, {
     allowed: memory.ram,
@@ -123,7 +131,10 @@ export function planBzImageSegments(parts: BzImageParts): SegmentLayout {
     pageSize: Number(PAGE),
     memoryTotal: requireMemoryTotal(machine),
   });
-  const notes = efi.state === 'lost' ? [`EFI is not handed over: ${efi.reason}. EFI variables and MOK keys will be gone.`] : [];
+  const notes =
+    efi.state === 'lost'
+      ? [`EFI is not handed over: ${efi.reason}. EFI variables and MOK keys will be gone.`]
+      : [];
   return { segments, entry: stubAt, memoryMap, notes };
 }
 

@@ -1,0 +1,53 @@
+/**
+ * What the preflight is told of the kernel that is to be started.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { joinInitrds } from '../formats/initramfs.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import type { KernelFiles } from '../kernels/kernel-files.ts';
+import { readModuleNames } from '../kernels/module-names.ts';
+import type { Reading } from '../machine/reading.ts';
+import { describeInitrds, describeKernel } from '../plan/kernel-facts.ts';
+import type { LoadRequest } from '../plan/load-request.ts';
+import type { PreflightTarget } from '../plan/preflight/preflight-check.ts';
+import { unwrapImage } from '../plan/unwrap-image.ts';
+
+/** Everything that can be read of it; what cannot is unreadable with its reason, never an error. */
+export function describeTarget(kernel: Kernel, files: KernelFiles, request: LoadRequest): PreflightTarget {
+  const inner = innerParts(request.image);
+  return {
+    kernel,
+    image: describeKernel(files.image, {
+      config: files.config,
+      modules: moduleNames(kernel),
+      release: kernel.release,
+    }),
+    initrd: describeInitrds(joinInitrds([...inner.initrds, ...request.initrds])),
+    commandLine: request.commandLine ?? inner.commandLine,
+  };
+}
+
+/** What a UKI brings along. An image that cannot be unwrapped brings nothing; its own reading says why. */
+function innerParts(image: NamedBytes): { initrds: readonly NamedBytes[]; commandLine: string } {
+  try {
+    const { initrds, commandLine } = unwrapImage(image);
+    return { initrds, commandLine: commandLine ?? '' };
+  } catch (error) {
+    if (error instanceof KhopError) return { initrds: [], commandLine: '' };
+    throw error;
+  }
+}
+
+function moduleNames(kernel: Kernel): Reading<ReadonlySet<string>> {
+  const source = kernel.modules ?? `/lib/modules/${kernel.release ?? '?'}`;
+  if (kernel.modules === undefined) return { state: 'absent', source };
+  try {
+    const names = readModuleNames(kernel.modules);
+    return names === undefined ? { state: 'absent', source } : { state: 'read', value: names, source };
+  } catch (error) {
+    if (error instanceof KhopError) return { state: 'unreadable', source, reason: error.message };
+    throw error;
+  }
+}
