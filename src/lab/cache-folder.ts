@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
@@ -30,6 +30,8 @@ export interface CacheRecipe {
   /** First part of the folder's name: `kernel`, `tool-disk`, ... */
   readonly kind: string;
   readonly inputs: CacheInputs;
+  /** What was not used for so many days goes when something of its kind is built; 7 unless told. */
+  readonly keepDays?: number | undefined;
   /** For waiting for another builder and for building, together. */
   readonly timeoutMs: number;
   /** Fills the empty folder it is given. */
@@ -39,10 +41,11 @@ export interface CacheRecipe {
 /** The folder for `recipe`, built unless it is there. Two processes that ask at once build it once. */
 export async function cachedFolder(recipe: CacheRecipe): Promise<string> {
   const folder = join(cacheRoot(), recipe.kind, cacheKey(recipe.inputs));
-  if (await isFolder(folder)) return folder;
+  if (await isFolder(folder)) return await touched(folder);
   await mkdir(join(cacheRoot(), recipe.kind), { recursive: true });
   await using _lock = await lockFile(`${folder}.lock`, recipe.timeoutMs);
-  if (await isFolder(folder)) return folder;
+  if (await isFolder(folder)) return await touched(folder);
+  await prune(join(cacheRoot(), recipe.kind), recipe.keepDays ?? 7);
   const unfinished = `${folder}.${randomBytes(4).toString('hex')}.unfinished`;
   await mkdir(unfinished);
   try {
@@ -53,6 +56,22 @@ export async function cachedFolder(recipe: CacheRecipe): Promise<string> {
     throw cause;
   }
   return folder;
+}
+
+/** Notes that `folder` is in use; see `prune`. */
+async function touched(folder: string): Promise<string> {
+  await utimes(folder, new Date(), new Date()).catch(() => {});
+  return folder;
+}
+
+/** Removes what nobody has used for `days`, and what builders that were killed have left. */
+async function prune(parent: string, days: number): Promise<void> {
+  const oldest = Date.now() - days * 24 * 60 * 60 * 1000;
+  for (const name of await readdir(parent)) {
+    const path = join(parent, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (mtimeMs < oldest && !name.endsWith('.lock')) await rm(path, { recursive: true, force: true });
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@
 import { runProcess } from '../machine/run-process.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
+import type { QemuLife } from './qemu-process.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const MAKE_TIMEOUT_MS = 400_000;
@@ -14,6 +15,7 @@ export interface CheckpointOptions {
   /** Waits until the machine is in the state that is worth saving. */
   readonly isReady: (machine: VirtualMachine) => Promise<void>;
   readonly keepFolder?: boolean | undefined;
+  readonly endsWith?: QemuLife | undefined;
 }
 
 /** A machine of this description, as it was when `isReady` was done with another one. */
@@ -33,10 +35,8 @@ export async function startFromCheckpoint(
     },
   });
   const { state } = machineFiles(folder);
-  return await VirtualMachine.start(atCheckpoint(description, folder), {
-    state,
-    keepFolder: options.keepFolder,
-  });
+  const { keepFolder, endsWith } = options;
+  return await VirtualMachine.start(atCheckpoint(description, folder), { state, keepFolder, endsWith });
 }
 
 /** khop's own disk is mounted after the start, so that an edit of its sources keeps the checkpoints. */

@@ -6,16 +6,17 @@
 import { chooseAccelerator } from './accelerator.ts';
 import { startFromCheckpoint } from './checkpoint.ts';
 import { fullImage } from './full-image.ts';
+import { prepareGuest } from './guest-preparation.ts';
 import { type KernelLine, labKernel } from './kernel-store.ts';
 import { type FirmwareKind, labFirmware } from './ovmf.ts';
 import { programDisk } from './program-disk.ts';
 import type { LabDisk, MachineDescription } from './qemu.ts';
+import type { QemuLife } from './qemu-process.ts';
 import { describeSmallMachine } from './small-machine.ts';
 import { toolDisk } from './tool-disk.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const BOOT_TIMEOUT_MS = 300_000;
-const MOUNT_TIMEOUT_MS = 30_000;
 
 /** What to start; everything has a default. */
 export interface FullMachineOptions {
@@ -38,6 +39,8 @@ export interface FullMachineOptions {
   /** Without khop at /tool/khop. */
   readonly withoutKhop?: boolean | undefined;
   readonly keepFolder?: boolean | undefined;
+  /** `nobody`: the machine runs on without us, after `detach`. */
+  readonly endsWith?: QemuLife | undefined;
 }
 
 /**
@@ -46,13 +49,13 @@ export interface FullMachineOptions {
  */
 export async function startFullMachine(options: FullMachineOptions = {}): Promise<VirtualMachine> {
   const description = await describeFullMachine(options);
-  const keepFolder = options.keepFolder;
+  const { keepFolder, endsWith } = options;
   const machine = options.isCold
-    ? await VirtualMachine.start(description, { keepFolder })
-    : await startFromCheckpoint(description, { keepFolder, isReady: waitForSystem });
+    ? await VirtualMachine.start(description, { keepFolder, endsWith })
+    : await startFromCheckpoint(description, { keepFolder, endsWith, isReady: waitForSystem });
   try {
     await waitForSystem(machine);
-    if (!options.withoutKhop) await machine.run('mount-khop', { timeoutMs: MOUNT_TIMEOUT_MS });
+    await prepareGuest(machine, { hasKhop: !options.withoutKhop });
     return machine;
   } catch (cause) {
     await machine[Symbol.asyncDispose]();

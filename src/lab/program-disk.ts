@@ -28,6 +28,8 @@ export async function programDisk(): Promise<string> {
   const folder = await cachedFolder({
     kind: 'program-disk',
     inputs: { recipe: 1, lock, sources: await hashFolder(join(PROJECT, 'src')) },
+    // Every edit of the sources makes another one.
+    keepDays: 1,
     timeoutMs: 120_000,
     build: async (target) => {
       const tree = join(target, 'tree');

@@ -4,17 +4,41 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
+import { identifyProcess, isSameProcess, type ProcessIdentity } from './process-identity.ts';
 import { type MachineDescription, machineFiles, qemuArguments } from './qemu.ts';
 
-/** A new folder with a path short enough for sockets, which have to fit into sun_path (108 bytes). */
+const PREFIX = 'khop-lab-';
+
+/** Where machines' folders are: a short path, because sockets have to fit into sun_path (108 bytes). */
+function machinesParent(): string {
+  return tmpdir().length > 60 ? '/tmp' : tmpdir();
+}
+
+/** A new folder for a machine; those of machines whose owner was killed go away on this occasion. */
 export async function makeMachineFolder(): Promise<string> {
-  const parent = tmpdir().length > 60 ? '/tmp' : tmpdir();
-  return await mkdtemp(join(parent, 'khop-lab-'));
+  const parent = machinesParent();
+  for (const name of await readdir(parent))
+    if (name.startsWith(PREFIX)) await removeAbandoned(join(parent, name));
+  const folder = await mkdtemp(join(parent, PREFIX));
+  await setOwner(folder, await identifyProcess(process.pid));
+  return folder;
+}
+
+/** Says whose end makes `folder` worthless. */
+export async function setOwner(folder: string, owner: ProcessIdentity): Promise<void> {
+  await writeFile(machineFiles(folder).owner, JSON.stringify(owner));
+}
+
+async function removeAbandoned(folder: string): Promise<void> {
+  const text = await readFile(machineFiles(folder).owner, 'utf8').catch(() => '');
+  if (text === '') return;
+  if (!(await isSameProcess(JSON.parse(text) as ProcessIdentity)))
+    await rm(folder, { recursive: true, force: true });
 }
 
 /** Makes the files in `folder` that belong to this machine alone: overlays and firmware variables. */

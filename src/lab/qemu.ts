@@ -55,6 +55,8 @@ export function machineFiles(folder: string) {
     /** The same, each line with the host's time; only while a process of khop is connected. */
     consoleTimes: join(folder, 'console-times.log'),
     output: join(folder, 'output.log'),
+    /** The process that this folder belongs to. */
+    owner: join(folder, 'owner.json'),
     qemuLog: join(folder, 'qemu.log'),
     /** Memory and devices, of a checkpoint. */
     state: join(folder, 'state.bin'),

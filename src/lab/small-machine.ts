@@ -6,16 +6,17 @@
  */
 import { chooseAccelerator } from './accelerator.ts';
 import { startFromCheckpoint } from './checkpoint.ts';
+import { prepareGuest } from './guest-preparation.ts';
 import { type KernelFlavour, type KernelLine, labKernel } from './kernel-store.ts';
 import { type FirmwareKind, labFirmware } from './ovmf.ts';
 import { programDisk } from './program-disk.ts';
 import type { LabDisk, MachineDescription } from './qemu.ts';
+import type { QemuLife } from './qemu-process.ts';
 import { smallInitramfs } from './small-initramfs.ts';
 import { toolDisk } from './tool-disk.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const BOOT_TIMEOUT_MS = 120_000;
-const MOUNT_TIMEOUT_MS = 20_000;
 
 /** What to start; everything has a default. */
 export interface SmallMachineOptions {
@@ -43,6 +44,8 @@ export interface SmallMachineOptions {
   /** Without khop at /tool/khop. */
   readonly withoutKhop?: boolean | undefined;
   readonly keepFolder?: boolean | undefined;
+  /** `nobody`: the machine runs on without us, after `detach`. */
+  readonly endsWith?: QemuLife | undefined;
 }
 
 /**
@@ -51,13 +54,13 @@ export interface SmallMachineOptions {
  */
 export async function startSmallMachine(options: SmallMachineOptions = {}): Promise<VirtualMachine> {
   const description = await describeSmallMachine(options);
-  const keepFolder = options.keepFolder;
+  const { keepFolder, endsWith } = options;
   const machine = options.isCold
-    ? await VirtualMachine.start(description, { keepFolder })
-    : await startFromCheckpoint(description, { keepFolder, isReady });
+    ? await VirtualMachine.start(description, { keepFolder, endsWith })
+    : await startFromCheckpoint(description, { keepFolder, endsWith, isReady });
   try {
     await machine.waitForHello(BOOT_TIMEOUT_MS);
-    if (!options.withoutKhop) await machine.run('mount-khop', { timeoutMs: MOUNT_TIMEOUT_MS });
+    await prepareGuest(machine, { hasKhop: !options.withoutKhop });
     return machine;
   } catch (cause) {
     await machine[Symbol.asyncDispose]();

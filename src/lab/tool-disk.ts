@@ -26,6 +26,9 @@ const ON_DEMAND = '[ -e /tool/khop/main.js ] || mount-khop || exit 127';
  */
 const PROGRAMS = {
   khop: `#!/bin/sh\n${ON_DEMAND}\nexec /tool/bin/node /tool/khop/main.js "$@"\n`,
+  // The full machine has other libraries than kexec-tools wants, so it always gets its own.
+  'kexec-tools':
+    '#!/bin/sh\nexec /tool/lib/ld-linux-x86-64.so.2 --library-path /tool/lib /tool/sbin/kexec "$@"\n',
   'khop-kexec': `#!/bin/sh\n${ON_DEMAND}\nexec /tool/khop-kexec/kexec /tool/khop/main.js "$@"\n`,
 };
 
@@ -66,11 +69,11 @@ async function collectTools(
   unpacked: string,
 ): Promise<void> {
   for (const deb of debs) await unpackPackage(deb, unpacked);
-  for (const name of ['bin', 'lib', 'boot', 'khop', 'khop-kexec'])
+  for (const name of ['bin', 'sbin', 'lib', 'boot', 'khop', 'khop-kexec'])
     await mkdir(join(tree, name), { recursive: true });
   for (const name of LIBRARY_FOLDERS) await copyLibraries(join(unpacked, name), join(tree, 'lib'));
   await copyFile(node, join(tree, 'bin', 'node'));
-  await copyFile(join(unpacked, 'sbin', 'kexec'), join(tree, 'bin', 'kexec-tools'));
+  await copyFile(join(unpacked, 'sbin', 'kexec'), join(tree, 'sbin', 'kexec'));
   await symlink('../bin/node', join(tree, 'khop-kexec', 'kexec'));
   for (const [name, script] of Object.entries(PROGRAMS))
     await writeFile(join(tree, 'bin', name), script, { mode: 0o755 });

@@ -19,8 +19,16 @@ import {
   quoteWord,
 } from './agent-channel.ts';
 import { ConsoleLog, withConsole } from './console-log.ts';
+import { identifyProcess, type ProcessIdentity } from './process-identity.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
-import { makeMachineFolder, prepareMachineFiles, rejectOnExit, spawnQemu } from './qemu-process.ts';
+import {
+  makeMachineFolder,
+  prepareMachineFiles,
+  type QemuLife,
+  rejectOnExit,
+  setOwner,
+  spawnQemu,
+} from './qemu-process.ts';
 import { Qmp } from './qmp.ts';
 import { connectSocket } from './socket-connection.ts';
 
@@ -34,6 +42,8 @@ export interface StartOptions {
   readonly state?: string | undefined;
   /** Keep the folder with the logs after the end; it is in `machine.folder`. */
   readonly keepFolder?: boolean | undefined;
+  /** `nobody`: the machine outlives this process, see `detach`; `parent` unless told. */
+  readonly endsWith?: QemuLife | undefined;
 }
 
 /** A program of the guest with its arguments, or, as one string, a shell script. */
@@ -83,7 +93,8 @@ export class VirtualMachine implements AsyncDisposable {
   static async start(description: MachineDescription, options: StartOptions = {}): Promise<VirtualMachine> {
     const folder = await makeMachineFolder();
     await prepareMachineFiles(description, folder);
-    const child = spawnQemu(description, folder, { state: options.state, endsWith: 'parent' });
+    const endsWith = options.endsWith ?? 'parent';
+    const child = spawnQemu(description, folder, { state: options.state, endsWith });
     try {
       const parts = await Promise.race([connectAll(child, folder), rejectOnExit(child, folder)]);
       const machine = new VirtualMachine(description, folder, parts, options.keepFolder ?? false);
@@ -205,6 +216,15 @@ export class VirtualMachine implements AsyncDisposable {
     await this.qmp.execute('cont');
   }
 
+  /** Lets go of a machine that was started with `endsWith: 'nobody'`: it runs on without us. */
+  async detach(): Promise<ProcessIdentity> {
+    const identity = await identifyProcess(this.pid);
+    await setOwner(this.folder, identity);
+    this.#disconnect();
+    this.#child.unref();
+    return identity;
+  }
+
   /** Ends the machine at once, as pulling the plug does. */
   async quit(): Promise<void> {
     if (this.hasEnded) return;
@@ -216,10 +236,14 @@ export class VirtualMachine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.quit();
+    this.#disconnect();
+    if (!this.#keepFolder) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #disconnect(): void {
     this.agent[Symbol.dispose]();
     this.qmp[Symbol.dispose]();
     this.console[Symbol.dispose]();
-    if (!this.#keepFolder) await rm(this.folder, { recursive: true, force: true });
   }
 
   async #pollStatus(wanted: string): Promise<void> {
