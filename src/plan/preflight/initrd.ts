@@ -5,7 +5,7 @@
 import { valueOf } from '../../machine/reading.ts';
 import { commandLineValue } from '../command-line.ts';
 import { configAnswer, configEvidence } from './conditions.ts';
-import { moduleReleasesOf } from './kernel-view.ts';
+import { initrdHas, moduleReleasesOf } from './kernel-view.ts';
 import type { PreflightCheck, PreflightTarget } from './preflight-check.ts';
 import { evidenceOf, listed, resultsOf } from './result.ts';
 
@@ -123,14 +123,12 @@ export const initrdHasInit: PreflightCheck = {
     const given = commandLineValue(target.commandLine, 'rdinit');
     const init = (given ?? '/init').replace(/^\/+/, '');
     const root = commandLineValue(target.commandLine, 'root');
-    const { paths } = target.initrd.value;
+    const isThere = initrdHas(target.initrd.value, init);
+    const { size } = target.initrd.value.paths;
     const evidence = [
-      evidenceOf(
-        target.initrd,
-        () => `${paths.size} files, /${init} ${paths.has(init) ? 'is there' : 'is not there'}`,
-      ),
+      evidenceOf(target.initrd, () => `${size} files, /${init} ${isThere ? 'is there' : 'is not there'}`),
     ];
-    if (paths.has(init)) return results.pass(`The initrd has /${init}.`, evidence);
+    if (isThere) return results.pass(`The initrd has /${init}.`, evidence);
     const remedy =
       'Make the initrd anew; one that holds only microcode comes before the real one, not in its place.';
     if (root === undefined || NEEDS_USER_SPACE.test(root))

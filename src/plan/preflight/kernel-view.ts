@@ -66,14 +66,19 @@ export interface InitrdView {
   readonly packedBytes: number;
   /** Bytes of all files when unpacked. */
   readonly unpackedBytes: number;
-  /** Every path, without a leading slash. */
+  /** Every path as the archives have it: `init`, `./init` or `/init`. */
   readonly paths: ReadonlySet<string>;
   /** Offsets of archives that the kernel skips: uncompressed and not on a multiple of 4. */
   readonly misalignedArchives: readonly number[];
 }
 
-const MODULE_PATH = /^(?:usr\/)?lib\/modules\/([^/]+)\/(?:.*\/)?([^/]+?)\.ko(?:\.(?:gz|xz|zst))?$/;
-const MODULE_FOLDER = /^(?:usr\/)?lib\/modules\/([^/]+)(?:\/|$)/;
+const MODULE_PATH = /^\.?\/*(?:usr\/)?lib\/modules\/([^/]+)\/(?:.*\/)?([^/]+?)\.ko(?:\.(?:gz|xz|zst))?$/;
+const MODULE_FOLDER = /^\.?\/*(?:usr\/)?lib\/modules\/([^/]+)(?:\/|$)/;
+
+/** Whether the initrd has `path`, given without a leading slash, however its archives write it. */
+export function initrdHas(initrd: InitrdView, path: string): boolean {
+  return ['', './', '/'].some((prefix) => initrd.paths.has(`${prefix}${path}`));
+}
 
 /** Releases for which the initrd has a folder of modules. */
 export function moduleReleasesOf(initrd: InitrdView): ReadonlySet<string> {

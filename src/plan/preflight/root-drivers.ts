@@ -150,6 +150,8 @@ function neededDrivers(input: PreflightInput): string[] {
   const stacked = [
     ...(storage.blockDevices.some((name) => name.startsWith('dm-')) ? ['dm_mod'] : []),
     ...(storage.blockDevices.some((name) => /^md\d/.test(name)) ? ['md_mod'] : []),
+    // With multipath the disk hangs below a subsystem in sysfs, out of sight of its controller's driver.
+    ...(storage.devicePaths.some((path) => path.includes('/nvme-subsystem/')) ? ['nvme'] : []),
   ];
   // A driver that is no module and not in the table is built in everywhere: buses, bridges, ports.
   const drivers = [...storage.drivers, ...stacked].map(moduleName).filter((name) => name in DRIVERS);
