@@ -16,7 +16,7 @@ const PROJECT = join(import.meta.dirname ?? '', '..', '..');
 const SIZE_MIB = 48;
 /** Loads native code, so it cannot be part of a bundle. */
 const NATIVE_PACKAGES = ['koffi', '@koromix/koffi-linux-x64'];
-const UNUSED_FOLDERS = /\/(src|vendor|doc)$/;
+const UNUSED_FOLDERS = /\/(vendor|doc)$/;
 
 /** The image: its path. */
 export async function programDisk(): Promise<string> {
@@ -27,7 +27,7 @@ export async function programDisk(): Promise<string> {
     });
   const folder = await cachedFolder({
     kind: 'program-disk',
-    inputs: { recipe: 1, lock, sources: await hashFolder(join(PROJECT, 'src')) },
+    inputs: { recipe: 2, lock, sources: await hashFolder(join(PROJECT, 'src')) },
     // Every edit of the sources makes another one.
     keepDays: 1,
     timeoutMs: 120_000,

@@ -18,11 +18,19 @@ export function readCpu(root: string): CpuFacts {
     online: mapReading(readText(root, '/sys/devices/system/cpu/online'), countCpuList),
     possible: mapReading(readText(root, '/sys/devices/system/cpu/possible'), countCpuList),
     flags,
-    vendor: mapReading(cpuinfo, (text) => /^vendor_id\s*: (.*)$/m.exec(text)?.[1] ?? ''),
+    vendor: readVendor(cpuinfo),
     // The kernel clears the flag when it was told no5lvl, and when it was built without.
     fiveLevelPaging: mapReading(flags, (names) => names.has('la57')),
     enableMethods: readEnableMethods(root),
   };
+}
+
+/** Absent on arm64, whose /proc/cpuinfo has numbers (`CPU implementer`) instead. */
+function readVendor(cpuinfo: Reading<string>): Reading<string> {
+  if (cpuinfo.state !== 'read') return cpuinfo;
+  const value = /^vendor_id\s*: (.*)$/m.exec(cpuinfo.value)?.[1];
+  const { source } = cpuinfo;
+  return value === undefined ? { state: 'absent', source } : { state: 'read', value, source };
 }
 
 /** `0-3,5` -> 5. Documentation/admin-guide/cputopology.rst. */

@@ -96,7 +96,12 @@ export function readDiskNames(root: string): Reading<ReadonlySet<string>> {
 }
 
 function unescapeDiskName(name: string): string {
-  return name.replaceAll(/\\x([0-9a-f]{2})/g, (_all, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+  // Byte by byte: a label may be UTF-8, and udev escapes some of its bytes and not others.
+  const bytes = Buffer.from(name).toString('latin1');
+  return Buffer.from(
+    bytes.replaceAll(/\\x([0-9a-f]{2})/g, (_all, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    ),
+    'latin1',
+  ).toString('utf8');
 }

@@ -5,7 +5,7 @@
  */
 import type { EfiFacts, EfiRuntimeEntry } from './facts.ts';
 import type { Reading } from './reading.ts';
-import { bigintOf, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
+import { bigintOf, firstPresent, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
 
 const FOLDER = '/sys/firmware/efi';
 /** EFI_GLOBAL_VARIABLE. */
@@ -64,6 +64,23 @@ function readRuntimeEntry(root: string, folder: string): EfiRuntimeEntry | undef
 
 /** efivarfs puts four bytes of attributes before the value, UEFI 2.10, 3.3: one byte, 1 when enforcing. */
 function readSecureBoot(root: string): Reading<boolean> {
+  return firstPresent(readSecureBootVariable(root), readSecureBootSeenAtStart(root));
+}
+
+/**
+ * What the EFI stub found, where efivarfs is not mounted: boot_params.secure_boot,
+ * include/linux/efi.h, enum efi_secureboot_mode {unset, unknown, disabled, enabled}.
+ */
+function readSecureBootSeenAtStart(root: string): Reading<boolean> {
+  const SECURE_BOOT = 0x1ec;
+  const bytes = readBytes(root, '/sys/kernel/boot_params/data');
+  const mode = bytes.state === 'read' ? bytes.value[SECURE_BOOT] : undefined;
+  const source = '/sys/kernel/boot_params/data, secure_boot';
+  if (mode === 2 || mode === 3) return { state: 'read', value: mode === 3, source };
+  return bytes.state === 'unreadable' ? bytes : { state: 'absent', source };
+}
+
+function readSecureBootVariable(root: string): Reading<boolean> {
   const path = `${FOLDER}/efivars/SecureBoot-${GLOBAL_VARIABLE}`;
   return mapReading(readBytes(root, path), (bytes) => (bytes.length === 5 ? bytes[4] === 1 : undefined));
 }

@@ -8,25 +8,38 @@ import type { Mount, RootStorage } from './facts.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { linesOf, mapReading, readLinkName, readNames, readText } from './source.ts';
 
-/** /proc/self/mountinfo; Documentation/filesystems/proc.rst, 3.5. */
-export function readMounts(root: string): Reading<readonly Mount[]> {
-  return mapReading(readText(root, '/proc/self/mountinfo'), (text) => {
-    const mounts = linesOf(text).map(parseMount);
-    return mounts.every((mount) => mount !== undefined) ? mounts : undefined;
-  });
+/** A mount with what only its file system knows. */
+export interface MountInfo extends Mount {
+  /** `254:1`, st_dev of the files; major 0 where no one block device carries the file system. */
+  readonly device: string;
+  /** Options of the file system itself; `rw` here means that it can be written through some mount. */
+  readonly superOptions: readonly string[];
 }
 
-function parseMount(line: string): Mount | undefined {
+/** The mounts of this process's namespace, oldest first. */
+export function readMounts(root: string): Reading<readonly MountInfo[]> {
+  return mapReading(readText(root, '/proc/self/mountinfo'), parseMountInfo);
+}
+
+/** /proc/PID/mountinfo: Documentation/filesystems/proc.rst, 3.5. Undefined when a line is not one. */
+export function parseMountInfo(text: string): readonly MountInfo[] | undefined {
+  const mounts = linesOf(text).map(parseMount);
+  return mounts.every((mount) => mount !== undefined) ? mounts : undefined;
+}
+
+function parseMount(line: string): MountInfo | undefined {
   const [left, right] = line.split(' - ');
-  const [, , , , mountPoint, options] = left?.split(' ') ?? [];
+  const [, , device, , mountPoint, options] = left?.split(' ') ?? [];
   const [fileSystem, source, superOptions] = right?.split(' ') ?? [];
-  if (mountPoint === undefined || options === undefined || fileSystem === undefined || source === undefined)
-    return undefined;
+  if (device === undefined || mountPoint === undefined || options === undefined) return undefined;
+  if (fileSystem === undefined || source === undefined || superOptions === undefined) return undefined;
   return {
     mountPoint: unescapeMount(mountPoint),
     fileSystem,
     source: unescapeMount(source),
-    options: [...options.split(','), ...(superOptions?.split(',') ?? [])],
+    options: [...options.split(','), ...superOptions.split(',')],
+    device,
+    superOptions: superOptions.split(','),
   };
 }
 
@@ -38,16 +51,17 @@ function unescapeMount(text: string): string {
 }
 
 /** Follows /sys/class/block from the source of `/` down to disks. */
-export function readRootStorage(root: string, mounts: Reading<readonly Mount[]>): Reading<RootStorage> {
+export function readRootStorage(root: string, mounts: Reading<readonly MountInfo[]>): Reading<RootStorage> {
   return mapReading(mounts, (all) => {
     const mount = all.findLast((each) => each.mountPoint === '/');
     if (mount === undefined) return undefined;
-    const top = mount.source.startsWith('/dev/') ? blockDeviceName(root, mount.source) : undefined;
+    const top = carrierOf(root, mount);
     const blockDevices = top === undefined ? [] : followDown(root, top);
     const paths = blockDevices
       .map((name) => sysfsPath(root, `/sys/class/block/${name}`))
       .filter((path) => path !== undefined);
-    const disks = paths.filter((path) => !path.includes('/virtual/'));
+    // NVMe over fabrics and NVMe multipath are virtual too, and tell how the disk is reached.
+    const disks = paths.filter((path) => !path.includes('/virtual/block/'));
     const bound = disks.flatMap((path) => driversAbove(root, path));
     return {
       blockDevices,
@@ -58,9 +72,16 @@ export function readRootStorage(root: string, mounts: Reading<readonly Mount[]>)
   });
 }
 
-/** /dev/mapper/root is a link to ../dm-0. */
-function blockDeviceName(root: string, source: string): string {
-  return valueOf(readLinkName(root, source)) ?? basename(source);
+/**
+ * The block device a file system lies on. Its number is asked first: a kernel that mounted its root without
+ * an initrd calls the source /dev/root, which does not exist. btrfs has a number of its own, but a true source.
+ */
+function carrierOf(root: string, mount: MountInfo): string | undefined {
+  const byNumber = readLinkName(root, `/sys/dev/block/${mount.device}`);
+  if (byNumber.state === 'read') return byNumber.value;
+  if (!mount.source.startsWith('/dev/')) return undefined;
+  // /dev/mapper/root is a link to ../dm-0.
+  return valueOf(readLinkName(root, mount.source)) ?? basename(mount.source);
 }
 
 function followDown(root: string, top: string): string[] {

@@ -73,10 +73,17 @@ export function readImaPolicy(root: string): Reading<readonly string[]> {
   return mapReading(readText(root, '/sys/kernel/security/ima/policy'), linesOf);
 }
 
-/** The descriptions in /proc/keys: after the type, without the summary behind the last colon. */
+/**
+ * The certificates among /proc/keys, as `Issuer: name` without key id and algorithm. Keys of other types are
+ * left out: anybody may add a `user` key with a trusted name, and `blacklist` has what is not trusted.
+ * Documentation/security/keys/core.rst: ID FLAGS USAGE TIMEOUT PERM UID GID TYPE DESCRIPTION: SUMMARY.
+ */
 export function readKeyDescriptions(root: string): Reading<readonly string[]> {
   return mapReading(readText(root, '/proc/keys'), (text) =>
-    linesOf(text).map((line) => line.trim().split(/\s+/).slice(8).join(' ')),
+    linesOf(text)
+      .map((line) => /^\s*(?:\S+\s+){7}asymmetri\S*\s+(.*)$/.exec(line)?.[1])
+      .filter((description) => description !== undefined)
+      .map((description) => description.replace(/(?:: [0-9a-f]+)?: X509\..*$/, '')),
   );
 }
 

@@ -7,6 +7,8 @@ import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 
 export function addKexecCommand(program: Command, context: CliContext): void {
+  // Everything after the word belongs to kexec, options that khop has too.
+  program.enablePositionalOptions();
   const command = program
     .command('kexec')
     .argument('[words...]', 'options and kernel as kexec(8) of kexec-tools takes them')
@@ -23,7 +25,6 @@ export function addKexecCommand(program: Command, context: CliContext): void {
       const { runKexec } = await import('../kexec/run-kexec.ts');
       context.exitWith(await runKexec(context, words));
     });
-  program.enablePositionalOptions();
   withExamples(command, [
     ['khop kexec -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline', 'load as a script would'],
     ['khop kexec -u', 'unload'],

@@ -1,0 +1,115 @@
+/**
+ * GRUB's `test` and `[`.
+ * Specification: GNU GRUB manual 2.12, "test".
+ * @module
+ */
+import { compareText } from '../release-order.ts';
+
+/** What a condition may ask about files. */
+export interface FileTests {
+  readonly kind: (path: string) => 'file' | 'folder' | 'absent';
+  /** Bytes; 0 when it does not exist. */
+  readonly size: (path: string) => number;
+}
+
+interface Cursor {
+  readonly words: readonly string[];
+  readonly files: FileTests;
+  at: number;
+}
+
+/** As strtol in GRUB's test: what is no number counts as 0. */
+function integer(text: string): number {
+  return Number(/^\s*([+-]?\d{1,15})/.exec(text)?.[1] ?? 0);
+}
+
+function trailingInteger(text: string): number {
+  return Number(/(\d{0,15})$/.exec(text)?.[1] || 0);
+}
+
+const BINARY: Readonly<Record<string, (a: string, b: string) => boolean>> = {
+  '=': (a, b) => a === b,
+  '==': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<': (a, b) => compareText(a, b) < 0,
+  '<=': (a, b) => compareText(a, b) <= 0,
+  '>': (a, b) => compareText(a, b) > 0,
+  '>=': (a, b) => compareText(a, b) >= 0,
+  '-eq': (a, b) => integer(a) === integer(b),
+  '-ne': (a, b) => integer(a) !== integer(b),
+  '-lt': (a, b) => integer(a) < integer(b),
+  '-le': (a, b) => integer(a) <= integer(b),
+  '-gt': (a, b) => integer(a) > integer(b),
+  '-ge': (a, b) => integer(a) >= integer(b),
+  // -pgt and -plt compare the numbers that follow a common prefix, e.g. vmlinuz-9 and vmlinuz-10.
+  '-pgt': (a, b) => trailingInteger(a) > trailingInteger(b),
+  '-plt': (a, b) => trailingInteger(a) < trailingInteger(b),
+};
+
+const UNARY: Readonly<Record<string, (operand: string, files: FileTests) => boolean>> = {
+  '-n': (operand) => operand !== '',
+  '-z': (operand) => operand === '',
+  '-e': (operand, files) => files.kind(operand) !== 'absent',
+  '-f': (operand, files) => files.kind(operand) === 'file',
+  '-d': (operand, files) => files.kind(operand) === 'folder',
+  '-s': (operand, files) => files.kind(operand) === 'file' && files.size(operand) > 0,
+};
+
+/** Without the closing `]`. `-a` and juxtaposition bind before `-o`. */
+export function evaluateCondition(words: readonly string[], files: FileTests): boolean {
+  const cursor: Cursor = { words, files, at: 0 };
+  return evaluateOr(cursor);
+}
+
+function evaluateOr(cursor: Cursor): boolean {
+  let result = evaluateAnd(cursor);
+  while (cursor.words[cursor.at] === '-o') {
+    cursor.at += 1;
+    // Both sides are read in any case: skipping one would leave its words behind.
+    const right = evaluateAnd(cursor);
+    result = result || right;
+  }
+  return result;
+}
+
+function evaluateAnd(cursor: Cursor): boolean {
+  if (cursor.at >= cursor.words.length) return false;
+  let result = evaluatePrimary(cursor);
+  for (;;) {
+    const word = cursor.words[cursor.at];
+    if (word === undefined || word === '-o' || word === ')') return result;
+    if (word === '-a') cursor.at += 1;
+    const right = cursor.at < cursor.words.length && evaluatePrimary(cursor);
+    result = result && right;
+  }
+}
+
+function evaluatePrimary(cursor: Cursor): boolean {
+  let isNegated = false;
+  while (cursor.words[cursor.at] === '!' && cursor.at + 1 < cursor.words.length) {
+    isNegated = !isNegated;
+    cursor.at += 1;
+  }
+  return evaluateOne(cursor) !== isNegated;
+}
+
+/** A comparison counts before a unary operator, so that `[ -n = x ]` compares. */
+function evaluateOne(cursor: Cursor): boolean {
+  const [first = '', second, third] = cursor.words.slice(cursor.at, cursor.at + 3);
+  const binary = second === undefined || third === undefined ? undefined : BINARY[second];
+  if (binary !== undefined && third !== undefined) {
+    cursor.at += 3;
+    return binary(first, third);
+  }
+  const unary = second === undefined ? undefined : UNARY[first];
+  if (unary !== undefined && second !== undefined) {
+    cursor.at += 2;
+    return unary(second, cursor.files);
+  }
+  cursor.at += 1;
+  if (first !== '(') return first !== '';
+  // Nested by the words of one command, whose number the interpreter bounds.
+  const result = evaluateOr(cursor);
+  if (cursor.words[cursor.at] === ')') cursor.at += 1;
+  return result;
+}
