@@ -4,7 +4,7 @@
  */
 import { valueOf } from '../../machine/reading.ts';
 import { commandLineValue } from '../command-line.ts';
-import type { PreflightCheck } from './preflight-check.ts';
+import type { PreflightCheck, PreflightTarget } from './preflight-check.ts';
 import { evidenceOf, mebibytes, resultsOf } from './result.ts';
 
 export const crashkernelLost: PreflightCheck = {
@@ -69,6 +69,17 @@ export const crashImage: PreflightCheck = {
   },
 };
 
+/** What user space of a capture initrd needs besides, by distributions' own estimates. */
+const USER_SPACE_BYTES = 64 * 1024 * 1024;
+
+/** Bytes when loaded, and when its initrd is unpacked too; what could not be read counts as nothing. */
+function panicKernelBytes(target: PreflightTarget | undefined): { loaded: number; running: number } {
+  const image = target === undefined ? undefined : valueOf(target.image);
+  const initrd = target === undefined ? undefined : valueOf(target.initrd);
+  const loaded = (image?.memoryBytes ?? 0) + (initrd?.packedBytes ?? 0);
+  return { loaded, running: loaded + (initrd?.unpackedBytes ?? 0) };
+}
+
 /** A panic kernel lives in its reservation: itself, its initrd, and that unpacked. */
 export const crashReservation: PreflightCheck = {
   id: 'crash-reservation',
@@ -77,19 +88,14 @@ export const crashReservation: PreflightCheck = {
     if (slot !== 'crash') return [];
     const results = resultsOf('crash-reservation');
     const reading = machine.kexec.crashSize;
-    const image = target === undefined ? undefined : valueOf(target.image);
-    const initrd = target === undefined ? undefined : valueOf(target.initrd);
-    const loaded = (image?.memoryBytes ?? 0) + (initrd?.packedBytes ?? 0);
-    const running = loaded + (initrd?.unpackedBytes ?? 0);
+    const { loaded, running } = panicKernelBytes(target);
     const evidence = [
       evidenceOf(reading, mebibytes),
       evidenceOf(
         machine.commandLine,
         (line) => `crashkernel=${commandLineValue(line, 'crashkernel') ?? ' is not given'}`,
       ),
-      ...(image === undefined
-        ? []
-        : [`${image.path}: ${mebibytes(loaded)} loaded, ${mebibytes(running)} with the initrd unpacked`]),
+      `panic kernel: ${mebibytes(loaded)} loaded, ${mebibytes(running)} with the initrd unpacked`,
     ];
     if (reading.state === 'unreadable')
       return results.warning({
@@ -108,11 +114,10 @@ export const crashReservation: PreflightCheck = {
         remedy: 'Start the running system with crashkernel=256M or more on its command line.',
         isOverridable: false,
       });
-    // What user space of a capture initrd needs besides, by distributions' own estimates.
-    const userSpaceBytes = 64 * 1024 * 1024;
-    if (running + userSpaceBytes > reserved)
+    const needed = running + USER_SPACE_BYTES;
+    if (needed > reserved)
       return results.warning({
-        title: `The panic kernel may run out of memory: it needs about ${mebibytes(running + userSpaceBytes)} of ${mebibytes(reserved)}.`,
+        title: `The panic kernel may run out of memory: it needs about ${mebibytes(needed)} of ${mebibytes(reserved)}.`,
         evidence,
         remedy: 'Make its initrd smaller, or reserve more with crashkernel=.',
       });

@@ -48,14 +48,7 @@ function judge(machine: MachineFacts, image: KernelView, demands: readonly strin
     evidenceOf(machine.lockdown),
     configEvidence(machine.kernelConfig, ['KEXEC_SIG', 'KEXEC_SIG_FORCE', verifier]),
   ];
-  if (demands.length === 0)
-    return machine.kernelConfig.state === 'read'
-      ? results.pass('The running kernel demands no signature.', evidence)
-      : results.note({
-          title: 'The running kernel probably demands no signature: it is not locked down.',
-          evidence,
-          remedy: 'If loading ends with ENODATA or EKEYREJECTED, use a signed kernel.',
-        });
+  if (demands.length === 0) return judgeUndemanded(machine, evidence);
   const because = demands.join(' and ');
   if (signers.state === 'unreadable')
     return results.warning({
@@ -79,6 +72,17 @@ function judge(machine: MachineFacts, image: KernelView, demands: readonly strin
       isOverridable: false,
     });
   return judgeSigners(machine, signers.value, evidence);
+}
+
+function judgeUndemanded(machine: MachineFacts, evidence: readonly string[]) {
+  const results = resultsOf('image-signature');
+  if (machine.kernelConfig.state === 'read')
+    return results.pass('The running kernel demands no signature.', evidence);
+  return results.note({
+    title: 'The running kernel probably demands no signature: it is not known to be locked down.',
+    evidence,
+    remedy: 'If loading ends with ENODATA or EKEYREJECTED, use a signed kernel; nothing is lost by trying.',
+  });
 }
 
 function judgeSigners(machine: MachineFacts, signers: readonly ImageSigner[], evidence: readonly string[]) {

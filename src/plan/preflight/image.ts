@@ -90,6 +90,13 @@ const WRAPPERS: Partial<Record<KernelView['kind'], string>> = {
   compressed: 'a compressed image',
 };
 
+function formatEvidence(image: KernelView): string[] {
+  const { path, kind, setupHeader } = image;
+  if (setupHeader === undefined) return [`${path}: ${kind}`];
+  const [protocol, flags] = [setupHeader.protocol.toString(16), setupHeader.xloadFlags.toString(16)];
+  return [`${path}: ${kind}`, `${path}: protocol 0x${protocol}, xloadflags 0x${flags}`];
+}
+
 export const imageKind: PreflightCheck = {
   id: 'image-kind',
   subject: 'the format of the image',
@@ -98,14 +105,7 @@ export const imageKind: PreflightCheck = {
     if (image === undefined) return [];
     const results = resultsOf('image-kind');
     const header = image.setupHeader;
-    const evidence = [
-      `${image.path}: ${image.kind}`,
-      ...(header === undefined
-        ? []
-        : [
-            `${image.path}: protocol 0x${header.protocol.toString(16)}, xloadflags 0x${header.xloadFlags.toString(16)}`,
-          ]),
-    ];
+    const evidence = formatEvidence(image);
     const obstacle = headerObstacle(image, input);
     if (obstacle !== undefined || (image.kind === 'vmlinux' && input.method === 'file'))
       return results.refusal({

@@ -37,17 +37,17 @@ export const kexecSyscalls: PreflightCheck = {
     ];
     const usable = wanted.find((method) => isAvailable(input, method));
     if (usable === wanted[0]) return results.pass(`${callOf(usable as LoadMethod)} is there.`, evidence);
-    if (usable !== undefined)
-      return results.note({
-        title: 'Only kexec_load is there; khop places the parts of the kernel itself.',
-        evidence,
-        remedy: 'Nothing to do.',
-      });
     if (wanted.some((method) => readingOf(input, method).state !== 'read'))
       return results.warning({
         title: 'Whether the running kernel can load another is not known.',
         evidence,
         remedy: 'Run khop as root, outside a container.',
+      });
+    if (usable !== undefined)
+      return results.note({
+        title: 'Only kexec_load is there; khop places the parts of the kernel itself.',
+        evidence,
+        remedy: 'Nothing to do.',
       });
     return results.refusal({
       title: `The running kernel does not offer ${wanted.map(callOf).join(' or ')}.`,

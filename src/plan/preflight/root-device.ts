@@ -24,12 +24,13 @@ function judgeWithoutRoot(running: string | undefined, evidence: readonly string
   });
 }
 
-function judgeRoot(
-  input: PreflightInput,
-  root: string,
-  running: string | undefined,
-  evidence: readonly string[],
-) {
+interface RootNames {
+  readonly root: string;
+  readonly running: string | undefined;
+}
+
+function judgeRoot(input: PreflightInput, names: RootNames, evidence: readonly string[]) {
+  const { root, running } = names;
   const results = resultsOf('root-device');
   const lookup = lookUpDevice(input.machine, root);
   const all = [...evidence, lookup.evidence];
@@ -44,10 +45,7 @@ function judgeRoot(
     return results.refusal({
       title: `root=${root} does not exist on this machine.`,
       evidence: all,
-      remedy:
-        running === undefined
-          ? 'Give the right root=.'
-          : `The running system was started with root=${running}.`,
+      remedy: `Give the right root=; the running system was started with ${running ?? 'none'}.`,
       isOverridable: true,
     });
   if (isSame)
@@ -80,7 +78,7 @@ export const rootDevice: PreflightCheck = {
       `new command line: ${root === undefined ? 'no root=' : `root=${root}`}`,
       evidenceOf(machine.commandLine, () => (running === undefined ? 'no root=' : `root=${running}`)),
     ];
-    if (root !== undefined) return judgeRoot(input, root, running, evidence);
+    if (root !== undefined) return judgeRoot(input, { root, running }, evidence);
     if (machine.commandLine.state !== 'read')
       return resultsOf('root-device').warning({
         title: 'There is no root=, and whether the running system has one could not be read.',

@@ -5,9 +5,9 @@
  */
 import { valueOf } from '../../machine/reading.ts';
 import { commandLineValue } from '../command-line.ts';
-import { configAnswer, configEvidence, moduleName } from './conditions.ts';
+import { type ConfigAnswer, configAnswer, configEvidence, moduleName } from './conditions.ts';
 import { canonicalDevice, rootMountOf } from './device-names.ts';
-import { moduleNamesOf } from './kernel-view.ts';
+import { type KernelView, moduleNamesOf } from './kernel-view.ts';
 import type { PreflightCheck, PreflightInput, PreflightTarget } from './preflight-check.ts';
 import { evidenceOf, listed, resultsOf } from './result.ts';
 
@@ -161,6 +161,16 @@ function neededDrivers(input: PreflightInput): string[] {
 
 const SYMBOL_OF_MODULE = new Map(Object.values(DRIVERS).map(({ module, symbol }) => [module, symbol]));
 
+function symbolsOf(modules: readonly string[]): string[] {
+  return modules.flatMap((name) => SYMBOL_OF_MODULE.get(name) ?? []);
+}
+
+/** `unknown` also for a driver whose symbol is not in the table. */
+function driverAnswer(config: KernelView['config'], name: string): ConfigAnswer {
+  const symbol = SYMBOL_OF_MODULE.get(name);
+  return symbol === undefined ? 'unknown' : configAnswer(config, symbol);
+}
+
 export const rootDriver: PreflightCheck = {
   id: 'root-driver',
   subject: 'whether the new kernel has the drivers below the root file system',
@@ -179,24 +189,18 @@ export const rootDriver: PreflightCheck = {
       });
     const { config } = target.image.value;
     const offered = initrdModules(target);
-    const symbols = needed.flatMap((name) => SYMBOL_OF_MODULE.get(name) ?? []);
-    const isBuiltIn = (name: string) => {
-      const symbol = SYMBOL_OF_MODULE.get(name);
-      return symbol !== undefined && configAnswer(config, symbol) === 'built-in';
-    };
-    const missing = needed.filter((name) => !isBuiltIn(name) && offered?.has(name) !== true);
+    const missing = needed.filter(
+      (name) => driverAnswer(config, name) !== 'built-in' && offered?.has(name) !== true,
+    );
     const evidence = [
       storage,
-      configEvidence(config, symbols),
+      configEvidence(config, symbolsOf(needed)),
       evidenceOf(target.initrd, () => (missing.length === 0 ? 'has the rest' : `lacks ${listed(missing)}`)),
     ];
     if (missing.length === 0) return results.pass('The new kernel has the drivers below its root.', evidence);
     const remedy =
       'Make the initrd anew on this machine (update-initramfs, dracut --add-drivers), or take a kernel with the drivers built in.';
-    const certain = missing.filter((name) => {
-      const symbol = SYMBOL_OF_MODULE.get(name);
-      return symbol !== undefined && configAnswer(config, symbol) !== 'unknown';
-    });
+    const certain = missing.filter((name) => driverAnswer(config, name) !== 'unknown');
     if (certain.length === 0 || offered === undefined)
       return results.warning({
         title: `Whether the new kernel has ${listed(missing)}, below the root file system, is not known.`,

@@ -5,10 +5,7 @@ import { runPreflight, verdictOf } from '../../../src/plan/preflight/check.ts';
 import { PREFLIGHT_CHECKS } from '../../../src/plan/preflight/checks.ts';
 import { read } from '../../support/machine-facts.ts';
 import { healthyInput, onArm64, onMachine } from '../../support/preflight-input.ts';
-import { KERNEL_CASES } from './kernel-cases.ts';
-import { MACHINE_CASES } from './machine-cases.ts';
-
-const CASES = [...MACHINE_CASES, ...KERNEL_CASES];
+import { ALL_CASES } from './all-cases.ts';
 
 function findingsOf(id: string, input: Parameters<typeof runPreflight>[0]): readonly Finding[] {
   const check = PREFLIGHT_CHECKS.find((each) => each.id === id);
@@ -17,7 +14,7 @@ function findingsOf(id: string, input: Parameters<typeof runPreflight>[0]): read
 }
 
 describe('each check', () => {
-  for (const [id, severity, situation, input] of CASES)
+  for (const [id, severity, situation, input] of ALL_CASES)
     test(`${id} says ${severity}: ${situation}`, () => {
       const findings = findingsOf(id, input);
       assert.deepEqual(
@@ -29,12 +26,12 @@ describe('each check', () => {
 });
 
 describe('every finding', () => {
-  const all = CASES.flatMap(([, , situation, input]) =>
+  const all = ALL_CASES.flatMap(([, , situation, input]) =>
     runPreflight(input).map((finding) => ({ situation, finding })),
   );
 
   test('carries the id of its check', () => {
-    for (const [, , , input] of CASES)
+    for (const [, , , input] of ALL_CASES)
       for (const check of PREFLIGHT_CHECKS)
         for (const finding of check.run(input)) assert.equal(finding.id, check.id);
   });
@@ -97,7 +94,7 @@ describe('a preflight', () => {
   });
 
   test('reports each check at most once', () => {
-    for (const [, , situation, input] of CASES) {
+    for (const [, , situation, input] of ALL_CASES) {
       const ids = runPreflight(input).map(({ id }) => id);
       assert.equal(new Set(ids).size, ids.length, situation);
     }

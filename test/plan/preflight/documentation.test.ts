@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { PREFLIGHT_CHECKS } from '../../../src/plan/preflight/checks.ts';
-import { KERNEL_CASES } from './kernel-cases.ts';
-import { MACHINE_CASES } from './machine-cases.ts';
-
-const CASES = [...MACHINE_CASES, ...KERNEL_CASES];
+import { ALL_CASES } from './all-cases.ts';
 
 interface Section {
   readonly id: string;
@@ -40,14 +37,14 @@ describe('docs/checks.md', () => {
 
   test('lists exactly the severities that a case below shows', () => {
     for (const { id, severities } of sections()) {
-      const shown = new Set(CASES.filter(([check]) => check === id).map(([, severity]) => severity));
+      const shown = new Set(ALL_CASES.filter(([check]) => check === id).map(([, severity]) => severity));
       assert.deepEqual([...shown].toSorted(), severities.toSorted(), id);
     }
   });
 
   test('lists every severity that any case makes any check report', () => {
     const documented = new Map(sections().map(({ id, severities }) => [id, severities]));
-    for (const [, , situation, input] of CASES)
+    for (const [, , situation, input] of ALL_CASES)
       for (const check of PREFLIGHT_CHECKS)
         for (const finding of check.run(input))
           assert.ok(documented.get(check.id)?.includes(finding.severity), `${check.id}: ${situation}`);
@@ -55,9 +52,9 @@ describe('docs/checks.md', () => {
 
   test('promises an override for a refusal exactly where the check allows it', () => {
     for (const { id, text } of sections()) {
-      const refusals = CASES.filter(([check, severity]) => check === id && severity === 'refusal').flatMap(
-        ([, , , input]) => PREFLIGHT_CHECKS.find((check) => check.id === id)?.run(input) ?? [],
-      );
+      const refusals = ALL_CASES.filter(
+        ([check, severity]) => check === id && severity === 'refusal',
+      ).flatMap(([, , , input]) => PREFLIGHT_CHECKS.find((check) => check.id === id)?.run(input) ?? []);
       if (refusals.length === 0) continue;
       const override = /^Override: (.+)$/m.exec(text)?.[1] ?? '';
       const fixed = refusals.some(({ isOverridable }) => !isOverridable);
@@ -80,7 +77,7 @@ describe('the checks', () => {
   test('can each fail: none passes in every case', () => {
     for (const { id } of PREFLIGHT_CHECKS)
       assert.ok(
-        CASES.some(([check, severity]) => check === id && severity !== 'pass'),
+        ALL_CASES.some(([check, severity]) => check === id && severity !== 'pass'),
         id,
       );
   });
