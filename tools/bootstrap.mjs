@@ -19,8 +19,6 @@ const VERBS = {
   test: { script: 'tools/test.ts', summary: 'every check and test, the virtual machines included' },
   check: { script: 'tools/check.ts', summary: 'types, lint, format, import rules, documentation' },
   package: { script: 'tools/package.ts', summary: 'the executable, the .deb and the tarball, in dist/' },
-  bench: { script: 'tools/bench.ts', summary: 'measure, and write the figures down' },
-  fuzz: { script: 'tools/fuzz.ts', summary: 'feed the parsers hostile input for a long time' },
   khop: { script: 'src/cli/main.ts', summary: 'khop itself, from the sources' },
 };
 

@@ -30,7 +30,7 @@ export function processContext(): CliContext {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   const hasColour =
-    process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined && process.env['TERM'] !== 'dumb';
+    process.stdout.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb';
   return {
     print: (text) => process.stdout.write(`${text}\n`),
     remark: (text) => process.stderr.write(`${text}\n`),

@@ -32,7 +32,9 @@ export function readSigners(table: Uint8Array): Signer[] {
     const length = reader.u32(at, 'dwLength');
     if (length < 8) reader.fail('dwLength', at, `${length} is shorter than its header`);
     if (reader.u16(at + 6, 'wCertificateType') === WIN_CERT_TYPE_PKCS_SIGNED_DATA)
-      signers.push(...certificatesOf(new ByteReader(reader.slice(at + 8, length - 8, 'bCertificate'), 'PKCS #7')));
+      signers.push(
+        ...certificatesOf(new ByteReader(reader.slice(at + 8, length - 8, 'bCertificate'), 'PKCS #7')),
+      );
     at += Math.ceil(length / 8) * 8;
   }
   return signers;
@@ -63,7 +65,8 @@ function commonName(reader: ByteReader, name: Element): string {
       const [oid, value] = childrenOf(reader, pair);
       if (oid === undefined || value === undefined) continue;
       const id = Buffer.from(reader.slice(oid.start, oid.end - oid.start, 'oid')).toString('hex');
-      if (id === COMMON_NAME) return Buffer.from(reader.slice(value.start, value.end - value.start, 'CN')).toString('utf8');
+      if (id === COMMON_NAME)
+        return Buffer.from(reader.slice(value.start, value.end - value.start, 'CN')).toString('utf8');
     }
   return 'a certificate without a common name';
 }

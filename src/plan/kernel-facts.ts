@@ -62,7 +62,14 @@ function describeHeader(unwrapped: UnwrappedImage, image: NamedBytes, around: Ke
   if (unwrapped.kind === 'elf') {
     // e_machine, 18: EM_AARCH64 is 183.
     const architecture = bytes[18] === 183 ? ('arm64' as const) : ('x86-64' as const);
-    return { ...base, architecture, release: around.release, memoryBytes, setupHeader: undefined, arm64Header: undefined };
+    return {
+      ...base,
+      architecture,
+      release: around.release,
+      memoryBytes,
+      setupHeader: undefined,
+      arm64Header: undefined,
+    };
   }
   const { imageSize, pageSize, isBigEndian } = parseArm64Image(bytes);
   return {
@@ -78,7 +85,9 @@ function describeHeader(unwrapped: UnwrappedImage, image: NamedBytes, around: Ke
 function kindOf(bytes: Uint8Array): ImageKind {
   const kind = identifyImage(bytes);
   if (kind === 'elf') return 'vmlinux';
-  return kind === 'bzimage' || kind === 'arm64-image' || kind === 'uki' || kind === 'zboot' ? kind : 'compressed';
+  return kind === 'bzimage' || kind === 'arm64-image' || kind === 'uki' || kind === 'zboot'
+    ? kind
+    : 'compressed';
 }
 
 function describeContext(unwrapped: UnwrappedImage, image: NamedBytes, around: KernelSurroundings) {
@@ -120,4 +129,3 @@ export function describeInitrds(initrd: NamedBytes | undefined): Reading<InitrdV
     };
   });
 }
-

@@ -1,0 +1,46 @@
+/**
+ * All checks, in one list.
+ * @module
+ */
+import { runProcess } from '../../src/machine/run-process.ts';
+import { errorProblems } from './errors.ts';
+import { layerProblems } from './layers.ts';
+import { readSources } from './sources.ts';
+import { styleProblems } from './style.ts';
+
+/** What one check found; no problems: it passed. */
+export interface CheckResult {
+  readonly name: string;
+  readonly problems: readonly string[];
+}
+
+const TOOL_TIMEOUT_MS = 180_000;
+
+/** @param root the project's folder */
+export async function runChecks(root: string): Promise<CheckResult[]> {
+  const sources = readSources(root);
+  return [
+    { name: 'types', problems: await toolProblems(root, 'node_modules/typescript/bin/tsc', ['--noEmit']) },
+    {
+      name: 'lint and format',
+      problems: await toolProblems(root, 'node_modules/@biomejs/biome/bin/biome', [
+        'check',
+        '--error-on-warnings',
+      ]),
+    },
+    { name: 'import rules of the floors', problems: layerProblems(sources) },
+    { name: 'file sizes, exports and docstrings', problems: styleProblems(sources) },
+    { name: 'error codes are documented and raised', problems: errorProblems(root, sources) },
+  ];
+}
+
+/** The lines a tool prints when it fails. */
+async function toolProblems(root: string, script: string, args: readonly string[]): Promise<string[]> {
+  const result = await runProcess(process.execPath, [script, ...args], {
+    timeoutMs: TOOL_TIMEOUT_MS,
+    cwd: root,
+    acceptExitCodes: 'any',
+  });
+  if (result.exitCode === 0) return [];
+  return `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
+}

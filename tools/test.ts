@@ -1,0 +1,120 @@
+/**
+ * `npm test`: the checks, the unit tests, then the tests in virtual machines. The last line counts them all.
+ *
+ *   npm test                    everything
+ *   npm test -- --unit          checks and unit tests
+ *   npm test -- --vm            virtual machine tests
+ *   npm test -- WORD            only test files whose path has WORD in it
+ * @module
+ */
+import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { KhopError } from '../src/error.ts';
+import { runChecks } from './check/checks.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** The whole run has to fit into CI's time, caches empty. */
+const FILE_TIMEOUT_MS = 20 * 60_000;
+
+/** What was counted. */
+interface Tally {
+  passed: number;
+  failed: number;
+  readonly skipped: string[];
+}
+
+const started = performance.now();
+const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const only = process.argv.slice(2).find((word) => word === '--unit' || word === '--vm');
+
+if (only !== '--vm' && words.length === 0) await checkAll();
+const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
+const chosen = all.filter((file) => words.every((word) => file.includes(word)));
+const isVm = (file: string) => file.startsWith('test/vm/');
+if (only !== '--vm')
+  await runFiles(
+    chosen.filter((file) => !isVm(file)),
+    'none',
+  );
+if (only !== '--unit') for (const file of chosen.filter(isVm)) await runFiles([file], 'process');
+finish();
+
+async function checkAll(): Promise<void> {
+  for (const { name, problems } of await runChecks(ROOT)) {
+    say(problems.length === 0 ? 'ok  ' : 'FAIL', `check: ${name}`);
+    for (const problem of problems.slice(0, 20)) console.log(`       ${problem}`);
+    if (problems.length === 0) tally.passed++;
+    else tally.failed++;
+  }
+}
+
+/** One file at a time: most of the time is the machines', and two cores are soon used up. */
+async function runFiles(files: readonly string[], isolation: 'none' | 'process'): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({
+    files: files.map((file) => join(ROOT, file)),
+    isolation,
+    concurrency: isolation === 'none' ? undefined : 1,
+    timeout: FILE_TIMEOUT_MS,
+    cwd: ROOT,
+  } as Parameters<typeof run>[0]);
+  stream.on('test:pass', ({ name, file, skip, details }) => {
+    if (details.type === 'suite' || isFileItself(name)) return;
+    if (skip !== undefined && skip !== false) {
+      tally.skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
+      return;
+    }
+    tally.passed++;
+    if (isolation === 'process')
+      say('ok  ', `${place(file)}: ${name} (${(details.duration_ms / 1000).toFixed(1)} s)`);
+  });
+  stream.on('test:fail', ({ name, file, details }) => {
+    tally.failed++;
+    say('FAIL', `${place(file)}: ${name}`);
+    console.log(indent(describe(details.error)));
+  });
+  stream.on('test:stderr', ({ message }) => process.stderr.write(message));
+  stream.resume();
+  await new Promise((resolve) => stream.on('end', resolve));
+  if (isolation === 'none') say('done', `unit tests: ${files.length} files, ${tally.passed} passed so far`);
+}
+
+/** In process isolation each file is a test of its own; its tests are what counts. */
+function isFileItself(name: string): boolean {
+  return name.endsWith('.test.ts');
+}
+
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const hint = cause instanceof KhopError ? `\n${cause.hint}` : '';
+  return `${cause.stack ?? cause.message}${hint}`;
+}
+
+function indent(text: string): string {
+  return text
+    .split('\n')
+    .slice(0, 60)
+    .map((line) => `       ${line}`)
+    .join('\n');
+}
+
+function place(file: string | undefined): string {
+  return file === undefined ? '' : relative(ROOT, file);
+}
+
+function say(word: string, text: string): void {
+  console.log(`[${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s] ${word} ${text}`);
+}
+
+function finish(): void {
+  for (const reason of tally.skipped) say('skip', reason);
+  if (tally.passed + tally.failed === 0) {
+    say('FAIL', 'no test ran');
+    tally.failed++;
+  }
+  const skipped = tally.skipped.length === 0 ? '' : `, ${tally.skipped.length} skipped`;
+  console.log(`${tally.passed} passed, ${tally.failed} failed${skipped}`);
+  process.exit(tally.failed === 0 ? 0 : 1);
+}
