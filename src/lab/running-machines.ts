@@ -5,6 +5,7 @@
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
 import { AgentChannel, type GuestHello } from './agent-channel.ts';
 import { cacheRoot, lockFile } from './cache-folder.ts';
@@ -131,6 +132,16 @@ export async function openMonitor(name: string): Promise<Qmp> {
   return await Qmp.connect(machineFiles(folder).qmp, CONNECT_TIMEOUT_MS);
 }
 
+/** The socket of its serial console, for `holdConsole`. */
+export async function consoleSocket(name: string): Promise<string> {
+  return machineFiles((await findMachine(name)).folder).console;
+}
+
+/** Everything its serial console has said. */
+export async function readConsole(name: string): Promise<string> {
+  return await readFile(machineFiles((await findMachine(name)).folder).consoleLog, 'utf8');
+}
+
 /** Ends a machine as pulling the plug does, and removes its files. */
 export async function endMachine(name: string): Promise<void> {
   const machine = await findMachine(name);
@@ -154,7 +165,7 @@ async function endsWithin(identity: ProcessIdentity, timeoutMs: number): Promise
   const deadline = performance.now() + timeoutMs;
   while (await isSameProcess(identity)) {
     if (performance.now() > deadline) return false;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
   return true;
 }
