@@ -3,16 +3,15 @@
  * What it writes goes to an overlay that ends with it.
  * @module
  */
-import { chooseAccelerator } from './accelerator.ts';
 import { startFromCheckpoint } from './checkpoint.ts';
 import { fullImage } from './full-image.ts';
 import { prepareGuest } from './guest-preparation.ts';
 import { type KernelLine, labKernel } from './kernel-store.ts';
+import { labAccelerator } from './lab-accelerator.ts';
 import { type FirmwareKind, labFirmware } from './ovmf.ts';
 import { programDisk } from './program-disk.ts';
 import type { LabDisk, MachineDescription } from './qemu.ts';
 import type { QemuLife } from './qemu-process.ts';
-import { describeSmallMachine } from './small-machine.ts';
 import { toolDisk } from './tool-disk.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
@@ -84,7 +83,7 @@ export async function describeFullMachine(options: FullMachineOptions): Promise<
     disks.push({ serial: 'khop-program', path: await programDisk(), access: 'read-only' });
   return {
     name: 'full',
-    accelerator: await chooseAccelerator(() => describeSmallMachine({ withoutKhop: true })),
+    accelerator: await labAccelerator(),
     firmware: await labFirmware(options.firmware ?? 'seabios'),
     cpus: options.cpus ?? 2,
     memoryMib: options.memoryMib ?? 1024,

@@ -8,6 +8,7 @@ import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { cacheRoot, lockFile } from './cache-folder.ts';
 import type { MachineDescription } from './qemu.ts';
+import { describeSmallMachine } from './small-machine-description.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const PROBE_TIMEOUT_MS = 15_000;
@@ -17,9 +18,8 @@ export type Accelerator = MachineDescription['accelerator'];
 /**
  * `KHOP_LAB_ACCELERATOR` when it is set to `tcg` or `kvm`; else kvm if it was seen to work since the host
  * was started, else tcg.
- * @param probe a small machine to try it with
  */
-export async function chooseAccelerator(probe: () => Promise<MachineDescription>): Promise<Accelerator> {
+export async function labAccelerator(): Promise<Accelerator> {
   const named = process.env.KHOP_LAB_ACCELERATOR;
   if (named === 'tcg' || named === 'kvm') return named;
   const isUsable = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
@@ -34,15 +34,16 @@ export async function chooseAccelerator(probe: () => Promise<MachineDescription>
   await using _lock = await lockFile(join(folder, 'lock'), 2 * PROBE_TIMEOUT_MS);
   const known = await readFile(verdict, 'utf8').catch(() => undefined);
   if (known === 'tcg' || known === 'kvm') return known;
-  const accelerator = (await bootsWithin(await probe(), PROBE_TIMEOUT_MS)) ? 'kvm' : 'tcg';
+  const accelerator = (await bootsWithKvm(PROBE_TIMEOUT_MS)) ? 'kvm' : 'tcg';
   await writeFile(verdict, accelerator);
   return accelerator;
 }
 
-/** Whether a machine with KVM says hello before the deadline. */
-export async function bootsWithin(description: MachineDescription, timeoutMs: number): Promise<boolean> {
+/** Whether a small machine with KVM says hello before the deadline. */
+export async function bootsWithKvm(timeoutMs: number): Promise<boolean> {
+  const description = await describeSmallMachine({ withoutKhop: true }, 'kvm');
   try {
-    await using machine = await VirtualMachine.start({ ...description, accelerator: 'kvm' });
+    await using machine = await VirtualMachine.start(description);
     await machine.waitForHello(timeoutMs);
     return true;
   } catch {
