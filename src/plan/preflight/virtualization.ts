@@ -10,16 +10,19 @@ import { evidenceOf, resultsOf } from './result.ts';
 
 /** What is known to go wrong under a hypervisor, or undefined. */
 function hypervisorTrouble(machine: MachineFacts, name: string): string | undefined {
+  // bhyve has no name of its own in the facts: its DMI says it.
+  const product = valueOf(machine.dmi.productName) ?? '';
+  if (/\bBHYVE\b/i.test(product)) return 'under bhyve the jump powers the guest off (omni#1582)';
   switch (name) {
     case 'microsoft':
-      return 'on Hyper-V and Azure the devices of VMBus are not always given back, and the new kernel waits for them for ever (systemd#20072)';
+      return 'on Hyper-V and Azure the new kernel can wait for devices of VMBus for ever (systemd#20072, nixos-anywhere#400)';
     case 'google':
-      return 'on Google Compute Engine guests have hung after the jump (talos#8838)';
+      return 'on Google Compute Engine guests can hang at the jump (talos#8838)';
     case 'xen':
-      return `under Xen (${valueOf(machine.xenGuestType) ?? 'guest of unknown type'}) event channels and grants of the old kernel stay in place (nixos-anywhere#400)`;
+      return `under Xen (${valueOf(machine.xenGuestType) ?? 'type of guest unknown'}) guests come up again with the old system or not at all (nixos-anywhere#139, #164)`;
     case 'vmware':
       return machine.architecture === 'arm64'
-        ? 'under VMware Fusion on arm64 guests hang after the jump (talos#4677)'
+        ? 'under VMware Fusion on arm64 guests do not come up again (talos#4677, talos-vmtoolsd#51)'
         : undefined;
     default:
       return undefined;

@@ -4,7 +4,14 @@
  */
 import type { NetworkInterface, PciDevice } from '../../../src/machine/facts.ts';
 import type { PreflightInput } from '../../../src/plan/preflight/preflight-check.ts';
-import { absent, healthyArm64Machine, healthyEfi, read, unreadable } from '../../support/machine-facts.ts';
+import {
+  absent,
+  healthyArm64Machine,
+  healthyEfi,
+  healthyMachine,
+  read,
+  unreadable,
+} from '../../support/machine-facts.ts';
 import {
   healthyArm64Image,
   healthyInput,
@@ -56,6 +63,12 @@ const platform: readonly FindingCase[] = [
   ['hypervisor', 'refusal', 'Azure', onMachine({ hypervisor: read('microsoft') })],
   ['hypervisor', 'refusal', 'Google Compute Engine', onMachine({ hypervisor: read('google') })],
   ['hypervisor', 'refusal', 'Xen', onMachine({ hypervisor: xen, xenGuestType: read('HVM') })],
+  [
+    'hypervisor',
+    'refusal',
+    'bhyve',
+    onMachine({ hypervisor: read('unknown'), dmi: { ...healthyMachine().dmi, productName: read('BHYVE') } }),
+  ],
   ['hypervisor', 'refusal', 'VMware Fusion on arm64', onArm64({ hypervisor: read('vmware') })],
   ['confidential-guest', 'pass', 'an ordinary guest', healthyInput()],
   ['confidential-guest', 'warning', 'SEV-SNP, by file', onMachine({ confidentialGuest: read('sev-snp') })],
@@ -72,9 +85,9 @@ const platform: readonly FindingCase[] = [
   ['snp-host', 'warning', 'a host of SNP guests', onMachine({ sevSnpHost: read(true) })],
   ['snp-host', 'warning', 'nobody can say', onMachine({ sevSnpHost: unreadable() })],
   ['known-bad-kernel', 'pass', 'nothing known', healthyInput()],
-  ['known-bad-kernel', 'warning', '6.12.57 on x86-64', onMachine({ release: read('6.12.57+deb13-amd64') })],
+  ['known-bad-kernel', 'warning', '6.12.54 on x86-64', onMachine({ release: read('6.12.54-flatcar') })],
   ['known-bad-kernel', 'warning', 'no release', onMachine({ release: unreadable() })],
-  ['known-bad-kernel', 'refusal', '6.12.55 on arm64', onArm64({ release: read('6.12.55+deb13-arm64') })],
+  ['known-bad-kernel', 'warning', '6.12.55 on arm64', onArm64({ release: read('6.12.55+deb13-arm64') })],
   ['known-bad-kernel', 'pass', '6.12.58 on arm64', onArm64({ release: read('6.12.58+deb13-arm64') })],
 ];
 
@@ -234,11 +247,12 @@ const devices: readonly FindingCase[] = [
   ['gpu-drivers', 'warning', 'no way to see', onMachine({ pciDevices: unreadable() })],
   ['network-drivers', 'pass', 'virtio', healthyInput()],
   ['network-drivers', 'note', 'mlx5', withNetwork('mlx5_core')],
-  ['network-drivers', 'warning', 'bnx2x', withNetwork('bnx2x')],
+  ['network-drivers', 'note', 'bnx2x', withNetwork('bnx2x')],
+  ['network-drivers', 'warning', 'mlx4', withNetwork('mlx4_core')],
   ['network-drivers', 'warning', 'no way to see', onMachine({ networkInterfaces: unreadable() })],
   ['storage-drivers', 'pass', 'virtio', healthyInput()],
   ['storage-drivers', 'note', 'megaraid_sas', withStorage('megaraid_sas')],
-  ['storage-drivers', 'warning', 'hpsa', withStorage('hpsa')],
+  ['storage-drivers', 'note', 'hpsa', withStorage('hpsa')],
   [
     'storage-drivers',
     'warning',
