@@ -5,7 +5,16 @@
  */
 import type { EfiFacts, EfiRuntimeEntry } from './facts.ts';
 import type { Reading } from './reading.ts';
-import { bigintOf, firstPresent, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
+import {
+  bigintOf,
+  firstPresent,
+  integerOf,
+  linesOf,
+  mapReading,
+  readBytes,
+  readNames,
+  readText,
+} from './source.ts';
 
 const FOLDER = '/sys/firmware/efi';
 /** EFI_GLOBAL_VARIABLE. */

@@ -170,7 +170,7 @@ export interface MachineFacts {
   readonly dmi: DmiFacts;
   /** `kvm`, `qemu`, `xen`, `microsoft`, `vmware`, `google`, `amazon`, ...; absent on bare metal. */
   readonly hypervisor: Reading<string>;
-  /** `sev-snp`, `sev`, `tdx`; absent when not a confidential guest. */
+  /** `sev-snp`, `sev`, `tdx`, `cca`; absent when not a confidential guest. */
   readonly confidentialGuest: Reading<string>;
   /** Names in /proc/modules. */
   readonly loadedModules: Reading<ReadonlySet<string>>;
@@ -189,7 +189,7 @@ export interface MachineFacts {
   readonly kernelConfig: Reading<ReadonlyMap<string, string>>;
   /** Lines of /sys/kernel/security/ima/policy. */
   readonly imaPolicy: Reading<readonly string[]>;
-  /** Descriptions of the keyrings' keys in /proc/keys. */
+  /** Names of the certificates in /proc/keys, e.g. `Debian Secure Boot CA`. */
   readonly keyDescriptions: Reading<readonly string[]>;
   /** Lines of /etc/crypttab without comments. */
   readonly crypttab: Reading<readonly string[]>;
@@ -208,7 +208,7 @@ export interface MachineFacts {
   readonly rootStorage: Reading<RootStorage>;
   /** Tokens of the LUKS2 volumes in use; absent when no such volume is open. */
   readonly luksTokens: Reading<readonly LuksToken[]>;
-  /** Swap devices that hold a hibernation image (signature S1SUSPEND), as /dev paths. */
+  /** Swap of resume= and /etc/fstab that holds a suspended system (signature S1SUSPEND), as paths. */
   readonly hibernationImages: Reading<readonly string[]>;
   /** The `[Manager]` settings of systemd's system.conf and its drop-ins. */
   readonly systemdSettings: Reading<ReadonlyMap<string, string>>;

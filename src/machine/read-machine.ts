@@ -3,23 +3,26 @@
  * @module
  */
 import type { Architecture } from '../formats/architecture.ts';
-import { readHibernationImages, readLuksTokens } from './block-header.ts';
+import { readHibernationImages } from './block-header.ts';
 import { readCpu } from './cpu.ts';
 import * as devices from './devices.ts';
 import { readEfi } from './efi.ts';
 import type { MachineFacts } from './facts.ts';
+import * as guest from './hypervisor.ts';
 import { readKexecState, readLockdown, type SyscallProbe } from './kexec-state.ts';
+import { readLuksTokens } from './luks.ts';
 import { readFirmwareMap, readIomem, readMeminfo } from './memory.ts';
 import { readMounts, readRootStorage } from './mounts.ts';
 import * as platform from './platform.ts';
 import { type Reading, valueOf } from './reading.ts';
-import { linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
+import { mapReading, readBytes, readNames, readText } from './source.ts';
 import { hostArchitecture } from './syscall-numbers.ts';
 import * as system from './system.ts';
+import { readSystemdSettings } from './systemd-settings.ts';
 
 /** What cannot be read from files. */
 export interface MachineQuestions {
-  /** Which architecture the tree is of; the host's when left out. */
+  /** Which architecture the tree is of; what the tree says, else the host's, when left out. */
   readonly architecture?: Architecture;
   /** Asks the system calls; only on the machine itself. */
   readonly probe?: SyscallProbe;
@@ -33,9 +36,18 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
   const dmi = platform.readDmi(root);
   const release = readText(root, '/proc/sys/kernel/osrelease');
   const mounts = readMounts(root);
+  const architecture = questions.architecture ?? readArchitecture(root);
+  const bootParams = mapReading(readBytes(root, '/sys/kernel/boot_params/data'), (bytes) =>
+    bytes.length === 4096 ? bytes : undefined,
+  );
+  const kernelLog: MachineFacts['kernelLog'] = questions.kernelLog ?? {
+    state: 'absent',
+    source: '/dev/kmsg',
+  };
+  const evidence = { architecture, dmi, flags: cpu.flags, bootParams, kernelLog };
   return {
     root,
-    architecture: questions.architecture ?? hostArchitecture(),
+    architecture,
     release,
     bootId: readText(root, '/proc/sys/kernel/random/boot_id'),
     uptimeMs: mapReading(readText(root, '/proc/uptime'), (text) => {
@@ -51,9 +63,7 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
     memoryAvailableBytes: readMeminfo(root, 'MemAvailable'),
     iomem: readIomem(root),
     firmwareMap: readFirmwareMap(root),
-    bootParams: mapReading(readBytes(root, '/sys/kernel/boot_params/data'), (bytes) =>
-      bytes.length === 4096 ? bytes : undefined,
-    ),
+    bootParams,
     deviceTree: readBytes(root, '/sys/firmware/fdt'),
     efi: readEfi(root),
     kexec: readKexecState(root, questions.probe),
@@ -62,8 +72,8 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
     container: platform.readContainer(root),
     cpu,
     dmi,
-    hypervisor: platform.readHypervisor(root, dmi, cpu.flags),
-    confidentialGuest: platform.readConfidentialGuest(root, cpu.flags),
+    hypervisor: guest.readHypervisor(root, evidence),
+    confidentialGuest: guest.readConfidentialGuest(root, evidence),
     loadedModules: system.readLoadedModules(root),
     framebuffers: devices.readFramebuffers(root),
     networkInterfaces: devices.readNetworkInterfaces(root),
@@ -79,15 +89,27 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
     hasTpm: devices.readHasTpm(root),
     watchdogs: devices.readWatchdogs(root),
     serviceManager: system.readServiceManager(root),
-    kernelLog: questions.kernelLog ?? mapReading(readText(root, '/run/kernel-log'), linesOf),
-    moduleReleases: readNames(root, '/lib/modules'),
+    kernelLog,
+    moduleReleases: readModuleReleases(root),
     taint: system.readTaint(root),
     pageSize: system.readPageSize(root),
     rootStorage: readRootStorage(root, mounts),
     luksTokens: readLuksTokens(root),
     hibernationImages: readHibernationImages(root),
-    systemdSettings: system.readSystemdSettings(root),
-    xenGuestType: platform.readXenGuestType(root),
-    sevSnpHost: platform.readSevSnpHost(root),
+    systemdSettings: readSystemdSettings(root),
+    xenGuestType: guest.readXenGuestType(root),
+    sevSnpHost: guest.readSevSnpHost(root),
   };
+}
+
+/** kernel.arch (6.1+) has the machine name of uname. */
+function readArchitecture(root: string): Architecture {
+  const name = valueOf(readText(root, '/proc/sys/kernel/arch'));
+  return name === 'x86_64' ? 'x86-64' : name === 'aarch64' ? 'arm64' : hostArchitecture();
+}
+
+/** By number where there are numbers: 6.12 is newer than 6.9. */
+function readModuleReleases(root: string): Reading<readonly string[]> {
+  const order = new Intl.Collator('en', { numeric: true });
+  return mapReading(readNames(root, '/lib/modules'), (names) => names.toSorted(order.compare));
 }

@@ -9,7 +9,6 @@ export type Reading<T> =
   | { readonly state: 'unreadable'; readonly source: string; readonly reason: string };
 
 /** The value, or undefined when it is absent or unreadable: only for what no safety decision hangs on. */
-// biome-ignore lint/suspicious/noShadowRestrictedNames: nobody calls the global valueOf, and no other name says it.
 export function valueOf<T>(reading: Reading<T>): T | undefined {
   return reading.state === 'read' ? reading.value : undefined;
 }

@@ -3,7 +3,7 @@
  * source: not there is `absent`, everything else that goes wrong is `unreadable` with the errno's name.
  * @module
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Reading } from './reading.ts';
 
@@ -21,6 +21,24 @@ function readSource<T>(source: string, read: () => T): Reading<T> {
 /** The bytes of `path`; `source` of the reading is `path` without the root. */
 export function readBytes(root: string, path: string): Reading<Uint8Array> {
   return readSource(path, () => new Uint8Array(readFileSync(join(root, path))));
+}
+
+/** `length` bytes from `offset` of a device or file; fewer at its end. */
+export function readDeviceBytes(
+  root: string,
+  path: string,
+  offset: number,
+  length: number,
+): Reading<Uint8Array> {
+  return readSource(path, () => {
+    const descriptor = openSync(join(root, path), 'r');
+    try {
+      const bytes = new Uint8Array(length);
+      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
+    } finally {
+      closeSync(descriptor);
+    }
+  });
 }
 
 /** The text of `path`, without white space around it. */

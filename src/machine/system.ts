@@ -3,7 +3,7 @@
  * @module
  */
 import { gunzipSync } from 'node:zlib';
-import { type Reading, valueOf } from './reading.ts';
+import type { Reading } from './reading.ts';
 import { firstPresent, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
 
 /** include/uapi/linux/capability.h, in order of their numbers. */
@@ -137,22 +137,4 @@ export function readPageSize(root: string): Reading<number> {
 
 export function readTaint(root: string): Reading<number> {
   return mapReading(readText(root, '/proc/sys/kernel/tainted'), integerOf);
-}
-
-/** The `[Manager]` settings of systemd's system.conf and its drop-ins; absent without either. */
-export function readSystemdSettings(root: string): Reading<ReadonlyMap<string, string>> {
-  const main = readText(root, '/etc/systemd/system.conf');
-  const folder = '/etc/systemd/system.conf.d';
-  const dropIns = (valueOf(readNames(root, folder)) ?? []).filter((name) => name.endsWith('.conf'));
-  const base =
-    main.state === 'absent' && dropIns.length > 0 ? { ...main, state: 'read' as const, value: '' } : main;
-  return mapReading(base, (text) => {
-    const settings = new Map<string, string>();
-    const texts = [text, ...dropIns.map((name) => valueOf(readText(root, `${folder}/${name}`)) ?? '')];
-    for (const line of texts.flatMap(linesOf)) {
-      const match = /^\s*([A-Za-z]+)\s*=\s*(.*)$/.exec(line);
-      if (match !== null) settings.set(match[1]!, match[2]!.trim());
-    }
-    return settings;
-  });
 }
