@@ -16,7 +16,12 @@ interface Cursor {
   readonly words: readonly string[];
   readonly files: FileTests;
   at: number;
+  /** Open parentheses. */
+  depth: number;
 }
+
+/** Deeper than any condition that a person or a generator writes. */
+const PARENTHESES_LIMIT = 32;
 
 /** As strtol in GRUB's test: what is no number counts as 0. */
 function integer(text: string): number {
@@ -57,7 +62,7 @@ const UNARY: Readonly<Record<string, (operand: string, files: FileTests) => bool
 
 /** Without the closing `]`. `-a` and juxtaposition bind before `-o`. */
 export function evaluateCondition(words: readonly string[], files: FileTests): boolean {
-  const cursor: Cursor = { words, files, at: 0 };
+  const cursor: Cursor = { words, files, at: 0, depth: 0 };
   return evaluateOr(cursor);
 }
 
@@ -107,9 +112,10 @@ function evaluateOne(cursor: Cursor): boolean {
     return unary(second, cursor.files);
   }
   cursor.at += 1;
-  if (first !== '(') return first !== '';
-  // Nested by the words of one command, whose number the interpreter bounds.
+  if (first !== '(' || cursor.depth >= PARENTHESES_LIMIT) return first !== '';
+  cursor.depth += 1;
   const result = evaluateOr(cursor);
+  cursor.depth -= 1;
   if (cursor.words[cursor.at] === ')') cursor.at += 1;
   return result;
 }

@@ -22,7 +22,12 @@ export interface Branch {
 export type Statement =
   | Command
   | { readonly kind: 'if'; readonly branches: readonly Branch[]; readonly otherwise: Script }
-  | { readonly kind: 'for'; readonly variable: string; readonly items: readonly Word[]; readonly body: Script }
+  | {
+      readonly kind: 'for';
+      readonly variable: string;
+      readonly items: readonly Word[];
+      readonly body: Script;
+    }
   | { readonly kind: 'while'; readonly isUntil: boolean; readonly condition: Script; readonly body: Script }
   | { readonly kind: 'function'; readonly name: string; readonly body: Script };
 
