@@ -41,7 +41,7 @@ export class OutputBuffer {
   constructor(request: DecodeRequest, sizeHint = SMALLEST_CAPACITY) {
     this.limit = request.maxOutputBytes;
     this.#name = request.name;
-    this.bytes = new Uint8Array(Math.min(Math.max(sizeHint, 0), this.limit));
+    this.bytes = allocateOutput(Math.min(Math.max(sizeHint, 0), this.limit), request.name);
   }
 
   /** Makes room for `count` more bytes. @throws E_UNSUPPORTED when that is above the limit */
@@ -49,9 +49,8 @@ export class OutputBuffer {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
     if (needed > this.limit) failLimit(this.#name, this.limit);
-    const grown = new Uint8Array(
-      Math.min(Math.max(needed, this.bytes.length * 2, SMALLEST_CAPACITY), this.limit),
-    );
+    const capacity = Math.min(Math.max(needed, this.bytes.length * 2, SMALLEST_CAPACITY), this.limit);
+    const grown = allocateOutput(capacity, this.#name);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
@@ -74,4 +73,16 @@ export function failLimit(name: string, limit: number): never {
   throw new KhopError('E_UNSUPPORTED', `${name}: unpacks to more than the ${limit} bytes allowed`, {
     hint: 'If the file is meant to be this large, unpack it with its own tool and name the result instead.',
   });
+}
+
+/** @throws E_UNSUPPORTED when this machine has not got that much memory */
+export function allocateOutput(size: number, name: string): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new KhopError('E_UNSUPPORTED', `${name}: unpacking needs ${size} bytes of memory`, {
+      hint: 'Free memory, or unpack the file on another machine and name the result instead.',
+      cause,
+    });
+  }
 }

@@ -62,10 +62,9 @@ export interface LzmaDecoder {
   rep1: number;
   rep2: number;
   rep3: number;
+  /** Begins where the dictionary was last reset: positions and their contexts count from there. */
   output: Uint8Array;
   outputPosition: number;
-  /** Matches reach back no further than this position of the output. */
-  dictionaryStart: number;
   dictionarySize: number;
 }
 
@@ -88,7 +87,6 @@ export function createLzmaDecoder(input: Uint8Array, dictionarySize: number): Lz
     rep3: 0,
     output: new Uint8Array(0),
     outputPosition: 0,
-    dictionaryStart: 0,
     dictionarySize,
   };
 }
@@ -215,7 +213,7 @@ function decodeReverseTree(d: LzmaDecoder, base: number, bits: number): number {
 /** "Literals": 8 bits, in the context of the byte before; after a match, also of the byte that did not match. */
 function decodeLiteral(d: LzmaDecoder): void {
   const { output, outputPosition: at } = d;
-  const previous = at > d.dictionaryStart ? output[at - 1]! : 0;
+  const previous = at > 0 ? output[at - 1]! : 0;
   const context =
     ((at & d.literalPositionMask) << d.literalContextBits) + (previous >> (8 - d.literalContextBits));
   const base = LITERAL + LITERAL_CODER_SIZE * context;
@@ -294,7 +292,7 @@ function copyMatch(d: LzmaDecoder, length: number, limit: number): boolean {
   const { output, outputPosition: at } = d;
   const distance = (d.rep0 >>> 0) + 1;
   const end = at + length;
-  if (distance > at - d.dictionaryStart || distance > d.dictionarySize || end > limit) return false;
+  if (distance > at || distance > d.dictionarySize || end > limit) return false;
   if (length > 32 && distance >= length) output.copyWithin(at, at - distance, at - distance + length);
   else for (let to = at; to < end; to++) output[to] = output[to - distance]!;
   d.outputPosition = end;

@@ -93,7 +93,7 @@ export function decodeLzma2(
 ): void {
   const decoder = createLzmaDecoder(reader.bytes, dictionarySize);
   decoder.output = output;
-  let needs: 'dictionary' | 'properties' | 'state' | 'nothing' = 'dictionary';
+  let needs: 'dictionary' | 'properties' | 'nothing' = 'dictionary';
   let at = offset;
   for (;;) {
     const chunk = readChunk(reader, at);
@@ -101,18 +101,15 @@ export function decodeLzma2(
     const isStored = chunk.control < CONTROL_LZMA;
     const reset = isStored ? (chunk.control === CONTROL_STORED_RESET ? 3 : 0) : (chunk.control >> 5) & 3;
     if (reset === 3) {
-      decoder.dictionaryStart = decoder.outputPosition;
+      decoder.output = decoder.output.subarray(decoder.outputPosition);
+      decoder.outputPosition = 0;
       needs = 'properties';
     }
     if (needs === 'dictionary')
       reader.fail('LZMA2 chunk', at, 'the first chunk does not reset the dictionary');
-    if (isStored) {
-      copyStored(decoder, chunk);
-      if (needs === 'nothing') needs = 'state';
-    } else {
+    if (isStored) copyStored(decoder, chunk);
+    else {
       if (needs === 'properties' && reset < 2) reader.fail('LZMA2 chunk', at, 'properties are missing');
-      if (needs === 'state' && reset < 1)
-        reader.fail('LZMA2 chunk', at, 'the state is not reset after stored bytes');
       decodeChunk(reader, decoder, chunk, reset);
       needs = 'nothing';
     }
