@@ -3,13 +3,13 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../machine/durable-file.ts';
+import { holdSignals } from '../machine/hold-signals.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
 import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
 import { probeSyscalls } from '../machine/kexec-gates.ts';
 import { lockFile } from '../machine/lock.ts';
-import { makeReadOnly, stopProcesses, stopSwap, unmountAll } from '../machine/quiesce.ts';
+import { makeReadOnly, shutDown } from '../machine/quiesce.ts';
 import { readMachine } from '../machine/read-machine.ts';
 import type { Reading } from '../machine/reading.ts';
 import { rebootKexec, syncDisks } from '../machine/reboot.ts';
@@ -52,17 +52,13 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
   return {
     throughServiceManager: () => startKexecTarget(context.signal),
     byOurselves: async ({ stopTimeoutMs }) => {
-      context.remark(
-        `Stopping the processes of ${hostname()}: TERM, then KILL after ${stopTimeoutMs / 1000} s.`,
-      );
-      await stopProcesses(stopTimeoutMs);
-      stopSwap();
-      await unmountAll();
-      makeReadOnly();
+      using _held = holdSignals();
+      await shutDown({ stopTimeoutMs, remark: context.remark });
       rebootKexec();
     },
     now: async () => {
-      makeReadOnly();
+      using _held = holdSignals();
+      await makeReadOnly({ remark: context.remark });
       rebootKexec();
     },
     immediately: ({ sync }) => {

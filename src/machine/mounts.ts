@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { KhopError } from '../error.ts';
 import type { Mount, RootStorage } from './facts.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { linesOf, mapReading, readLinkName, readNames, readText } from './source.ts';
@@ -14,11 +15,35 @@ export interface MountInfo extends Mount {
   readonly device: string;
   /** Options of the file system itself; `rw` here means that it can be written through some mount. */
   readonly superOptions: readonly string[];
+  /** Whether it is of this process's own mount namespace, so that its path means the same to us. */
+  readonly isOurs: boolean;
 }
 
 /** The mounts of this process's namespace, oldest first. */
 export function readMounts(root: string): Reading<readonly MountInfo[]> {
   return mapReading(readText(root, '/proc/self/mountinfo'), parseMountInfo);
+}
+
+/**
+ * The mounts of every mount namespace, our own first: services and containers have file systems that we do not.
+ * @throws E_UNREADABLE when our own cannot be read
+ */
+export function readAllMounts(): readonly MountInfo[] {
+  const own = readMounts('/');
+  if (own.state !== 'read')
+    throw new KhopError('E_UNREADABLE', `${own.source} cannot be read, so nothing is known of file systems`, {
+      hint: 'Check that /proc is mounted.',
+    });
+  const seen = new Set([valueOf(readLinkName('/', '/proc/self/ns/mnt'))]);
+  const mounts = [...own.value];
+  for (const pid of (valueOf(readNames('/', '/proc')) ?? []).filter((name) => /^\d+$/.test(name))) {
+    const namespace = valueOf(readLinkName('/', `/proc/${pid}/ns/mnt`));
+    if (namespace === undefined || seen.has(namespace)) continue;
+    seen.add(namespace);
+    const theirs = mapReading(readText('/', `/proc/${pid}/mountinfo`), parseMountInfo);
+    for (const mount of valueOf(theirs) ?? []) mounts.push({ ...mount, isOurs: false });
+  }
+  return mounts;
 }
 
 /** /proc/PID/mountinfo: Documentation/filesystems/proc.rst, 3.5. Undefined when a line is not one. */
@@ -40,6 +65,7 @@ function parseMount(line: string): MountInfo | undefined {
     options: [...options.split(','), ...superOptions.split(',')],
     device,
     superOptions: superOptions.split(','),
+    isOurs: true,
   };
 }
 

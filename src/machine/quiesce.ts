@@ -1,155 +1,159 @@
 /**
  * The orderly way down without a service manager, and the short one of `--now`: processes, swap, mounts. What
- * counts in the end is not what was asked for but what /proc/self/mountinfo says.
+ * counts in the end is not what was asked for but what the kernel's mount tables say.
+ *
+ * Arrays of MD and device mapper need no care here: the kernel marks them clean in its reboot notifiers, which
+ * reboot(LINUX_REBOOT_CMD_KEXEC) runs too (kernel_restart_prepare in kernel/reboot.c).
  * @module
  */
-
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { kill } from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
-import type { Mount } from './facts.ts';
-import { readMounts } from './mounts.ts';
-import { syncDisks } from './reboot.ts';
-import { textArgument, trySyscall, trySyscallWithin } from './syscall.ts';
+import type { MountInfo } from './mounts.ts';
+import type { Process } from './processes.ts';
+import { type ShutdownMachine, thisMachine } from './shutdown-calls.ts';
 
-const MS_RDONLY = 1;
-const MS_REMOUNT = 32;
-const UNMOUNT_TIMEOUT_MS = 10_000;
+/** How to go down. */
+export interface QuiesceOptions {
+  /** A line about progress. */
+  readonly remark: (line: string) => void;
+  readonly machine?: ShutdownMachine;
+}
+
 const POLL_MS = 50;
-const KILL_WAIT_MS = 2_000;
+const KILL_WAIT_MS = 5_000;
 
-/** Ends every process but this one, its parents and the kernel's threads. */
-export async function stopProcesses(stopTimeoutMs: number): Promise<void> {
-  const spared = ownAncestors();
-  for (const [signal, waitMs] of [
-    ['SIGTERM', stopTimeoutMs],
-    ['SIGKILL', KILL_WAIT_MS],
-  ] as const) {
-    const deadline = performance.now() + waitMs;
-    for (const pid of userProcesses(spared)) send(pid, signal);
-    while (userProcesses(spared).length > 0 && performance.now() < deadline) await sleep(POLL_MS);
+/**
+ * Ends processes, swap and mounts, and makes what is left read-only.
+ * @param options.stopTimeoutMs from SIGTERM to SIGKILL
+ * @throws E_REFUSED as `makeReadOnly`
+ */
+export async function shutDown(options: QuiesceOptions & { readonly stopTimeoutMs: number }): Promise<void> {
+  const machine = options.machine ?? thisMachine();
+  await stopProcesses(machine, options);
+  // Swap is of no use to the next kernel; a swap file would keep its file system busy.
+  for (const path of machine.swaps()) report(options, `swapoff ${path}`, await machine.swapOff(path));
+  await unmountAll(machine, options);
+  await makeReadOnly({ ...options, machine });
+}
+
+async function stopProcesses(
+  machine: ShutdownMachine,
+  options: QuiesceOptions & { readonly stopTimeoutMs: number },
+): Promise<void> {
+  const all = machine.processes();
+  options.remark(
+    `Stopping ${all.length} processes: TERM, then KILL after ${options.stopTimeoutMs / 1000} s.`,
+  );
+  for (const { pid } of all) {
+    machine.signal(pid, 'SIGTERM');
+    // Shells ignore SIGTERM, and a stopped process sees no signal before it continues.
+    machine.signal(pid, 'SIGHUP');
+    machine.signal(pid, 'SIGCONT');
+  }
+  let left = await waitForEnd(machine, options.stopTimeoutMs, () => undefined);
+  if (left.length === 0) return;
+  options.remark(`Killing ${nameList(left)}.`);
+  // A supervisor may start others while it dies: each round kills who is there.
+  left = await waitForEnd(machine, KILL_WAIT_MS, (pid) => machine.signal(pid, 'SIGKILL'));
+  if (left.length > 0) options.remark(`Still there, probably waiting for a device: ${nameList(left)}.`);
+}
+
+async function waitForEnd(
+  machine: ShutdownMachine,
+  timeoutMs: number,
+  each: (pid: number) => void,
+): Promise<readonly Process[]> {
+  const deadline = machine.now() + timeoutMs;
+  for (;;) {
+    const left = machine.processes();
+    if (left.length === 0 || machine.now() >= deadline) return left;
+    for (const { pid } of left) each(pid);
+    await machine.sleep(POLL_MS);
   }
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    kill(pid, signal);
-  } catch (error) {
-    // It has ended by itself.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+function nameList(processes: readonly Process[]): string {
+  const shown = processes.slice(0, 8).map(({ name, pid }) => `${name} (${pid})`);
+  return (
+    shown.join(', ') + (processes.length > shown.length ? ` and ${processes.length - shown.length} more` : '')
+  );
+}
+
+/** Disk file systems whose types /proc/filesystems lists as `nodev`: they find their devices themselves. */
+const OWN_DEVICES = new Set(['zfs', 'ubifs', 'jffs2', 'bcachefs']);
+
+/** Servers keep locks and leases for those that just vanish. */
+const REMOTE = /^(nfs4?|cifs|smb3|9p|ceph|afs|glusterfs|virtiofs|fuse(\..*)?)$/;
+
+/** Later mounts first. What is busy is left to the remount. */
+async function unmountAll(machine: ShutdownMachine, options: QuiesceOptions): Promise<void> {
+  const deviceless = machine.deviceless();
+  const wanted = machine
+    .mounts()
+    .filter((mount) => mount.isOurs && mount.mountPoint !== '/')
+    .filter(
+      (mount) =>
+        isOnDisk(mount, deviceless) || REMOTE.test(mount.fileSystem) || mount.fileSystem === 'overlay',
+    );
+  for (const mount of wanted.toReversed()) {
+    const problem = await machine.unmount(mount.mountPoint);
+    if (problem !== 'EBUSY') report(options, `umount ${mount.mountPoint}`, problem);
   }
 }
 
-function ownAncestors(): ReadonlySet<number> {
-  const spared = new Set([1]);
-  for (let pid = process.pid; pid > 1 && !spared.has(pid); pid = parentOf(pid)) spared.add(pid);
-  return spared;
-}
-
-/** Field 4 of /proc/PID/stat, behind the name in parentheses, which may hold anything. */
-function statFields(pid: number): string[] {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ');
-}
-
-function parentOf(pid: number): number {
-  return Number(statFields(pid)[1]);
-}
-
-/** Processes with a memory of their own that have not ended: kernel threads have an empty cmdline and no parent but 2. */
-function userProcesses(spared: ReadonlySet<number>): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      if (spared.has(pid) || pid === 2) return false;
-      try {
-        const [state, parent] = statFields(pid);
-        return parent !== '2' && state !== 'Z' && state !== 'X';
-      } catch {
-        return false;
-      }
-    });
-}
-
-/** File systems on block devices that are still writable. */
-export function writableMounts(mounts: readonly Mount[]): Mount[] {
-  return mounts.filter(
-    (mount) =>
-      mount.source.startsWith('/dev/') && mount.fileSystem !== 'devtmpfs' && !mount.options.includes('ro'),
-  );
-}
-
-function currentMounts(): readonly Mount[] {
-  const reading = readMounts('/');
-  if (reading.state === 'read') return reading.value;
-  throw new KhopError(
-    'E_UNREADABLE',
-    `${reading.source} cannot be read, so nothing is known of file systems`,
-    {
-      hint: 'Check that /proc is mounted.',
-    },
-  );
-}
-
-/** Detaches what can be detached, later mounts first. Failures are left to the remount. */
-export async function unmountAll(): Promise<void> {
-  for (const mount of writableMounts(currentMounts()).reverse())
-    if (mount.mountPoint !== '/')
-      await trySyscallWithin(UNMOUNT_TIMEOUT_MS, 'umount2', textArgument('target', mount.mountPoint), {
-        name: 'flags',
-        value: 0,
-      }).catch(() => undefined);
+function isOnDisk(mount: MountInfo, deviceless: ReadonlySet<string>): boolean {
+  return !deviceless.has(mount.fileSystem) || OWN_DEVICES.has(mount.fileSystem);
 }
 
 /**
- * Syncs and makes every file system on a block device read-only.
+ * File systems on disks that can still be written, one mount each, oldest first. The file system's own option
+ * decides: a mount that is read-only may be a view of a file system that is not. Where there is a choice, the
+ * mount is one of our namespace, which a remount can reach.
+ */
+export function writableFileSystems(
+  mounts: readonly MountInfo[],
+  deviceless: ReadonlySet<string>,
+): MountInfo[] {
+  const found = new Map<string, MountInfo>();
+  for (const mount of mounts) {
+    if (!isOnDisk(mount, deviceless) || mount.superOptions.includes('ro')) continue;
+    const known = found.get(mount.device);
+    if (known === undefined || (!known.isOurs && mount.isOurs)) found.set(mount.device, mount);
+  }
+  return [...found.values()];
+}
+
+/**
+ * Syncs, makes every file system on a disk read-only, also those that only containers have mounted, and
+ * verifies it.
  * @throws E_REFUSED naming those that stay writable
  */
-export function makeReadOnly(): void {
-  syncDisks();
-  for (const mount of writableMounts(currentMounts()).reverse()) remountReadOnly(mount.mountPoint);
-  if (writableMounts(currentMounts()).length > 0) emergencyRemount();
-  syncDisks();
-  const left = writableMounts(currentMounts());
+export async function makeReadOnly(options: QuiesceOptions): Promise<void> {
+  const machine = options.machine ?? thisMachine();
+  const deviceless = machine.deviceless();
+  const writable = () => writableFileSystems(machine.mounts(), deviceless);
+  report(options, 'sync', await machine.sync());
+  for (const mount of writable().toReversed()) {
+    if (!mount.isOurs) continue;
+    const problem = await machine.remountReadOnly(mount.mountPoint);
+    if (problem !== 'EBUSY') report(options, `remount ${mount.mountPoint} read-only`, problem);
+  }
+  const busy = writable();
+  if (busy.length > 0)
+    options.remark(
+      `In use: ${busy.map(({ mountPoint }) => mountPoint).join(', ')}; asking the kernel (SysRq u).`,
+    );
+  // Also when none is left: file systems that were detached while busy (umount -l) are in no mount table.
+  report(options, 'SysRq u', await machine.emergencyRemount());
+  const left = writable();
   if (left.length === 0) return;
-  throw new KhopError(
-    'E_REFUSED',
-    `still writable: ${left.map((mount) => `${mount.mountPoint} (${mount.source})`).join(', ')}; no jump was made`,
-    { hint: 'Stop what writes there (fuser -vm), unmount it, and run the command again.' },
+  const names = left.map(
+    ({ mountPoint, fileSystem, source }) => `${mountPoint} (${fileSystem} on ${source})`,
   );
+  throw new KhopError('E_REFUSED', `still writable: ${names.join(', ')}; no jump was made`, {
+    hint: 'Stop what writes there (fuser -vm), unmount it, and run the command again.',
+  });
 }
 
-function remountReadOnly(mountPoint: string): void {
-  trySyscall(
-    'mount',
-    { name: 'source', value: null },
-    textArgument('target', mountPoint),
-    { name: 'filesystemtype', value: null },
-    { name: 'mountflags', value: MS_REMOUNT | MS_RDONLY, shown: 'MS_REMOUNT|MS_RDONLY' },
-    { name: 'data', value: null },
-  );
-}
-
-/** SysRq u works through open files; it is done by a kernel worker, so its end has to be waited for. */
-function emergencyRemount(): void {
-  try {
-    writeFileSync('/proc/sysrq-trigger', 'u');
-  } catch {
-    return;
-  }
-  const deadline = performance.now() + KILL_WAIT_MS;
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  while (writableMounts(currentMounts()).length > 0 && performance.now() < deadline)
-    Atomics.wait(pause, 0, 0, POLL_MS);
-}
-
-/** Swap is of no use to the next kernel; turning it off frees devices for unmounting. */
-export function stopSwap(): void {
-  const lines = readFileSync('/proc/swaps', 'utf8').split('\n').slice(1);
-  for (const line of lines) {
-    const path = line.split(/\s+/)[0];
-    if (path !== undefined && path !== '') trySyscall('swapoff', textArgument('path', path));
-  }
+function report(options: QuiesceOptions, what: string, problem: string | undefined): void {
+  if (problem !== undefined) options.remark(`${what}: ${problem}`);
 }
