@@ -27,6 +27,8 @@ export async function startFromCheckpoint(
   const folder = await cachedFolder({
     kind: 'checkpoint',
     inputs: { recipe: 2, qemu: stdout, description: withoutProgramDisk(description) },
+    // A hundred megabytes each, and made again in the time of one boot.
+    keepDays: 2,
     timeoutMs: MAKE_TIMEOUT_MS,
     build: async (target) => {
       await using machine = await VirtualMachine.start(description);

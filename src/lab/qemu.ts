@@ -69,7 +69,8 @@ export function machineFiles(folder: string) {
 function accelerator(machine: MachineDescription): string[] {
   const la57 = machine.hasFiveLevelPaging ? 'on' : 'off';
   return machine.accelerator === 'kvm'
-    ? ['-accel', 'kvm', '-cpu', 'host']
+    ? // Nested hosts promise arch-capabilities and then refuse to set them, which ends QEMU.
+      ['-accel', 'kvm', '-cpu', `host,arch-capabilities=off${machine.hasFiveLevelPaging ? '' : ',la57=off'}`]
     : ['-accel', 'tcg,thread=multi', '-cpu', `max,la57=${la57}`];
 }
 

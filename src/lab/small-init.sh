@@ -42,7 +42,7 @@ END
 cat >/usr/local/bin/mount-khop <<'END'
 #!/bin/sh
 # The disk with khop itself: mounted when it is asked for, because a checkpoint outlives it.
-mountpoint -q /tool/khop || exec mount-tool khop-program /tool/khop
+grep -q ' /tool/khop ' /proc/mounts || exec mount-tool khop-program /tool/khop
 END
 chmod 755 /usr/local/bin/*
 PATH=/usr/local/bin:$PATH

@@ -2,7 +2,7 @@
  * The initramfs of the small machine: busybox, the modules for its virtual devices, and the agent.
  * @module
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import {
@@ -38,7 +38,7 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
   const init = await readLabScript('small-init.sh');
   const agent = await readLabScript('guest-agent.sh');
   const inputs: CacheInputs = {
-    recipe: 1,
+    recipe: 2,
     release: kernel.release,
     packages: kernel.packages,
     busybox: busybox.sha256,
@@ -51,9 +51,10 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
     inputs,
     timeoutMs: 300_000,
     build: async (target) => {
-      await unpackPackage(await fetchPackage(busybox), target);
+      const unpacked = join(target, 'unpacked');
+      await unpackPackage(await fetchPackage(busybox), unpacked);
       const entries = [
-        archiveFile('bin/busybox', await readFile(join(target, 'bin', 'busybox')), 0o755),
+        archiveFile('bin/busybox', await readFile(join(unpacked, 'bin', 'busybox')), 0o755),
         archiveFile('init', init, 0o755),
         archiveFile('usr/lib/khop/guest-agent.sh', agent, 0o755),
         archiveFile('etc/os-release', Buffer.from(OS_RELEASE)),
@@ -63,6 +64,7 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
       const folders = parentFolders(entries.map(({ path }) => path)).map(archiveFolder);
       const mountPoints = ['proc', 'sys', 'dev', 'tool'].map(archiveFolder);
       await writeFile(join(target, 'initrd.img'), encodeArchive([...mountPoints, ...folders, ...entries]));
+      await rm(unpacked, { recursive: true });
     },
   });
   return join(folder, 'initrd.img');

@@ -96,7 +96,12 @@ export class VirtualMachine implements AsyncDisposable {
     const endsWith = options.endsWith ?? 'parent';
     const child = spawnQemu(description, folder, { state: options.state, endsWith });
     try {
-      const parts = await Promise.race([connectAll(child, folder), rejectOnExit(child, folder)]);
+      const exit = rejectOnExit(child, folder);
+      // A connection that breaks because QEMU ended: its own message says more.
+      const connected = connectAll(child, folder).catch((cause: unknown) =>
+        Promise.race([exit, sleep(1000).then(() => Promise.reject(cause))]),
+      );
+      const parts = await Promise.race([connected, exit]);
       const machine = new VirtualMachine(description, folder, parts, options.keepFolder ?? false);
       if (options.state !== undefined) await machine.#pollStatus('paused');
       await machine.qmp.execute('cont');
