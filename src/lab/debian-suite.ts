@@ -4,7 +4,7 @@
  * machine's own apt configuration.
  * @module
  */
-import { access, mkdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
@@ -18,6 +18,7 @@ export type DebianArchitecture = 'amd64' | 'arm64';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const LISTS_MAX_AGE_MS = 24 * 60 * 60 * 1000;
+const RETRY_AFTER_MS = 60 * 60 * 1000;
 const UPDATE_TIMEOUT_MS = 180_000;
 
 /** Where an archive is: the main one and, when the machine uses one, the one of security updates. */
@@ -120,10 +121,7 @@ export async function openSuite(suite: DebianSuite): Promise<SuiteView> {
   if (await isFresh(stamp)) return await view();
   await using _lock = await lockFile(join(folder, 'lock'), UPDATE_TIMEOUT_MS);
   if (await isFresh(stamp)) return await view();
-  const keyring = await access(KEYRING).then(
-    () => KEYRING,
-    () => undefined,
-  );
+  const keyring = (await exists(KEYRING)) ? KEYRING : undefined;
   await writeFile(join(folder, 'debian.sources'), sourceList(suite, await findMirror(), keyring));
   await writeFile(join(folder, 'status'), '');
   await update(suite, options, stamp);
@@ -137,14 +135,12 @@ async function update(suite: DebianSuite, options: readonly string[], stamp: str
       ownGroup: true,
     });
   } catch (cause) {
-    // Lists of yesterday are good enough; the packages they name are usually still there.
-    if (
-      await access(stamp).then(
-        () => true,
-        () => false,
-      )
-    )
-      return;
+    // Lists of yesterday are good enough; the packages they name are usually still there. The next try is
+    // in an hour, so that a machine without network does not wait for one at every look-up.
+    if (await exists(stamp)) {
+      const inAnHour = new Date(Date.now() - LISTS_MAX_AGE_MS + RETRY_AFTER_MS);
+      return await utimes(stamp, inAnHour, inAnHour);
+    }
     throw new KhopError('E_LAB', `cannot fetch the package lists of Debian ${suite}`, {
       hint: 'The first run needs the network; check that `apt-get update` works on this machine.',
       cause,
@@ -152,6 +148,10 @@ async function update(suite: DebianSuite, options: readonly string[], stamp: str
   }
   await writeFile(stamp, '', { flag: 'a' });
   await utimes(stamp, new Date(), new Date());
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 async function isFresh(stamp: string): Promise<boolean> {

@@ -19,6 +19,7 @@ import {
   quoteWord,
 } from './agent-channel.ts';
 import { ConsoleLog, withConsole } from './console-log.ts';
+import { followFile } from './guest-output.ts';
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
 import {
@@ -67,6 +68,7 @@ export class VirtualMachine implements AsyncDisposable {
   readonly #keepFolder: boolean;
   /** Rejects when QEMU ends; raced against every wait for the guest. */
   readonly #ended: Promise<never>;
+  readonly #closing = new AbortController();
 
   private constructor(description: MachineDescription, folder: string, parts: MachineParts, keep: boolean) {
     this.description = description;
@@ -153,6 +155,12 @@ export class VirtualMachine implements AsyncDisposable {
   /** Everything that commands begun with `start` have written since the machine was started. */
   async readOutput(): Promise<string> {
     return await readFile(machineFiles(this.folder).output, 'utf8').catch(() => '');
+  }
+
+  /** Calls `listener` with that output as it comes, until the machine ends or `signal` is aborted. */
+  followOutput(listener: (text: string) => void, signal?: AbortSignal): void {
+    const signals = signal === undefined ? [this.#closing.signal] : [this.#closing.signal, signal];
+    followFile(machineFiles(this.folder).output, listener, AbortSignal.any(signals)).catch(() => {});
   }
 
   /** Writes a file of the guest, making the folders above it. */
@@ -246,6 +254,7 @@ export class VirtualMachine implements AsyncDisposable {
   }
 
   #disconnect(): void {
+    this.#closing.abort();
     this.agent[Symbol.dispose]();
     this.qmp[Symbol.dispose]();
     this.console[Symbol.dispose]();
