@@ -33,15 +33,17 @@ export async function ensureNodeModules(root) {
   // npm tells its children where it is itself; without it, npm on PATH.
   const npm = process.env.npm_execpath;
   const [file, before] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  // Not `npm ci`: it refuses a lock that lacks a platform's optional package where a mirror does not carry it.
+  // With --no-save the lock still decides the versions and stays as it is.
   // dev and optional packages hold the tools and Node.js itself: NODE_ENV=production must not drop them.
-  const args = [...before, 'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-progress'];
-  const result = await runStep('installing the packages of package-lock.json (npm ci)', file, args, {
+  const args = [...before, 'install', '--no-save', '--ignore-scripts', '--include=dev', '--include=optional', '--no-progress'];
+  const result = await runStep('installing the packages of package-lock.json (npm install)', file, args, {
     cwd: root,
     timeoutMs: TIMEOUT_MS,
   });
   if (!result.ok)
     throw new BootstrapError(
-      `npm ci failed; its last words:\n${result.tail}\nis the npm registry reachable?`,
+      `npm install failed; its last words:\n${result.tail}\nis the npm registry reachable?`,
     );
   writeFileSync(path.join(root, 'node_modules/.khop-lock'), `${lockHash(root)}\n`);
 }
