@@ -50,7 +50,7 @@ function kernelLogLines(): Reading<readonly string[]> {
 
 function shutdownCalls(context: CliContext): ShutdownCalls {
   return {
-    throughServiceManager: () => startKexecTarget(context.signal),
+    throughServiceManager: () => startKexecTarget({ signal: context.signal, remark: context.remark }),
     byOurselves: async ({ stopTimeoutMs }) => {
       using _held = holdSignals();
       await shutDown({ stopTimeoutMs, remark: context.remark });

@@ -23,6 +23,13 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** A folder is only there after a power cut when its parent was synced, too. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o755 });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+}
+
 function writeSynced(path: string, flags: 'w' | 'a', text: string): void {
   const descriptor = openSync(path, flags, 0o600);
   try {
@@ -37,7 +44,7 @@ function writeSynced(path: string, flags: 'w' | 'a', text: string): void {
 /** After this returns the file has `text`; if it does not return, it has what it had before. */
 export function writeDurably(path: string, text: string): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder);
   const beside = `${path}.new`;
   writeSynced(beside, 'w', text);
   renameSync(beside, path);
@@ -47,7 +54,7 @@ export function writeDurably(path: string, text: string): void {
 /** Adds whole lines. A power cut can leave a torn last line, which the next append ends first. */
 export function appendDurably(path: string, lines: string): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder);
   const before = readIfPresent(path);
   const isTorn = before !== undefined && before !== '' && !before.endsWith('\n');
   writeSynced(path, 'a', isTorn ? `\n${lines}` : lines);

@@ -2,18 +2,118 @@
  * systemd, as the way down.
  * @module
  */
+import { KhopError } from '../error.ts';
 import { runProcess } from './run-process.ts';
 
+/** Somebody who asked that the machine stay up: org.freedesktop.login1, ListInhibitors. */
+export interface Inhibitor {
+  readonly who: string;
+  readonly why: string;
+  readonly pid: number;
+}
+
+/** How programs are run; a test gives one that only remembers. */
+type Run = typeof runProcess;
+
+/** What `startKexecTarget` needs. */
+export interface KexecTargetOptions {
+  readonly signal: AbortSignal;
+  /** A line about progress. */
+  readonly remark: (line: string) => void;
+  readonly run?: Run;
+}
+
 const START_TIMEOUT_MS = 30_000;
+const QUESTION_TIMEOUT_MS = 5_000;
 
 /**
- * Queues kexec.target, which stops everything in order and ends in reboot(LINUX_REBOOT_CMD_KEXEC): since
- * systemd-shutdown finds an image loaded, it needs no kexec-tools.
- * @throws E_CHILD when systemd refuses, e.g. for an inhibitor
+ * Queues kexec.target, which stops everything in order. At its end systemd-shutdown calls
+ * reboot(LINUX_REBOOT_CMD_KEXEC); older ones (252 is) try `kexec -e` first where kexec-tools are installed. An
+ * image that is in the kernel needs no tool. Returns when the job is queued.
+ *
+ * Unlike `systemctl kexec`, starting the target asks nobody: inhibitors are asked for here.
+ *
+ * @throws E_REFUSED naming those who block shutdowns; E_CHILD when systemd refuses; E_TIMEOUT
  */
-export async function startKexecTarget(signal: AbortSignal): Promise<void> {
-  await runProcess('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
+export async function startKexecTarget(options: KexecTargetOptions): Promise<void> {
+  const run = options.run ?? runProcess;
+  const blockers = await listBlockers(run, options);
+  if (blockers.length > 0)
+    throw new KhopError(
+      'E_REFUSED',
+      `shutdown is blocked by ${blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ')}`,
+      { hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.' },
+    );
+  await warnUsers(run, options);
+  await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
     timeoutMs: START_TIMEOUT_MS,
-    signal,
+    signal: options.signal,
   });
+}
+
+/** A machine without logind has nobody who could block. */
+async function listBlockers(run: Run, options: KexecTargetOptions): Promise<readonly Inhibitor[]> {
+  const call = ['org.freedesktop.login1', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager'];
+  try {
+    const { stdout } = await run(
+      'busctl',
+      ['--json=short', '--auto-start=no', 'call', ...call, 'ListInhibitors'],
+      {
+        timeoutMs: QUESTION_TIMEOUT_MS,
+        signal: options.signal,
+      },
+    );
+    return parseBlockers(stdout);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    options.remark(`Nobody could be asked whether shutdown is blocked: ${error.message.split('\n')[0]}`);
+    return [];
+  }
+}
+
+/**
+ * Those who block shutdowns, and do not merely delay them or (257+, block-weak) give way to root, in busctl's answer: `a(ssssuu)`, each what, who, why, mode,
+ * uid, pid.
+ * @throws E_FORMAT
+ */
+export function parseBlockers(json: string): readonly Inhibitor[] {
+  const entries = inhibitorsOf(json);
+  if (entries === undefined)
+    throw new KhopError('E_FORMAT', 'the answer of logind to ListInhibitors is not understood', {
+      hint: 'Look with `systemd-inhibit --list` who blocks shutdowns.',
+    });
+  return entries
+    .filter(([what, , , mode]) => mode === 'block' && what.split(':').includes('shutdown'))
+    .map(([, who, why, , , pid]) => ({ who, why, pid }));
+}
+
+type InhibitorTuple = readonly [string, string, string, string, number, number];
+
+function inhibitorsOf(json: string): readonly InhibitorTuple[] | undefined {
+  try {
+    const answer: unknown = JSON.parse(json);
+    const data = typeof answer === 'object' && answer !== null && 'data' in answer ? answer.data : undefined;
+    const list: unknown = Array.isArray(data) ? data[0] : undefined;
+    return Array.isArray(list) && list.every(isInhibitorTuple) ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isInhibitorTuple(value: unknown): value is InhibitorTuple {
+  const types = ['string', 'string', 'string', 'string', 'number', 'number'];
+  return Array.isArray(value) && types.every((type, index) => typeof value[index] === type);
+}
+
+/** People on other terminals; a machine without wall(1) has none to tell. */
+async function warnUsers(run: Run, options: KexecTargetOptions): Promise<void> {
+  try {
+    await run('wall', [], {
+      timeoutMs: QUESTION_TIMEOUT_MS,
+      signal: options.signal,
+      input: 'The system is going down to start another kernel (khop).\n',
+    });
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+  }
 }

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { KhopError } from '../../src/error.ts';
+import type { runProcess } from '../../src/machine/run-process.ts';
+import { parseBlockers, startKexecTarget } from '../../src/machine/service-manager.ts';
+
+const answer = (...inhibitors: readonly unknown[][]): string =>
+  JSON.stringify({ type: 'a(ssssuu)', data: [inhibitors] });
+const NETWORK = ['sleep', 'NetworkManager', 'NetworkManager needs to turn off networks', 'delay', 0, 624];
+const UPGRADES = ['shutdown', 'Unattended Upgrades Shutdown', 'Stop ongoing upgrades', 'delay', 0, 700];
+const FIRMWARE = ['sleep:shutdown:idle', 'fwupd', 'Firmware is being written', 'block', 0, 812];
+
+/** Programs that answer from a table; one without an answer fails as a missing one does. */
+function programs(answers: Readonly<Record<string, string>>) {
+  const ran: string[] = [];
+  const run: typeof runProcess = async (file, args) => {
+    ran.push([file, ...args].join(' '));
+    const stdout = answers[file];
+    if (stdout === undefined)
+      throw new KhopError('E_CHILD', `${file}: no such program`, { hint: 'Install it.' });
+    return { exitCode: 0, signal: null, stdout, stderr: '', stdoutBytes: Buffer.from(stdout) };
+  };
+  const remarks: string[] = [];
+  const options = {
+    signal: new AbortController().signal,
+    remark: (line: string) => void remarks.push(line),
+    run,
+  };
+  return { ran, remarks, options };
+}
+
+test('the target is queued irreversibly when nobody blocks, after people were told', async () => {
+  const { ran, options, remarks } = programs({ busctl: answer(NETWORK, UPGRADES), wall: '', systemctl: '' });
+  await startKexecTarget(options);
+  assert.deepEqual(ran.slice(1), [
+    'wall',
+    'systemctl start kexec.target --job-mode=replace-irreversibly --no-block',
+  ]);
+  assert.deepEqual(remarks, []);
+});
+
+test('somebody who blocks shutdowns stops the switch, by name and reason', async () => {
+  const { ran, options } = programs({ busctl: answer(UPGRADES, FIRMWARE), wall: '', systemctl: '' });
+  await assert.rejects(startKexecTarget(options), (error: unknown) => {
+    assert.ok(error instanceof KhopError);
+    assert.equal(error.code, 'E_REFUSED');
+    assert.match(error.message, /fwupd \(process 812\): Firmware is being written$/);
+    return true;
+  });
+  assert.equal(ran.length, 1);
+});
+
+test('a machine without logind and wall switches, with a remark', async () => {
+  const { ran, options, remarks } = programs({ systemctl: '' });
+  await startKexecTarget(options);
+  assert.equal(ran.at(-1)?.startsWith('systemctl start kexec.target'), true);
+  assert.match(remarks.join('\n'), /Nobody could be asked/);
+});
+
+test('a refusal of systemd is an error', async () => {
+  const { options } = programs({ busctl: answer(), wall: '' });
+  await assert.rejects(startKexecTarget(options), { code: 'E_CHILD' });
+});
+
+test('only those who block shutdowns count, and other answers are errors of ours', () => {
+  assert.deepEqual(parseBlockers(answer()), []);
+  assert.deepEqual(parseBlockers(answer(['sleep', 'a', 'b', 'block', 0, 1])), []);
+  assert.deepEqual(parseBlockers(answer(['shutdown', 'a', 'b', 'block-weak', 0, 1])), []);
+  assert.deepEqual(parseBlockers(answer(['idle:shutdown', 'a', 'b', 'block', 0, 1])), [
+    { who: 'a', why: 'b', pid: 1 },
+  ]);
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+      try {
+        parseBlockers(text);
+      } catch (error) {
+        assert.ok(error instanceof KhopError);
+      }
+    }),
+  );
+});
