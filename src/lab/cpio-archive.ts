@@ -12,14 +12,17 @@ export interface ArchiveEntry {
   readonly bytes: Uint8Array;
 }
 
+/** A folder, mode 755. */
 export function archiveFolder(path: string): ArchiveEntry {
   return { path, mode: 0o040755, bytes: new Uint8Array() };
 }
 
+/** A regular file. */
 export function archiveFile(path: string, bytes: Uint8Array, mode = 0o644): ArchiveEntry {
   return { path, mode: 0o100000 | mode, bytes };
 }
 
+/** A symbolic link to `target`. */
 export function archiveLink(path: string, target: string): ArchiveEntry {
   return { path, mode: 0o120777, bytes: Buffer.from(target) };
 }

@@ -36,7 +36,15 @@ export async function ensureNodeModules(root) {
   // Not `npm ci`: it refuses a lock that lacks a platform's optional package where a mirror does not carry it.
   // With --no-save the lock still decides the versions and stays as it is.
   // dev and optional packages hold the tools and Node.js itself: NODE_ENV=production must not drop them.
-  const args = [...before, 'install', '--no-save', '--ignore-scripts', '--include=dev', '--include=optional', '--no-progress'];
+  const args = [
+    ...before,
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--no-progress',
+  ];
   const result = await runStep('installing the packages of package-lock.json (npm install)', file, args, {
     cwd: root,
     timeoutMs: TIMEOUT_MS,

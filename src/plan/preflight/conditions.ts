@@ -10,6 +10,7 @@ import type { PreflightInput } from './preflight-check.ts';
 /** What a configuration says of a symbol without `CONFIG_`; `unknown` when it could not be read. */
 export type ConfigAnswer = 'built-in' | 'module' | 'off' | 'unknown';
 
+/** The answer of a configuration, as evidence shows it. */
 export function configAnswer(config: Reading<ReadonlyMap<string, string>>, symbol: string): ConfigAnswer {
   if (config.state !== 'read') return 'unknown';
   const value = config.value.get(`CONFIG_${symbol}`);
