@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import { tokensOn } from '../../src/switch/arrive.ts';
+import { DEFAULT_CONFIGURATION, parseConfiguration } from '../../src/switch/configuration.ts';
+import {
+  countArrivals,
+  decodeHistory,
+  encodeHistoryEntry,
+  estimateFromHistory,
+  type SwitchHistoryEntry,
+} from '../../src/switch/history.ts';
+import { decodeTicket, encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
+
+const TICKET: Ticket = {
+  version: 1,
+  id: '0123456789abcdef',
+  step: 'leaving',
+  fromBootId: 'a',
+  fromRelease: '6.1.0',
+  toRelease: '6.12.0',
+  toTitle: 'Linux 6.12.0',
+  image: '/boot/vmlinuz-6.12.0',
+  method: 'file',
+  commandLine: 'ro khop.switch=0123456789abcdef',
+  requestedAtMs: 1000,
+  loadedAtMs: 3000,
+  leftAtMs: 3100,
+  shutdown: 'systemd',
+};
+
+const ARRIVED: SwitchHistoryEntry = {
+  version: 1,
+  kind: 'switch',
+  id: TICKET.id,
+  atMs: 1000,
+  method: 'file',
+  shutdown: 'systemd',
+  fromRelease: '6.1.0',
+  toRelease: '6.12.0',
+  image: TICKET.image,
+  outcome: 'arrived',
+  arrivedRelease: '6.12.0',
+  arrivedBootId: 'b',
+  loadMs: 2000,
+  downMs: 4000,
+  upMs: 9000,
+};
+
+test('a ticket comes back as it was written', () => {
+  assert.deepEqual(decodeTicket(encodeTicket(TICKET), 't'), TICKET);
+});
+
+test('every prefix of a ticket is an error that names the file', () => {
+  const text = encodeTicket(TICKET).trimEnd();
+  for (let length = 0; length < text.length; length++)
+    assert.throws(
+      () => decodeTicket(text.slice(0, length), '/var/lib/khop/trial.json'),
+      (error: unknown) =>
+        error instanceof KhopError && error.code === 'E_STATE' && error.message.includes('trial.json'),
+    );
+});
+
+test('a ticket of a newer khop is refused as such, and a wrong field is named', () => {
+  assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, version: 2 }), 't'), /is of version 2/);
+  assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, step: 'flying' }), 't'), /t: step: /);
+});
+
+test('a torn or damaged line of the history is said and skipped, the others count', () => {
+  const line = encodeHistoryEntry(ARRIVED);
+  const history = decodeHistory(`${line}not json\n${line}${line.slice(0, 40)}`, 'h');
+  assert.deepEqual(history.entries, [ARRIVED, ARRIVED]);
+  assert.equal(history.damaged.length, 2);
+  assert.match(history.damaged[0]!, /^h, line 2/);
+});
+
+test('estimates are medians of the last arrivals by the same method', () => {
+  const entries = [1000, 9000, 2000].map((loadMs) => ({ ...ARRIVED, loadMs }));
+  const failed = { ...ARRIVED, outcome: 'elsewhere' as const, loadMs: 1 };
+  const history = { entries: [...entries, failed], damaged: [] };
+  assert.deepEqual(estimateFromHistory(history, 'file'), {
+    loadMs: 2000,
+    downMs: 4000,
+    upMs: 9000,
+    samples: 3,
+  });
+  assert.equal(estimateFromHistory(history, 'segments'), undefined);
+  assert.equal(countArrivals(history), 3);
+});
+
+test('tokens are found as whole arguments only', () => {
+  assert.deepEqual(tokensOn('ro khop.switch=0123456789abcdef quiet'), ['0123456789abcdef']);
+  assert.deepEqual(
+    tokensOn('xkhop.switch=0123456789abcdef khop.switch=0123 khop.switch=0123456789abcdefg'),
+    [],
+  );
+});
+
+test('a configuration sets what it names and leaves the rest', () => {
+  const text = '# comment\nmethod = segments\nappend = "quiet nosplash"\ndrop = a, b c\nstop-timeout = 30s\n';
+  assert.deepEqual(parseConfiguration(text, 'c'), {
+    ...DEFAULT_CONFIGURATION,
+    method: 'segments',
+    append: 'quiet nosplash',
+    drop: ['a', 'b', 'c'],
+    stopTimeoutMs: 30_000,
+  });
+});
+
+test('a configuration with a wrong line is an error that names line and keys', () => {
+  for (const line of [
+    'method = fast',
+    'colour = red',
+    'append',
+    'stop-timeout = 0',
+    '= x',
+    'constructor = x',
+  ])
+    assert.throws(
+      () => parseConfiguration(`\n${line}\n`, '/etc/khop/khop.conf'),
+      (error: unknown) =>
+        error instanceof KhopError && error.code === 'E_USAGE' && /khop\.conf, line 2/.test(error.message),
+    );
+});
