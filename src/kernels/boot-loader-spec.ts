@@ -1,107 +1,153 @@
 /**
- * Boot Loader Specification entries: type 1 (*.conf) and type 2 (unified kernel images).
- * UAPI Group specification 1, "Type #1" and "Type #2".
+ * Boot loader entries of type 1: one text file for each kernel, in loader/entries of the EFI system partition
+ * or of /boot. GRUB of Fedora and others (blscfg) reads the same files, and replaces variables in them.
+ * Specification: UAPI.1 Boot Loader Specification, "Type #1 Boot Loader Specification Entries".
  * @module
  */
 import { posix } from 'node:path';
 import { KhopError } from '../error.ts';
-import { isUki, parseUki } from '../formats/uki.ts';
-import type { KernelDraft, KernelSource } from './kernel-draft.ts';
+import type { BootEntry } from './boot-entry.ts';
+import { parseEntryFileName, withoutSuffix } from './boot-entry.ts';
+import { type FileSystem, type Location, locateOnMount, mountPointOf } from './file-systems.ts';
 import { withoutLoaderArguments } from './kernel-draft.ts';
-import { fileKind, listFolder, OpenFile, readText } from './root-folder.ts';
+import { compareText, compareVersions } from './release-order.ts';
+import { listFolder, readText, resolveInRoot } from './root-folder.ts';
 
-/** $BOOT: XBOOTLDR or the EFI system partition, wherever a distribution mounts it. */
-const BOOT_FOLDERS = ['/boot', '/efi', '/boot/efi'];
+/** Where $BOOT (EFI system partition or XBOOTLDR) is mounted by one distribution or another. */
+const BOOT_FOLDERS = ['/boot', '/efi', '/boot/efi', '/boot/firmware'];
+/** Keys that may stand in several lines, which then all count. */
+const REPEATED = new Set(['initrd', 'options', 'devicetree-overlay']);
+/** Variables of tuned and of dracut's early CPIO: GRUB takes them as empty where nobody sets them. */
+const USUALLY_UNSET = new Set(['tuned_params', 'tuned_initrd', 'early_initrd']);
 
-/** Entries of all folders. What cannot be read is a warning. */
-export function readBootLoaderEntries(root: string): KernelSource {
-  const drafts: KernelDraft[] = [];
+/** All keys of one file. */
+export type EntryFields = ReadonlyMap<string, readonly string[]>;
+
+/** What is read from. */
+export interface BootEntryContext {
+  readonly root: string;
+  readonly fileSystems: readonly FileSystem[];
+  /** GRUB's variables where GRUB reads the entries; undefined: `$` means nothing. */
+  readonly variables: ReadonlyMap<string, string> | undefined;
+}
+
+/** Folders that may hold `loader/` and `EFI/Linux`, each once although it is mounted or linked twice. */
+export function bootFolders(root: string, fileSystems: readonly FileSystem[]): string[] {
+  const mounted = fileSystems
+    .map((one) => one.mountPoint)
+    .filter((one) => /^\/(?:boot|efi)(?:\/|$)/.test(one));
+  return [...new Set([...BOOT_FOLDERS, ...mounted].map((folder) => resolveInRoot(root, folder)))];
+}
+
+/** `key value` lines; `#` begins a comment line; a key that may not repeat keeps its last value. */
+export function parseEntryFields(text: string): EntryFields {
+  const fields = new Map<string, string[]>();
+  for (const line of text.split(/\r?\n/)) {
+    const [, key, value] = /^\s*([^#\s]\S*)\s+(\S.*)$/.exec(line) ?? [];
+    if (key === undefined || value === undefined) continue;
+    const earlier = REPEATED.has(key) ? (fields.get(key) ?? []) : [];
+    fields.set(key, [...earlier, value.trimEnd()]);
+  }
+  return fields;
+}
+
+/** Entries of every folder, and what could not be read. */
+export function readBootLoaderEntries(context: BootEntryContext): {
+  entries: BootEntry[];
+  warnings: string[];
+} {
+  const entries: BootEntry[] = [];
   const warnings: string[] = [];
-  for (const folder of BOOT_FOLDERS) {
-    const pattern = defaultPattern(readText(root, `${folder}/loader/loader.conf`) ?? '');
-    for (const name of listFolder(root, `${folder}/loader/entries`)) {
-      if (!name.endsWith('.conf')) continue;
-      const text = readText(root, `${folder}/loader/entries/${name}`) ?? '';
-      const draft = parseBootLoaderEntry(text, folder, name, pattern?.test(name) === true);
-      if (draft === undefined) warnings.push(`${folder}/loader/entries/${name} names no kernel`);
-      else drafts.push(draft);
-    }
-    for (const name of listFolder(root, `${folder}/EFI/Linux`)) {
-      if (!/\.efi$/i.test(name)) continue;
-      try {
-        drafts.push(readUkiEntry(root, `${folder}/EFI/Linux/${name}`, pattern?.test(name) === true));
-      } catch (error) {
-        if (!(error instanceof KhopError)) throw error;
-        warnings.push(error.message);
+  for (const folder of bootFolders(context.root, context.fileSystems)) {
+    const place = posix.join(folder, 'loader/entries');
+    try {
+      for (const name of listFolder(context.root, place).filter((one) => /\.conf$/i.test(one))) {
+        const text = readText(context.root, posix.join(place, name)) ?? '';
+        const entry = describeEntry(context, folder, name, parseEntryFields(text));
+        if (entry === undefined) warnings.push(`${posix.join(place, name)} names no kernel`);
+        else entries.push(entry);
       }
+    } catch (error) {
+      if (!(error instanceof KhopError)) throw error;
+      warnings.push(error.message);
     }
   }
-  return { drafts, warnings };
+  return { entries, warnings };
 }
 
-/** loader.conf(5), `default`: a glob over file names. */
-function defaultPattern(text: string): RegExp | undefined {
-  const glob = /^\s*default\s+(\S+)/m.exec(text)?.[1];
-  if (glob === undefined || glob.startsWith('@')) return undefined;
-  const escaped = glob
-    .replaceAll(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${escaped}(\\.conf)?$`, 'i');
+/** A path of an entry: below $BOOT, or below the mount point when $BOOT is a folder of a larger file system. */
+function locateEntryFile(context: BootEntryContext, folder: string, path: string): string {
+  const { root, fileSystems } = context;
+  const slashed = posix.join('/', path.replaceAll('\\', '/'));
+  const places: Location[] = [folder, mountPointOf(fileSystems, folder)].map((place) =>
+    locateOnMount(root, place, slashed),
+  );
+  const location = places.find((one) => one.state === 'found') ?? places[0];
+  return location === undefined || location.state === 'unreachable' ? slashed : location.path;
 }
 
-/** One `key value` a line; `initrd` and `options` may repeat. Paths are relative to $BOOT. */
-export function parseBootLoaderEntry(
-  text: string,
+/** Replaces `$name` and `${name}`; the names that have no value and should have one are collected. */
+function replaceVariables(context: BootEntryContext, text: string, unknown: Set<string>): string {
+  const { variables } = context;
+  if (variables === undefined) return text;
+  return text.replace(/\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
+    const name = braced ?? bare ?? '';
+    const value = variables.get(name);
+    if (value === undefined && !USUALLY_UNSET.has(name)) unknown.add(name);
+    return value ?? '';
+  });
+}
+
+function describeEntry(
+  context: BootEntryContext,
   folder: string,
   name: string,
-  isDefault: boolean,
-): KernelDraft | undefined {
-  const values = new Map<string, string[]>();
-  for (const line of text.split('\n')) {
-    const match = /^\s*([^#\s]\S*)\s+(.*?)\s*$/.exec(line);
-    if (match !== null) values.set(match[1]!, [...(values.get(match[1]!) ?? []), match[2]!]);
-  }
-  const one = (key: string) => values.get(key)?.[0];
-  const image = one('linux') ?? one('efi');
+  fields: EntryFields,
+): BootEntry | undefined {
+  const { id, triesLeft } = parseEntryFileName(name);
+  const one = (key: string): string | undefined => fields.get(key)?.at(-1);
+  const image = one('linux') ?? one('uki') ?? one('efi');
   if (image === undefined) return undefined;
-  const located = (path: string) => posix.join(folder, path);
-  const initrds = (values.get('initrd') ?? []).flatMap((line) => line.split(/\s+/));
-  const variables = [...initrds, ...(values.get('options') ?? [])].filter((word) => word.includes('$'));
+  const unknown = new Set<string>();
+  const all = (key: string): string => replaceVariables(context, (fields.get(key) ?? []).join(' '), unknown);
+  const locate = (path: string): string => locateEntryFile(context, folder, path);
+  const initrds = all('initrd')
+    .split(/\s+/)
+    .filter((path) => path !== '');
+  const commandLine = withoutLoaderArguments(all('options'));
+  const deviceTree = one('devicetree');
+  const overlays = all('devicetree-overlay');
+  const problems = [...unknown].map((variable) => `$${variable} has no value in GRUB's environment block`);
+  if (overlays !== '') problems.push(`khop does not apply its device tree overlays (${overlays})`);
   return {
-    origin: { kind: 'bls', entry: name },
-    title: one('title') ?? one('version') ?? name.replace(/(\+\d+(-\d+)?)?\.conf$/, ''),
+    id,
+    triesLeft,
+    sortKey: one('sort-key'),
+    machineId: one('machine-id'),
     version: one('version'),
-    image: located(image),
-    initrds: initrds.filter((path) => !path.includes('$')).map(located),
-    commandLine: withoutLoaderArguments((values.get('options') ?? []).join(' ').replaceAll(/\$\w+/g, '')),
-    deviceTree: one('devicetree') === undefined ? undefined : located(one('devicetree')!),
-    architecture: one('architecture'),
-    isDefault,
-    problems: variables.length === 0 ? [] : [`its variables are not known: ${variables.join(' ')}`],
+    draft: {
+      origin: { kind: 'bls', entry: id },
+      title: one('title') ?? one('version') ?? withoutSuffix(id),
+      version: one('version'),
+      image: locate(image),
+      initrds: initrds.map(locate),
+      commandLine,
+      deviceTree: deviceTree === undefined ? undefined : locate(deviceTree),
+      architecture: one('architecture'),
+      isDefault: false,
+      problems,
+    },
   };
 }
 
-function readUkiEntry(root: string, path: string, isDefault: boolean): KernelDraft {
-  using file = OpenFile.open(root, path);
-  const bytes = file.read(0, file.size);
-  const name = posix.basename(path);
-  const isKernel = isUki(bytes);
-  const uki = isKernel ? parseUki(bytes) : undefined;
-  const system = /^PRETTY_NAME="?(.*?)"?$/m.exec(uki?.osRelease ?? '')?.[1];
-  return {
-    origin: { kind: 'uki', entry: name },
-    title:
-      system === undefined
-        ? name.replace(/(\+\d+(-\d+)?)?\.efi$/i, '')
-        : `${system} (${uki?.release ?? name})`,
-    version: uki?.release,
-    image: path,
-    initrds: [],
-    commandLine: uki?.commandLine ?? '',
-    deviceTree: undefined,
-    architecture: undefined,
-    isDefault,
-    problems: isKernel || fileKind(root, path) !== 'file' ? [] : ['it is no unified kernel image'],
-  };
+/** Ids (without `.conf`) and titles of a folder's entries in the order of GRUB's blscfg: file names, newest first. */
+export function listEntriesForGrub(root: string, folder: string): { id: string; title: string }[] {
+  return listFolder(root, folder)
+    .filter((name) => name.endsWith('.conf'))
+    .map((name) => withoutSuffix(name))
+    .sort((a, b) => compareVersions(b, a) || compareText(b, a))
+    .map((id) => {
+      const fields = parseEntryFields(readText(root, posix.join(folder, `${id}.conf`)) ?? '');
+      return { id, title: fields.get('title')?.at(-1) ?? id };
+    });
 }

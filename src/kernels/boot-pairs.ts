@@ -3,63 +3,70 @@
  * @module
  */
 import { posix } from 'node:path';
-import type { KernelDraft, KernelSource } from './kernel-draft.ts';
-import { fileKind, listFolder, readText } from './root-folder.ts';
+import { readDefaultCommandLine } from './default-command-line.ts';
+import type { FileSystem } from './file-systems.ts';
+import { type KernelDraft, type KernelSource, withoutLoaderArguments } from './kernel-draft.ts';
+import { fileKind, listFolder } from './root-folder.ts';
 
-/** How distributions name images, and what follows the prefix: the release, or a name such as `linux-lts`. */
-const IMAGE_NAME = /^(?:vmlinuz|vmlinux|Image|kernel|bzImage)-(.+)$/;
-const NOT_AN_IMAGE = /\.(old|bak|sig|hmac|rescue|efi\.signed)$/;
-
-/** Debian, Fedora, Arch, openSUSE, Gentoo: names of the initrd for a release, the first that exists counts. */
-const INITRD_NAMES = [
-  (release: string) => `initrd.img-${release}`,
-  (release: string) => `initramfs-${release}.img`,
-  (release: string) => `initrd-${release}`,
-  (release: string) => `initramfs-${release}`,
+/** How distributions name images; the rest is the release, or a name such as `linux-lts`, or nothing. */
+const IMAGE_NAME = /^(?:vmlinuz|vmlinux|Image|kernel|bzImage)(?:-(.+))?$/;
+/** Copies, signatures, and the uncompressed twins that some distributions keep for debuggers. */
+const NOT_AN_IMAGE = /(?:\.(?:old|bak|sig|hmac|signed|dpkg-\w+|rpm\w+|gz|xz|zst)|~)$/;
+/** Debian, Fedora and Arch, openSUSE, Alpine and Gentoo, Slackware: the first that exists counts. */
+const INITRD_NAMES: readonly ((name: string) => string)[] = [
+  (name) => `initrd.img-${name}`,
+  (name) => `initramfs-${name}.img`,
+  (name) => `initrd-${name}`,
+  (name) => `initrd-${name}.img`,
+  (name) => `initramfs-${name}`,
+  (name) => `initrd-${name}.gz`,
 ];
+const INITRD_NAMES_ALONE = ['initrd.img', 'initramfs.img', 'initrd.gz', 'initrd'];
 /** Arch keeps microcode beside; it has to be unpacked first. */
 const MICROCODE_NAMES = ['amd-ucode.img', 'intel-ucode.img'];
 
-/** @param runningCommandLine used where the system does not say what its kernels get */
-export function readBootPairs(root: string, runningCommandLine: string | undefined): KernelSource {
-  const names = listFolder(root, '/boot');
-  const commandLine = configuredCommandLine(root) ?? runningCommandLine ?? '';
-  const microcode = MICROCODE_NAMES.filter((name) => names.includes(name));
-  const drafts = names
-    .filter((name) => IMAGE_NAME.test(name) && !NOT_AN_IMAGE.test(name))
-    .filter((name) => fileKind(root, `/boot/${name}`) === 'file')
-    .map((name): KernelDraft => {
-      const release = IMAGE_NAME.exec(name)![1]!;
-      const initrd = INITRD_NAMES.map((nameOf) => nameOf(release)).find((each) => names.includes(each));
-      return {
+/** What follows the prefix of an image's file name, e.g. the release; undefined when it is no such name. */
+export function nameOfImage(fileName: string): string | undefined {
+  const match = IMAGE_NAME.exec(fileName);
+  return match === null || NOT_AN_IMAGE.test(fileName) ? undefined : (match[1] ?? '');
+}
+
+/** The initrds that belong to an image of this name among `files` of its folder, microcode first. */
+export function matchInitrds(name: string, files: readonly string[]): string[] {
+  const candidates = name === '' ? INITRD_NAMES_ALONE : INITRD_NAMES.map((nameOf) => nameOf(name));
+  const initrd = candidates.find((candidate) => files.includes(candidate));
+  return initrd === undefined ? [] : [...MICROCODE_NAMES.filter((one) => files.includes(one)), initrd];
+}
+
+/**
+ * Every image of /boot, with the command line that the system gives its kernels, else the running kernel's.
+ * @throws E_UNREADABLE
+ */
+export function readBootPairs(
+  root: string,
+  fileSystems: readonly FileSystem[],
+  runningCommandLine: string | undefined,
+): KernelSource {
+  const files = listFolder(root, '/boot').filter((name) => fileKind(root, `/boot/${name}`) === 'file');
+  const commandLine =
+    readDefaultCommandLine(root, fileSystems) ?? withoutLoaderArguments(runningCommandLine ?? '');
+  const drafts = files.flatMap((file): KernelDraft[] => {
+    const name = nameOfImage(file);
+    if (name === undefined) return [];
+    return [
+      {
         origin: { kind: 'boot-pair' },
-        title: `Linux ${release}`,
-        version: release,
-        image: `/boot/${name}`,
-        initrds: initrd === undefined ? [] : [...microcode, initrd].map((each) => posix.join('/boot', each)),
+        title: name === '' ? file : `Linux ${name}`,
+        version: undefined,
+        image: posix.join('/boot', file),
+        initrds: matchInitrds(name, files).map((initrd) => posix.join('/boot', initrd)),
         commandLine,
         deviceTree: undefined,
         architecture: undefined,
         isDefault: false,
         problems: [],
-      };
-    });
+      },
+    ];
+  });
   return { drafts, warnings: [] };
-}
-
-/** /etc/kernel/cmdline, else GRUB's defaults with the root that fstab names. */
-function configuredCommandLine(root: string): string | undefined {
-  const kernelInstall = readText(root, '/etc/kernel/cmdline')?.trim();
-  if (kernelInstall) return kernelInstall.replaceAll(/\s+/g, ' ');
-  const grub = readText(root, '/etc/default/grub');
-  const rootDevice = /^\s*([^#\s]\S*)\s+\/\s/m.exec(readText(root, '/etc/fstab') ?? '')?.[1];
-  if (grub === undefined || rootDevice === undefined) return undefined;
-  const setting = (name: string) =>
-    new RegExp(`^\\s*${name}=(?:"([^"]*)"|'([^']*)'|(\\S*))`, 'm')
-      .exec(grub)
-      ?.slice(1)
-      .find((each) => each !== undefined);
-  return [`root=${rootDevice}`, 'ro', setting('GRUB_CMDLINE_LINUX'), setting('GRUB_CMDLINE_LINUX_DEFAULT')]
-    .filter((part) => part)
-    .join(' ');
 }

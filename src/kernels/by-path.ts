@@ -1,90 +1,105 @@
 /**
- * A kernel named by its path: an image file or a build tree.
+ * A kernel named by its path: an image file, a Debian package or a build tree.
  * @module
  */
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { KhopError } from '../error.ts';
-import type { Architecture } from '../formats/architecture.ts';
-import { releaseOfImage } from './image-release.ts';
+import { matchInitrds, nameOfImage } from './boot-pairs.ts';
+import { readBuildTree } from './build-tree.ts';
+import { readDefaultCommandLine } from './default-command-line.ts';
+import { describeKernel, type RunningKernel } from './describe-kernel.ts';
+import { readFileSystems } from './file-systems.ts';
+import { readImageHeader } from './image-header.ts';
 import type { Kernel, KernelOrigin } from './kernel.ts';
-import { fileKind, readText } from './root-folder.ts';
+import { withoutLoaderArguments } from './kernel-draft.ts';
+import { unpackKernelPackage } from './kernel-package.ts';
+import { fileKind, listFolder } from './root-folder.ts';
 
-/** What is known of the running system. */
-export interface RunningKernel {
-  readonly release: string;
-  readonly commandLine: string;
-  readonly architecture: Architecture;
+export type { RunningKernel } from './describe-kernel.ts';
+
+/** What a path is read with. */
+export interface ByPathOptions {
+  /** Packages are unpacked below it, each in a folder named by its hash. */
+  readonly cacheFolder: string;
+  /** Undefined: the command line is the one that the system gives its kernels, or empty. */
+  readonly running: RunningKernel | undefined;
 }
 
-/** Where the build leaves the image, by architecture; the first that exists counts. */
-const BUILT_IMAGES = [
-  'arch/x86/boot/bzImage',
-  'arch/arm64/boot/Image',
-  'arch/arm64/boot/vmlinuz.efi',
-  'vmlinux',
-];
+/** What the path led to, before the files are looked at. */
+interface Found {
+  readonly image: string;
+  readonly origin: KernelOrigin;
+  readonly release: string | undefined;
+  readonly config?: string | undefined;
+  readonly modules?: string | undefined;
+}
 
 /**
- * The initrd is the one in /boot for the same release, where there is one.
- * @throws E_NOT_FOUND; E_UNSUPPORTED for a package
+ * The initrd is the one beside the image by its name, else the one in /boot for the same release.
+ * @throws E_NOT_FOUND, E_UNREADABLE; E_FORMAT, E_UNSUPPORTED for a package without a kernel
  */
-export function readKernelAtPath(
-  path: string,
-  options: { readonly cacheFolder: string; readonly running: RunningKernel | undefined },
-): Kernel {
+export function readKernelAtPath(path: string, options: ByPathOptions): Kernel {
   const absolute = resolve(path);
   const kind = fileKind('/', absolute);
-  if (kind === 'absent')
-    throw new KhopError('E_NOT_FOUND', `${path} does not exist`, {
+  if (kind === 'absent' || kind === 'other')
+    throw new KhopError('E_NOT_FOUND', `${path} ${kind === 'absent' ? 'does not exist' : 'is not a file'}`, {
       hint: '`khop list` shows installed kernels.',
     });
-  if (kind === 'folder') return readBuildTree(absolute, options.running);
-  if (absolute.endsWith('.deb'))
-    throw new KhopError('E_UNSUPPORTED', `${path} is a package, which khop does not unpack yet`, {
-      hint: 'Unpack it (dpkg-deb -x FILE FOLDER) and name the image in it with --initrd.',
-    });
-  return describeFile(absolute, { kind: 'file' }, options.running);
+  return describe(findAt(absolute, kind, options), options);
 }
 
-function readBuildTree(tree: string, running: RunningKernel | undefined): Kernel {
-  const image = BUILT_IMAGES.map((name) => join(tree, name)).find((each) => fileKind('/', each) === 'file');
-  if (image === undefined)
-    throw new KhopError('E_NOT_FOUND', `${tree} holds no built kernel (${BUILT_IMAGES.join(', ')})`, {
-      hint: 'Build one first (make), or name an image file.',
-    });
-  const release = readText('/', join(tree, 'include/config/kernel.release'))?.trim();
-  const kernel = describeFile(image, { kind: 'build-tree', tree }, running, release);
-  const config = join(tree, '.config');
-  return fileKind('/', config) === 'file' ? { ...kernel, config } : kernel;
+function findAt(path: string, kind: 'file' | 'folder', options: ByPathOptions): Found {
+  if (kind === 'folder') {
+    const { image, release, config } = readBuildTree(path);
+    return { image, release, config, origin: { kind: 'build-tree', tree: path } };
+  }
+  if (!path.endsWith('.deb')) return { image: path, release: undefined, origin: { kind: 'file' } };
+  const { image, release, config, modules } = unpackKernelPackage(path, options.cacheFolder);
+  return { image, release, config, modules, origin: { kind: 'deb', package: path } };
 }
 
-function describeFile(
-  image: string,
-  origin: KernelOrigin,
-  running: RunningKernel | undefined,
-  stated?: string,
-): Kernel {
-  const release = releaseOfImage('/', image, stated);
-  const existing = (path: string) => (fileKind('/', path) === 'absent' ? undefined : path);
-  const initrd =
-    release === undefined
-      ? undefined
-      : (existing(`/boot/initrd.img-${release}`) ?? existing(`/boot/initramfs-${release}.img`));
-  return {
-    id: image,
-    title: release === undefined ? basename(image) : `Linux ${release}`,
-    release,
-    image,
-    initrds: initrd === undefined ? [] : [initrd],
-    commandLine: '',
-    deviceTree: undefined,
-    modules: release === undefined ? undefined : existing(`/lib/modules/${release}`),
-    config: release === undefined ? undefined : existing(`/boot/config-${release}`),
-    origin,
-    aliases: [],
-    isRunning: release !== undefined && release === running?.release,
-    isDefault: false,
-    isNewest: false,
-    problems: [],
-  };
+function describe(found: Found, options: ByPathOptions): Kernel {
+  const { image, origin } = found;
+  const header = readImageHeader('/', image);
+  const release = header.release ?? found.release;
+  const isUki = header.kind === 'uki';
+  const { kernel } = describeKernel(
+    '/',
+    {
+      origin,
+      title: release === undefined ? basename(image) : `Linux ${release}`,
+      version: release,
+      image,
+      initrds: isUki ? [] : initrdsFor(image, release),
+      commandLine: isUki ? (header.uki?.commandLine ?? '') : defaultCommandLine(options.running),
+      deviceTree: undefined,
+      architecture: undefined,
+      isDefault: false,
+      problems: [],
+    },
+    options.running,
+  );
+  const ofTree = found.config === undefined ? {} : { config: found.config };
+  const ofPackage = found.modules === undefined ? {} : { modules: found.modules };
+  return { ...kernel, ...ofTree, ...ofPackage, id: image };
+}
+
+function initrdsFor(image: string, release: string | undefined): string[] {
+  const name = nameOfImage(basename(image));
+  const pairs: (readonly [string, string | undefined])[] = [
+    [dirname(image), name],
+    ['/boot', release],
+  ];
+  for (const [folder, wanted] of pairs) {
+    if (wanted === undefined) continue;
+    const found = matchInitrds(wanted, listFolder('/', folder));
+    if (found.length > 0) return found.map((file) => join(folder, file));
+  }
+  return [];
+}
+
+/** The running kernel's, as it is known to find this machine's root. */
+function defaultCommandLine(running: RunningKernel | undefined): string {
+  if (running !== undefined) return withoutLoaderArguments(running.commandLine);
+  return readDefaultCommandLine('/', readFileSystems('/')) ?? '';
 }

@@ -2,168 +2,188 @@
  * All kernels of a system, from whatever describes them, each once.
  * @module
  */
-import { join } from 'node:path';
 import { KhopError } from '../error.ts';
-import { readBootLoaderEntries } from './boot-loader-spec.ts';
+import {
+  type BootEntry,
+  compareBootEntries,
+  defaultBootEntry,
+  parseLoaderConf,
+  withoutSuffix,
+} from './boot-entry.ts';
+import { type BootEntryContext, bootFolders, readBootLoaderEntries } from './boot-loader-spec.ts';
 import { readBootPairs } from './boot-pairs.ts';
-import type { RunningKernel } from './by-path.ts';
-import { readGrubMenu } from './grub/grub-menu.ts';
-import { releaseOfImage } from './image-release.ts';
+import { type DescribedKernel, describeKernel, type RunningKernel } from './describe-kernel.ts';
+import { readExtlinux } from './extlinux.ts';
+import { type FileSystem, readFileSystems } from './file-systems.ts';
+import { type GrubReading, readGrub } from './grub/grub-config.ts';
 import type { Kernel } from './kernel.ts';
-import type { KernelDraft } from './kernel-draft.ts';
+import type { KernelDraft, KernelSource } from './kernel-draft.ts';
+import { findKernelByName, isRecovery, nameKernels } from './kernel-names.ts';
 import { compareReleases, compareText } from './release-order.ts';
-import { fileKind, hostPathOf } from './root-folder.ts';
+import { readText } from './root-folder.ts';
+import { readUkiEntries } from './uki-entries.ts';
 
 /** The answer of `khop list`. */
 export interface Catalogue {
   /** Newest first. */
   readonly kernels: readonly Kernel[];
+  /** What the boot loader would start by itself, as far as its files say. */
+  readonly defaultId: string | undefined;
   /** Sentences about what could not be read or understood. */
   readonly warnings: readonly string[];
 }
 
-/** Reads every source below `root`. A source that fails is a warning; the others still count. */
-export function readCatalogue(options: {
+/** What is looked at, and what is known besides the files. */
+export interface CatalogueRequest {
   readonly root: string;
+  /** Undefined when `root` is not the running system: nothing is then marked as running. */
   readonly running: RunningKernel | undefined;
-}): Catalogue {
-  const { root, running } = options;
+  /** Mounted file systems with the names of their devices, where they are known better than from /etc/fstab. */
+  readonly fileSystems?: readonly FileSystem[];
+  /** How the firmware starts this machine; GRUB's configuration may depend on it. Default: efi. */
+  readonly firmware?: 'efi' | 'pc';
+  /** Entry id in the EFI variable LoaderEntryDefault, which counts before loader.conf. */
+  readonly loaderEntryDefault?: string;
+}
+
+/** Reads every source below `root`. A source that fails is a warning; the others still count. */
+export function readCatalogue(request: CatalogueRequest): Catalogue {
+  const { root, running } = request;
   const warnings: string[] = [];
-  const drafts: KernelDraft[] = [];
-  for (const read of [
-    () => readBootLoaderEntries(root),
-    () => readGrubMenu(root),
-    () => readBootPairs(root, running?.commandLine),
-  ]) {
+  const attempt = <T>(read: () => T, otherwise: T): T => {
     try {
-      const source = read();
-      drafts.push(...source.drafts);
-      warnings.push(...source.warnings);
+      return read();
     } catch (error) {
       if (!(error instanceof KhopError)) throw error;
       warnings.push(error.message);
+      return otherwise;
     }
-  }
-  return { kernels: nameAll(mark(merge(root, drafts, running))), warnings };
+  };
+  const known = request.fileSystems ?? [];
+  const fileSystems = attempt(() => readFileSystems(root, known), [...known]);
+  const grub = attempt(() => readGrub(grubContext(request, fileSystems)), undefined);
+  const none: KernelSource = { drafts: [], warnings: [] };
+  const sources = [
+    attempt(() => readBootEntries(request, fileSystems, grub), none),
+    grub ?? none,
+    attempt(() => readExtlinux(root, fileSystems), none),
+    attempt(() => readBootPairs(root, fileSystems, running?.commandLine), none),
+  ];
+  warnings.push(...sources.flatMap((source) => source.warnings));
+  const drafts = oneDefault(sources.flatMap((source) => source.drafts));
+  const kernels = nameKernels(
+    sortAndMark(merge(drafts.map((draft) => describeKernel(root, draft, running)))),
+  );
+  return {
+    kernels,
+    defaultId: kernels.find((kernel) => kernel.isDefault)?.id,
+    warnings: [...new Set(warnings)],
+  };
 }
 
-/** Same image, initrds and command line are one kernel; the first description gives it its name. */
-function merge(root: string, drafts: readonly KernelDraft[], running: RunningKernel | undefined): Kernel[] {
+function grubContext(request: CatalogueRequest, fileSystems: readonly FileSystem[]) {
+  const firmware = request.firmware ?? 'efi';
+  const cpu = request.running?.architecture === 'arm64' ? 'arm64' : 'x86_64';
+  return { root: request.root, fileSystems, firmware, cpu };
+}
+
+/** Entries of both types in their menu's order, the default one marked. */
+function readBootEntries(
+  request: CatalogueRequest,
+  fileSystems: readonly FileSystem[],
+  grub: GrubReading | undefined,
+): KernelSource {
+  const { root } = request;
+  const isForGrub =
+    grub !== undefined && (grub.usesBls || (grub.config === undefined && grub.variables.size > 0));
+  const context: BootEntryContext = { root, fileSystems, variables: isForGrub ? grub.variables : undefined };
+  const conf = readBootLoaderEntries(context);
+  const ukis = readUkiEntries(context);
+  const entries = [...conf.entries, ...ukis.entries].sort(compareBootEntries);
+  const chosen = chooseEntry(request, fileSystems, grub, entries);
+  return {
+    drafts: entries.map((entry) => ({ ...entry.draft, isDefault: entry === chosen })),
+    warnings: [...conf.warnings, ...ukis.warnings],
+  };
+}
+
+/** GRUB's own choice where GRUB reads the entries; none where GRUB has a menu without them and nothing says otherwise. */
+function chooseEntry(
+  request: CatalogueRequest,
+  fileSystems: readonly FileSystem[],
+  grub: GrubReading | undefined,
+  entries: readonly BootEntry[],
+): BootEntry | undefined {
+  if (grub?.usesBls) return entries.find((entry) => withoutSuffix(entry.id) === grub.defaultBlsEntry);
+  const configurations = bootFolders(request.root, fileSystems)
+    .map((folder) => readText(request.root, `${folder}/loader/loader.conf`))
+    .filter((text) => text !== undefined);
+  const hasBootManager = configurations.length > 0 || request.loaderEntryDefault !== undefined;
+  // GRUB always adds BOOT_IMAGE=; a boot manager never does.
+  const wasStartedByGrub = /(?:^|\s)BOOT_IMAGE=/.test(request.running?.commandLine ?? '');
+  const hasGrubMenu = (grub?.drafts.length ?? 0) > 0;
+  if (hasGrubMenu && (wasStartedByGrub || !hasBootManager)) return undefined;
+  const variable = request.loaderEntryDefault === undefined ? [] : [request.loaderEntryDefault];
+  return defaultBootEntry(entries, [...variable, ...configurations.flatMap(parseLoaderConf)]);
+}
+
+/** Only one loader starts the machine: the first that names a default. */
+function oneDefault(drafts: readonly KernelDraft[]): KernelDraft[] {
+  const chosen = drafts.find((draft) => draft.isDefault);
+  return drafts.map((draft) => ({ ...draft, isDefault: draft === chosen }));
+}
+
+/** Same image, initrds and command line are one kernel: the first description names it, the others are aliases. */
+function merge(described: readonly DescribedKernel[]): Kernel[] {
   const merged = new Map<string, Kernel>();
-  for (const draft of drafts) {
-    const kernel = describe(root, draft, running);
-    // A pair in /boot says nothing new about an image that a boot loader knows.
-    const isKnown =
-      draft.origin.kind === 'boot-pair' && [...merged.values()].some((each) => each.image === kernel.image);
-    if (isKnown) continue;
-    const key = JSON.stringify([kernel.image, kernel.initrds, kernel.commandLine]);
-    const known = merged.get(key);
-    if (known === undefined) merged.set(key, kernel);
+  const images = new Set<string>();
+  for (const { kernel, identity, realImage } of described) {
+    // A pair in /boot says nothing new of an image that a boot loader knows.
+    if (kernel.origin.kind === 'boot-pair' && images.has(realImage)) continue;
+    images.add(realImage);
+    const known = merged.get(identity);
+    if (known === undefined) merged.set(identity, kernel);
     else
-      merged.set(key, {
+      merged.set(identity, {
         ...known,
-        aliases: [...known.aliases, kernel.title],
+        aliases: [
+          ...new Set([
+            ...known.aliases,
+            kernel.title,
+            ...('entry' in kernel.origin ? [kernel.origin.entry] : []),
+          ]),
+        ],
         isDefault: known.isDefault || kernel.isDefault,
       });
   }
   return [...merged.values()];
 }
 
-function describe(root: string, draft: KernelDraft, running: RunningKernel | undefined): Kernel {
-  const release = releaseOfImage(root, draft.image, draft.version);
-  const modules = release === undefined ? undefined : `/lib/modules/${release}`;
-  const config = release === undefined ? undefined : `/boot/config-${release}`;
-  const onHost = (path: string) => (root === '/' ? path : hostPathOf(root, path));
-  const present = (path: string | undefined) =>
-    path === undefined || fileKind(root, path) === 'absent' ? undefined : onHost(path);
-  const missing = [
-    draft.image,
-    ...draft.initrds,
-    ...(draft.deviceTree === undefined ? [] : [draft.deviceTree]),
-  ]
-    .filter((path) => fileKind(root, path) !== 'file')
-    .map((path) => `${path} ${fileKind(root, path) === 'absent' ? 'does not exist' : 'is not a file'}`);
-  return {
-    id: '',
-    title: draft.title,
-    release,
-    image: join(onHost(draft.image)),
-    initrds: draft.initrds.map(onHost),
-    commandLine: draft.commandLine,
-    deviceTree: draft.deviceTree === undefined ? undefined : onHost(draft.deviceTree),
-    modules: present(modules),
-    config: present(config),
-    origin: draft.origin,
-    aliases: [],
-    isRunning: running !== undefined && release === running.release,
-    isDefault: draft.isDefault,
-    isNewest: false,
-    problems: [...draft.problems, ...missing],
-  };
-}
-
-/** Newest first; of one release, the default first and recovery entries last. */
-function mark(kernels: readonly Kernel[]): Kernel[] {
+/** Newest first; of one release, recovery entries last. */
+function sortAndMark(kernels: readonly Kernel[]): Kernel[] {
   const sorted = kernels.toSorted(
     (a, b) =>
       compareReleases(b.release ?? '', a.release ?? '') ||
-      Number(b.isDefault) - Number(a.isDefault) ||
-      a.commandLine.length - b.commandLine.length ||
+      Number(isRecovery(a)) - Number(isRecovery(b)) ||
       compareText(a.title, b.title),
   );
-  const newest = sorted.find((kernel) => kernel.problems.length === 0)?.release;
-  return sorted.map((kernel) => ({ ...kernel, isNewest: newest !== undefined && kernel.release === newest }));
-}
-
-/** The release where it is the only or first of its kind, else release#2, #3, ... */
-function nameAll(kernels: readonly Kernel[]): Kernel[] {
-  const counts = new Map<string, number>();
-  return kernels.map((kernel) => {
-    const base = kernel.release ?? kernel.title.replaceAll(/\s+/g, '-');
-    const count = (counts.get(base) ?? 0) + 1;
-    counts.set(base, count);
-    return { ...kernel, id: count === 1 ? base : `${base}#${count}` };
-  });
+  const newest = sorted.find(
+    (kernel) => kernel.problems.length === 0 && kernel.release !== undefined,
+  )?.release;
+  return sorted.map((kernel) => ({
+    ...kernel,
+    isNewest:
+      newest !== undefined &&
+      kernel.release === newest &&
+      kernel.problems.length === 0 &&
+      !isRecovery(kernel),
+  }));
 }
 
 /**
- * The one kernel that `text` means: by id, release, title, or the start or a part of one of them.
- * @throws E_NOT_FOUND, E_USAGE when it is ambiguous; both name the candidates
+ * The one kernel that `text` means: its id, release, title, path, or the beginning or a part of one of them.
+ * @throws E_USAGE when it means several, E_NOT_FOUND when it means none; both name the candidates
  */
-export function findKernel(catalogue: Catalogue, text: string): Kernel {
-  const wanted = text.toLowerCase();
-  const names = (kernel: Kernel) =>
-    [kernel.id, kernel.title, ...kernel.aliases].map((name) => name.toLowerCase());
-  const tests: ((kernel: Kernel) => boolean)[] = [
-    (kernel) => kernel.id === text,
-    (kernel) => names(kernel).includes(wanted),
-    (kernel) => startsAsVersion(kernel.id, text),
-    (kernel) => names(kernel).some((name) => name.includes(wanted)),
-  ];
-  for (const test of tests) {
-    const found = catalogue.kernels.filter(test);
-    // Of several entries for one release, the first is the ordinary one.
-    const releases = new Set(found.map((kernel) => kernel.release ?? kernel.id));
-    if (releases.size === 1) return found[0]!;
-    if (found.length > 1)
-      throw new KhopError('E_USAGE', `"${text}" means several kernels: ${list(found)}`, {
-        hint: 'Name one of them by its id.',
-      });
-  }
-  throw new KhopError(
-    'E_NOT_FOUND',
-    `no kernel here is called "${text}"; there are: ${list(catalogue.kernels)}`,
-    {
-      hint: 'Name one of these ids, or a path with a slash in it.',
-    },
-  );
-}
-
-/** `6.1` starts 6.1.0-56 but not 6.12.9. */
-function startsAsVersion(id: string, text: string): boolean {
-  return id.startsWith(text) && !/^[0-9]/.test(id.slice(text.length));
-}
-
-function list(kernels: readonly Kernel[]): string {
-  return kernels.length === 0 ? 'none' : kernels.map((kernel) => kernel.id).join(', ');
+export function findKernel(catalogue: Pick<Catalogue, 'kernels'>, text: string): Kernel {
+  return findKernelByName(catalogue.kernels, text);
 }

@@ -30,9 +30,5 @@ export interface KernelSource {
 
 /** A command line without what the boot loader put there for itself (`BOOT_IMAGE=`, sd-boot's `initrd=`). */
 export function withoutLoaderArguments(commandLine: string): string {
-  return commandLine
-    .trim()
-    .split(/\s+/)
-    .filter((word) => !word.startsWith('BOOT_IMAGE=') && !/^initrd=[\\/]/.test(word))
-    .join(' ');
+  return commandLine.replace(/(?<=^|\s)(?:BOOT_IMAGE=|initrd=[\\/])\S*(?:\s+|$)/g, '').trim();
 }

@@ -25,7 +25,7 @@ export interface Kernel {
   readonly image: string;
   /** In the order in which they are to be unpacked. A UKI's own initrd is not listed. */
   readonly initrds: readonly string[];
-  /** For a UKI: empty unless something overrides the one inside. */
+  /** Whole. For a UKI: the one inside, followed by those of its addons. */
   readonly commandLine: string;
   readonly deviceTree: string | undefined;
   /** The folder of its modules, e.g. /lib/modules/6.12.9-amd64; undefined when there is none. */

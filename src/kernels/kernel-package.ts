@@ -1,0 +1,100 @@
+/**
+ * The kernel of a Debian package, unpacked into a cache: a package is unpacked once, whatever its name.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { KhopError } from '../error.ts';
+import { parseDebFiles } from '../formats/deb.ts';
+import { nameOfImage } from './boot-pairs.ts';
+import { readImageHeader } from './image-header.ts';
+import { fileKind, listFolder, OpenFile } from './root-folder.ts';
+
+/** What was unpacked. Absolute paths. */
+export interface KernelPackage {
+  readonly image: string;
+  readonly release: string | undefined;
+  readonly config: string | undefined;
+  readonly modules: string | undefined;
+}
+
+const PACKAGE_LIMIT = 2 ** 31;
+/** What a kernel package has that khop can use; documentation and the like stay packed. */
+const WANTED = /^(?:boot|(?:usr\/)?lib\/modules)\//;
+const IMAGE_PATHS = ['boot', 'lib/modules', 'usr/lib/modules'];
+
+/** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT; E_UNSUPPORTED when it holds no kernel image */
+export function unpackKernelPackage(path: string, cacheFolder: string): KernelPackage {
+  const bytes = readPackage(path);
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const folder = join(cacheFolder, 'packages', hash);
+  if (fileKind('/', folder) !== 'folder') unpack(bytes, path, folder);
+  const found = findImage(folder);
+  if (found === undefined)
+    throw new KhopError('E_UNSUPPORTED', `${path} holds no kernel image`, {
+      hint: 'Name the package that holds boot/vmlinuz-RELEASE, e.g. linux-image-RELEASE.',
+    });
+  const release = readImageHeader('/', found.image).release ?? found.release;
+  const existing = (paths: readonly string[], kind: 'file' | 'folder'): string | undefined =>
+    paths.map((one) => join(folder, one)).find((one) => fileKind('/', one) === kind);
+  return {
+    image: found.image,
+    release,
+    config: existing([`boot/config-${release}`, `usr/lib/modules/${release}/config`], 'file'),
+    modules: existing([`lib/modules/${release}`, `usr/lib/modules/${release}`], 'folder'),
+  };
+}
+
+function readPackage(path: string): Uint8Array {
+  using file = OpenFile.open('/', path);
+  if (file.size > PACKAGE_LIMIT)
+    throw new KhopError('E_FORMAT', `${path} is ${file.size} bytes: too large for a kernel package`, {
+      hint: 'Name a package such as linux-image-RELEASE.',
+    });
+  return file.read(0, file.size);
+}
+
+/** Into a folder of its own first: the cache never holds half a package. */
+function unpack(bytes: Uint8Array, path: string, folder: string): void {
+  const parent = dirname(folder);
+  try {
+    mkdirSync(parent, { recursive: true, mode: 0o700 });
+    const work = mkdtempSync(join(parent, 'unpacking-'));
+    try {
+      for (const entry of parseDebFiles(bytes)) {
+        const name = posix.normalize(entry.path).replace(/^\/+/, '');
+        // Links and devices are left out: nothing that khop reads is one, and they could lead elsewhere.
+        if (entry.kind !== 'file' || !WANTED.test(name)) continue;
+        mkdirSync(join(work, dirname(name)), { recursive: true, mode: 0o700 });
+        writeFileSync(join(work, name), entry.bytes, { mode: 0o600 });
+      }
+      renameSync(work, folder);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  } catch (cause) {
+    if (cause instanceof KhopError) throw new KhopError(cause.code, `${path}: ${cause.message}`, cause);
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    // Another khop was faster.
+    if ((code === 'ENOTEMPTY' || code === 'EEXIST') && fileKind('/', folder) === 'folder') return;
+    throw new KhopError('E_UNREADABLE', `${path} cannot be unpacked to ${folder}: ${String(code ?? cause)}`, {
+      hint: 'Check that the cache folder can be written and has room.',
+      cause,
+    });
+  }
+}
+
+/** boot/vmlinuz-RELEASE, or RELEASE/vmlinuz among the modules as newer packages have it. */
+function findImage(folder: string): { image: string; release: string | undefined } | undefined {
+  for (const place of IMAGE_PATHS) {
+    for (const name of listFolder('/', join(folder, place))) {
+      const path = join(folder, place, name);
+      if (place === 'boot' && nameOfImage(name) !== undefined)
+        return { image: path, release: nameOfImage(name) };
+      const image = join(path, 'vmlinuz');
+      if (place !== 'boot' && fileKind('/', image) === 'file') return { image, release: name };
+    }
+  }
+  return undefined;
+}
