@@ -2,7 +2,7 @@
  * Trees of /proc, /sys and /etc made for one test: what a machine would show, file by file.
  * @module
  */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -33,4 +33,29 @@ export function buildTree(files: TreeFiles): BuiltTree {
 /** The files of sysfs attributes in one folder: `prefix('sys/class/dmi/id', {sys_vendor: 'QEMU'})`. */
 export function prefix(folder: string, files: TreeFiles): TreeFiles {
   return Object.fromEntries(Object.entries(files).map(([name, node]) => [`${folder}/${name}`, node]));
+}
+
+/** A tree as JSON: bytes that are no text are `{base64}`. Written by tools/record-machine.ts. */
+type RecordedNode = string | { readonly link: string } | { readonly base64: string };
+
+/** The tree that a file of test/fixtures/machines holds. */
+export function readRecordedTree(path: string): TreeFiles {
+  const recorded = JSON.parse(readFileSync(path, 'utf8')) as Readonly<Record<string, RecordedNode>>;
+  return Object.fromEntries(
+    Object.entries(recorded).map(([name, node]) => [
+      name,
+      typeof node === 'object' && 'base64' in node ? Buffer.from(node.base64, 'base64') : node,
+    ]),
+  );
+}
+
+/** The JSON of a tree, sorted by path. */
+export function encodeRecordedTree(files: TreeFiles): string {
+  const nodes = Object.entries(files)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, node]): [string, RecordedNode] => [
+      name,
+      node instanceof Uint8Array ? { base64: Buffer.from(node).toString('base64') } : node,
+    ]);
+  return `${JSON.stringify(Object.fromEntries(nodes), null, 1)}\n`;
 }

@@ -37,7 +37,8 @@ export class Recorder {
       walked = join(walked, part);
       const status = lstatSync(walked, { throwIfNoEntry: false });
       if (status === undefined || links > LINKS_LIMIT) return;
-      if (!status.isSymbolicLink()) continue;
+      // /proc/self leads to this process, which a reader of the tree is not.
+      if (!status.isSymbolicLink() || walked === '/proc/self') continue;
       const link = readlinkSync(walked);
       this.#add(walked, { link: this.#scrubber.text(link) });
       const isLast = index === parts.length - 1;
@@ -65,7 +66,7 @@ export class Recorder {
     }
     if (bytes.length > SIZE_LIMIT) this.left.push(`${path}: ${bytes.length} bytes`);
     else if (isText(bytes)) this.#add(path, this.#scrubber.file(path, bytes.toString()));
-    else this.#add(path, bytes);
+    else this.#add(path, this.#scrubber.bytes(path, bytes));
   }
 
   /** The drivers of every folder above a device. */

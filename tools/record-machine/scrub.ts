@@ -52,8 +52,27 @@ export class Scrubber {
     if (path === '/proc/self/mountinfo') return this.text(lines.filter(isUsualMount).join('\n'));
     if (path === '/proc/self/status') return this.text(lines.filter((line) => /^Cap/.test(line)).join('\n'));
     if (path === '/proc/keys') return this.text(lines.filter((line) => / asymmetri/.test(line)).join('\n'));
+    if (path.startsWith('/etc/') || path.startsWith('/usr/'))
+      return this.text(lines.filter((line) => !line.startsWith('#')).join('\n'));
     return this.text(content);
   }
+
+  /** The content of a file that is no text. */
+  bytes(path: string, content: Uint8Array): Uint8Array {
+    return this.#options.isScrubbing && path === '/proc/self/auxv' ? pageSizeOnly(content) : content;
+  }
+}
+
+/** AT_PAGESZ and the end mark: the rest tells where in memory the recorder lay. */
+function pageSizeOnly(auxv: Uint8Array): Uint8Array {
+  const AT_PAGESZ = 6;
+  for (let offset = 0; offset + 16 <= auxv.length; offset += 16)
+    if (auxv[offset] === AT_PAGESZ) {
+      const kept = new Uint8Array(32);
+      kept.set(auxv.subarray(offset, offset + 16));
+      return kept;
+    }
+  return auxv;
 }
 
 function isUsualMount(line: string): boolean {
