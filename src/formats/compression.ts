@@ -4,6 +4,7 @@
  */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { KhopError } from '../error.ts';
+import { decodeXz } from './xz.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'xz' | 'lz4' | 'lzma' | 'bzip2' | 'lzo';
 
@@ -37,6 +38,7 @@ export interface DecompressOptions {
  */
 export function decompress(bytes: Uint8Array, options: DecompressOptions): Uint8Array {
   const kind = detectCompression(bytes);
+  if (kind === 'xz') return decodeXz({ ...options, bytes, extent: 'first' }).bytes;
   const limit = { maxOutputLength: options.maxOutputBytes };
   try {
     if (kind === 'gzip') return gunzipSync(bytes, limit);
@@ -55,7 +57,7 @@ export function decompress(bytes: Uint8Array, options: DecompressOptions): Uint8
     'E_UNSUPPORTED',
     `${options.name}: ${kind ?? 'unknown'} compression cannot be unpacked`,
     {
-      hint: 'Unpack it first, or give the image as gzip or zstd.',
+      hint: 'Unpack it first, or give the image as gzip, zstd or xz.',
     },
   );
 }

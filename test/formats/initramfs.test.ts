@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { KhopError } from '../../src/error.ts';
@@ -52,6 +53,14 @@ for (const [name, compress] of [
     assert.ok(content.entries.some((entry) => entry.name === 'init'));
     assert.deepEqual(content.misalignedArchives, []);
   });
+
+test('an xz archive is read, where the xz tool is there to make one', (context) => {
+  const made = spawnSync('xz', ['-c', '--check=crc32'], { input: MAIN, timeout: 20_000 });
+  if (made.status !== 0) return context.skip('the xz program is not installed');
+  const content = readInitramfs(made.stdout, 'initrd');
+  assert.deepEqual(content.compressions, ['xz']);
+  assert.ok(content.entries.some((entry) => entry.name === 'init'));
+});
 
 test('joined initrds begin on multiples of 4, so that the kernel reads them all', () => {
   const odd = { name: 'a', path: undefined, bytes: gzipSync(MAIN).subarray() };
