@@ -92,7 +92,8 @@ function replaceVariables(context: BootEntryContext, text: string, unknown: Set<
   if (variables === undefined) return text;
   return text.replace(/\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g, (_, braced?: string, bare?: string) => {
     const name = braced ?? bare ?? '';
-    const value = variables.get(name);
+    const value =
+      variables.get(name) ?? (name === 'kernelopts' ? variables.get('default_kernelopts') : undefined);
     if (value === undefined && !USUALLY_UNSET.has(name)) unknown.add(name);
     return value ?? '';
   });

@@ -18,8 +18,8 @@ import { type FileSystem, readFileSystems } from './file-systems.ts';
 import { type GrubReading, readGrub } from './grub/grub-config.ts';
 import type { Kernel } from './kernel.ts';
 import type { KernelDraft, KernelSource } from './kernel-draft.ts';
-import { findKernelByName, isRecovery, nameKernels } from './kernel-names.ts';
-import { compareReleases, compareText } from './release-order.ts';
+import { findKernelByName, isOrdinary, nameKernels } from './kernel-names.ts';
+import { compareReleases } from './release-order.ts';
 import { readText } from './root-folder.ts';
 import { readUkiEntries } from './uki-entries.ts';
 
@@ -159,13 +159,11 @@ function merge(described: readonly DescribedKernel[]): Kernel[] {
   return [...merged.values()];
 }
 
-/** Newest first; of one release, recovery entries last. */
+/** Newest first; of one release the ordinary entries first, in the order of their menu. */
 function sortAndMark(kernels: readonly Kernel[]): Kernel[] {
   const sorted = kernels.toSorted(
     (a, b) =>
-      compareReleases(b.release ?? '', a.release ?? '') ||
-      Number(isRecovery(a)) - Number(isRecovery(b)) ||
-      compareText(a.title, b.title),
+      compareReleases(b.release ?? '', a.release ?? '') || Number(isOrdinary(b)) - Number(isOrdinary(a)),
   );
   const newest = sorted.find(
     (kernel) => kernel.problems.length === 0 && kernel.release !== undefined,
@@ -173,10 +171,7 @@ function sortAndMark(kernels: readonly Kernel[]): Kernel[] {
   return sorted.map((kernel) => ({
     ...kernel,
     isNewest:
-      newest !== undefined &&
-      kernel.release === newest &&
-      kernel.problems.length === 0 &&
-      !isRecovery(kernel),
+      newest !== undefined && kernel.release === newest && kernel.problems.length === 0 && isOrdinary(kernel),
   }));
 }
 

@@ -30,6 +30,12 @@ function unescapeFstab(field: string): string {
   );
 }
 
+/** `/dev/disk/by-uuid/X` says the same as `UUID=X`. */
+function deviceNames(device: string): string[] {
+  const [, kind, value] = /^\/dev\/disk\/by-(uuid|label|partuuid|partlabel)\/(.+)$/.exec(device) ?? [];
+  return kind === undefined ? [device] : [`${kind.toUpperCase()}=${value}`, device];
+}
+
 /** fstab(5): device, mount point, type, options. Lines that have fewer fields are no entries. */
 export function parseFstab(text: string): FileSystem[] {
   const entries: FileSystem[] = [];
@@ -39,7 +45,7 @@ export function parseFstab(text: string): FileSystem[] {
     const subvolume = /(?:^|,)subvol=([^,]+)/.exec(options ?? '')?.[1];
     entries.push({
       mountPoint: posix.normalize(mountPoint).replace(/(.)\/$/, '$1'),
-      names: [device.replace(/^([A-Z]+)="(.*)"$/, '$1=$2')],
+      names: deviceNames(device.replace(/^([A-Z]+)="(.*)"$/, '$1=$2')),
       subvolume: subvolume === undefined ? undefined : posix.join('/', subvolume),
     });
   }
@@ -73,7 +79,9 @@ function pathsAt(fileSystem: FileSystem, path: string): string[] {
   const { mountPoint, subvolume } = fileSystem;
   if (subvolume !== undefined && path.startsWith(`${subvolume}/`))
     return [below(mountPoint, path.slice(subvolume.length))];
-  return [below(mountPoint, path)];
+  // A path outside the subvolume is one of the default subvolume, which is the system's own tree.
+  const isOther = subvolume !== undefined && mountPoint !== '/' && mountPoint !== '/boot';
+  return isOther ? [] : [below(mountPoint, path)];
 }
 
 /** `/@/boot/a`, `/@rootfs/boot/a`, Fedora's `/root/boot/a` and ZFS's `/BOOT/pool@/a`, without what precedes the tree. */

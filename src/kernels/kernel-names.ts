@@ -26,8 +26,17 @@ export function nameKernels(kernels: readonly Kernel[]): Kernel[] {
   }));
 }
 
-/** Whether the entry starts a rescue system instead of the usual one. */
-export function isRecovery(kernel: Kernel): boolean {
+/** The snapshot that an entry starts from, as snapper's menus and its own command line name it. */
+function snapshotOf(kernel: Kernel): string | undefined {
+  return /(?:^|[ ,=])(?:rootflags=\S*)?subvol=\S*\.snapshots\/(\w+)\/snapshot/.exec(kernel.commandLine)?.[1];
+}
+
+/** Whether the entry starts the usual system: neither a rescue system nor a snapshot of an earlier state. */
+export function isOrdinary(kernel: Kernel): boolean {
+  return !isRecovery(kernel) && snapshotOf(kernel) === undefined;
+}
+
+function isRecovery(kernel: Kernel): boolean {
   return (
     /\b(?:recovery|rescue|fallback|emergency)\b/i.test(`${kernel.title} ${entryOf(kernel)}`) ||
     /(?:^|\s)(?:single|rescue|emergency|1|s|S|systemd\.unit=rescue\.target|systemd\.unit=emergency\.target)(?:\s|$)/.test(
@@ -51,8 +60,10 @@ function slug(text: string): string {
 }
 
 function baseName(kernel: Kernel): string {
-  const base = kernel.release ?? (slug(kernel.title) || 'kernel');
-  return isRecovery(kernel) && kernel.release !== undefined ? `${base}-recovery` : base;
+  if (kernel.release === undefined) return slug(kernel.title) || 'kernel';
+  const snapshot = snapshotOf(kernel);
+  const base = snapshot === undefined ? kernel.release : `${kernel.release}-snapshot-${snapshot}`;
+  return isRecovery(kernel) ? `${base}-recovery` : base;
 }
 
 /** Names for one of several kernels of the same base. */
@@ -89,7 +100,7 @@ function beginsVersion(id: string, text: string): boolean {
 
 /**
  * The one kernel that `text` means: its id; the release, title, entry or path; the beginning or a part of one.
- * Of several entries of one release, the one that is no recovery entry.
+ * Of several entries of one release, the one that is neither for recovery nor a snapshot.
  * @throws E_USAGE when it means several, E_NOT_FOUND when it means none; both name the candidates
  */
 export function findKernelByName(kernels: readonly Kernel[], text: string): Kernel {
@@ -106,7 +117,7 @@ export function findKernelByName(kernels: readonly Kernel[], text: string): Kern
   ];
   for (const step of wanted === '' ? [] : steps) {
     const found = kernels.filter(step);
-    const ordinary = found.filter((kernel) => !isRecovery(kernel));
+    const ordinary = found.filter(isOrdinary);
     const [first, ...others] = ordinary.length > 0 ? ordinary : found;
     if (first === undefined) continue;
     if (others.length === 0) return first;

@@ -7,7 +7,7 @@ import { fileKind, OpenFile } from '../root-folder.ts';
 import { evaluateCondition, type FileTests } from './condition.ts';
 import { locateGrubPath, qualifyPath, searchFile } from './devices.ts';
 import { parseEnvironmentBlock } from './environment-block.ts';
-import { charge, type Evaluation, failBound, ITEM_LIMIT } from './evaluation.ts';
+import { addMenuItem, charge, type Evaluation } from './evaluation.ts';
 import { matchRegexp } from './posix-regexp.ts';
 
 /** Returns the exit status: whether the command succeeded. */
@@ -171,12 +171,22 @@ const regexp: BuiltIn = (evaluation, args) => {
 
 const blscfg: BuiltIn = (evaluation) => {
   const folder = variable(evaluation, 'blsdir') || '/loader/entries';
-  for (const { id, title } of evaluation.system.readBootLoaderEntries(qualified(evaluation, folder))) {
-    if (evaluation.items.length >= ITEM_LIMIT) failBound(`has more than ${ITEM_LIMIT} entries`);
-    evaluation.items.push({ kind: 'bls', id, title, positional: [], body: [] });
+  const device = variable(evaluation, 'boot') || variable(evaluation, 'root');
+  for (const { id, title } of evaluation.system.readBootLoaderEntries(qualifyPath(folder, device))) {
+    addMenuItem(evaluation, { kind: 'bls', id, title, positional: [], body: [] });
   }
   return true;
 };
+
+/** Fedora's `increment` and `decrement`: a variable as a number. */
+const addTo =
+  (difference: number): BuiltIn =>
+  (evaluation, [name]) => {
+    if (name === undefined) return false;
+    const value = Number(/^-?\d{1,9}$/.exec(variable(evaluation, name))?.[0] ?? 0);
+    evaluation.variables.values.set(name, String(value + difference));
+    return true;
+  };
 
 const succeed: BuiltIn = () => true;
 const refuse: BuiltIn = () => false;
@@ -224,7 +234,7 @@ const WITHOUT_EFFECT = [
     'cryptomount',
     'normal_exit',
   ],
-  ...['efitextmode', 'increment', 'menu_reload', 'lockdown', 'trust', 'rdmsr', 'wrmsr', 'acpi', 'smbios'],
+  ...['efitextmode', 'menu_reload', 'lockdown', 'trust', 'rdmsr', 'wrmsr', 'acpi', 'smbios'],
 ];
 /** Questions about the hardware, which has no answer here. */
 const UNANSWERED = [
@@ -275,6 +285,8 @@ export const BUILT_INS: ReadonlyMap<string, BuiltIn> = new Map([
   ...['initrd', 'initrd16', 'initrdefi'].map((name) => [name, initrd] as const),
   ['devicetree', deviceTree],
   ['regexp', regexp],
+  ['increment', addTo(1)],
+  ['decrement', addTo(-1)],
   ['blscfg', blscfg],
   ...[
     'chainloader',

@@ -45,7 +45,10 @@ export interface Evaluation {
   readonly functions: Map<string, Script>;
   /** What was passed over: unknown commands, statements that could not be read. */
   readonly notes: Set<string>;
+  /** Steps left to this context. */
   readonly budget: { steps: number };
+  /** What is left to all blocks of submenus and entries together. */
+  readonly pool: { steps: number; items: number };
   readonly items: PendingItem[];
   readonly loaded: LoadedFiles;
   variables: Variables;
@@ -55,11 +58,14 @@ export interface Evaluation {
 }
 
 /** Statements of one configuration with everything it includes; the largest real ones need some thousand. */
-export const STEP_LIMIT = 300_000;
-/** Statements of one menu entry. */
-export const ENTRY_STEP_LIMIT = 20_000;
+export const STEP_LIMIT = 200_000;
+/** Statements of the block of one entry or submenu. */
+export const BLOCK_STEP_LIMIT = 20_000;
+/** Statements of all blocks: a menu of snapshots may read the whole configuration again for each of them. */
+export const POOL_LIMIT = 1_000_000;
 /** Functions, included files, conditions and loops, one inside the other. */
 export const DEPTH_LIMIT = 150;
+/** Entries and submenus of all menus together. */
 export const ITEM_LIMIT = 2000;
 /** Characters that count as much as one statement. */
 const CHARACTERS_A_STEP = 256;
@@ -77,17 +83,45 @@ export function charge(evaluation: Evaluation, characters: number): void {
   if (evaluation.budget.steps < 0) failBound('does not come to an end');
 }
 
-/** An evaluation with nothing loaded, no items and its own variables, that shares the rest. */
-export function beginContext(evaluation: Evaluation, variables: Variables, steps: number): Evaluation {
-  return {
+/** Adds to the menu. @throws E_FORMAT when there are too many items */
+export function addMenuItem(evaluation: Evaluation, item: PendingItem): void {
+  evaluation.pool.items -= 1;
+  if (evaluation.pool.items < 0) failBound(`has more than ${ITEM_LIMIT} entries`);
+  evaluation.items.push(item);
+}
+
+/**
+ * Runs `work` in a context with nothing loaded, no items and its own variables.
+ * @param copy makes the variables from those of the context around
+ * @returns why it did not come to its end, or undefined
+ */
+export function runInContext(
+  evaluation: Evaluation,
+  copy: (variables: Variables) => Variables,
+  work: (context: Evaluation) => void,
+): string | undefined {
+  const { pool } = evaluation;
+  const steps = Math.min(BLOCK_STEP_LIMIT, pool.steps);
+  const context: Evaluation = {
     ...evaluation,
-    variables,
     budget: { steps },
     items: [],
     loaded: nothingLoaded(),
-    positional: [],
+    depth: evaluation.depth + 1,
     flow: 'next',
   };
+  try {
+    // Copying costs as much as reading them.
+    charge(context, context.variables.values.size * 16);
+    context.variables = copy(context.variables);
+    work(context);
+    return undefined;
+  } catch (error) {
+    if (error instanceof KhopError) return error.message;
+    throw error;
+  } finally {
+    pool.steps -= steps - Math.max(0, context.budget.steps);
+  }
 }
 
 /** What an entry begins with. */

@@ -8,16 +8,17 @@ import { KhopError } from '../../error.ts';
 import { assign, BUILT_INS } from './commands.ts';
 import { qualifyPath } from './devices.ts';
 import {
-  beginContext,
+  addMenuItem,
   charge,
   DEPTH_LIMIT,
-  ENTRY_STEP_LIMIT,
   type Evaluation,
   failBound,
   type GrubSystem,
   ITEM_LIMIT,
   nothingLoaded,
   type PendingItem,
+  POOL_LIMIT,
+  runInContext,
   STEP_LIMIT,
 } from './evaluation.ts';
 import type { MenuItem } from './menu.ts';
@@ -43,7 +44,7 @@ export interface GrubResult {
   readonly notes: readonly string[];
 }
 
-/** @param text the configuration @throws E_FORMAT when it does not come to an end */
+/** The menu of a configuration; one that does not come to an end is cut off, and noted. Never throws. */
 export function runGrubConfig(text: string, start: GrubStart, system: GrubSystem): GrubResult {
   const prefix = `(${start.device})${start.folder}`;
   const evaluation: Evaluation = {
@@ -51,6 +52,7 @@ export function runGrubConfig(text: string, start: GrubStart, system: GrubSystem
     functions: new Map(),
     notes: new Set(),
     budget: { steps: STEP_LIMIT },
+    pool: { steps: POOL_LIMIT, items: ITEM_LIMIT },
     items: [],
     loaded: nothingLoaded(),
     variables: initialVariables({
@@ -65,9 +67,16 @@ export function runGrubConfig(text: string, start: GrubStart, system: GrubSystem
     depth: 0,
     flow: 'next',
   };
-  runText(evaluation, text, start.config);
+  try {
+    runText(evaluation, text, start.config);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    // What the menu holds by then is still worth a list.
+    evaluation.notes.add(error.message);
+  }
   const variables = new Map(evaluation.variables.values);
-  const items = resolveItems(evaluation);
+  const root: Evaluation = { ...evaluation, depth: 0, flow: 'next' };
+  const items = resolveItems(root);
   return { items, variables, notes: [...evaluation.notes] };
 }
 
@@ -76,40 +85,43 @@ function resolveItems(evaluation: Evaluation): MenuItem[] {
   return evaluation.items.map((item): MenuItem => {
     const { kind, title, id } = item;
     if (kind === 'bls') return { kind, title, id };
-    charge(evaluation, evaluation.variables.values.size * 16);
     return kind === 'entry' ? resolveEntry(evaluation, item) : resolveSubmenu(evaluation, item);
   });
 }
 
 function resolveSubmenu(evaluation: Evaluation, item: PendingItem): MenuItem {
   const { title, id } = item;
-  if (evaluation.depth >= DEPTH_LIMIT) failBound(`nests menus deeper than ${DEPTH_LIMIT}`);
-  const context = beginContext(evaluation, exportedVariables(evaluation.variables), evaluation.budget.steps);
-  context.depth += 1;
-  context.positional = item.positional;
-  runScript(context, item.body);
-  const items = resolveItems(context);
-  evaluation.budget.steps = context.budget.steps;
+  let items: MenuItem[] = [];
+  let nested: Evaluation | undefined;
+  const failure = runInContext(evaluation, exportedVariables, (context) => {
+    nested = context;
+    context.positional = item.positional;
+    runScript(context, item.body);
+  });
+  if (failure !== undefined) evaluation.notes.add(`submenu "${title}": ${failure}`);
+  // Blocks nest only as deep as contexts, whose depth is bounded.
+  else if (nested !== undefined) items = resolveItems({ ...nested, flow: 'next' });
   return { kind: 'submenu', title, id, items };
 }
 
 function resolveEntry(evaluation: Evaluation, item: PendingItem): MenuItem {
   const { title, id } = item;
-  const steps = Math.min(ENTRY_STEP_LIMIT, evaluation.budget.steps);
-  const context = beginContext(evaluation, copyVariables(evaluation.variables), steps);
-  context.positional = item.positional;
-  context.variables.values.set('chosen', id);
-  const { loaded } = context;
-  try {
+  let loaded = nothingLoaded();
+  const failure = runInContext(evaluation, copyVariables, (context) => {
+    ({ loaded } = context);
+    context.positional = item.positional;
+    context.variables.values.set('chosen', id);
     runScript(context, item.body);
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    loaded.problems.push(error.message);
-  }
-  evaluation.budget.steps -= steps - Math.max(0, context.budget.steps);
+  });
   const { image, initrds, commandLine, deviceTree, problems } = loaded;
   const linux = image === undefined ? undefined : { image, initrds, commandLine, deviceTree };
-  return { kind: 'entry', title, id, linux, problems };
+  return {
+    kind: 'entry',
+    title,
+    id,
+    linux,
+    problems: failure === undefined ? problems : [...problems, failure],
+  };
 }
 
 function runText(evaluation: Evaluation, text: string, name: string): boolean {
@@ -258,7 +270,6 @@ function addItem(
   args: readonly string[],
   body: Script,
 ): boolean {
-  if (evaluation.items.length >= ITEM_LIMIT) failBound(`has more than ${ITEM_LIMIT} entries`);
   const positional: string[] = [];
   let id: string | undefined;
   for (let index = 0; index < args.length; index++) {
@@ -271,6 +282,6 @@ function addItem(
   }
   const [title] = positional;
   if (title === undefined) return false;
-  evaluation.items.push({ kind, title, id: id ?? title, positional, body });
+  addMenuItem(evaluation, { kind, title, id: id ?? title, positional, body });
   return true;
 }
