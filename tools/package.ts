@@ -4,7 +4,6 @@
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -33,5 +32,8 @@ const settings = {
 };
 writeFileSync(inDist('sea.json'), JSON.stringify(settings));
 execFileSync(process.execPath, ['--build-sea', inDist('sea.json')], { stdio: 'inherit' });
-copyFileSync(createRequire(import.meta.url).resolve('@koromix/koffi-linux-x64'), inDist('koffi.node'));
+copyFileSync(
+  join(ROOT, 'node_modules', '@koromix/koffi-linux-x64/linux_x64/koffi.node'),
+  inDist('koffi.node'),
+);
 console.log(`${inDist('khop')}: ${statSync(inDist('khop')).size} bytes`);
