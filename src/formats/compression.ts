@@ -1,28 +1,43 @@
 /**
- * Whole-file compression, told by the first bytes.
+ * Compressed data, told by its first bytes and unpacked by the decoder for it.
  * @module
  */
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { KhopError } from '../error.ts';
-import { decodeXz } from './xz.ts';
+import { decodeBzip2, isBzip2 } from './bzip2.ts';
+import type { Decoded, DecodeRequest } from './decoder.ts';
+import { decodeGzip, isGzip } from './gzip.ts';
+import { decodeLz4, isLz4Frame, isLz4Legacy } from './lz4.ts';
+import { decodeLzmaAlone, isLzmaAlone } from './lzma-alone.ts';
+import { decodeLzop, isLzop } from './lzop.ts';
+import { decodeXz, isXz } from './xz.ts';
+import { decodeZstd, isZstd } from './zstd.ts';
 
-export type Compression = 'gzip' | 'zstd' | 'xz' | 'lz4' | 'lzma' | 'bzip2' | 'lzo';
+/**
+ * `lz4` is the legacy frame of `lz4 -l`, the one that the kernel unpacks; `lz4-frame` is what lz4(1) writes
+ * without options; `lzo` is the format of lzop(1).
+ */
+export type Compression = 'gzip' | 'zstd' | 'xz' | 'lz4' | 'lz4-frame' | 'lzma' | 'bzip2' | 'lzo';
 
-const MAGICS: readonly (readonly [Compression, readonly number[]])[] = [
-  ['gzip', [0x1f, 0x8b]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-  // The format of `lz4 -l`, which the kernel uses, and the frame format.
-  ['lz4', [0x02, 0x21, 0x4c, 0x18]],
-  ['lz4', [0x04, 0x22, 0x4d, 0x18]],
-  ['lzma', [0x5d, 0x00, 0x00]],
-  ['bzip2', [0x42, 0x5a, 0x68]],
-  ['lzo', [0x89, 0x4c, 0x5a, 0x4f, 0x00]],
-];
+interface Codec {
+  readonly detect: (bytes: Uint8Array) => boolean;
+  readonly decode: (request: DecodeRequest) => Decoded;
+}
+
+/** lzma has no magic, so it is asked last. */
+const CODECS: Readonly<Record<Compression, Codec>> = {
+  gzip: { detect: isGzip, decode: decodeGzip },
+  zstd: { detect: isZstd, decode: decodeZstd },
+  xz: { detect: isXz, decode: decodeXz },
+  lz4: { detect: isLz4Legacy, decode: decodeLz4 },
+  'lz4-frame': { detect: isLz4Frame, decode: decodeLz4 },
+  bzip2: { detect: isBzip2, decode: decodeBzip2 },
+  lzo: { detect: isLzop, decode: decodeLzop },
+  lzma: { detect: isLzmaAlone, decode: decodeLzmaAlone },
+};
 
 /** What the bytes begin like, or undefined. */
 export function detectCompression(bytes: Uint8Array): Compression | undefined {
-  return MAGICS.find(([, magic]) => magic.every((byte, index) => bytes[index] === byte))?.[0];
+  return (Object.keys(CODECS) as Compression[]).find((kind) => CODECS[kind].detect(bytes));
 }
 
 /** Limits and names for `decompress`. */
@@ -31,33 +46,43 @@ export interface DecompressOptions {
   readonly name: string;
   /** More output than this is an error. */
   readonly maxOutputBytes: number;
+  /**
+   * `reject` (the default): the data is the whole of `bytes`; several streams count as one, as the format's
+   * own tool has it. `allow`: the first stream counts, whatever follows, as the kernel has it: a payload of a
+   * kernel image has the size of its output behind it, an initrd its next archive.
+   */
+  readonly trailing?: 'reject' | 'allow';
+}
+
+/** What `decompressFirst` found. */
+export interface DecompressedPart extends Decoded {
+  readonly compression: Compression;
 }
 
 /**
- * @throws E_FORMAT for damaged data or too much output, E_UNSUPPORTED for a compression without a decoder here
+ * The unpacked bytes.
+ * @throws E_FORMAT for damaged data or what is not compressed at all, E_UNSUPPORTED for more output than
+ * allowed or an option of the format that khop does not handle
  */
 export function decompress(bytes: Uint8Array, options: DecompressOptions): Uint8Array {
+  const { name, maxOutputBytes, trailing } = options;
+  const extent = trailing === 'allow' ? 'first' : 'all';
+  return CODECS[requireCompression(bytes, name)].decode({ bytes, name, maxOutputBytes, extent }).bytes;
+}
+
+/** The first stream, and how many bytes it took. @throws as `decompress` */
+export function decompressFirst(
+  bytes: Uint8Array,
+  options: Omit<DecompressOptions, 'trailing'>,
+): DecompressedPart {
+  const compression = requireCompression(bytes, options.name);
+  return { compression, ...CODECS[compression].decode({ bytes, ...options, extent: 'first' }) };
+}
+
+function requireCompression(bytes: Uint8Array, name: string): Compression {
   const kind = detectCompression(bytes);
-  if (kind === 'xz') return decodeXz({ ...options, bytes, extent: 'first' }).bytes;
-  const limit = { maxOutputLength: options.maxOutputBytes };
-  try {
-    if (kind === 'gzip') return gunzipSync(bytes, limit);
-    if (kind === 'zstd') return zstdDecompressSync(bytes, limit);
-  } catch (cause) {
-    throw new KhopError(
-      'E_FORMAT',
-      `${options.name}: its ${kind} data cannot be unpacked: ${(cause as Error).message}`,
-      {
-        hint: 'The file is truncated, corrupt or absurdly large; fetch or build it again.',
-        cause,
-      },
-    );
-  }
-  throw new KhopError(
-    'E_UNSUPPORTED',
-    `${options.name}: ${kind ?? 'unknown'} compression cannot be unpacked`,
-    {
-      hint: 'Unpack it first, or give the image as gzip, zstd or xz.',
-    },
-  );
+  if (kind !== undefined) return kind;
+  throw new KhopError('E_FORMAT', `${name}: begins like no kind of compressed data`, {
+    hint: 'gzip, zstd, xz, lzma, lz4, bzip2 and lzop files can be unpacked.',
+  });
 }

@@ -48,11 +48,16 @@ export class OutputBuffer {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
-    if (needed > this.limit) failLimit(this.#name, this.limit);
+    if (needed > this.limit) this.failLimit();
     const capacity = Math.min(Math.max(needed, this.bytes.length * 2, SMALLEST_CAPACITY), this.limit);
     const grown = allocateOutput(capacity, this.#name);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+  }
+
+  /** @throws E_UNSUPPORTED: there is more output than allowed */
+  failLimit(): never {
+    return failLimit(this.#name, this.limit);
   }
 
   /** Appends a copy of `bytes`. */

@@ -45,6 +45,7 @@ const LITERAL_CODER_SIZE = 0x300;
 
 const PROBABILITY_HALF = 1 << 10;
 const MIN_MATCH_LENGTH = 2;
+export const LZMA_LONGEST_MATCH = 273;
 
 /** Everything a decoder remembers between packets. All numbers that the range coder uses are signed 32-bit. */
 export interface LzmaDecoder {
@@ -122,21 +123,21 @@ export function startRangeDecoder(d: LzmaDecoder): boolean {
 
 /** What ended a run of `decodeLzma`. */
 export type LzmaOutcome =
-  /** The output reached the limit. */
+  /** The output reached the position asked for. */
   | 'full'
   /** The end marker was met. */
   | 'end-marker'
   /** A packet needs bytes beyond `inputEnd`. */
   | 'input-short'
-  /** A match reaches before the dictionary or beyond the limit. */
+  /** A match reaches before the dictionary or beyond the end of `output`. */
   | 'bad-match';
 
 /**
- * Decodes packets until the output position is `limit`, which lies inside `d.output`. Every packet writes at
- * least one byte, so the run ends whatever the input is.
+ * Decodes packets until the output position is `stop` or, by at most LZMA_LONGEST_MATCH - 1 bytes, beyond it.
+ * Every packet writes at least one byte, so the run ends whatever the input is.
  */
-export function decodeLzma(d: LzmaDecoder, limit: number): LzmaOutcome {
-  while (d.outputPosition < limit) {
+export function decodeLzma(d: LzmaDecoder, stop: number): LzmaOutcome {
+  while (d.outputPosition < stop) {
     if (d.inputPosition > d.inputEnd) return 'input-short';
     const positionState = d.outputPosition & d.positionMask;
     if (decodeBit(d, IS_MATCH + (d.state << 4) + positionState) === 0) {
@@ -146,17 +147,23 @@ export function decodeLzma(d: LzmaDecoder, limit: number): LzmaOutcome {
     const length =
       decodeBit(d, IS_REP + d.state) === 0 ? decodeMatch(d, positionState) : decodeRep(d, positionState);
     if (length === 0) return d.inputPosition > d.inputEnd ? 'input-short' : 'end-marker';
-    if (!copyMatch(d, length, limit)) return 'bad-match';
+    if (!copyMatch(d, length)) return 'bad-match';
   }
   return d.inputPosition > d.inputEnd ? 'input-short' : 'full';
 }
 
 /** "Range decoder", normalization: shifts a byte in when the range has become small. */
-export function normalizeRange(d: LzmaDecoder): void {
+function normalizeRange(d: LzmaDecoder): void {
   if (d.range >>> 24 === 0) {
     d.range <<= 8;
     d.code = (d.code << 8) | d.input[d.inputPosition++]!;
   }
+}
+
+/** Nothing is left in the code: what an encoder's flush leaves behind the last packet. */
+export function isRangeDecoderFinished(d: LzmaDecoder): boolean {
+  normalizeRange(d);
+  return d.code === 0;
 }
 
 /** "Bit decoding with a probability model". */
@@ -288,11 +295,11 @@ function decodeDistance(d: LzmaDecoder, length: number): number {
 }
 
 /** Copies from the output to its end, byte by byte where source and target overlap. */
-function copyMatch(d: LzmaDecoder, length: number, limit: number): boolean {
+function copyMatch(d: LzmaDecoder, length: number): boolean {
   const { output, outputPosition: at } = d;
   const distance = (d.rep0 >>> 0) + 1;
   const end = at + length;
-  if (distance > at || distance > d.dictionarySize || end > limit) return false;
+  if (distance > at || distance > d.dictionarySize || end > output.length) return false;
   if (length > 32 && distance >= length) output.copyWithin(at, at - distance, at - distance + length);
   else for (let to = at; to < end; to++) output[to] = output[to - distance]!;
   d.outputPosition = end;

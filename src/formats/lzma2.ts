@@ -15,8 +15,8 @@ import type { ByteReader } from './byte-reader.ts';
 import {
   createLzmaDecoder,
   decodeLzma,
+  isRangeDecoderFinished,
   type LzmaDecoder,
-  normalizeRange,
   parseLzmaProperties,
   resetLzmaState,
   setLzmaProperties,
@@ -134,14 +134,10 @@ function decodeChunk(reader: ByteReader, decoder: LzmaDecoder, chunk: Chunk, res
   decoder.inputEnd = chunk.dataOffset + chunk.dataSize;
   if (chunk.dataSize < RANGE_CODER_BYTES || !startRangeDecoder(decoder))
     reader.fail('LZMA2 chunk', chunk.dataOffset, 'the range coder does not start with a zero byte');
-  const outcome = decodeLzma(decoder, decoder.outputPosition + chunk.size);
-  if (outcome !== 'full') reader.fail('LZMA2 chunk', chunk.offset, `ends badly (${outcome})`);
-  if (!isRangeDecoderFinished(decoder))
+  const end = decoder.outputPosition + chunk.size;
+  const outcome = decodeLzma(decoder, end);
+  if (outcome !== 'full' || decoder.outputPosition !== end)
+    reader.fail('LZMA2 chunk', chunk.offset, `ends badly (${outcome})`);
+  if (!isRangeDecoderFinished(decoder) || decoder.inputPosition !== decoder.inputEnd)
     reader.fail('LZMA2 chunk', chunk.offset, 'the range coder does not end where the chunk does');
-}
-
-/** All bytes used and nothing left in the code: what an encoder's flush leaves. */
-function isRangeDecoderFinished(decoder: LzmaDecoder): boolean {
-  normalizeRange(decoder);
-  return decoder.code === 0 && decoder.inputPosition === decoder.inputEnd;
 }
