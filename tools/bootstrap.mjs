@@ -18,6 +18,7 @@ const VERBS = {
   demo: { script: 'tools/demo.ts', summary: 'switch kernels in a virtual machine and show it (npm start)' },
   test: { script: 'tools/test.ts', summary: 'every check and test, the virtual machines included' },
   check: { script: 'tools/check.ts', summary: 'types, lint, format, import rules, documentation' },
+  generate: { script: 'tools/generate.ts', summary: 'write the man page and completions again' },
   package: { script: 'tools/package.ts', summary: 'the executable, the .deb and the tarball, in dist/' },
   khop: { script: 'src/cli/main.ts', summary: 'khop itself, from the sources' },
 };

@@ -8,9 +8,9 @@ import { KhopError } from '../error.ts';
 
 export type LabScript = 'guest-agent.sh' | 'small-init.sh' | 'full-image-hook.sh';
 
-/** A script of this folder; the packaged khop finds it in lib/khop/lab beside its own bin folder. */
+/** A script of this folder; the packaged khop finds it in the folder lab beside its executable. */
 export async function readLabScript(name: LabScript): Promise<Uint8Array> {
-  const places = [import.meta.dirname ?? '', join(dirname(process.execPath), '..', 'lib', 'khop', 'lab')];
+  const places = [import.meta.dirname ?? '', join(dirname(process.execPath), 'lab')];
   for (const place of places) {
     const bytes = await readFile(join(place, name)).catch(() => undefined);
     if (bytes !== undefined) return bytes;
