@@ -33,7 +33,7 @@ for (const firmware of ['seabios', 'ovmf'] as const)
 
 const CHAIN = {
   ...LIMIT,
-  skip: 'all ten kernels start, but in its one full run the agent was not heard again after the tenth; the cause is not known yet',
+  skip: 'ten hops arrive, but under OVMF reading efivars then hangs: EFI runtime is not intact after a mixed chain',
 };
 
 test('a chain of ten switches ends with the machine it began with', CHAIN, async () => {
