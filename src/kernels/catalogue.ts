@@ -17,7 +17,7 @@ import { readExtlinux } from './extlinux.ts';
 import { type FileSystem, readFileSystems } from './file-systems.ts';
 import { type GrubReading, readGrub } from './grub/grub-config.ts';
 import type { Kernel } from './kernel.ts';
-import type { KernelDraft, KernelSource } from './kernel-draft.ts';
+import { type KernelDraft, type KernelSource, withoutLoaderArguments } from './kernel-draft.ts';
 import { findKernelByName, isOrdinary, nameKernels } from './kernel-names.ts';
 import { compareReleases } from './release-order.ts';
 import { readText } from './root-folder.ts';
@@ -71,9 +71,8 @@ export function readCatalogue(request: CatalogueRequest): Catalogue {
   ];
   warnings.push(...sources.flatMap((source) => source.warnings));
   const drafts = oneDefault(sources.flatMap((source) => source.drafts));
-  const kernels = nameKernels(
-    sortAndMark(merge(drafts.map((draft) => describeKernel(root, draft, running)))),
-  );
+  const merged = merge(drafts.map((draft) => describeKernel(root, draft, running)));
+  const kernels = nameKernels(sortAndMark(markRunning(merged, running)));
   return {
     kernels,
     defaultId: kernels.find((kernel) => kernel.isDefault)?.id,
@@ -157,6 +156,18 @@ function merge(described: readonly DescribedKernel[]): Kernel[] {
       });
   }
   return [...merged.values()];
+}
+
+/** Of several entries of the running release: the one with the running command line, else the ordinary ones. */
+function markRunning(kernels: readonly Kernel[], running: RunningKernel | undefined): Kernel[] {
+  const commandLine = withoutLoaderArguments(running?.commandLine ?? '')
+    .split(/\s+/)
+    .join(' ');
+  const candidates = kernels.filter((kernel) => kernel.isRunning);
+  const exact = candidates.filter((kernel) => kernel.commandLine.split(/\s+/).join(' ') === commandLine);
+  const ordinary = candidates.filter(isOrdinary);
+  const marked = new Set([exact, ordinary, candidates].find((some) => some.length > 0));
+  return kernels.map((kernel) => ({ ...kernel, isRunning: marked.has(kernel) }));
 }
 
 /** Newest first; of one release the ordinary entries first, in the order of their menu. */

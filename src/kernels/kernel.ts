@@ -35,7 +35,7 @@ export interface Kernel {
   readonly origin: KernelOrigin;
   /** Other entries that mean the same image, initrds and command line. */
   readonly aliases: readonly string[];
-  /** Same release as the running kernel (and, where known, the same image). */
+  /** Same release as the running kernel, and of several such entries the one with its command line. */
   readonly isRunning: boolean;
   /** The boot loader's default. */
   readonly isDefault: boolean;

@@ -278,7 +278,7 @@ function addItem(
     else if (VALUE_OPTIONS.has(arg)) {
       index += 1;
       if (arg === '--id') id = args[index];
-    } else if (!arg.startsWith('--') || positional.length > 0) positional.push(arg);
+    } else if (!arg.startsWith('--')) positional.push(arg);
   }
   const [title] = positional;
   if (title === undefined) return false;

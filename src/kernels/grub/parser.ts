@@ -42,6 +42,21 @@ export interface SyntaxProblem {
 /** Deeper nesting than this is an attack on the reader's stack. */
 const NESTING_LIMIT = 100;
 const PROBLEM_LIMIT = 20;
+/** Words that cannot be the name of a command, besides those that begin a statement. */
+const RESERVED = new Set([
+  'case',
+  'do',
+  'done',
+  'elif',
+  'else',
+  'esac',
+  'fi',
+  'in',
+  'select',
+  'then',
+  '[[',
+  ']]',
+]);
 
 interface Parser {
   readonly tokens: readonly Token[];
@@ -217,6 +232,7 @@ function parseWords(parser: Parser): Word[] {
 
 function parseCommand(parser: Parser): Statement {
   const { line } = peek(parser);
+  if (RESERVED.has(keywordAt(parser) ?? '')) expected(parser, 'a command');
   const words = parseWords(parser);
   if (words.length === 0) expected(parser, 'a command');
   let block: Script | undefined;
