@@ -2,11 +2,15 @@
  * All checks, in one list.
  * @module
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runProcess } from '../../src/machine/run-process.ts';
+import { deadExportProblems } from './dead-exports.ts';
 import { errorProblems } from './errors.ts';
 import { layerProblems } from './layers.ts';
 import { readSources } from './sources.ts';
 import { styleProblems } from './style.ts';
+import { lockProblems, trackedFileProblems } from './tracked-files.ts';
 
 /** What one check found; no problems: it passed. */
 export interface CheckResult {
@@ -30,6 +34,12 @@ export async function runChecks(root: string): Promise<CheckResult[]> {
     },
     { name: 'import rules of the floors', problems: layerProblems(sources) },
     { name: 'file sizes, exports and docstrings', problems: styleProblems(sources) },
+    { name: 'every export is used', problems: deadExportProblems(sources) },
+    { name: 'no hosts and no foreign paths in tracked files', problems: await trackedFileProblems(root) },
+    {
+      name: 'few runtime packages',
+      problems: lockProblems(readFileSync(join(root, 'package-lock.json'), 'utf8')),
+    },
     { name: 'error codes are documented and raised', problems: errorProblems(root, sources) },
   ];
 }
