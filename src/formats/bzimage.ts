@@ -22,6 +22,7 @@ const SHORTEST_HEADER_END = 0x268;
 const LONGEST_HEADER_END = 0x290;
 const SECTOR = 512;
 const VERSION_STRING_LIMIT = 1024;
+const SIZE_FIELD = 4;
 
 /** loadflags, 0x211. */
 export interface LoadFlags {
@@ -145,12 +146,30 @@ export function parseBzImage(bytes: Uint8Array): BzImage {
   };
 }
 
+/** The compressed kernel inside a bzImage. */
+export interface BzImagePayload {
+  /** gzip, xz, zstd, ...: the first bytes decide. A view of the image. */
+  readonly compressed: Uint8Array;
+  /** Bytes of the ELF file that comes out. */
+  readonly uncompressedSize: number;
+}
+
 /**
- * The compressed kernel inside, as it is: gzip, xz, zstd, ... decide by its first bytes. Empty when the image
- * has none.
+ * The build appends the uncompressed size (u32) to every format but gzip, which ends with it anyway
+ * (scripts/Makefile.lib, size_append); the extra bytes are not part of the compressed data.
+ * @throws E_FORMAT for an image without a payload
  */
-export function bzImagePayload(image: BzImage): Uint8Array {
-  return image.protectedModeKernel.subarray(image.payloadOffset, image.payloadOffset + image.payloadLength);
+export function bzImagePayload(image: BzImage): BzImagePayload {
+  const { payloadOffset, payloadLength } = image;
+  const reader = new ByteReader(image.protectedModeKernel, 'bzImage payload');
+  const payload = reader.slice(payloadOffset, payloadLength, 'payload');
+  const sizeAt = payloadOffset + payloadLength - SIZE_FIELD;
+  if (payloadLength < SIZE_FIELD) reader.fail('payload_length', payloadOffset, 'there is no payload');
+  const isGzip = payload[0] === 0x1f && payload[1] === 0x8b;
+  return {
+    compressed: isGzip ? payload : payload.subarray(0, payloadLength - SIZE_FIELD),
+    uncompressedSize: reader.u32(sizeAt, 'uncompressed size'),
+  };
 }
 
 function tooOld(protocolVersion: number): KhopError {

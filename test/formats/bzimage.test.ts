@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { bzImagePayload, isBzImage, parseBzImage } from '../../src/formats/bzimage.ts';
 import { buildBzImage } from '../support/bzimage-builder.ts';
@@ -63,12 +64,32 @@ describe('parseBzImage', () => {
     assert.equal(image.protectedModeKernel.byteOffset - bytes.byteOffset, 5 * 512);
   });
 
-  it('gives the payload back as it was put in, whatever its length', () => {
+  it('gives the payload without the size that the build appends, whatever its length', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {
-        assert.deepEqual(bzImagePayload(parseBzImage(buildBzImage({ payload }))), payload);
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(0xffffffff), (compressed, size) => {
+        const appended = new Uint8Array(4);
+        new DataView(appended.buffer).setUint32(0, size, true);
+        const payload = Uint8Array.from([...compressed, ...appended]);
+        fc.pre(payload[0] !== 0x1f);
+        assert.deepEqual(bzImagePayload(parseBzImage(buildBzImage({ payload }))), {
+          compressed,
+          uncompressedSize: size,
+        });
       }),
     );
+  });
+
+  it('takes the size out of a gzip payload itself, to which nothing is appended', () => {
+    const payload = new Uint8Array(gzipSync(new Uint8Array(70_000)));
+    assert.deepEqual(bzImagePayload(parseBzImage(buildBzImage({ payload }))), {
+      compressed: payload,
+      uncompressedSize: 70_000,
+    });
+  });
+
+  it('says so when there is no payload', () => {
+    const image = parseBzImage(buildBzImage({ payload: new Uint8Array(0) }));
+    assert.throws(() => bzImagePayload(image), { code: 'E_FORMAT', message: /no payload/ });
   });
 
   it('loads what follows the end of syssize, as a signed image has it', () => {
