@@ -4,15 +4,9 @@
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CpioEntry } from '../formats/cpio.ts';
+import { cpioFile, cpioFolder, cpioSymlink, encodeCpio, parentFolders } from '../formats/cpio-writer.ts';
 import { type CacheInputs, cachedFolder } from './cache-folder.ts';
-import {
-  type ArchiveEntry,
-  archiveFile,
-  archiveFolder,
-  archiveLink,
-  encodeArchive,
-  parentFolders,
-} from './cpio-archive.ts';
 import { fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
 import { collectModules } from './kernel-modules.ts';
 import type { LabKernel } from './kernel-store.ts';
@@ -25,9 +19,9 @@ const OPTIONAL_MODULES = ['crc32c_generic'];
 
 /** Where Debian's Node.js, kexec-tools and the rest of the tool disk look for libraries. */
 const LIBRARY_LINKS = [
-  archiveLink('lib64/ld-linux-x86-64.so.2', '/tool/lib/ld-linux-x86-64.so.2'),
-  archiveLink('lib/x86_64-linux-gnu', '/tool/lib'),
-  archiveLink('boot', '/tool/boot'),
+  cpioSymlink('lib64/ld-linux-x86-64.so.2', '/tool/lib/ld-linux-x86-64.so.2'),
+  cpioSymlink('lib/x86_64-linux-gnu', '/tool/lib'),
+  cpioSymlink('boot', '/tool/boot'),
 ];
 
 const OS_RELEASE = 'PRETTY_NAME="khop small lab machine"\nNAME="khop lab"\nID=khop-lab\n';
@@ -54,16 +48,16 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
       const unpacked = join(target, 'unpacked');
       await unpackPackage(await fetchPackage(busybox), unpacked);
       const entries = [
-        archiveFile('bin/busybox', await readFile(join(unpacked, 'bin', 'busybox')), 0o755),
-        archiveFile('init', init, 0o755),
-        archiveFile('usr/lib/khop/guest-agent.sh', agent, 0o755),
-        archiveFile('etc/os-release', Buffer.from(OS_RELEASE)),
+        cpioFile('bin/busybox', await readFile(join(unpacked, 'bin', 'busybox')), 0o755),
+        cpioFile('init', init, 0o755),
+        cpioFile('usr/lib/khop/guest-agent.sh', agent, 0o755),
+        cpioFile('etc/os-release', Buffer.from(OS_RELEASE)),
         ...LIBRARY_LINKS,
         ...(await moduleEntries(kernel)),
       ];
-      const folders = parentFolders(entries.map(({ path }) => path)).map(archiveFolder);
-      const mountPoints = ['proc', 'sys', 'dev', 'tool'].map(archiveFolder);
-      await writeFile(join(target, 'initrd.img'), encodeArchive([...mountPoints, ...folders, ...entries]));
+      const folders = parentFolders(entries.map(({ name }) => name)).map((name) => cpioFolder(name));
+      const mountPoints = ['proc', 'sys', 'dev', 'tool'].map((name) => cpioFolder(name));
+      await writeFile(join(target, 'initrd.img'), encodeCpio([...mountPoints, ...folders, ...entries]));
       await rm(unpacked, { recursive: true });
     },
   });
@@ -71,12 +65,12 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
 }
 
 /** The modules and the order in which init inserts them. */
-async function moduleEntries(kernel: LabKernel): Promise<ArchiveEntry[]> {
+async function moduleEntries(kernel: LabKernel): Promise<CpioEntry[]> {
   const root = `lib/modules/${kernel.release}`;
   const modules = await collectModules(kernel.modules, MODULES, OPTIONAL_MODULES);
   const order = modules.map(({ path }) => `${path}\n`).join('');
   return [
-    archiveFile(`${root}/khop-order`, Buffer.from(order)),
-    ...modules.map(({ path, bytes }) => archiveFile(`${root}/${path}`, bytes)),
+    cpioFile(`${root}/khop-order`, Buffer.from(order)),
+    ...modules.map(({ path, bytes }) => cpioFile(`${root}/${path}`, bytes)),
   ];
 }
