@@ -33,16 +33,18 @@ export function unpackKernelPackage(path: string, cacheFolder: string): KernelPa
   const found = findImage(folder);
   if (found === undefined)
     throw new KhopError('E_UNSUPPORTED', `${path} holds no kernel image`, {
-      hint: 'Name the package that holds boot/vmlinuz-RELEASE, e.g. linux-image-RELEASE.',
+      hint: 'Name the package that holds boot/vmlinuz-RELEASE, e.g. linux-image-RELEASE, or linux-binary-RELEASE.',
     });
   const release = readImageHeader('/', found.image).release ?? found.release;
   const existing = (paths: readonly string[], kind: 'file' | 'folder'): string | undefined =>
     paths.map((one) => join(folder, one)).find((one) => fileKind('/', one) === kind);
+  // Newer packages put the image there too, and the modules into another package.
+  const modules = existing([`lib/modules/${release}/kernel`, `usr/lib/modules/${release}/kernel`], 'folder');
   return {
     image: found.image,
     release,
     config: existing([`boot/config-${release}`, `usr/lib/modules/${release}/config`], 'file'),
-    modules: existing([`lib/modules/${release}`, `usr/lib/modules/${release}`], 'folder'),
+    modules: modules === undefined ? undefined : dirname(modules),
   };
 }
 

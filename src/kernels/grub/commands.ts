@@ -8,7 +8,7 @@ import { evaluateCondition, type FileTests } from './condition.ts';
 import { locateGrubPath, qualifyPath, searchFile } from './devices.ts';
 import { parseEnvironmentBlock } from './environment-block.ts';
 import { addMenuItem, charge, type Evaluation } from './evaluation.ts';
-import { matchRegexp } from './posix-regexp.ts';
+import { matchRegexp, PROGRAM_LIMIT } from './posix-regexp.ts';
 
 /** Returns the exit status: whether the command succeeded. */
 export type BuiltIn = (evaluation: Evaluation, args: readonly string[]) => boolean;
@@ -29,8 +29,12 @@ export function assign(evaluation: Evaluation, text: string): boolean {
   return true;
 }
 
+/** Looking for a file costs some system calls: as much as so many characters. */
+export const FILE_COST = 4096;
+
 function fileTests(evaluation: Evaluation): FileTests {
   const find = (path: string): string | undefined => {
+    charge(evaluation, FILE_COST);
     const location = locateGrubPath(evaluation.system, qualified(evaluation, path));
     return location.state === 'found' ? location.path : undefined;
   };
@@ -67,24 +71,27 @@ const loadEnvironment: BuiltIn = (evaluation, args) => {
   return true;
 };
 
-const SEARCH_KINDS: Readonly<Record<string, 'UUID' | 'LABEL' | 'PARTUUID' | 'FILE'>> = {
-  '-u': 'UUID',
-  '--fs-uuid': 'UUID',
-  '-l': 'LABEL',
-  '--label': 'LABEL',
-  '--fs-label': 'LABEL',
-  '-p': 'PARTUUID',
-  '--part-uuid': 'PARTUUID',
-  '-f': 'FILE',
-  '--file': 'FILE',
-  'search.fs_uuid': 'UUID',
-  'search.fs_label': 'LABEL',
-  'search.file': 'FILE',
-  'search.part_uuid': 'PARTUUID',
-};
+const SEARCH_KINDS = new Map(
+  Object.entries({
+    '-u': 'UUID',
+    '--fs-uuid': 'UUID',
+    '-l': 'LABEL',
+    '--label': 'LABEL',
+    '--fs-label': 'LABEL',
+    '-p': 'PARTUUID',
+    '--part-uuid': 'PARTUUID',
+    '-f': 'FILE',
+    '--file': 'FILE',
+    'search.fs_uuid': 'UUID',
+    'search.fs_label': 'LABEL',
+    'search.file': 'FILE',
+    'search.part_uuid': 'PARTUUID',
+  }),
+);
 
 /** A device is kept by the name it is searched by: only the file system table can say where it is. */
 function found(evaluation: Evaluation, kind: string, value: string, target: string): boolean {
+  if (kind === 'FILE') charge(evaluation, FILE_COST);
   const device = kind === 'FILE' ? searchFile(evaluation.system, value) : `${kind}=${value}`;
   if (device === undefined) return false;
   evaluation.variables.values.set(target, device);
@@ -97,7 +104,7 @@ const search: BuiltIn = (evaluation, args) => {
   let value: string | undefined;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? '';
-    if (SEARCH_KINDS[arg] !== undefined) kind = SEARCH_KINDS[arg];
+    if (SEARCH_KINDS.has(arg)) kind = SEARCH_KINDS.get(arg);
     else if (arg === '-s' || arg === '--set') target = 'root';
     else if (arg.startsWith('--set=')) target = arg.slice('--set='.length);
     else if (arg.startsWith('--hint')) index += arg.includes('=') ? 0 : 1;
@@ -112,7 +119,7 @@ const searchShort =
   (name: string): BuiltIn =>
   (evaluation, [value, target]) =>
     value !== undefined &&
-    (target === undefined || found(evaluation, SEARCH_KINDS[name] ?? 'FILE', value, target));
+    (target === undefined || found(evaluation, SEARCH_KINDS.get(name) ?? 'FILE', value, target));
 
 /** As GRUB joins arguments: one with blanks is quoted, quotes and back-slashes are escaped. */
 function joinArguments(args: readonly string[]): string {
@@ -158,8 +165,8 @@ const regexp: BuiltIn = (evaluation, args) => {
   }
   const [pattern, text] = plain;
   if (pattern === undefined || text === undefined) return false;
-  // The time goes with the product of both lengths.
-  charge(evaluation, pattern.length * text.length);
+  // The time goes with the length of the program that the pattern becomes.
+  charge(evaluation, text.length * PROGRAM_LIMIT);
   const groups = matchRegexp(pattern, text);
   if (groups === undefined) return false;
   for (const target of targets) {

@@ -32,33 +32,37 @@ function trailingInteger(text: string): number {
   return Number(/(\d{0,15})$/.exec(text)?.[1] || 0);
 }
 
-const BINARY: Readonly<Record<string, (a: string, b: string) => boolean>> = {
-  '=': (a, b) => a === b,
-  '==': (a, b) => a === b,
-  '!=': (a, b) => a !== b,
-  '<': (a, b) => compareText(a, b) < 0,
-  '<=': (a, b) => compareText(a, b) <= 0,
-  '>': (a, b) => compareText(a, b) > 0,
-  '>=': (a, b) => compareText(a, b) >= 0,
-  '-eq': (a, b) => integer(a) === integer(b),
-  '-ne': (a, b) => integer(a) !== integer(b),
-  '-lt': (a, b) => integer(a) < integer(b),
-  '-le': (a, b) => integer(a) <= integer(b),
-  '-gt': (a, b) => integer(a) > integer(b),
-  '-ge': (a, b) => integer(a) >= integer(b),
-  // -pgt and -plt compare the numbers that follow a common prefix, e.g. vmlinuz-9 and vmlinuz-10.
-  '-pgt': (a, b) => trailingInteger(a) > trailingInteger(b),
-  '-plt': (a, b) => trailingInteger(a) < trailingInteger(b),
-};
+const BINARY = new Map<string, (a: string, b: string) => boolean>(
+  Object.entries({
+    '=': (a: string, b: string) => a === b,
+    '==': (a: string, b: string) => a === b,
+    '!=': (a: string, b: string) => a !== b,
+    '<': (a: string, b: string) => compareText(a, b) < 0,
+    '<=': (a: string, b: string) => compareText(a, b) <= 0,
+    '>': (a: string, b: string) => compareText(a, b) > 0,
+    '>=': (a: string, b: string) => compareText(a, b) >= 0,
+    '-eq': (a: string, b: string) => integer(a) === integer(b),
+    '-ne': (a: string, b: string) => integer(a) !== integer(b),
+    '-lt': (a: string, b: string) => integer(a) < integer(b),
+    '-le': (a: string, b: string) => integer(a) <= integer(b),
+    '-gt': (a: string, b: string) => integer(a) > integer(b),
+    '-ge': (a: string, b: string) => integer(a) >= integer(b),
+    // -pgt and -plt compare the numbers that follow a common prefix, e.g. vmlinuz-9 and vmlinuz-10.
+    '-pgt': (a: string, b: string) => trailingInteger(a) > trailingInteger(b),
+    '-plt': (a: string, b: string) => trailingInteger(a) < trailingInteger(b),
+  }),
+);
 
-const UNARY: Readonly<Record<string, (operand: string, files: FileTests) => boolean>> = {
-  '-n': (operand) => operand !== '',
-  '-z': (operand) => operand === '',
-  '-e': (operand, files) => files.kind(operand) !== 'absent',
-  '-f': (operand, files) => files.kind(operand) === 'file',
-  '-d': (operand, files) => files.kind(operand) === 'folder',
-  '-s': (operand, files) => files.kind(operand) === 'file' && files.size(operand) > 0,
-};
+const UNARY = new Map<string, (operand: string, files: FileTests) => boolean>(
+  Object.entries({
+    '-n': (operand: string) => operand !== '',
+    '-z': (operand: string) => operand === '',
+    '-e': (operand: string, files: FileTests) => files.kind(operand) !== 'absent',
+    '-f': (operand: string, files: FileTests) => files.kind(operand) === 'file',
+    '-d': (operand: string, files: FileTests) => files.kind(operand) === 'folder',
+    '-s': (operand: string, files: FileTests) => files.kind(operand) === 'file' && files.size(operand) > 0,
+  }),
+);
 
 /** Without the closing `]`. `-a` and juxtaposition bind before `-o`. */
 export function evaluateCondition(words: readonly string[], files: FileTests): boolean {
@@ -101,12 +105,12 @@ function evaluatePrimary(cursor: Cursor): boolean {
 /** A comparison counts before a unary operator, so that `[ -n = x ]` compares. */
 function evaluateOne(cursor: Cursor): boolean {
   const [first = '', second, third] = cursor.words.slice(cursor.at, cursor.at + 3);
-  const binary = second === undefined || third === undefined ? undefined : BINARY[second];
+  const binary = second === undefined || third === undefined ? undefined : BINARY.get(second);
   if (binary !== undefined && third !== undefined) {
     cursor.at += 3;
     return binary(first, third);
   }
-  const unary = second === undefined ? undefined : UNARY[first];
+  const unary = second === undefined ? undefined : UNARY.get(first);
   if (unary !== undefined && second !== undefined) {
     cursor.at += 2;
     return unary(second, cursor.files);

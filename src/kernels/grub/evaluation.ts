@@ -62,7 +62,7 @@ export const STEP_LIMIT = 200_000;
 /** Statements of the block of one entry or submenu. */
 export const BLOCK_STEP_LIMIT = 20_000;
 /** Statements of all blocks: a menu of snapshots may read the whole configuration again for each of them. */
-export const POOL_LIMIT = 1_000_000;
+export const POOL_LIMIT = 500_000;
 /** Functions, included files, conditions and loops, one inside the other. */
 export const DEPTH_LIMIT = 150;
 /** Entries and submenus of all menus together. */

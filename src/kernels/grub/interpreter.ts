@@ -5,7 +5,7 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
-import { assign, BUILT_INS } from './commands.ts';
+import { assign, BUILT_INS, FILE_COST } from './commands.ts';
 import { qualifyPath } from './devices.ts';
 import {
   addMenuItem,
@@ -255,6 +255,8 @@ function callFunction(evaluation: Evaluation, body: Script, args: readonly strin
 }
 
 function include(evaluation: Evaluation, path: string | undefined): boolean {
+  // What is read is paid for by runText, looking for it here.
+  charge(evaluation, FILE_COST);
   const root = evaluation.variables.values.get('root') ?? '';
   const qualified = path === undefined ? undefined : qualifyPath(path, root);
   const text = qualified === undefined ? undefined : evaluation.system.readText(qualified);

@@ -21,20 +21,25 @@ type Node =
   | { readonly kind: 'group'; readonly index: number; readonly node: Node }
   | { readonly kind: 'repeat'; readonly node: Node; readonly least: number; readonly most: number };
 
-const PROGRAM_LIMIT = 2000;
+/** Longest program and text; what `regexp` is given are paths and device names. */
+export const PROGRAM_LIMIT = 500;
+const TEXT_LIMIT = 1024;
+const GROUP_LIMIT = 20;
 const NESTING_LIMIT = 30;
 const REPEAT_LIMIT = 255;
 
-const CLASSES: Readonly<Record<string, RegExp>> = {
-  alnum: /[A-Za-z0-9]/,
-  alpha: /[A-Za-z]/,
-  digit: /[0-9]/,
-  lower: /[a-z]/,
-  upper: /[A-Z]/,
-  space: /\s/,
-  punct: /[!-/:-@[-`{-~]/,
-  xdigit: /[0-9A-Fa-f]/,
-};
+const CLASSES = new Map<string, RegExp>(
+  Object.entries({
+    alnum: /[A-Za-z0-9]/,
+    alpha: /[A-Za-z]/,
+    digit: /[0-9]/,
+    lower: /[a-z]/,
+    upper: /[A-Z]/,
+    space: /\s/,
+    punct: /[!-/:-@[-`{-~]/,
+    xdigit: /[0-9A-Fa-f]/,
+  }),
+);
 
 interface Source {
   readonly pattern: string;
@@ -124,6 +129,7 @@ function parseAtom(source: Source, character: string): Node {
     }
     case '(': {
       source.groups += 1;
+      if (source.groups > GROUP_LIMIT) fail('too many groups');
       const index = source.groups;
       const node = parseEither(source);
       if (source.pattern[source.at] !== ')') fail('a ( is not closed');
@@ -146,7 +152,7 @@ function parseBracket(source: Source): Node {
     if (from === ']' && !isFirst) break;
     const named = /^\[:(\w+):\]/.exec(pattern.slice(source.at, source.at + 12));
     if (named !== null) {
-      const known = CLASSES[named[1] ?? ''] ?? fail('an unknown class of characters');
+      const known = CLASSES.get(named[1] ?? '') ?? fail('an unknown class of characters');
       tests.push((character) => known.test(character));
       source.at += named[0].length;
       continue;
@@ -252,9 +258,10 @@ function follow(
 
 /**
  * The match and its groups (index 0 is the whole match; '' for a group that took no part); undefined when
- * `text` does not match or `pattern` is no expression.
+ * `text` does not match or `pattern` is no expression, and when either is absurdly long.
  */
 export function matchRegexp(pattern: string, text: string): string[] | undefined {
+  if (text.length > TEXT_LIMIT) return undefined;
   const source: Source = { pattern, at: 0, groups: 0, depth: 0 };
   const program: Instruction[] = [];
   try {

@@ -72,6 +72,7 @@ test('conditions that grub-mkconfig writes, with variables that are empty', () =
   assert.equal(evaluateCondition(['-z', '', '-a', '-f', '/file'], FILES), true);
   assert.equal(evaluateCondition(['', '=', '1', '-o', '1', '=', '1'], FILES), true);
   assert.equal(evaluateCondition([], FILES), false);
+  assert.equal(evaluateCondition(['', 'constructor', ''], FILES), false, 'no operator');
 });
 
 test('any words give an answer', () => {

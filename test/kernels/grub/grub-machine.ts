@@ -9,10 +9,10 @@ import { buildTree, type TreeFiles } from '../../support/tree-builder.ts';
 
 /** The result of a script that lies in /boot/grub of a system with `files`. */
 export function runScript(text: string, files: TreeFiles = {}): GrubResult {
-  using tree = buildTree(files);
+  using tree = Object.keys(files).length === 0 ? undefined : buildTree(files);
   const texts = new Map(Object.entries(files).filter(([, node]) => typeof node === 'string'));
   const system: GrubSystem = {
-    root: tree.root,
+    root: tree?.root ?? '/nowhere',
     fileSystems: [],
     readText: (qualified) => texts.get(qualified.replace(/^\([^)]*\)\/?/, '')) as string | undefined,
     readBootLoaderEntries: () => [

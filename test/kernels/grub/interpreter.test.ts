@@ -187,5 +187,5 @@ test('hostile growth is bounded: words, recursion, entries, submenus, variables'
   ];
   for (const script of scripts)
     runScript(script, { 'boot/grub/grub.cfg': 'submenu s { configfile $prefix/grub.cfg }' });
-  assert.ok(performance.now() - started < 4000, `${performance.now() - started} ms`);
+  assert.ok(performance.now() - started < 20_000, `${performance.now() - started} ms`);
 });
