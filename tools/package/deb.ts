@@ -7,6 +7,7 @@ import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:f
 import { join } from 'node:path';
 import { runProcess } from '../../src/machine/run-process.ts';
 import { VERSION } from '../../src/version.ts';
+import { MAINTAINER } from './maintainer.ts';
 import type { TargetArch } from './runtime.ts';
 
 const DEBIAN_ARCH = { x64: 'amd64', arm64: 'arm64' } as const;
@@ -46,7 +47,7 @@ function controlFile(arch: TargetArch, installedSize: number): string {
   return `Package: khop
 Version: ${VERSION}
 Architecture: ${DEBIAN_ARCH[arch]}
-Maintainer: The khop authors <khop@localhost>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${installedSize}
 Depends: libc6 (>= 2.28), libstdc++6, libgcc-s1, libatomic1
 Section: admin

@@ -6,6 +6,7 @@ import { chmod, copyFile, lutimes, mkdir, readdir, readFile, symlink, writeFile 
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { VERSION } from '../../src/version.ts';
+import { MAINTAINER } from './maintainer.ts';
 import type { Runtime } from './runtime.ts';
 
 const LAB_SCRIPTS = ['guest-agent.sh', 'small-init.sh', 'full-image-hook.sh'];
@@ -17,6 +18,7 @@ const COPIED: Readonly<Record<string, string>> = {
   'completions/khop.bash': 'usr/share/bash-completion/completions/khop',
   'completions/khop.zsh': 'usr/share/zsh/vendor-completions/_khop',
   'completions/khop.fish': 'usr/share/fish/vendor_completions.d/khop.fish',
+  'packaging/debian/lintian-overrides': 'usr/share/lintian/overrides/khop',
   'README.md': 'usr/share/doc/khop/README.md',
   'docs/checks.md': 'usr/share/doc/khop/checks.md',
   'docs/errors.md': 'usr/share/doc/khop/errors.md',
@@ -27,7 +29,7 @@ const COPIED: Readonly<Record<string, string>> = {
 const COMPRESSED: Readonly<Record<string, string>> = {
   'man/khop.8': 'usr/share/man/man8/khop.8.gz',
   'man/khop.conf.5': 'usr/share/man/man5/khop.conf.5.gz',
-  'CHANGELOG.md': 'usr/share/doc/khop/changelog.gz',
+  'CHANGELOG.md': 'usr/share/doc/khop/NEWS.gz',
 };
 
 /** @param epochSeconds the time every file gets */
@@ -46,6 +48,7 @@ export async function layOutTree(
   for (const [from, to] of Object.entries(COPIED)) await put(await readFile(join(root, from)), to);
   for (const [from, to] of Object.entries(COMPRESSED))
     await put(gzipSync(await readFile(join(root, from)), { level: 9 }), to);
+  await put(gzipSync(debianChangelog(epochSeconds), { level: 9 }), 'usr/share/doc/khop/changelog.gz');
   await put(await copyright(root, runtime), 'usr/share/doc/khop/copyright');
   await put(await readFile(runtime.koffi), 'usr/lib/khop/koffi.node');
   await copyFile(executable, join(tree, 'usr/lib/khop/khop'));
@@ -53,6 +56,12 @@ export async function layOutTree(
   await mkdir(join(tree, 'usr/bin'), { recursive: true });
   await symlink('../lib/khop/khop', join(tree, 'usr/bin/khop'));
   await normalise(tree, epochSeconds);
+}
+
+/** The form that dpkg's tools read; what changed is in NEWS. */
+function debianChangelog(epochSeconds: number): string {
+  const date = new Date(epochSeconds * 1000).toUTCString().replace('GMT', '+0000');
+  return `khop (${VERSION}) unstable; urgency=medium\n\n  * See NEWS.gz.\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
 /** khop's licence and those of what is inside the executable. */
