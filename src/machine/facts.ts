@@ -138,6 +138,37 @@ export interface DmiFacts {
   readonly biosVersion: Reading<string>;
 }
 
+/** Where one CPU leaves its registers when the kernel panics. */
+export interface CpuCrashNotes {
+  readonly cpu: number;
+  /** Physical. */
+  readonly address: bigint;
+  /** Bytes. */
+  readonly size: bigint;
+}
+
+/** Where the running kernel's image is. */
+export interface KernelMapping {
+  readonly virtualAddress: bigint;
+  readonly physicalAddress: bigint;
+  /** Bytes. */
+  readonly size: bigint;
+}
+
+/** What the header of a crash dump is made from. */
+export interface CrashFacts {
+  /** /sys/devices/system/cpu/cpuN/crash_notes and crash_notes_size. */
+  readonly cpuNotes: Reading<readonly CpuCrashNotes[]>;
+  /** /sys/kernel/vmcoreinfo, physical; bytes. */
+  readonly vmcoreinfo: Reading<{ readonly address: bigint; readonly size: bigint }>;
+  /** From the headers of /proc/kcore; hidden under lockdown=confidentiality. */
+  readonly kernelText: Reading<KernelMapping>;
+  /** Virtual address of physical address 0 in the kernel's map of all memory, from /proc/kcore. */
+  readonly directMapBase: Reading<bigint>;
+  /** /sys/kernel/kexec/crash_cma_ranges (6.17+): memory the panic kernel uses besides its reservation. */
+  readonly cmaRanges: Reading<readonly Range[]>;
+}
+
 /** The machine khop stands on. */
 export interface MachineFacts {
   readonly root: string;
@@ -161,6 +192,7 @@ export interface MachineFacts {
   readonly deviceTree: Reading<Uint8Array>;
   readonly efi: Reading<EfiFacts>;
   readonly kexec: KexecFacts;
+  readonly crash: CrashFacts;
   readonly lockdown: Reading<Lockdown>;
   /** Effective capabilities of this process, names without CAP_, from /proc/self/status. */
   readonly capabilities: Reading<ReadonlySet<string>>;

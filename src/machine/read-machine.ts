@@ -5,6 +5,7 @@
 import type { Architecture } from '../formats/architecture.ts';
 import { readHibernationImages } from './block-header.ts';
 import { readCpu } from './cpu.ts';
+import { readCrashFacts } from './crash-facts.ts';
 import * as devices from './devices.ts';
 import { readEfi } from './efi.ts';
 import type { MachineFacts } from './facts.ts';
@@ -67,6 +68,7 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
     deviceTree: readBytes(root, '/sys/firmware/fdt'),
     efi: readEfi(root),
     kexec: readKexecState(root, questions.probe),
+    crash: readCrashFacts(root),
     lockdown: readLockdown(root),
     capabilities: system.readCapabilities(root),
     container: platform.readContainer(root),

@@ -10,7 +10,7 @@ import type { LoadPlan } from './load-plan.ts';
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** Segments whose bytes hold a random seed. */
-const SECRET_SEGMENTS = new Set(['setup-data']);
+const SECRET_SEGMENTS = new Set(['setup-data', 'device-tree']);
 
 /** Keys in a fixed order; addresses and 64-bit sizes as hex strings, lengths as numbers. */
 export function planToJson(plan: LoadPlan): { readonly [key: string]: Json } {

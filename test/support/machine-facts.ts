@@ -137,6 +137,22 @@ function trust() {
       kexecLoad: read({ state: 'available' }, 'kexec_load(2)'),
       kexecFileLoad: read({ state: 'available' }, 'kexec_file_load(2)'),
     },
+    crash: {
+      cpuNotes: read(
+        [
+          { cpu: 0, address: 0x3e21_a000n, size: 400n },
+          { cpu: 1, address: 0x3e25_a000n, size: 400n },
+        ],
+        '/sys/devices/system/cpu',
+      ),
+      vmcoreinfo: read({ address: 0x43f_8000n, size: 4096n }, '/sys/kernel/vmcoreinfo'),
+      kernelText: read(
+        { virtualAddress: 0xffff_ffff_8e20_0000n, physicalAddress: 0x2e20_0000n, size: 0x280_0000n },
+        '/proc/kcore',
+      ),
+      directMapBase: read(0xffff_9a3c_8000_0000n, '/proc/kcore'),
+      cmaRanges: absent('/sys/kernel/kexec/crash_cma_ranges'),
+    },
     lockdown: read('none', '/sys/kernel/security/lockdown'),
     // Write-only unless CONFIG_IMA_READ_POLICY is set, which Debian does not.
     imaPolicy: unreadable('/sys/kernel/security/ima/policy', 'EACCES'),

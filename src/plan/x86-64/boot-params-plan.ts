@@ -11,16 +11,21 @@ import {
   type EfiInfo,
 } from '../../formats/boot-params.ts';
 import { encodeE820 } from '../../formats/e820.ts';
+import {
+  EFI_MEMORY_DESCRIPTOR_SIZE,
+  EFI_MEMORY_DESCRIPTOR_VERSION,
+  encodeEfiMemoryMap,
+} from '../../formats/efi-memory-map.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
 import type { SetupDataNode } from '../../formats/setup-data.ts';
 import type { EfiFacts, MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { commandLineValue } from '../command-line.ts';
+import { encodeScreenInfo, planScreen } from './screen-handover.ts';
 
 /** "Bootloader-less" loaders register as 0xd: kexec-tools' number with version 0. */
 const TYPE_OF_LOADER = 0xd0;
 const LOADED_HIGH = 1;
-const EFI_DESCRIPTOR_SIZE = 40;
 const RNG_SEED_SIZE = 32;
 const MIB = 0x10_0000n;
 
@@ -63,7 +68,7 @@ export function planEfiHandover(machine: MachineFacts, supportsEfiKexec: boolean
     ] as const
   ).find(([, reading]) => reading.state !== 'read');
   if (missing !== undefined) return { state: 'lost', reason: `${missing[1].source} is not there` };
-  const memoryMap = encodeRuntimeMap(efi);
+  const memoryMap = encodeEfiMemoryMap(valueOf(efi.runtimeMap) ?? []);
   const info = decodeBootParams(running).efiInfo;
   if (info.systemTable === 0n) return { state: 'lost', reason: 'boot_params has no EFI system table' };
   return {
@@ -72,27 +77,11 @@ export function planEfiHandover(machine: MachineFacts, supportsEfiKexec: boolean
     node: { type: 'efi', bytes: encodeEfiSetupData(efi) },
     info: {
       ...info,
-      memoryDescriptorSize: EFI_DESCRIPTOR_SIZE,
-      memoryDescriptorVersion: 1,
+      memoryDescriptorSize: EFI_MEMORY_DESCRIPTOR_SIZE,
+      memoryDescriptorVersion: EFI_MEMORY_DESCRIPTOR_VERSION,
       memoryMapSize: memoryMap.length,
     },
   };
-}
-
-/** EFI_MEMORY_DESCRIPTOR, UEFI 2.10, 7.2.3: u32 type, pad, u64 physical, virtual, pages, attribute. */
-function encodeRuntimeMap(efi: EfiFacts): Uint8Array {
-  const entries = valueOf(efi.runtimeMap) ?? [];
-  const bytes = new Uint8Array(entries.length * EFI_DESCRIPTOR_SIZE);
-  const view = new DataView(bytes.buffer);
-  for (const [index, entry] of entries.entries()) {
-    const at = index * EFI_DESCRIPTOR_SIZE;
-    view.setUint32(at, entry.type, true);
-    view.setBigUint64(at + 8, entry.physicalAddress, true);
-    view.setBigUint64(at + 16, entry.virtualAddress, true);
-    view.setBigUint64(at + 24, entry.pageCount, true);
-    view.setBigUint64(at + 32, entry.attribute, true);
-  }
-  return bytes;
 }
 
 /** struct efi_setup_data, arch/x86/include/asm/efi.h: fw_vendor, unused, tables, smbios, 8 reserved. */
@@ -156,12 +145,13 @@ export function planBootParams(
 ): BootParams {
   const bytes = valueOf(machine.bootParams);
   const running = bytes === undefined ? undefined : decodeBootParams(bytes);
+  const altMemK = extendedMemoryKib(map);
   return {
-    screenInfo: running === undefined ? new Uint8Array(64) : cleanScreenInfo(running.screenInfo),
+    screenInfo: encodeScreenInfo(planScreen(machine), altMemK),
     acpiRsdpAddress: findRsdp(machine),
     ccBlobAddress: running?.ccBlobAddress ?? 0,
     efiInfo: efi.state === 'handed-over' ? { ...efi.info, memoryMap: at.efiMemoryMap } : NO_EFI,
-    altMemK: extendedMemoryKib(map),
+    altMemK,
     edd: running?.edd ?? {
       entryCount: 0,
       signatureCount: 0,
@@ -179,13 +169,6 @@ export function planBootParams(
     setupData: at.setupData,
     e820: map.slice(0, E820_TABLE_LENGTH),
   };
-}
-
-/** cl_magic and cl_offset (0x20, 0x22) are the old command line protocol: they must not look valid. */
-function cleanScreenInfo(screenInfo: Uint8Array): Uint8Array {
-  const cleaned = new Uint8Array(screenInfo);
-  cleaned.fill(0, 0x20, 0x24);
-  return cleaned;
 }
 
 /** KiB above 1 MiB in the range that holds 1 MiB, as the BIOS would have said. */

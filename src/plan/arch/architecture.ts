@@ -1,0 +1,46 @@
+/**
+ * What the planner asks of an architecture. One record of answers each; nothing else in `plan/` decides by
+ * the architecture's name.
+ * @module
+ */
+import type { MemoryMap } from '../../formats/memory-map.ts';
+import type { NamedBytes } from '../../formats/named-bytes.ts';
+import type { MachineFacts } from '../../machine/facts.ts';
+import type { KexecSlot, PlannedSegment } from '../load-plan.ts';
+import type { UnwrappedImage } from '../unwrap-image.ts';
+
+/** What a segment plan is made from. */
+export interface SegmentParts {
+  readonly image: UnwrappedImage;
+  readonly initrd: NamedBytes | undefined;
+  readonly commandLine: string;
+  readonly deviceTree: NamedBytes | undefined;
+  readonly machine: MachineFacts;
+  readonly slot: KexecSlot;
+  readonly entropy: Uint8Array;
+}
+
+/** Verified segments and what goes with them. */
+export interface SegmentLayout {
+  readonly segments: readonly PlannedSegment[];
+  readonly entry: bigint;
+  readonly memoryMap: MemoryMap;
+  /** As the new kernel gets it: a panic kernel's has `elfcorehdr=` added on x86-64. */
+  readonly commandLine: string;
+  readonly notes: readonly string[];
+  readonly optionalFlags: number;
+}
+
+/** One architecture's answers. */
+export interface ArchitecturePlanner {
+  /** Why kexec_file_load cannot take this image, one clause each; empty when it can. */
+  readonly fileObstacles: (image: UnwrappedImage) => readonly string[];
+  /** Why khop cannot place this image's segments here, one clause each; empty when it can. */
+  readonly segmentObstacles: (image: UnwrappedImage, machine: MachineFacts) => readonly string[];
+  /** Bytes with the NUL that kexec_file_load takes as a command line. */
+  readonly fileCommandLineLimit: (image: UnwrappedImage) => number;
+  /** What the running kernel is expected to hand over by kexec_file_load; empty when that is not known. */
+  readonly expectedMemoryMap: (machine: MachineFacts) => MemoryMap;
+  /** @throws E_PLAN when a part does not fit, E_UNREADABLE when memory is not known, E_FORMAT for the image */
+  readonly planSegments: (parts: SegmentParts) => SegmentLayout;
+}

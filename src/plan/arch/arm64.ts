@@ -1,0 +1,31 @@
+/**
+ * The planner's answers for arm64.
+ * @module
+ */
+import { parseArm64Image } from '../../formats/arm64-image.ts';
+import { arm64ImageObstacles, arm64MemoryMap, planArm64Segments } from '../arm64/image-segments.ts';
+import type { UnwrappedImage } from '../unwrap-image.ts';
+import type { ArchitecturePlanner } from './architecture.ts';
+
+/** COMMAND_LINE_SIZE, arch/arm64/include/uapi/asm/setup.h. */
+const COMMAND_LINE_SIZE = 2048;
+
+/** One clause for what is no Image. */
+function kindObstacles(image: UnwrappedImage): readonly string[] {
+  if (image.kind === 'arm64-image') return [];
+  return image.kind === 'elf'
+    ? ['the image is an ELF file; on arm64 an Image is loaded']
+    : ['the image is for x86-64, and this machine is arm64'];
+}
+
+/** arm64. */
+export const ARM64: ArchitecturePlanner = {
+  fileObstacles: kindObstacles,
+  segmentObstacles: (image, machine) =>
+    image.kind === 'arm64-image'
+      ? arm64ImageObstacles(parseArm64Image(image.kernel.bytes), machine)
+      : kindObstacles(image),
+  fileCommandLineLimit: () => COMMAND_LINE_SIZE,
+  expectedMemoryMap: (machine) => (machine.iomem.state === 'read' ? arm64MemoryMap(machine) : []),
+  planSegments: planArm64Segments,
+};

@@ -1,0 +1,52 @@
+/**
+ * The planner's answers for x86-64.
+ * @module
+ */
+import { parseBzImage } from '../../formats/bzimage.ts';
+import type { MachineFacts } from '../../machine/facts.ts';
+import { valueOf } from '../../machine/reading.ts';
+import type { UnwrappedImage } from '../unwrap-image.ts';
+import { bzImageKernel, bzImageObstacles } from '../x86-64/bzimage-segments.ts';
+import { planHandover } from '../x86-64/handover-segments.ts';
+import { handedOverMap } from '../x86-64/memory-map.ts';
+import { vmlinuxKernel, vmlinuxObstacles } from '../x86-64/vmlinux-segments.ts';
+import type { ArchitecturePlanner, SegmentLayout, SegmentParts } from './architecture.ts';
+
+/** arch/x86/kernel/kexec-bzimage64.c always keeps room for `elfcorehdr=0x<64-bit> `. */
+const ELFCOREHDR_ROOM = 30;
+/** COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h. */
+const COMMAND_LINE_SIZE = 2048;
+
+const OTHER_ARCHITECTURE = 'the image is for arm64, and this machine is x86-64';
+const NO_KASLR =
+  'The kernel is entered without its decompressor: it starts sooner, and its address is not randomised (KASLR).';
+
+function fileObstacles(image: UnwrappedImage): readonly string[] {
+  if (image.kind === 'bzimage') return [];
+  return image.kind === 'elf' ? ['kexec_file_load takes no vmlinux'] : [OTHER_ARCHITECTURE];
+}
+
+function segmentObstacles(image: UnwrappedImage, machine: MachineFacts): readonly string[] {
+  if (image.kind === 'bzimage') return bzImageObstacles(parseBzImage(image.kernel.bytes), machine);
+  return image.kind === 'elf' ? vmlinuxObstacles(image.kernel, machine) : [OTHER_ARCHITECTURE];
+}
+
+function planSegments(parts: SegmentParts): SegmentLayout {
+  if (parts.image.kind === 'bzimage') return planHandover(bzImageKernel(parts.image.kernel), parts);
+  const layout = planHandover(vmlinuxKernel(parts.image.kernel), parts);
+  return { ...layout, notes: [NO_KASLR, ...layout.notes] };
+}
+
+/** x86-64. */
+export const X86_64: ArchitecturePlanner = {
+  fileObstacles,
+  segmentObstacles,
+  fileCommandLineLimit: (image) =>
+    (image.kind === 'bzimage' ? parseBzImage(image.kernel.bytes).commandLineSize : COMMAND_LINE_SIZE) -
+    ELFCOREHDR_ROOM,
+  expectedMemoryMap: (machine) => {
+    const isKnown = machine.iomem.state === 'read' || valueOf(machine.firmwareMap) !== undefined;
+    return isKnown ? handedOverMap(machine) : [];
+  },
+  planSegments,
+};
