@@ -56,7 +56,8 @@ export function parseScreenInfo(bytes: Uint8Array): ScreenInfo {
  * found an old magic number there would read its command line from the wrong place.
  */
 export function withoutOldCommandLine(screenInfo: Uint8Array): Uint8Array {
-  const copy = screenInfo.slice(0, SCREEN_INFO_SIZE);
+  // Not slice(): on a Buffer that is a view, and the caller's bytes would change.
+  const copy = Uint8Array.from(screenInfo.subarray(0, SCREEN_INFO_SIZE));
   copy.fill(0, 0x20, 0x24);
   return copy;
 }

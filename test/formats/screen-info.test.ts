@@ -66,4 +66,11 @@ describe('withoutOldCommandLine', () => {
     assert.deepEqual(cleaned, expected);
     assert.notDeepEqual(cleaned, bytes);
   });
+
+  it('leaves a Buffer, whose slice would be a view, as it was', () => {
+    const bytes = Buffer.from(buildScreenInfo(VIDEO_TYPES.efiFramebuffer, 2));
+    const before = Buffer.from(bytes);
+    withoutOldCommandLine(bytes);
+    assert.deepEqual(bytes, before);
+  });
 });

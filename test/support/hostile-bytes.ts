@@ -58,7 +58,7 @@ export function assertSurvivesDamage(
   });
   fc.assert(
     fc.property(fc.array(fc.oneof(flip, fill), { minLength: 1, maxLength: 4 }), (edits) => {
-      const copy = bytes.slice();
+      const copy = Uint8Array.from(bytes);
       for (const edit of edits) edit(copy);
       outcomeOf(parse, copy);
     }),
