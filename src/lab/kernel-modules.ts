@@ -4,9 +4,13 @@
  * @module
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { KhopError } from '../error.ts';
-import { runProcess } from '../machine/run-process.ts';
+import { decompress, detectCompression } from '../formats/compression.ts';
+import { orderModules } from '../formats/module-dep.ts';
+import { type ModuleInfo, moduleName, parseModule } from '../formats/module-file.ts';
+
+const MODULE_LIMIT = 64 * 1024 * 1024;
 
 /** One module, unpacked. */
 export interface KernelModule {
@@ -14,21 +18,6 @@ export interface KernelModule {
   /** Path below /lib/modules/RELEASE, ending in `.ko`. */
   readonly path: string;
   readonly bytes: Uint8Array;
-}
-
-/** `virtio-blk.ko.xz` and `virtio_blk` mean the same module. */
-function moduleName(file: string): string {
-  return basename(file)
-    .replace(/\.ko(\.(xz|zst|gz))?$/, '')
-    .replaceAll('-', '_');
-}
-
-/** The values of `key` in .modinfo, which is a run of NUL-terminated `key=value`. */
-export function modinfo(module: Uint8Array, key: string): string[] {
-  const text = Buffer.from(module).toString('latin1');
-  return [...text.matchAll(new RegExp(`(?<=\\0)${key}=([\\x20-\\x7e]*)\\0`, 'g'))].map(
-    ([, value]) => value ?? '',
-  );
 }
 
 /**
@@ -46,34 +35,29 @@ export async function collectModules(
   const byName = new Map(
     files.filter((file) => /\.ko(\.|$)/.test(file)).map((file) => [moduleName(file), file]),
   );
-  const builtin = await readFile(join(folder, 'modules.builtin'), 'utf8');
-  const builtinNames = new Set(builtin.split('\n').map(moduleName));
-  const collected = new Map<string, KernelModule>();
-  const add = async (name: string): Promise<void> => {
-    if (collected.has(name) || builtinNames.has(name)) return;
+  const builtInList = await readFile(join(folder, 'modules.builtin'), 'utf8');
+  const builtIn = new Set(builtInList.split('\n').map(moduleName));
+  const names = [...optional.filter((name) => byName.has(name)), ...wanted];
+  const missing = names.find((name) => !byName.has(name) && !builtIn.has(name));
+  if (missing !== undefined)
+    throw new KhopError('E_LAB', `${folder} has no module ${missing}, and it is not built in`, {
+      hint: 'This kernel cannot be used for a lab machine as it is; choose another flavour.',
+    });
+  const collected = new Map<string, KernelModule & { readonly info: ModuleInfo }>();
+  const queue = [...names];
+  for (const name of queue) {
     const file = byName.get(name);
-    if (file === undefined)
-      throw new KhopError('E_LAB', `${folder} has no module ${name}, and it is not built in`, {
-        hint: 'This kernel cannot be used for a lab machine as it is; choose another flavour.',
-      });
-    const bytes = await readModule(join(folder, 'kernel', file));
-    for (const dependency of modinfo(bytes, 'depends').flatMap((list) => list.split(',')))
-      if (dependency !== '') await add(dependency.replaceAll('-', '_'));
-    collected.set(name, { name, path: join('kernel', file.replace(/\.(xz|zst|gz)$/, '')), bytes });
-  };
-  for (const name of optional) if (byName.has(name)) await add(name);
-  for (const name of wanted) await add(name);
-  return [...collected.values()];
+    if (file === undefined || collected.has(name)) continue;
+    const bytes = unpackModule(await readFile(join(folder, 'kernel', file)), file);
+    const { info } = parseModule(bytes);
+    collected.set(name, { name, path: join('kernel', file.replace(/\.(xz|zst|gz)$/, '')), bytes, info });
+    queue.push(...info.softDependsBefore, ...info.depends, ...info.softDependsAfter);
+  }
+  const modules = new Map(collected.values().map(({ name, info }) => [name, info]));
+  return orderModules(names, { modules, builtIn }).map((name) => collected.get(name)!);
 }
 
-const UNPACKERS = { xz: 'xz', zst: 'zstd', gz: 'gzip' } as const;
-
-async function readModule(path: string): Promise<Uint8Array> {
-  const suffix = /\.(xz|zst|gz)$/.exec(path)?.[1] as keyof typeof UNPACKERS | undefined;
-  if (suffix === undefined) return await readFile(path);
-  const unpacked = await runProcess(UNPACKERS[suffix], ['-dc', path], {
-    timeoutMs: 30_000,
-    maxOutputBytes: 64 * 1024 * 1024,
-  });
-  return unpacked.stdoutBytes;
+function unpackModule(bytes: Uint8Array, name: string): Uint8Array {
+  if (detectCompression(bytes) === undefined) return bytes;
+  return decompress(bytes, { name, maxOutputBytes: MODULE_LIMIT });
 }

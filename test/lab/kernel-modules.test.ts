@@ -4,19 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { collectModules, modinfo } from '../../src/lab/kernel-modules.ts';
-
-function moduleBytes(depends: string): Buffer {
-  return Buffer.from(`\x7fELF...\0license=GPL\0depends=${depends}\0name=x\0`, 'latin1');
-}
+import { parseModule } from '../../src/formats/module-file.ts';
+import { collectModules } from '../../src/lab/kernel-modules.ts';
+import { buildModule } from '../support/module-builder.ts';
 
 async function withTree(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'khop-modules-'));
   try {
     await mkdir(join(folder, 'kernel/drivers'), { recursive: true });
-    await writeFile(join(folder, 'kernel/drivers/virtio-blk.ko'), moduleBytes('virtio_ring,built_in'));
-    await writeFile(join(folder, 'kernel/drivers/virtio_ring.ko.gz'), gzipSync(moduleBytes('virtio')));
-    await writeFile(join(folder, 'kernel/drivers/virtio.ko'), moduleBytes(''));
+    await writeFile(
+      join(folder, 'kernel/drivers/virtio-blk.ko'),
+      buildModule({ name: 'virtio_blk', depends: 'virtio-ring,built_in' }),
+    );
+    await writeFile(
+      join(folder, 'kernel/drivers/virtio_ring.ko.gz'),
+      gzipSync(buildModule({ name: 'virtio_ring', depends: 'virtio' })),
+    );
+    await writeFile(join(folder, 'kernel/drivers/virtio.ko'), buildModule({ name: 'virtio', depends: '' }));
     await writeFile(join(folder, 'modules.builtin'), 'kernel/lib/built-in.ko\n');
     await use(folder);
   } finally {
@@ -31,7 +35,7 @@ test('dependencies come first, packed modules are unpacked, built-in ones are le
       modules.map(({ path }) => path),
       ['kernel/drivers/virtio.ko', 'kernel/drivers/virtio_ring.ko', 'kernel/drivers/virtio-blk.ko'],
     );
-    assert.deepEqual(modinfo(modules[1]?.bytes ?? new Uint8Array(), 'depends'), ['virtio']);
+    assert.deepEqual(parseModule(modules[1]!.bytes).info.depends, ['virtio']);
   }));
 
 test('a module that is neither there nor built in is an error that names it', () =>
