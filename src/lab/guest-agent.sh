@@ -56,7 +56,9 @@ execute() {
   watchdog=$!
   wait "$child"
   status=$?
-  kill -KILL "-$watchdog" 2>"/dev/null"
+  # A script can end before setsid has made the watchdog's group: then there is only the process to end, and
+  # waiting for it would wait for the whole deadline.
+  kill -KILL "-$watchdog" 2>"/dev/null" || kill -KILL "$watchdog" 2>"/dev/null"
   wait "$watchdog" 2>"/dev/null"
   late=0
   [ -e "$work/late" ] && late=1
