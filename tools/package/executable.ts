@@ -4,7 +4,7 @@
  * @module
  */
 import { copyFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { runProcess } from '../../src/machine/run-process.ts';
 import type { Runtime } from './runtime.ts';
@@ -42,7 +42,8 @@ export async function buildExecutable(
   await writeFile(
     configuration,
     JSON.stringify({
-      main: bundle,
+      // Relative, because the name stays inside the executable.
+      main: basename(bundle),
       mainFormat: 'module',
       output,
       executable: base,
@@ -54,7 +55,11 @@ export async function buildExecutable(
     }),
   );
   await rm(output, { force: true });
-  await runProcess(process.execPath, ['--build-sea', configuration], { timeoutMs: TIMEOUT_MS, cwd: work });
+  // The seed makes V8's code cache the same every time; unlike --hash-seed it leaves the cache valid.
+  await runProcess(process.execPath, ['--random-seed=1', '--build-sea', configuration], {
+    timeoutMs: TIMEOUT_MS,
+    cwd: work,
+  });
 }
 
 async function strip(file: string, runtime: Runtime): Promise<void> {
