@@ -3,6 +3,7 @@
  * @module
  */
 import { gunzipSync } from 'node:zlib';
+import { parseKernelConfig } from '../formats/kernel-config.ts';
 import type { Reading } from './reading.ts';
 import { firstPresent, integerOf, linesOf, mapReading, readBytes, readNames, readText } from './source.ts';
 
@@ -93,12 +94,6 @@ export function readCrypttab(root: string): Reading<readonly string[]> {
   );
 }
 
-/** `CONFIG_X=value` lines; quotes around strings are taken off. */
-function parseConfig(text: string): ReadonlyMap<string, string> {
-  const entries = text.matchAll(/^(CONFIG_\w+)=(?:"(.*)"|(.*))$/gm);
-  return new Map([...entries].map((match) => [match[1]!, match[2] ?? match[3]!]));
-}
-
 /** /proc/config.gz, else /boot/config-RELEASE, else /lib/modules/RELEASE/config. */
 export function readRunningConfig(
   root: string,
@@ -114,7 +109,7 @@ export function readRunningConfig(
   const texts: [Reading<string>, ...Reading<string>[]] = [packed];
   if (release !== undefined)
     texts.push(readText(root, `/boot/config-${release}`), readText(root, `/lib/modules/${release}/config`));
-  return mapReading(firstPresent(...texts), parseConfig);
+  return mapReading(firstPresent(...texts), parseKernelConfig);
 }
 
 /** `systemd` where it runs, else the name of PID 1. */

@@ -11,6 +11,7 @@ import { readInitramfs } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { isPe, parsePe } from '../formats/pe.ts';
 import type { Reading } from '../machine/reading.ts';
+import { readKernelConfiguration } from './kernel-configuration.ts';
 import type { ImageKind, ImageSigner, InitrdView, KernelView } from './preflight/kernel-view.ts';
 import { type UnwrappedImage, unwrapImage } from './unwrap-image.ts';
 
@@ -91,10 +92,6 @@ function kindOf(bytes: Uint8Array): ImageKind {
 }
 
 function describeContext(unwrapped: UnwrappedImage, image: NamedBytes, around: KernelSurroundings) {
-  const config: Reading<ReadonlyMap<string, string>> =
-    around.config === undefined
-      ? { state: 'absent', source: `the configuration of ${image.name}` }
-      : { state: 'read', value: parseConfig(around.config), source: `the configuration of ${image.name}` };
   return {
     signers: attempt(`signatures of ${unwrapped.kernel.name}`, () => signersOf(unwrapped.kernel.bytes)),
     hasImaSignature: {
@@ -102,18 +99,13 @@ function describeContext(unwrapped: UnwrappedImage, image: NamedBytes, around: K
       source: `security.ima of ${image.name}`,
       reason: 'extended attributes are not read',
     } as const,
-    config,
+    config: readKernelConfiguration(unwrapped, around.config),
     modules: around.modules,
   };
 }
 
 function signersOf(bytes: Uint8Array): readonly ImageSigner[] {
   return isPe(bytes) ? readSigners(parsePe(bytes).certificates) : [];
-}
-
-function parseConfig(text: string): ReadonlyMap<string, string> {
-  const entries = text.matchAll(/^(CONFIG_\w+)=(?:"(.*)"|(.*))$/gm);
-  return new Map([...entries].map((match) => [match[1]!, match[2] ?? match[3]!]));
 }
 
 /** Absent without any; unreadable when one of them is not an initrd or cannot be unpacked. */

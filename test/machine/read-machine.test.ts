@@ -203,6 +203,7 @@ test('the running configuration comes from /proc/config.gz, else from /boot', ()
     CONFIG_KEXEC_FILE: 'y',
     CONFIG_LOCALVERSION: '-amd64',
     CONFIG_HZ: '250',
+    CONFIG_XEN: 'n',
   });
   const packed = machineOf(UEFI_PC, { 'proc/config.gz': gzipSync('CONFIG_KEXEC=y\n') });
   assert.deepEqual(Object.fromEntries(read(packed.kernelConfig)), { CONFIG_KEXEC: 'y' });

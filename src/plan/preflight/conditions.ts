@@ -26,7 +26,7 @@ export function configEvidence(
   if (config.state === 'unreadable') return `${config.source}: unreadable (${config.reason})`;
   const words = symbols.map((symbol) => {
     const value = config.value.get(`CONFIG_${symbol}`);
-    return value === undefined ? `CONFIG_${symbol} is not set` : `CONFIG_${symbol}=${value}`;
+    return value === undefined || value === 'n' ? `CONFIG_${symbol} is not set` : `CONFIG_${symbol}=${value}`;
   });
   return `${config.source}: ${words.join(', ')}`;
 }
