@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { runProcess } from '../../../src/machine/run-process.ts';
+import { VERSION } from '../../../src/version.ts';
+import { buildDeb } from '../../../tools/package/deb.ts';
+import { readRuntime, type TargetArch } from '../../../tools/package/runtime.ts';
+import { measureStart } from '../../../tools/package/start-time.ts';
+import { buildTarball } from '../../../tools/package/tarball.ts';
+import { layOutTree } from '../../../tools/package/tree.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const ARCH = process.arch as TargetArch;
+const EPOCH = 1_700_000_000;
+const DEADLINE = { timeoutMs: 30_000 };
+
+/** Both packages around a shell script in the executable's place: making the real one takes a minute. */
+async function buildPackages(folder: string): Promise<{ deb: string; tarball: string }> {
+  await mkdir(folder, { recursive: true });
+  const executable = join(folder, 'khop');
+  writeFileSync(executable, '#!/bin/sh\necho stand-in\n');
+  const tree = join(folder, 'tree');
+  await layOutTree(ROOT, executable, await readRuntime(ROOT, ARCH, folder), tree, EPOCH);
+  const deb = await buildDeb(ROOT, folder, folder, ARCH, EPOCH);
+  return { deb, tarball: await buildTarball(folder, folder, ARCH, EPOCH) };
+}
+
+describe('the packages', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'khop-package-'));
+  let deb = '';
+  let tarball = '';
+  before(async () => {
+    ({ deb, tarball } = await buildPackages(join(folder, 'a')));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('the same sources give the same .deb and the same tarball in any folder', async () => {
+    const again = await buildPackages(join(folder, 'b/c'));
+    assert.ok(readFileSync(deb).equals(readFileSync(again.deb)), 'the .deb differs');
+    assert.ok(readFileSync(tarball).equals(readFileSync(again.tarball)), 'the tarball differs');
+  });
+
+  test('the .deb installs the executable, its link, unit, settings, manuals and completions, all of root', async () => {
+    const { stdout } = await runProcess('dpkg-deb', ['--contents', deb], DEADLINE);
+    const lines = stdout.trim().split('\n');
+    assert.ok(lines.every((line) => line.split(/\s+/)[1] === 'root/root'));
+    const wanted = [
+      /^-rwxr-xr-x .* \.\/usr\/lib\/khop\/khop$/m,
+      /^-rw-r--r-- .* \.\/usr\/lib\/khop\/koffi\.node$/m,
+      /^lrwxrwxrwx .* \.\/usr\/bin\/khop -> \.\.\/lib\/khop\/khop$/m,
+      /^-rw-r--r-- .* \.\/usr\/lib\/systemd\/system\/khop-arrive\.service$/m,
+      /^-rw-r--r-- .* \.\/etc\/khop\/khop\.conf$/m,
+      /\.\/usr\/share\/man\/man8\/khop\.8\.gz$/m,
+      /\.\/usr\/share\/man\/man5\/khop\.conf\.5\.gz$/m,
+      /\.\/usr\/share\/bash-completion\/completions\/khop$/m,
+      /\.\/usr\/share\/zsh\/vendor-completions\/_khop$/m,
+      /\.\/usr\/share\/fish\/vendor_completions\.d\/khop\.fish$/m,
+    ];
+    for (const pattern of wanted) assert.match(stdout, pattern);
+    const packed = await runProcess('tar', ['-tJf', tarball], DEADLINE);
+    assert.match(packed.stdout, new RegExp(`^khop-${VERSION}-\\w+/usr/lib/khop/khop$`, 'm'));
+  });
+
+  test('the .deb names what Node.js is linked with, and its settings file is kept on upgrade', async () => {
+    const field = async (name: string): Promise<string> =>
+      (await runProcess('dpkg-deb', ['--field', deb, name], DEADLINE)).stdout.trim();
+    assert.equal(await field('Version'), VERSION);
+    assert.equal(await field('Depends'), 'libc6 (>= 2.28), libstdc++6, libgcc-s1, libatomic1');
+    const control = join(folder, 'control');
+    await runProcess('dpkg-deb', ['--control', deb, control], DEADLINE);
+    assert.equal(readFileSync(join(control, 'conffiles'), 'utf8'), '/etc/khop/khop.conf\n');
+    for (const script of ['postinst', 'postrm'])
+      await runProcess('sh', ['-n', join(control, script)], DEADLINE);
+  });
+
+  test('the sums in the .deb are those of its files', async () => {
+    const target = join(folder, 'installed');
+    await runProcess('dpkg-deb', ['--raw-extract', deb, target], DEADLINE);
+    await runProcess('md5sum', ['--check', '--strict', 'DEBIAN/md5sums'], { ...DEADLINE, cwd: target });
+  });
+});
+
+test('a program that prints something else than expected has no start-up time', () => {
+  assert.throws(() => measureStart('/bin/echo', ['0.0.0'], VERSION), { code: 'E_CHILD' });
+  assert.ok(measureStart('/bin/echo', [VERSION], VERSION) > 0);
+});
+
+test('the version is the one in package.json', () => {
+  assert.equal(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version, VERSION);
+});
