@@ -1,97 +1,108 @@
 /**
- * Who signed a PE image: certificate names out of its attribute certificates.
- * Microsoft PE/COFF, 5.7; the PKCS #7 inside: RFC 2315, 9.1 and RFC 5280, 4.1; DER: X.690.
+ * Who signed a PE image, and whether the image is still what was signed. Nothing is trusted here: the kernel
+ * checks the signature itself; khop says beforehand what it will find.
+ * Specification: Microsoft PE/COFF 5.7 "The Attribute Certificate Table"; the PKCS #7 inside: RFC 2315, 9.1, with
+ * Windows Authenticode Portable Executable Signature Format, SpcIndirectDataContent.
  * @module
  */
 import { ByteReader } from './byte-reader.ts';
+import { type Certificate, certificateIdentity, readCertificate, readName } from './certificate.ts';
+import { DER_TAGS, type DerElement, derChildren, derContents, readDerElement } from './der.ts';
 
-/** Common names of one certificate. */
+/** Names of one who signed. */
 export interface Signer {
+  /** Common name of the signing certificate. */
   readonly subject: string;
+  /** Common name of what signed that certificate. */
   readonly issuer: string;
 }
 
-const WIN_CERT_TYPE_PKCS_SIGNED_DATA = 2;
-const SEQUENCE = 0x30;
-const CONTEXT_0 = 0xa0;
-/** id-at-commonName, 2.5.4.3. */
-const COMMON_NAME = '550403';
-
-/** One DER element; `start` and `end` bound its contents. */
-interface Element {
-  readonly tag: number;
-  readonly start: number;
-  readonly end: number;
+/** One PKCS #7 blob. */
+export interface Signature {
+  readonly signers: readonly Signer[];
+  /** What was signed: `sha256` and the digest of the image; undefined for an algorithm khop does not know. */
+  readonly digest: { readonly algorithm: string; readonly value: Uint8Array } | undefined;
 }
 
-/** The certificates in every PKCS #7 blob of the table. @throws E_FORMAT for a damaged table */
+const WIN_CERT_TYPE_PKCS_SIGNED_DATA = 2;
+const CERTIFICATE_HEADER_SIZE = 8;
+/** id-signedData, 1.2.840.113549.1.7.2, encoded. */
+const SIGNED_DATA = '2a864886f70d010702';
+/** Digest algorithms by their encoded identifiers. */
+const DIGESTS = new Map([
+  ['2b0e03021a', 'sha1'],
+  ['608648016503040201', 'sha256'],
+  ['608648016503040202', 'sha384'],
+  ['608648016503040203', 'sha512'],
+]);
+
+/** Who signed, over all signatures of the table. @throws E_FORMAT for a damaged table */
 export function readSigners(table: Uint8Array): Signer[] {
+  return readSignatures(table).flatMap((signature) => signature.signers);
+}
+
+/** Every PKCS #7 blob of an attribute certificate table; other kinds of entries are passed over. @throws E_FORMAT */
+export function readSignatures(table: Uint8Array): Signature[] {
   const reader = new ByteReader(table, 'certificate table');
-  const signers: Signer[] = [];
-  for (let at = 0; at + 8 <= table.length; ) {
+  const signatures: Signature[] = [];
+  for (let at = 0; at + CERTIFICATE_HEADER_SIZE <= table.length; ) {
     const length = reader.u32(at, 'dwLength');
-    if (length < 8) reader.fail('dwLength', at, `${length} is shorter than its header`);
+    if (length < CERTIFICATE_HEADER_SIZE) reader.fail('dwLength', at, `${length} is shorter than its header`);
+    const blob = reader.slice(at + CERTIFICATE_HEADER_SIZE, length - CERTIFICATE_HEADER_SIZE, 'bCertificate');
     if (reader.u16(at + 6, 'wCertificateType') === WIN_CERT_TYPE_PKCS_SIGNED_DATA)
-      signers.push(
-        ...certificatesOf(new ByteReader(reader.slice(at + 8, length - 8, 'bCertificate'), 'PKCS #7')),
-      );
+      signatures.push(readSignature(new ByteReader(blob, 'PKCS #7')));
     at += Math.ceil(length / 8) * 8;
   }
-  return signers;
+  return signatures;
 }
 
-/** ContentInfo { oid, [0] SignedData { version, digests, content, [0] certificates, ... } }. */
-function certificatesOf(reader: ByteReader): Signer[] {
-  const content = childrenOf(reader, elementAt(reader, 0)).find((each) => each.tag === CONTEXT_0);
-  if (content === undefined) return [];
-  const signedData = elementAt(reader, content.start);
-  const certificates = childrenOf(reader, signedData).find((each) => each.tag === CONTEXT_0);
-  if (certificates === undefined) return [];
-  return childrenOf(reader, certificates).flatMap((certificate) => {
-    const [tbs] = childrenOf(reader, certificate);
-    if (tbs === undefined) return [];
-    // serialNumber, signature, issuer, validity, subject; a [0] version comes before in all of v3.
-    const fields = childrenOf(reader, tbs).filter((each) => each.tag !== CONTEXT_0);
-    const [, , issuer, , subject] = fields;
-    if (issuer?.tag !== SEQUENCE || subject?.tag !== SEQUENCE) return [];
-    return [{ subject: commonName(reader, subject), issuer: commonName(reader, issuer) }];
-  });
+/** ContentInfo {type, [0] SignedData {version, digests, content, [0] certificates, [1] revocations, signers}}. */
+function readSignature(reader: ByteReader): Signature {
+  const [type, content] = derChildren(reader, readDerElement(reader, 0));
+  if (type === undefined || content?.tag !== DER_TAGS.context0 || hex(reader, type) !== SIGNED_DATA)
+    return reader.fail('contentType', 0, 'is not signedData');
+  const parts = derChildren(reader, readDerElement(reader, content.start));
+  const [, , signed] = parts;
+  const certificates = parts.find((part) => part.tag === DER_TAGS.context0);
+  const signerInfos = parts.findLast((part) => part.tag === DER_TAGS.set);
+  if (signed === undefined || signerInfos === undefined)
+    return reader.fail('signedData', content.start, 'lacks its content or its signers');
+  const known =
+    certificates === undefined
+      ? []
+      : derChildren(reader, certificates).flatMap((each) => readCertificate(reader, each) ?? []);
+  return {
+    signers: derChildren(reader, signerInfos).map((info) => readSigner(reader, info, known)),
+    digest: readSignedDigest(reader, signed),
+  };
 }
 
-/** Name: a sequence of sets of {oid, string}. */
-function commonName(reader: ByteReader, name: Element): string {
-  for (const set of childrenOf(reader, name))
-    for (const pair of childrenOf(reader, set)) {
-      const [oid, value] = childrenOf(reader, pair);
-      if (oid === undefined || value === undefined) continue;
-      const id = Buffer.from(reader.slice(oid.start, oid.end - oid.start, 'oid')).toString('hex');
-      if (id === COMMON_NAME)
-        return Buffer.from(reader.slice(value.start, value.end - value.start, 'CN')).toString('utf8');
-    }
-  return 'a certificate without a common name';
+/** SignerInfo {version, {issuer, serialNumber}, ...}. The certificate itself may have been left out. */
+function readSigner(reader: ByteReader, info: DerElement, known: readonly Certificate[]): Signer {
+  const [, name] = derChildren(reader, info);
+  const [issuer, serial] = name === undefined ? [] : derChildren(reader, name);
+  if (issuer === undefined || serial === undefined)
+    return reader.fail('signerInfo', info.at, 'does not name a certificate');
+  const identity = certificateIdentity(reader, issuer, serial);
+  const certificate = known.find((each) => each.identity === identity);
+  return {
+    subject: certificate?.subject ?? `certificate ${hex(reader, serial)}`,
+    issuer: certificate?.issuer ?? readName(reader, issuer),
+  };
 }
 
-function childrenOf(reader: ByteReader, parent: Element): Element[] {
-  const children: Element[] = [];
-  for (let at = parent.start; at < parent.end; ) {
-    const child = elementAt(reader, at);
-    if (child.end > parent.end) reader.fail('length', at, 'an element ends after what holds it');
-    children.push(child);
-    at = child.end;
-  }
-  return children;
+/** {type, [0] SpcIndirectDataContent {data, DigestInfo {{algorithm, ...}, digest}}}. */
+function readSignedDigest(reader: ByteReader, signed: DerElement): Signature['digest'] {
+  const wrapped = derChildren(reader, signed).find((part) => part.tag === DER_TAGS.context0);
+  if (wrapped === undefined) return undefined;
+  const [, info] = derChildren(reader, readDerElement(reader, wrapped.start));
+  const [algorithm, digest] = info?.tag === DER_TAGS.sequence ? derChildren(reader, info) : [];
+  if (algorithm?.tag !== DER_TAGS.sequence || digest?.tag !== DER_TAGS.octetString) return undefined;
+  const [identifier] = derChildren(reader, algorithm);
+  const name = identifier === undefined ? undefined : DIGESTS.get(hex(reader, identifier));
+  return name === undefined ? undefined : { algorithm: name, value: derContents(reader, digest) };
 }
 
-/** Definite lengths of up to four bytes. */
-function elementAt(reader: ByteReader, at: number): Element {
-  const tag = reader.u8(at, 'tag');
-  const first = reader.u8(at + 1, 'length');
-  if (first < 0x80) return { tag, start: at + 2, end: at + 2 + first };
-  const count = first & 0x7f;
-  if (count === 0 || count > 4) reader.fail('length', at + 1, `a length of ${count} bytes`);
-  let length = 0;
-  for (let index = 0; index < count; index++) length = length * 256 + reader.u8(at + 2 + index, 'length');
-  const start = at + 2 + count;
-  if (start + length > reader.length) reader.fail('length', at, 'the element ends after the data');
-  return { tag, start, end: start + length };
+function hex(reader: ByteReader, element: DerElement): string {
+  return Buffer.from(derContents(reader, element)).toString('hex');
 }

@@ -8,3 +8,16 @@
 export function printableText(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?');
 }
+
+/**
+ * `text` in any script, with `?` for what has no shape of its own: control and format characters (also those
+ * that turn the direction of writing), line separators, unassigned and broken code points.
+ */
+export function printableUnicode(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+}
+
+/** As `printableUnicode`, but lines stay lines. */
+export function printableLines(text: string): string {
+  return text.split(/\r?\n/).map(printableUnicode).join('\n');
+}
