@@ -148,8 +148,14 @@ function kernelDraft({ image, parts }: Handover): SegmentDraft {
       minimum: 0n,
       direction: 'bottom-up',
     }),
-    bytes: () => (offset === 0 ? kernel.bytes : Buffer.concat([Buffer.alloc(offset), kernel.bytes])),
+    bytes: () => (offset === 0 ? kernel.bytes : afterZeros(offset, kernel.bytes)),
   };
+}
+
+function afterZeros(count: number, bytes: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(count + bytes.length);
+  padded.set(bytes, count);
+  return padded;
 }
 
 /** After the kernel and in its window, which is where early page tables reach. */
