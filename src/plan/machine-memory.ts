@@ -41,7 +41,12 @@ export function requireMemoryTotal(machine: MachineFacts): bigint {
 export function placementMemory(machine: MachineFacts): PlacementMemory {
   // Hot-plugged memory is named "System RAM (virtio_mem)" or "(kmem)" and may be gone for the next kernel.
   const ram = requireIomem(machine).filter((entry) => entry.name === 'System RAM');
-  return { ram, avoid: ram.flatMap((entry) => entry.children.filter((child) => !isOwnKernel(child))) };
+  const reserved = ram.flatMap((entry) => entry.children.filter((child) => !isOwnKernel(child)));
+  return { ram: ram.map(extentOf), avoid: reserved.map(extentOf) };
+}
+
+function extentOf({ start, end }: IomemEntry): Range {
+  return { start, end };
 }
 
 /** The running kernel's own image is free once it is left. */
@@ -66,7 +71,7 @@ export interface CrashReservation {
 export function requireCrashReservation(machine: MachineFacts): CrashReservation {
   const ranges = flatten(requireIomem(machine))
     .filter((entry) => entry.name === 'Crash kernel')
-    .map(({ start, end }) => ({ start, end }))
+    .map(extentOf)
     .sort((a, b) => (a.start < b.start ? -1 : 1));
   const main = ranges.at(-1);
   if (main !== undefined) return { main, low: ranges.slice(0, -1) };
