@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { KhopError } from '../error.ts';
-import { parseDebFiles } from '../formats/deb.ts';
+import { parseDebControl, parseDebFiles } from '../formats/deb.ts';
 import { nameOfImage } from './boot-pairs.ts';
 import { readImageHeader } from './image-header.ts';
 import { fileKind, listFolder, OpenFile } from './root-folder.ts';
@@ -32,9 +32,7 @@ export function unpackKernelPackage(path: string, cacheFolder: string): KernelPa
   if (fileKind('/', folder) !== 'folder') unpack(bytes, path, folder);
   const found = findImage(folder);
   if (found === undefined)
-    throw new KhopError('E_UNSUPPORTED', `${path} holds no kernel image`, {
-      hint: 'Name the package that holds boot/vmlinuz-RELEASE, e.g. linux-image-RELEASE, or linux-binary-RELEASE.',
-    });
+    throw new KhopError('E_UNSUPPORTED', `${path} holds no kernel image`, { hint: whereImageIs(bytes) });
   const release = readImageHeader('/', found.image).release ?? found.release;
   const existing = (paths: readonly string[], kind: 'file' | 'folder'): string | undefined =>
     paths.map((one) => join(folder, one)).find((one) => fileKind('/', one) === kind);
@@ -46,6 +44,14 @@ export function unpackKernelPackage(path: string, cacheFolder: string): KernelPa
     config: existing([`boot/config-${release}`, `usr/lib/modules/${release}/config`], 'file'),
     modules: modules === undefined ? undefined : dirname(modules),
   };
+}
+
+/** Newer packages are split: linux-image-RELEASE only depends on linux-binary-RELEASE, which has the image. */
+function whereImageIs(bytes: Uint8Array): string {
+  const depends = parseDebControl(bytes).get('Depends') ?? '';
+  const needed = /\blinux-(?:binary|image)-\d\S*/.exec(depends)?.[0];
+  if (needed !== undefined) return `It depends on ${needed}: name that package instead.`;
+  return 'Name the package that holds boot/vmlinuz-RELEASE, e.g. linux-image-RELEASE, or linux-binary-RELEASE.';
 }
 
 function readPackage(path: string): Uint8Array {

@@ -107,6 +107,16 @@ test('a package cannot write outside the cache, nor through links of its own', (
   assert.equal(kernel.release, '1.2.3');
 });
 
+test('of a split package, the part that has the kernel is named', () => {
+  const control = 'Package: linux-image-7.2-amd64\nDepends: dracut, linux-binary-7.2-amd64 (= 7.2-1)\n';
+  const deb = buildDeb(buildTar({ 'usr/share/doc/x': '' }), 'data.tar', control);
+  using tree = buildTree({ 'image.deb': deb });
+  assert.throws(() => read(tree, 'image.deb'), {
+    code: 'E_UNSUPPORTED',
+    hint: 'It depends on linux-binary-7.2-amd64: name that package instead.',
+  });
+});
+
 test('a package without a kernel, or a damaged one, is an error that names it', () => {
   using tree = buildTree({ 'doc.deb': packageOf({ 'boot/README': 'x' }), 'bad.deb': 'not a package' });
   assert.throws(() => read(tree, 'doc.deb'), {

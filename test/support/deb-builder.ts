@@ -44,11 +44,14 @@ export function buildTar(members: Readonly<Record<string, TarNode>>): Uint8Array
   return new Uint8Array(Buffer.concat([...blocks, new Uint8Array(1024)]));
 }
 
-/** An ar archive of debian-binary, an empty control.tar and `data` under the name of its compression. */
-export function buildDeb(data: Uint8Array, dataName = 'data.tar'): Uint8Array {
+/**
+ * An ar archive of debian-binary, a control.tar with the text of `control`, and `data` under the name of its
+ * compression.
+ */
+export function buildDeb(data: Uint8Array, dataName = 'data.tar', control = 'Package: test\n'): Uint8Array {
   const members: readonly (readonly [string, Uint8Array])[] = [
     ['debian-binary', Buffer.from('2.0\n')],
-    ['control.tar', buildTar({})],
+    ['control.tar', buildTar({ './control': control })],
     [dataName, data],
   ];
   const parts = members.flatMap(([name, bytes]) => [
