@@ -1,5 +1,6 @@
 /**
- * From the file on disk to the kernel in it: whole-file compression, EFI zboot and unified kernel images.
+ * From the file on disk to the kernel in it: whole-file compression, EFI zboot, unified kernel images and U-Boot's
+ * containers.
  * @module
  */
 import { KhopError } from '../error.ts';
@@ -8,17 +9,18 @@ import { decompress } from '../formats/compression.ts';
 import { describeUnknown, identifyImage } from '../formats/image-kind.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { parseUki } from '../formats/uki.ts';
+import { type UbootContents, unwrapFit, unwrapUimage } from './unwrap-u-boot.ts';
 
 /** A kernel that one of the architectures' loaders takes, and what came with it. */
 export interface UnwrappedImage {
   readonly kind: 'bzimage' | 'arm64-image' | 'elf';
   /** Has a path only when nothing had to be unwrapped. */
   readonly kernel: NamedBytes;
-  /** Microcode and initrd of a UKI, in unpacking order. */
+  /** Microcode and initrd of a UKI, or the ramdisk beside a kernel, in unpacking order. */
   readonly initrds: readonly NamedBytes[];
   /** A UKI's command line. */
   readonly commandLine: string | undefined;
-  /** What was taken off, outermost first: `gzip`, `zboot`, `uki`. */
+  /** What was taken off, outermost first: `gzip`, `zboot`, `uki`, `fit`. */
   readonly wrappings: readonly string[];
 }
 
@@ -44,6 +46,10 @@ function unwrap(state: Omit<UnwrappedImage, 'kind'>): UnwrappedImage {
       return { ...state, kind };
     case 'uki':
       return unwrap(unwrapUki(state));
+    case 'uimage':
+      return unwrap(withContents(state, kind, unwrapUimage(kernel)));
+    case 'fit':
+      return unwrap(withContents(state, kind, unwrapFit(kernel)));
     case 'zboot': {
       const { payload, compression } = parseZboot(kernel.bytes);
       return unwrap({
@@ -54,11 +60,9 @@ function unwrap(state: Omit<UnwrappedImage, 'kind'>): UnwrappedImage {
     }
     case 'pe':
     case 'unknown':
-      throw new KhopError(
-        'E_FORMAT',
-        `${kernel.name} is ${kind === 'pe' ? 'an EFI program without a Linux kernel in it' : describeUnknown(kernel.bytes)}`,
-        { hint: 'Name a kernel image: vmlinuz, bzImage, Image, vmlinux or a unified kernel image.' },
-      );
+      throw new KhopError('E_FORMAT', `${kernel.name} is ${describeUnknown(kernel.bytes)}`, {
+        hint: 'Name a kernel image: vmlinuz, bzImage, Image, vmlinux or a unified kernel image.',
+      });
     default:
       return unwrap({
         ...state,
@@ -85,6 +89,19 @@ function unwrapUki(state: Omit<UnwrappedImage, 'kind'>): Omit<UnwrappedImage, 'k
     ],
     commandLine: uki.commandLine ?? state.commandLine,
     wrappings: [...state.wrappings, 'uki'],
+  };
+}
+
+function withContents(
+  state: Omit<UnwrappedImage, 'kind'>,
+  wrapping: string,
+  { kernel, initrds }: UbootContents,
+): Omit<UnwrappedImage, 'kind'> {
+  return {
+    ...state,
+    kernel,
+    initrds: [...state.initrds, ...initrds],
+    wrappings: [...state.wrappings, wrapping],
   };
 }
 
