@@ -4,6 +4,7 @@
  * @module
  */
 import { ByteReader } from './byte-reader.ts';
+import { printableText } from './printable-text.ts';
 
 /** The 64-byte header. */
 export interface Arm64Image {
@@ -55,6 +56,7 @@ export function isZboot(bytes: Uint8Array): boolean {
   return (
     bytes.length >= 0x40 &&
     bytes[0] === 0x4d &&
+    bytes[1] === 0x5a &&
     Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'zimg'
   );
 }
@@ -65,6 +67,6 @@ export function parseZboot(bytes: Uint8Array): ZbootImage {
   if (!isZboot(bytes)) reader.fail('magic', 4, 'is not "zimg"');
   return {
     payload: reader.slice(reader.u32(8, 'payload offset'), reader.u32(12, 'payload size'), 'payload'),
-    compression: reader.text(0x18, 32, 'compression type'),
+    compression: printableText(reader.text(0x18, 32, 'compression type')),
   };
 }

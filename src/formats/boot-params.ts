@@ -11,7 +11,7 @@ export const BOOT_PARAMS_SIZE = 4096;
 /** Entries that fit into the page; the rest goes into setup_data of type E820_EXT. */
 export const E820_TABLE_LENGTH = 128;
 
-const SETUP_HEADER = 0x1f1;
+const SETUP_HEADER = { at: 0x1f1, size: 0x290 - 0x1f1 };
 const SCREEN_INFO_SIZE = 0x40;
 const EDD_MBR_SIG = { at: 0x290, size: 16 * 4 };
 const EDDBUF = { at: 0xd00, size: 6 * 82 };
@@ -58,7 +58,7 @@ export interface BootParams {
   readonly hardwareSubarch: number;
   /** 0x250. */
   readonly setupData: bigint;
-  /** 0x2d0, count at 0x1e8; at most 128. */
+  /** 0x2d0, count at 0x1e8; at most 128. Decoded as the table has it: firmware does not always sort. */
   readonly e820: MemoryMap;
 }
 
@@ -70,13 +70,13 @@ export interface EddData {
   readonly entries: Uint8Array;
 }
 
-/** The page; everything else in it, the sentinel at 0x1ef too, is zero. */
+/** The page; everything else in it, the sentinel at 0x1ef too, is zero. What does not fit is left out. */
 export function encodeBootParams(params: BootParams): Uint8Array {
   const bytes = new Uint8Array(BOOT_PARAMS_SIZE);
   const view = new DataView(bytes.buffer);
   const low = (value: bigint) => Number(value & 0xffffffffn);
   const high = (value: bigint) => Number((value >> 32n) & 0xffffffffn);
-  bytes.set(params.setupHeader, SETUP_HEADER);
+  bytes.set(params.setupHeader.subarray(0, SETUP_HEADER.size), SETUP_HEADER.at);
   bytes.set(params.screenInfo.subarray(0, SCREEN_INFO_SIZE), 0);
   view.setBigUint64(0x070, params.acpiRsdpAddress, true);
   view.setUint32(0x0c0, high(params.initrdAddress), true);
@@ -85,7 +85,7 @@ export function encodeBootParams(params: BootParams): Uint8Array {
   view.setUint32(0x13c, params.ccBlobAddress, true);
   encodeEfiInfo(view, params.efiInfo);
   view.setUint32(0x1e0, params.altMemK, true);
-  view.setUint8(0x1e8, params.e820.length);
+  view.setUint8(0x1e8, Math.min(params.e820.length, E820_TABLE_LENGTH));
   view.setUint8(0x1e9, params.edd.entryCount);
   view.setUint8(0x1ea, params.edd.signatureCount);
   view.setUint8(0x1ec, params.secureBoot);
@@ -142,7 +142,7 @@ export function decodeBootParams(bytes: Uint8Array): BootParams {
       entries: reader.slice(EDDBUF.at, EDDBUF.size, 'eddbuf'),
     },
     secureBoot: reader.u8(0x1ec, 'secure_boot'),
-    setupHeader: reader.slice(SETUP_HEADER, 0x290 - SETUP_HEADER, 'hdr'),
+    setupHeader: reader.slice(SETUP_HEADER.at, SETUP_HEADER.size, 'hdr'),
     typeOfLoader: reader.u8(0x210, 'type_of_loader'),
     loadFlags: reader.u8(0x211, 'loadflags'),
     initrdAddress: wide(0x218, 0x0c0, 'ramdisk_image'),

@@ -5,8 +5,18 @@
  */
 import { ByteReader } from './byte-reader.ts';
 
-/** arch/x86/include/uapi/asm/setup_data.h. */
-export const SETUP_DATA_TYPES = { e820Ext: 1, dtb: 2, efi: 4, rngSeed: 9 } as const;
+/** arch/x86/include/uapi/asm/setup_data.h. IMA buffers and KHO are the kernel's own: khop can name them, not make them. */
+export const SETUP_DATA_TYPES = {
+  e820Ext: 1,
+  dtb: 2,
+  pci: 3,
+  efi: 4,
+  appleProperties: 5,
+  ccBlob: 7,
+  ima: 8,
+  rngSeed: 9,
+  kexecKho: 10,
+} as const;
 
 export type SetupDataType = keyof typeof SETUP_DATA_TYPES;
 

@@ -5,6 +5,7 @@ import { KhopError } from '../../src/error.ts';
 import { isArm64Image, parseArm64Image, parseZboot } from '../../src/formats/arm64-image.ts';
 import { identifyImage } from '../../src/formats/image-kind.ts';
 import { unwrapImage } from '../../src/plan/unwrap-image.ts';
+import { assertSurvivesDamage } from '../support/hostile-bytes.ts';
 
 function buildImage(flags: bigint, imageSize = 0x20_0000n): Uint8Array {
   const bytes = new Uint8Array(256);
@@ -80,4 +81,15 @@ test('a zboot payload that ends after the file is an error of ours', () => {
       () => unwrapImage({ name: 'z', path: undefined, bytes: zboot.subarray(0, length) }),
       KhopError,
     );
+});
+
+test('damaged headers are an error of ours, or give a value', () => {
+  assertSurvivesDamage(parseArm64Image, buildImage(0b1010n), { start: 0, end: 64 });
+  assertSurvivesDamage(parseZboot, buildZboot(gzipSync(buildImage(0n))), { start: 0, end: 64 });
+});
+
+test('the name of a compression cannot steer a terminal', () => {
+  const zboot = buildZboot(new Uint8Array(4));
+  zboot.set(Buffer.from('\x1b[2J\0'), 0x18);
+  assert.equal(parseZboot(zboot).compression, '?[2J');
 });

@@ -6,6 +6,7 @@ import { BOOT_PARAMS_SIZE, decodeBootParams, encodeBootParams } from '../../src/
 import { decodeE820, encodeE820 } from '../../src/formats/e820.ts';
 import type { MemoryMapEntry, MemoryType } from '../../src/formats/memory-map.ts';
 import { decodeSetupData, encodeSetupData, type SetupDataNode } from '../../src/formats/setup-data.ts';
+import { assertSurvivesDamage, assertSurvivesTruncation } from '../support/hostile-bytes.ts';
 
 const address = fc.bigInt(0n, (1n << 52n) - 1n);
 /** deepEqual tells a plain object from one without a prototype. */
@@ -121,4 +122,33 @@ test('a setup_data list that leads backwards is refused instead of followed for 
   const bytes = encodeSetupData([{ type: 'dtb', bytes: new Uint8Array(8) }], 0x1000n);
   new DataView(bytes.buffer).setBigUint64(0, 0x1000n, true);
   assert.throws(() => decodeSetupData(bytes, 0x1000n), /leads backwards/);
+});
+
+test('a damaged page, table or list is an error of ours, or a value', () => {
+  const page = encodeBootParams({
+    ...decodeBootParams(new Uint8Array(BOOT_PARAMS_SIZE)),
+    e820: [{ start: 0n, end: 0x9fc00n, type: 'ram' }],
+  });
+  assertSurvivesTruncation(decodeBootParams, page, page.length, 512);
+  assertSurvivesDamage(decodeBootParams, page, { start: 0, end: 0x2f0 });
+  const list = encodeSetupData(
+    [
+      { type: 'efi', bytes: new Uint8Array(96) },
+      { type: 'rngSeed', bytes: new Uint8Array(32).fill(7) },
+    ],
+    0x1000n,
+  );
+  const decode = (bytes: Uint8Array) => decodeSetupData(bytes, 0x1000n);
+  assertSurvivesTruncation(decode, list);
+  assertSurvivesDamage(decode, list, undefined, 3000);
+});
+
+test('more entries than the table holds do not make its count a lie', () => {
+  const map = Array.from({ length: 300 }, (_none, index): MemoryMapEntry => {
+    const start = BigInt(index) * 0x2000n;
+    return { start, end: start + 0x1000n, type: 'ram' };
+  });
+  const empty = decodeBootParams(new Uint8Array(BOOT_PARAMS_SIZE));
+  const { e820 } = decodeBootParams(encodeBootParams({ ...empty, e820: map }));
+  assert.deepEqual(e820, map.slice(0, 128));
 });
