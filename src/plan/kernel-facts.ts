@@ -3,17 +3,25 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import type { Architecture } from '../formats/architecture.ts';
 import { parseArm64Image } from '../formats/arm64-image.ts';
-import { readSigners } from '../formats/authenticode.ts';
+import { checkSignatures } from '../formats/authenticode-digest.ts';
 import { parseBzImage } from '../formats/bzimage.ts';
+import { ELF_MACHINES, loadSegments, parseElf } from '../formats/elf.ts';
 import { identifyImage } from '../formats/image-kind.ts';
 import { readInitramfs } from '../formats/initramfs.ts';
+import { findKernelRelease } from '../formats/linux-banner.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import { isPe, parsePe } from '../formats/pe.ts';
+import { isPe } from '../formats/pe.ts';
 import type { Reading } from '../machine/reading.ts';
 import { readKernelConfiguration } from './kernel-configuration.ts';
 import type { ImageKind, ImageSigner, InitrdView, KernelView } from './preflight/kernel-view.ts';
 import { type UnwrappedImage, unwrapImage } from './unwrap-image.ts';
+
+const ELF_ARCHITECTURES = new Map<number, Architecture>([
+  [ELF_MACHINES.x86_64, 'x86-64'],
+  [ELF_MACHINES.aarch64, 'arm64'],
+]);
 
 /** What the use case knows besides the bytes. */
 export interface KernelSurroundings {
@@ -59,28 +67,36 @@ function describeHeader(unwrapped: UnwrappedImage, image: NamedBytes, around: Ke
       arm64Header: undefined,
     };
   }
-  const memoryBytes = bytes.length;
-  if (unwrapped.kind === 'elf') {
-    // e_machine, 18: EM_AARCH64 is 183.
-    const architecture = bytes[18] === 183 ? ('arm64' as const) : ('x86-64' as const);
-    return {
-      ...base,
-      architecture,
-      release: around.release,
-      memoryBytes,
-      setupHeader: undefined,
-      arm64Header: undefined,
-    };
-  }
+  const release = findKernelRelease(bytes) ?? around.release;
+  if (unwrapped.kind === 'elf')
+    return { ...base, ...describeElf(bytes), release, setupHeader: undefined, arm64Header: undefined };
   const { imageSize, pageSize, isBigEndian } = parseArm64Image(bytes);
   return {
     ...base,
     architecture: 'arm64' as const,
-    release: around.release,
+    release,
     memoryBytes: Number(imageSize),
     setupHeader: undefined,
     arm64Header: { pageSize, isBigEndian },
   };
+}
+
+/** @throws E_FORMAT, E_UNSUPPORTED for an ELF file that is no kernel for these processors */
+function describeElf(bytes: Uint8Array): { architecture: Architecture; memoryBytes: number } {
+  const elf = parseElf(bytes);
+  const architecture = ELF_ARCHITECTURES.get(elf.machine);
+  const segments = loadSegments(elf);
+  const [first, last] = [segments[0], segments.at(-1)];
+  if (architecture === undefined || first === undefined || last === undefined)
+    throw new KhopError(
+      'E_UNSUPPORTED',
+      `an ELF file for machine ${elf.machine} with ${segments.length} segments to load`,
+      {
+        hint: 'Name a vmlinux that was built for x86-64 or arm64.',
+      },
+    );
+  const span = last.physicalAddress + last.memorySize - first.physicalAddress;
+  return { architecture, memoryBytes: Number(span) };
 }
 
 function kindOf(bytes: Uint8Array): ImageKind {
@@ -104,8 +120,14 @@ function describeContext(unwrapped: UnwrappedImage, image: NamedBytes, around: K
   };
 }
 
+/** @throws E_FORMAT when the image was changed after it was signed: no key would make the signature good */
 function signersOf(bytes: Uint8Array): readonly ImageSigner[] {
-  return isPe(bytes) ? readSigners(parsePe(bytes).certificates) : [];
+  const signatures = isPe(bytes) ? checkSignatures(bytes) : [];
+  if (signatures.some((signature) => signature.isIntact === false))
+    throw new KhopError('E_FORMAT', 'the image is not what was signed: it was changed afterwards', {
+      hint: 'Fetch the kernel again, or sign it anew.',
+    });
+  return signatures.flatMap((signature) => signature.signers);
 }
 
 /** Absent without any; unreadable when one of them is not an initrd or cannot be unpacked. */
