@@ -14,13 +14,14 @@ const DEBIAN_ARCH = { x64: 'amd64', arm64: 'arm64' } as const;
 const SCRIPTS = ['postinst', 'postrm'];
 const TIMEOUT_MS = 600_000;
 
-/** Packs `work`/tree; the path of the .deb in `dist`. */
+/** Packs `work`/tree; the path of the .deb in `dist`. @param xzLevel 0 is fast, 6 is small */
 export async function buildDeb(
   root: string,
   work: string,
   dist: string,
   arch: TargetArch,
   epochSeconds: number,
+  xzLevel = 6,
 ): Promise<string> {
   const folder = join(work, 'deb');
   await cp(join(work, 'tree'), folder, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
@@ -36,10 +37,14 @@ export async function buildDeb(
   }
   const deb = join(dist, `khop_${VERSION}_${DEBIAN_ARCH[arch]}.deb`);
   // dpkg-deb takes the times of newer files down to SOURCE_DATE_EPOCH; one xz thread gives one result.
-  await runProcess('dpkg-deb', ['--root-owner-group', '-Zxz', '--threads-max=1', '--build', folder, deb], {
-    timeoutMs: TIMEOUT_MS,
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(epochSeconds) },
-  });
+  await runProcess(
+    'dpkg-deb',
+    ['--root-owner-group', '-Zxz', `-z${xzLevel}`, '--threads-max=1', '--build', folder, deb],
+    {
+      timeoutMs: TIMEOUT_MS,
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(epochSeconds) },
+    },
+  );
   return deb;
 }
 
