@@ -64,13 +64,16 @@ async function touched(folder: string): Promise<string> {
   return folder;
 }
 
-/** Removes what nobody has used for `days`, and what builders that were killed have left. */
+/**
+ * Removes what nobody has used for `days`, and what builders that were killed have left. The time of the last
+ * change of the folder itself counts: its modification time is whatever the archive in it says.
+ */
 async function prune(parent: string, days: number): Promise<void> {
   const oldest = Date.now() - days * 24 * 60 * 60 * 1000;
   for (const name of await readdir(parent)) {
     const path = join(parent, name);
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-    if (mtimeMs < oldest && !name.endsWith('.lock')) await rm(path, { recursive: true, force: true });
+    const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Number.POSITIVE_INFINITY }));
+    if (ctimeMs < oldest && !name.endsWith('.lock')) await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -66,12 +66,16 @@ export function machineFiles(folder: string) {
   };
 }
 
+/**
+ * Several CPUs take turns on one thread: with a thread each, QEMU 7.2 now and then executes half of what a
+ * kernel is patching into its own text (jump labels), and a guest that is in order dies of it.
+ */
 function accelerator(machine: MachineDescription): string[] {
   const la57 = machine.hasFiveLevelPaging ? 'on' : 'off';
   return machine.accelerator === 'kvm'
     ? // Nested hosts promise arch-capabilities and then refuse to set them, which ends QEMU.
       ['-accel', 'kvm', '-cpu', `host,arch-capabilities=off${machine.hasFiveLevelPaging ? '' : ',la57=off'}`]
-    : ['-accel', 'tcg,thread=multi', '-cpu', `max,la57=${la57}`];
+    : ['-accel', `tcg,thread=${machine.cpus === 1 ? 'multi' : 'single'}`, '-cpu', `max,la57=${la57}`];
 }
 
 function firmware(machine: MachineDescription, folder: string): string[] {

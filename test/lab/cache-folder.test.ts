@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -32,6 +32,13 @@ test('two that ask at once build once and get the same folder', async () => {
   assert.equal(first, second);
   assert.equal(builds, 1);
   assert.equal(await readFile(join(first, 'file'), 'utf8'), 'built');
+});
+
+test('a folder whose archive says it is old outlives the next build of its kind', async () => {
+  const build = async (folder: string): Promise<void> => utimes(folder, 0, 0);
+  const first = await cachedFolder({ kind: KIND, inputs: { name: 'old' }, timeoutMs: 10_000, build });
+  await cachedFolder({ kind: KIND, inputs: { name: 'next' }, timeoutMs: 10_000, build });
+  assert.ok((await stat(first)).isDirectory());
 });
 
 test('a build that fails leaves nothing behind, and the next one tries again', async () => {

@@ -25,9 +25,18 @@ function values(args: readonly string[], option: string): string[] {
   return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
 }
 
+test('two emulated CPUs take turns on one thread, one has its own', () => {
+  for (const [cpus, thread] of [
+    [1, 'multi'],
+    [2, 'single'],
+  ] as const)
+    assert.deepEqual(values(qemuArguments({ ...MACHINE, cpus }, '/f', undefined), '-accel'), [
+      `tcg,thread=${thread}`,
+    ]);
+});
+
 test('without KVM the processor is emulated, with five-level paging only where asked for', () => {
   const args = qemuArguments(MACHINE, '/f', undefined);
-  assert.deepEqual(values(args, '-accel'), ['tcg,thread=multi']);
   assert.deepEqual(values(args, '-cpu'), ['max,la57=off']);
   const five = qemuArguments({ ...MACHINE, hasFiveLevelPaging: true }, '/f', undefined);
   assert.deepEqual(values(five, '-cpu'), ['max,la57=on']);
