@@ -12,6 +12,8 @@ export interface Process {
   /** The name in /proc/PID/stat, at most 15 bytes. */
   readonly name: string;
   readonly isKernelThread: boolean;
+  /** Has a controlling terminal: a login shell, or what runs in one. */
+  readonly hasTerminal: boolean;
   /**
    * A daemon without which the root file system is lost (mdmon, iscsid, a FUSE or NBD client): it runs as root
    * and begins its command line with `@`, systemd's convention since 188, "Storage Daemons for the Root File System".
@@ -26,7 +28,7 @@ const PF_KTHREAD = 0x00200000;
 export function parseProcessStat(text: string): Omit<Process, 'isStorageDaemon'> | undefined {
   const close = text.lastIndexOf(')');
   const head = /^(\d+) \(/.exec(text);
-  const [state, parent, , , , , flags] = text.slice(close + 2).split(' ');
+  const [state, parent, , , terminal, , flags] = text.slice(close + 2).split(' ');
   if (head === null || close < 0 || parent === undefined || flags === undefined) return undefined;
   if (state === 'Z' || state === 'X') return undefined;
   return {
@@ -34,6 +36,7 @@ export function parseProcessStat(text: string): Omit<Process, 'isStorageDaemon'>
     parent: Number(parent),
     name: text.slice(head[0].length, close),
     isKernelThread: (Number(flags) & PF_KTHREAD) !== 0,
+    hasTerminal: Number(terminal) !== 0,
   };
 }
 

@@ -43,10 +43,11 @@ async function stopProcesses(
   options.remark(
     `Stopping ${all.length} processes: TERM, then KILL after ${options.stopTimeoutMs / 1000} s.`,
   );
-  for (const { pid } of all) {
+  for (const { pid, hasTerminal } of all) {
     machine.signal(pid, 'SIGTERM');
-    // Shells ignore SIGTERM, and a stopped process sees no signal before it continues.
-    machine.signal(pid, 'SIGHUP');
+    // Interactive shells ignore SIGTERM. To a daemon SIGHUP would mean to go on, or an end out of order.
+    if (hasTerminal) machine.signal(pid, 'SIGHUP');
+    // A stopped process sees no signal before it continues.
     machine.signal(pid, 'SIGCONT');
   }
   let left = await waitForEnd(machine, options.stopTimeoutMs, () => undefined);

@@ -18,6 +18,7 @@ test('a line of /proc/PID/stat is read also when the name imitates one', () => {
     parent: 5,
     name: 'a) S 2 (b',
     isKernelThread: false,
+    hasTerminal: false,
   });
   assert.equal(parseProcessStat(stat(2, 'kthreadd', 'S', 0, 0x208040))?.isKernelThread, true);
 });
@@ -59,6 +60,7 @@ test('PID 1, the kernel’s own, storage daemons, khop and its ancestors are spa
     parent,
     name: `p${pid}`,
     isKernelThread: false,
+    hasTerminal: false,
     isStorageDaemon: false,
     ...more,
   });
@@ -85,4 +87,10 @@ test('of this machine’s processes, this one and its parent are spared', () => 
   assert.ok(all.some(({ pid }) => pid === process.pid));
   const doomed = new Set(processesToStop(all, process.pid).map(({ pid }) => pid));
   for (const pid of [1, process.pid, process.ppid]) assert.equal(doomed.has(pid), false);
+});
+
+test('a controlling terminal is told from none', () => {
+  const withTerminal = '9 (bash) S 1 9 9 34816 9 4194304 0 0 0 0\n';
+  assert.equal(parseProcessStat(withTerminal)?.hasTerminal, true);
+  assert.equal(parseProcessStat('9 (cron) S 1 9 9 0 -1 4194304 0 0 0 0\n')?.hasTerminal, false);
 });

@@ -18,11 +18,13 @@ const MOUNTS = `22 1 0:21 / /proc rw - proc proc rw
 34 28 0:42 / /tank rw - zfs tank rw
 `;
 
+/** Only shells have a terminal here. */
 const process_ = (pid: number, name: string): Process => ({
   pid,
   parent: 1,
   name,
   isKernelThread: false,
+  hasTerminal: name === 'bash',
   isStorageDaemon: false,
 });
 
@@ -152,6 +154,13 @@ test('the orderly way ends processes, swap and mounts before the remount, last m
     'ro /',
     'sysrq u',
   ]);
+});
+
+test('a process without a terminal gets no SIGHUP: a daemon would take it for something else', async () => {
+  const simulated = simulate({ processes: [{ name: 'daemon', endsOn: 'SIGHUP' }] });
+  await shutDown({ ...simulated, stopTimeoutMs: 1000 });
+  assert.ok(simulated.done.includes('SIGKILL daemon'));
+  assert.ok(!simulated.done.includes('SIGHUP daemon'));
 });
 
 test('processes that ignore SIGTERM are killed after the deadline, and so are those they start meanwhile', async () => {
