@@ -3,6 +3,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { OPTIMISATIONS } from '../switch/optimisations.ts';
 
 /** As commander hands them to an action. */
 export interface KernelOptions {
@@ -13,6 +14,8 @@ export interface KernelOptions {
   readonly dtb?: string;
   readonly method?: 'auto' | 'file' | 'segments';
   readonly panic?: boolean;
+  readonly fast?: boolean;
+  readonly without?: readonly string[];
   readonly accept?: readonly string[];
   readonly root?: string;
   readonly json?: boolean;
@@ -39,12 +42,25 @@ export function withKernelOptions(command: Command): Command {
         ['auto', 'file', 'segments'],
       ),
     )
+    .option('--fast', 'take what `khop prepare` did beforehand: least work between the two systems')
+    .addOption(
+      new Option('--without <optimisation>', 'leave one out of --fast; may be repeated')
+        .choices([...OPTIMISATIONS])
+        .argParser(collectOptimisation),
+    )
     .option('--accept <id>', 'go on although this check refuses or warns; may be repeated', collect)
     .option('--json', 'print the result as JSON');
 }
 
 function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
+}
+
+/** As `collect`, for a name of the list. */
+function collectOptimisation(value: string, previous: readonly string[] | undefined): readonly string[] {
+  if (!OPTIMISATIONS.some((name) => name === value))
+    throw new InvalidArgumentError(`Allowed choices are ${OPTIMISATIONS.join(', ')}.`);
+  return collect(value, previous);
 }
 
 /** Parser for options that take a positive whole number. */

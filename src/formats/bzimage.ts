@@ -190,7 +190,8 @@ function decodeLoadFlags(bits: number): LoadFlags {
   };
 }
 
-function decodeXloadFlags(bits: number): XloadFlags {
+/** The flags by name. */
+export function decodeXloadFlags(bits: number): XloadFlags {
   return {
     bits,
     isKernel64: (bits & 0x01) !== 0,

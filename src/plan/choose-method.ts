@@ -75,6 +75,15 @@ function segmentGates(question: MethodQuestion): string[] {
   return [...locked, ...availability, ...question.segmentObstacles];
 }
 
+/**
+ * Why a kernel that was unpacked beforehand cannot be loaded here, one clause each; empty when it can. It goes
+ * by kexec_load, so the gates of that call count.
+ */
+export function directGates(question: MethodQuestion): readonly string[] {
+  const asked = question.asked === 'file' ? ['kexec_file_load was asked for'] : [];
+  return [...asked, ...segmentGates(question)];
+}
+
 function refuse(gates: readonly string[], hint: string): never {
   throw new KhopError('E_PLAN', `this kernel cannot be loaded: ${gates.join('; ')}`, { hint });
 }

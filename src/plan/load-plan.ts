@@ -26,6 +26,13 @@ export interface PlannedSegment {
   readonly source: string;
 }
 
+/** What became of the wish to enter a kernel directly. */
+export interface DirectEntry {
+  readonly isUsed: boolean;
+  /** Why not, one clause each; empty when it is. */
+  readonly obstacles: readonly string[];
+}
+
 interface PlanBase {
   readonly version: 1;
   readonly architecture: Architecture;
@@ -41,6 +48,8 @@ interface PlanBase {
   readonly commandLine: string;
   /** What the new kernel is told of memory. With kexec_file_load: what the kernel is expected to tell it. */
   readonly memoryMap: MemoryMap;
+  /** Whether the kernel is entered without its decompressor; undefined when that was not asked for. */
+  readonly directEntry?: DirectEntry | undefined;
   /** What is lost or changed by this way of loading, one sentence each; empty when nothing is. */
   readonly notes: readonly string[];
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import type { KexecSlot, LoadMethod } from './load-plan.ts';
@@ -12,14 +13,18 @@ export interface LoadRequest {
   readonly kernel: Kernel;
   /** The image as it lies on disk: may be compressed, a zboot PE or a UKI. */
   readonly image: NamedBytes;
-  /** In unpacking order; a UKI's own initrd is added by the planner. */
+  /** In unpacking order; a UKI's own initrd is put in front by the planner. */
   readonly initrds: readonly NamedBytes[];
+  /** `initrds` is all there shall be: a UKI's own is part of it already. */
+  readonly isInitrdWhole?: boolean | undefined;
   /** Replaces the running machine's device tree (arm64), or is added as SETUP_DTB (x86-64). */
   readonly deviceTree: NamedBytes | undefined;
   readonly machine: MachineFacts;
   /** The whole command line as the person wants it; undefined: the UKI's own. */
   readonly commandLine: string | undefined;
   readonly method: LoadMethod | 'auto';
+  /** The image's kernel, unpacked beforehand: entered directly where that is possible. */
+  readonly unpacked?: UnpackedKernel | undefined;
   readonly slot: KexecSlot;
   /** At least 256 random bytes for RNG and KASLR seeds: never printed. */
   readonly entropy: Uint8Array;

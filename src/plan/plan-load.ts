@@ -2,19 +2,23 @@
  * From a request to a plan.
  * @module
  */
+import { KhopError } from '../error.ts';
 import type { Architecture } from '../formats/architecture.ts';
 import { joinInitrds } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import type { ArchitecturePlanner } from './arch/architecture.ts';
+import type { ArchitecturePlanner, SegmentLayout, SegmentParts } from './arch/architecture.ts';
 import { ARM64 } from './arch/arm64.ts';
 import { X86_64 } from './arch/x86-64.ts';
-import { chooseMethod } from './choose-method.ts';
+import { chooseMethod, directGates, type MethodQuestion } from './choose-method.ts';
 import { checkCommandLine } from './command-line.ts';
-import type { LoadPlan } from './load-plan.ts';
+import type { DirectEntry, KexecSlot, LoadPlan } from './load-plan.ts';
 import type { LoadRequest } from './load-request.ts';
 import { type UnwrappedImage, unwrapImage } from './unwrap-image.ts';
 
 const PLANNERS: Readonly<Record<Architecture, ArchitecturePlanner>> = { 'x86-64': X86_64, arm64: ARM64 };
+
+const DIRECT_REASON =
+  'The kernel was unpacked beforehand and is entered directly, which only kexec_load can.';
 
 /** KEXEC_FILE_ON_CRASH. */
 const FILE_ON_CRASH = 2;
@@ -29,35 +33,78 @@ export function planLoad(request: LoadRequest): LoadPlan {
   const { machine, slot } = request;
   const planner = PLANNERS[machine.architecture];
   const image = unwrapImage(request.image);
-  const initrd = joinInitrds([...image.initrds, ...request.initrds]);
+  const own = request.isInitrdWhole === true ? [] : image.initrds;
+  const initrd = joinInitrds([...own, ...request.initrds]);
   const commandLine = request.commandLine ?? image.commandLine ?? '';
-  const { method, reason } = chooseMethod({
+  const question: MethodQuestion = {
     machine,
     slot,
     asked: request.method,
     fileObstacles: fileObstacles(planner, request, image),
     segmentObstacles: planner.segmentObstacles(image, machine),
-  });
-  const base = baseOf(request, reason);
-  const notes = wrappingNotes(image);
-  if (method === 'file') return filePlan(planner, base, { request, image, initrd, commandLine, notes });
+  };
   const { deviceTree, entropy } = request;
-  const layout = planner.planSegments({ image, initrd, commandLine, deviceTree, machine, slot, entropy });
+  const parts: SegmentParts = { image, initrd, commandLine, deviceTree, machine, slot, entropy };
+  const direct = tryDirect(planner, request, question, parts);
+  const notes = wrappingNotes(image);
+  if (direct?.layout !== undefined)
+    return segmentsPlan(baseOf(request, DIRECT_REASON, direct.entry), direct.layout, notes, slot);
+  const { method, reason } = chooseMethod(question);
+  const base = baseOf(request, reason, direct?.entry);
+  if (method === 'file') return filePlan(planner, base, { request, image, initrd, commandLine, notes });
+  return segmentsPlan(base, planner.planSegments(parts), notes, slot);
+}
+
+/** The layout of a direct entry, or why there is none; undefined when nobody asked. */
+function tryDirect(
+  planner: ArchitecturePlanner,
+  { unpacked, machine }: LoadRequest,
+  question: MethodQuestion,
+  parts: SegmentParts,
+): { readonly entry: DirectEntry; readonly layout: SegmentLayout | undefined } | undefined {
+  if (unpacked === undefined) return undefined;
+  const gates = directGates({
+    ...question,
+    segmentObstacles: planner.directObstacles(unpacked, machine, parts.commandLine),
+  });
+  const crash = parts.slot === 'crash' ? ['a panic kernel is loaded as it is'] : [];
+  const obstacles = [...crash, ...gates];
+  if (obstacles.length > 0) return { entry: { isUsed: false, obstacles }, layout: undefined };
+  try {
+    return { entry: { isUsed: true, obstacles: [] }, layout: planner.planDirect(unpacked, parts) };
+  } catch (error) {
+    // Above all: no place for it in a small machine's memory. The ordinary way needs less of it.
+    if (!(error instanceof KhopError)) throw error;
+    return { entry: { isUsed: false, obstacles: [error.message] }, layout: undefined };
+  }
+}
+
+function segmentsPlan(
+  base: ReturnType<typeof baseOf>,
+  layout: SegmentLayout,
+  notes: readonly string[],
+  slot: KexecSlot,
+): LoadPlan {
   return {
     ...base,
     ...layout,
-    method,
+    method: 'segments',
     notes: [...notes, ...layout.notes],
     flags: slot === 'crash' ? ON_CRASH : 0,
   };
 }
 
-function baseOf({ machine, slot, kernel, image }: LoadRequest, reason: string) {
+function baseOf(
+  { machine, slot, kernel, image }: LoadRequest,
+  reason: string,
+  directEntry: DirectEntry | undefined,
+) {
   return {
     version: 1,
     architecture: machine.architecture,
     slot,
     reason,
+    directEntry,
     kernel: { id: kernel.id, title: kernel.title, release: kernel.release, image: image.name },
   } as const;
 }

@@ -16,6 +16,8 @@ export type AddressOf = (name: string) => bigint;
 /** What a draft needs of its place; `size` in bytes, rounded up to pages here. */
 export interface DraftWish extends Omit<PlacementWish, 'name' | 'size'> {
   readonly size: number | bigint;
+  /** Picks the address itself; what it picks must be free and aligned. */
+  readonly choosePlace?: ((free: readonly Range[]) => bigint) | undefined;
 }
 
 /** One segment to be. */
@@ -25,6 +27,8 @@ export interface SegmentDraft {
   readonly source: string;
   /** @param addressOf of the drafts before this one */
   readonly wish: (addressOf: AddressOf) => DraftWish;
+  /** How much of its size, from its start, is copied in the jump; undefined: all. The rest is only kept free. */
+  readonly copiedSize?: number | undefined;
   /** @param addressOf of all drafts */
   readonly bytes: (addressOf: AddressOf) => Uint8Array;
 }
@@ -64,18 +68,23 @@ export function placeDrafts(
     const wanted = wish(addressOf);
     const alignment = wanted.alignment > page ? wanted.alignment : page;
     const size = alignUp(BigInt(wanted.size), page);
-    const place = placeAll(free, [{ ...wanted, name, size, alignment }]).get(name)!;
+    const chosen = wanted.choosePlace?.(free);
+    const place =
+      chosen === undefined
+        ? placeAll(free, [{ ...wanted, name, size, alignment }]).get(name)!
+        : { start: chosen, end: chosen + size };
     places.set(name, place);
     free = subtractRanges(free, [place]);
   }
   const segments = drafts
-    .map(({ name, source, bytes }): PlannedSegment => {
+    .map(({ name, source, bytes, copiedSize }): PlannedSegment => {
       const place = places.get(name)!;
+      const size = copiedSize === undefined ? place.end - place.start : alignUp(BigInt(copiedSize), page);
       return {
         name,
         source,
         address: place.start,
-        memorySize: Number(place.end - place.start),
+        memorySize: Number(size),
         bytes: bytes(addressOf),
       };
     })

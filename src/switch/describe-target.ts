@@ -24,7 +24,9 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
       modules: moduleNames(kernel),
       release: kernel.release,
     }),
-    initrd: describeInitrds(joinInitrds([...inner.initrds, ...request.initrds])),
+    initrd: describeInitrds(
+      joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]),
+    ),
     commandLine: request.commandLine ?? inner.commandLine,
   };
 }

@@ -4,12 +4,12 @@
  */
 import { KhopError } from '../error.ts';
 import { planToJson } from '../plan/plan-json.ts';
-import { type PrepareOptions, planOf, prepare } from './prepare.ts';
+import { type ProposalOptions, planOf, propose } from './proposal.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** A saved plan when `text` names a .json file, else the plan of that kernel with the same options. */
-export function readOtherPlan(world: SwitchWorld, text: string, options: PrepareOptions): unknown {
-  if (!text.endsWith('.json')) return planToJson(planOf(prepare(world, text, options)));
+export function readOtherPlan(world: SwitchWorld, text: string, options: ProposalOptions): unknown {
+  if (!text.endsWith('.json')) return planToJson(planOf(propose(world, text, options)));
   const saved = world.files.read(text);
   if (saved === undefined)
     throw new KhopError('E_NOT_FOUND', `${text} does not exist`, {

@@ -12,9 +12,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   machine: ['formats', 'ground'],
   kernels: ['formats', 'ground'],
   plan: ['machine', 'kernels', 'formats', 'ground'],
-  switch: ['plan', 'machine', 'kernels', 'formats', 'ground'],
+  prepare: ['plan', 'machine', 'kernels', 'formats', 'ground'],
+  switch: ['prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
   lab: ['machine', 'kernels', 'formats', 'ground'],
-  cli: ['switch', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
+  cli: ['switch', 'prepare', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
 };
 
 /** The pure room opens no files: only these modules of Node.js may be used there. */

@@ -37,14 +37,14 @@ async function check(
   options: CheckOptions,
 ): Promise<void> {
   const { openWorld } = await import('../world.ts');
-  const { prepare } = await import('../../switch/prepare.ts');
+  const { propose } = await import('../../switch/proposal.ts');
   const { renderFindings, summarizeFindings } = await import('../render/findings.ts');
   const world = openWorld(context);
-  const prepared = prepare(world, selector, options);
-  const isRefused = prepared.verdict === 'refuse';
+  const proposal = propose(world, selector, options);
+  const isRefused = proposal.verdict === 'refuse';
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan, planError, estimate } = prepared;
+    const { kernel, verdict, findings, plan, planError, estimate } = proposal;
     context.print(
       renderJson({
         kernel,
@@ -56,13 +56,13 @@ async function check(
       }),
     );
   } else {
-    context.print(`${context.style('bold', prepared.kernel.title)} (${prepared.kernel.image})\n`);
-    const findings = renderFindings(prepared.findings, context, options.all === true);
+    context.print(`${context.style('bold', proposal.kernel.title)} (${proposal.kernel.image})\n`);
+    const findings = renderFindings(proposal.findings, context, options.all === true);
     if (findings !== '') context.print(`${findings}\n`);
-    context.print(summarizeFindings(prepared.findings));
+    context.print(summarizeFindings(proposal.findings));
     const { describeEstimate, describeVerdict } = await import('../render/verdict.ts');
-    context.print(describeEstimate(prepared));
-    context.print(describeVerdict(prepared, context));
+    context.print(describeEstimate(proposal));
+    context.print(describeVerdict(proposal, context));
   }
   if (isRefused) context.exitWith(3);
 }

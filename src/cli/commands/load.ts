@@ -53,13 +53,13 @@ export function addLoadCommands(program: Command, context: CliContext): void {
 
 async function loadKernel(context: CliContext, selector: string, options: KernelOptions): Promise<void> {
   const { openWorld } = await import('../world.ts');
-  const { prepare, agreedPlan } = await import('../../switch/prepare.ts');
+  const { propose, agreedPlan } = await import('../../switch/proposal.ts');
   const { loadPlan } = await import('../../switch/load.ts');
   const world = openWorld(context);
   const record = await world.exclusively(async () => {
-    const prepared = prepare(world, selector, options);
-    await remarkFindings(context, prepared.findings, options);
-    return loadPlan(world, agreedPlan(prepared), 'khop load');
+    const proposal = propose(world, selector, options);
+    await remarkFindings(context, proposal.findings, options);
+    return loadPlan(world, agreedPlan(proposal), 'khop load');
   });
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');

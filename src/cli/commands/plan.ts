@@ -33,11 +33,11 @@ export function addPlanCommand(program: Command, context: CliContext): void {
 
 async function plan(context: CliContext, selector: string, options: PlanOptions): Promise<void> {
   const { openWorld } = await import('../world.ts');
-  const { prepare, planOf } = await import('../../switch/prepare.ts');
+  const { propose, planOf } = await import('../../switch/proposal.ts');
   const { diffPlanJson, planToJson } = await import('../../plan/plan-json.ts');
   const { renderJson } = await import('../render/json.ts');
   const world = openWorld(context);
-  const made = planOf(prepare(world, selector, options));
+  const made = planOf(propose(world, selector, options));
   if (options.diff !== undefined) {
     const { readOtherPlan } = await import('../../switch/other-plan.ts');
     const differences = diffPlanJson(readOtherPlan(world, options.diff, options), planToJson(made));

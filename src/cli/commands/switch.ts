@@ -3,7 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
-import type { Prepared } from '../../switch/prepare.ts';
+import type { Proposal } from '../../switch/proposal.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -67,14 +67,14 @@ async function switchToKernel(
   selector: string,
   options: SwitchOptions,
 ): Promise<void> {
-  const { prepare, agreedPlan } = await import('../../switch/prepare.ts');
+  const { propose, agreedPlan } = await import('../../switch/proposal.ts');
   const { switchKernel, newSwitchId } = await import('../../switch/switch-kernel.ts');
   const id = newSwitchId(world);
-  const prepared = prepare(world, selector, { ...options, switchId: id });
-  await remarkFindings(context, prepared.findings, options);
-  const plan = agreedPlan(prepared);
-  if (options.dryRun) return describeDryRun(context, prepared, wayOf(world, options), options);
-  await agree(context, options, prepared.kernel.title);
+  const proposal = propose(world, selector, { ...options, switchId: id });
+  await remarkFindings(context, proposal.findings, options);
+  const plan = agreedPlan(proposal);
+  if (options.dryRun) return describeDryRun(context, proposal, wayOf(world, options), options);
+  await agree(context, options, proposal.kernel.title);
   const record = await switchKernel(world, { plan, id, way: wayOf(world, options) });
   await report(context, options, record);
 }
@@ -97,7 +97,7 @@ async function agree(context: CliContext, options: SwitchOptions, title: string)
 
 async function describeDryRun(
   context: CliContext,
-  prepared: Prepared,
+  proposal: Proposal,
   way: 'systemd' | 'own' | 'now',
   options: SwitchOptions,
 ): Promise<void> {
@@ -105,7 +105,7 @@ async function describeDryRun(
   const { summarizeFindings } = await import('../render/findings.ts');
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan } = prepared;
+    const { kernel, verdict, findings, plan } = proposal;
     context.print(
       renderJson({ dryRun: true, kernel, verdict, shutdown: way, method: plan?.method, findings }),
     );
@@ -116,12 +116,12 @@ async function describeDryRun(
     own: 'by khop itself: TERM, KILL, sync, read-only, verified',
     now: 'none: sync, read-only, verified, jump',
   };
-  context.print(`Would switch to ${prepared.kernel.title} (${prepared.kernel.image})`);
-  context.print(`  by            ${prepared.plan?.method}: ${prepared.plan?.reason}`);
-  context.print(`  command line  ${prepared.plan?.commandLine}`);
+  context.print(`Would switch to ${proposal.kernel.title} (${proposal.kernel.image})`);
+  context.print(`  by            ${proposal.plan?.method}: ${proposal.plan?.reason}`);
+  context.print(`  command line  ${proposal.plan?.commandLine}`);
   context.print(`  shutdown      ${WAYS[way]}`);
-  context.print(summarizeFindings(prepared.findings));
-  context.print(describeEstimate(prepared));
+  context.print(summarizeFindings(proposal.findings));
+  context.print(describeEstimate(proposal));
   context.print('Nothing was loaded or stopped.');
 }
 

@@ -2,13 +2,13 @@
  * What a preflight means for the person who asked.
  * @module
  */
-import type { Prepared } from '../../switch/prepare.ts';
+import type { Proposal } from '../../switch/proposal.ts';
 import type { CliContext } from '../context.ts';
 import { renderMilliseconds } from './quantity.ts';
 
 /** One line: what a switch will cost, from this machine's own past where there is one. */
-export function describeEstimate(prepared: Prepared): string {
-  const { estimate } = prepared;
+export function describeEstimate(proposal: Proposal): string {
+  const { estimate } = proposal;
   if (estimate === undefined)
     return 'Cost: not known on this machine yet; `khop history` will know after the first switch.';
   const { loadMs, downMs, upMs, samples } = estimate;
@@ -19,8 +19,8 @@ export function describeEstimate(prepared: Prepared): string {
 }
 
 /** One or two lines: the verdict and the next command. */
-export function describeVerdict(prepared: Prepared, context: Pick<CliContext, 'style'>): string {
-  const { verdict, kernel, plan } = prepared;
+export function describeVerdict(proposal: Proposal, context: Pick<CliContext, 'style'>): string {
+  const { verdict, kernel, plan } = proposal;
   if (verdict === 'refuse')
     return `${context.style('red', 'Do not switch:')} mend what refuses above, or accept it by name where that is offered.`;
   const by = plan === undefined ? '' : ` by ${plan.method === 'file' ? 'kexec_file_load' : 'kexec_load'}`;

@@ -5,6 +5,7 @@
  */
 import type { MemoryMap } from '../../formats/memory-map.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
+import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import type { KexecSlot, PlannedSegment } from '../load-plan.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
@@ -43,4 +44,12 @@ export interface ArchitecturePlanner {
   readonly expectedMemoryMap: (machine: MachineFacts) => MemoryMap;
   /** @throws E_PLAN when a part does not fit, E_UNREADABLE when memory is not known, E_FORMAT for the image */
   readonly planSegments: (parts: SegmentParts) => SegmentLayout;
+  /** Why this unpacked kernel cannot be entered without its decompressor, one clause each; empty when it can. */
+  readonly directObstacles: (
+    kernel: UnpackedKernel,
+    machine: MachineFacts,
+    commandLine: string,
+  ) => readonly string[];
+  /** As `planSegments`, for a kernel that was unpacked beforehand. */
+  readonly planDirect: (kernel: UnpackedKernel, parts: SegmentParts) => SegmentLayout;
 }

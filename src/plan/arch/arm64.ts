@@ -10,6 +10,9 @@ import type { ArchitecturePlanner } from './architecture.ts';
 /** COMMAND_LINE_SIZE, arch/arm64/include/uapi/asm/setup.h. */
 const COMMAND_LINE_SIZE = 2048;
 
+/** An arm64 Image has no decompressor: what is compressed around it is taken off by any loader. */
+const NOTHING_TO_UNPACK = 'an arm64 kernel is entered directly by every method';
+
 /** One clause for what is no Image. */
 function kindObstacles(image: UnwrappedImage): readonly string[] {
   if (image.kind === 'arm64-image') return [];
@@ -28,4 +31,6 @@ export const ARM64: ArchitecturePlanner = {
   fileCommandLineLimit: () => COMMAND_LINE_SIZE,
   expectedMemoryMap: (machine) => (machine.iomem.state === 'read' ? arm64MemoryMap(machine) : []),
   planSegments: planArm64Segments,
+  directObstacles: () => [NOTHING_TO_UNPACK],
+  planDirect: (_kernel, parts) => planArm64Segments(parts),
 };

@@ -3,10 +3,12 @@
  * @module
  */
 import { parseBzImage } from '../../formats/bzimage.ts';
+import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 import { bzImageKernel, bzImageObstacles } from '../x86-64/bzimage-segments.ts';
+import { directKernel, directObstacles } from '../x86-64/direct-kernel.ts';
 import { planHandover } from '../x86-64/handover-segments.ts';
 import { handedOverMap } from '../x86-64/memory-map.ts';
 import { vmlinuxKernel, vmlinuxObstacles } from '../x86-64/vmlinux-segments.ts';
@@ -37,6 +39,12 @@ function planSegments(parts: SegmentParts): SegmentLayout {
   return { ...layout, notes: [NO_KASLR, ...layout.notes] };
 }
 
+function planDirect(unpacked: UnpackedKernel, parts: SegmentParts): SegmentLayout {
+  const { kernel, note } = directKernel(unpacked, parts.image.kernel.name, parts);
+  const layout = planHandover(kernel, parts);
+  return { ...layout, notes: [note, ...layout.notes] };
+}
+
 /** x86-64. */
 export const X86_64: ArchitecturePlanner = {
   fileObstacles,
@@ -49,4 +57,6 @@ export const X86_64: ArchitecturePlanner = {
     return isKnown ? handedOverMap(machine) : [];
   },
   planSegments,
+  directObstacles,
+  planDirect,
 };

@@ -25,7 +25,6 @@ import { encodeScreenInfo, planScreen } from './screen-handover.ts';
 
 /** "Bootloader-less" loaders register as 0xd: kexec-tools' number with version 0. */
 const TYPE_OF_LOADER = 0xd0;
-const LOADED_HIGH = 1;
 const RNG_SEED_SIZE = 32;
 const MIB = 0x10_0000n;
 
@@ -135,10 +134,10 @@ export interface HandoverAddresses {
   readonly efiMemoryMap: bigint;
 }
 
-/** @param setupHeader the image's, from 0x1f1 */
+/** @param kernel its setup header, from 0x1f1, and what loadflags shall say */
 export function planBootParams(
   machine: MachineFacts,
-  setupHeader: Uint8Array,
+  { setupHeader, loadFlags }: { readonly setupHeader: Uint8Array; readonly loadFlags: number },
   map: MemoryMap,
   efi: EfiHandover,
   at: HandoverAddresses,
@@ -161,7 +160,7 @@ export function planBootParams(
     secureBoot: running?.secureBoot ?? 0,
     setupHeader,
     typeOfLoader: TYPE_OF_LOADER,
-    loadFlags: LOADED_HIGH,
+    loadFlags,
     initrdAddress: at.initrd,
     initrdSize: BigInt(at.initrdSize),
     commandLineAddress: at.commandLine,

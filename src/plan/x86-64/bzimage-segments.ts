@@ -8,7 +8,7 @@ import type { NamedBytes } from '../../formats/named-bytes.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { findRsdp } from './boot-params-plan.ts';
-import type { X86Kernel } from './handover-segments.ts';
+import { LOADED_HIGH, type X86Kernel } from './handover-segments.ts';
 
 /** Why any kernel cannot be entered at a 64-bit entry point from this machine; empty when it can. */
 export function handoverObstacles(machine: MachineFacts): string[] {
@@ -43,5 +43,6 @@ export function bzImageKernel(file: NamedBytes): X86Kernel {
     setupHeader: image.setupHeader,
     supportsEfiKexec: image.xloadFlags.supportsEfiKexec,
     commandLineLimit: image.commandLineSize + 1,
+    loadFlags: LOADED_HIGH,
   };
 }

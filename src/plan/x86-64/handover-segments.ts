@@ -9,6 +9,7 @@
  */
 import { BOOT_PARAMS_SIZE, encodeBootParams } from '../../formats/boot-params.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
+import type { Range } from '../../formats/range.ts';
 import { encodeSetupData, type SetupDataNode, setupDataSize } from '../../formats/setup-data.ts';
 import type { SegmentLayout, SegmentParts } from '../arch/architecture.ts';
 import { appendArguments, checkCommandLine, commandLineBytes } from '../command-line.ts';
@@ -23,15 +24,17 @@ import { type AddressOf, placeDrafts, type SegmentDraft } from '../segment-draft
 import { verifySegments } from '../verify-segments.ts';
 import { type EfiHandover, planBootParams, planEfiHandover, planSetupData } from './boot-params-plan.ts';
 import { ENTRY_STUB_SIZE, entryStub } from './entry-stub.ts';
-import { crashMap, handedOverMap, LOW_MEMORY, x86PlacementMemory } from './memory-map.ts';
+import { crashMap, handedOverMap, LOW_MEMORY, PAGE_SIZE, x86PlacementMemory } from './memory-map.ts';
 import { planScreen } from './screen-handover.ts';
 
-const PAGE_SIZE = 4096;
 const PAGE = BigInt(PAGE_SIZE);
 /** boot_params, setup_data and the rest are read through 32-bit pointers by some paths of old kernels. */
 const BELOW_4G = 0xffff_f000n;
 /** The kernel's own loader keeps initrds above 16 MiB, out of the way of ISA DMA. */
 const INITRD_MINIMUM = 0x100_0000n;
+
+/** loadflags: LOADED_HIGH, the protected-mode kernel lies at 1 MiB or above. */
+export const LOADED_HIGH = 1;
 
 /** What is left to say of a kernel once its own format is understood. */
 export interface X86Kernel {
@@ -40,6 +43,8 @@ export interface X86Kernel {
   readonly source: string;
   /** Bytes of memory from the load address on. */
   readonly memorySize: number;
+  /** Bytes of it that have to be copied in the jump; undefined: all. */
+  readonly copiedSize?: number | undefined;
   readonly alignment: bigint;
   /** Lowest load address for a normal start; a panic kernel runs inside the reservation wherever that is. */
   readonly minimum: bigint;
@@ -50,6 +55,10 @@ export interface X86Kernel {
   readonly supportsEfiKexec: boolean;
   /** Bytes with the NUL. */
   readonly commandLineLimit: number;
+  /** loadflags of the setup header. */
+  readonly loadFlags: number;
+  /** Picks the load address among free ranges; undefined: the lowest that fits. */
+  readonly choosePlace?: ((free: readonly Range[]) => bigint) | undefined;
 }
 
 /** Everything that the drafts are made from. */
@@ -72,7 +81,12 @@ export function planHandover(kernel: X86Kernel, parts: SegmentParts): SegmentLay
   const memory = memoryFor(handover);
   const { segments, addressOf } = placeDrafts(draftsFor(handover), memory, PAGE_SIZE);
   const entry = addressOf('stub');
+  const kernelStart = addressOf('kernel');
   verifySegments(segments, entry, {
+    keptFree: {
+      owner: 'kernel',
+      range: { start: kernelStart, end: kernelStart + BigInt(kernel.memorySize) },
+    },
     allowed: memory.ram,
     forbidden: memory.avoid,
     lowest: LOW_MEMORY.end,
@@ -117,12 +131,13 @@ function nodesFor(handover: Handover, addressOf: AddressOf): SetupDataNode[] {
   return planSetupData(mapFor(handover, addressOf), efi, parts.entropy, parts.deviceTree?.bytes);
 }
 
-/** In the order of placement. */
+/** In the order of placement. A kernel that goes anywhere must not be the one to split the room for an initrd. */
 function draftsFor(handover: Handover): SegmentDraft[] {
+  const kernel = kernelDraft(handover);
+  const initrd = initrdDrafts(handover);
   return [
     ...crashDrafts(handover),
-    kernelDraft(handover),
-    ...initrdDrafts(handover),
+    ...(handover.kernel.choosePlace === undefined ? [kernel, ...initrd] : [...initrd, kernel]),
     bootParamsDraft(handover),
     setupDataDraft(handover),
     ...efiMapDrafts(handover),
@@ -167,7 +182,9 @@ function kernelDraft({ kernel, crash }: Handover): SegmentDraft {
       alignment: kernel.alignment,
       minimum: crash === undefined && kernel.minimum > LOW_MEMORY.end ? kernel.minimum : LOW_MEMORY.end,
       direction: 'bottom-up',
+      choosePlace: kernel.choosePlace,
     }),
+    copiedSize: kernel.copiedSize,
     bytes: () => kernel.bytes,
   };
 }
@@ -201,7 +218,7 @@ function bootParamsDraft(handover: Handover): SegmentDraft {
     },
     bytes: (addressOf) => {
       const initrdSize = parts.initrd?.bytes.length ?? 0;
-      const params = planBootParams(parts.machine, kernel.setupHeader, mapFor(handover, addressOf), efi, {
+      const params = planBootParams(parts.machine, kernel, mapFor(handover, addressOf), efi, {
         commandLine: addressOf('boot-params') + BigInt(BOOT_PARAMS_SIZE),
         initrd: initrdSize > 0 ? addressOf('initrd') : 0n,
         initrdSize,

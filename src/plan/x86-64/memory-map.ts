@@ -33,6 +33,9 @@ const IOMEM_TYPES: Readonly<Record<string, MemoryType>> = {
   'Soft Reserved': 'softReserved',
 };
 
+/** Bytes: x86-64 has one page size. */
+export const PAGE_SIZE = 4096;
+
 /** Low memory belongs to the firmware, and to the trampoline through which the CPUs start. */
 export const LOW_MEMORY: Range = { start: 0n, end: 0x10_0000n };
 

@@ -15,7 +15,7 @@ import { alignDown, alignUp } from '../../formats/range.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { handoverObstacles } from './bzimage-segments.ts';
-import type { X86Kernel } from './handover-segments.ts';
+import { LOADED_HIGH, type X86Kernel } from './handover-segments.ts';
 
 /** PMD_SIZE: __startup_64 refuses, by a silent loop, to run from anything else. */
 const ALIGNMENT = 0x20_0000n;
@@ -57,6 +57,7 @@ export function vmlinuxKernel(file: NamedBytes): X86Kernel {
     // SETUP_EFI is known since Linux 3.14, and nothing older is met as a 64-bit vmlinux today.
     supportsEfiKexec: true,
     commandLineLimit: COMMAND_LINE_SIZE,
+    loadFlags: LOADED_HIGH,
   };
 }
 

@@ -17,12 +17,13 @@ import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.t
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
+import { type FastPlan, type Optimisation, planFast } from './fast.ts';
 import { countArrivals, estimateFromHistory } from './history.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What a person asked for besides the kernel. */
-export interface PrepareOptions {
+export interface ProposalOptions {
   readonly initrd?: readonly string[];
   readonly commandLine?: string;
   readonly reuseCmdline?: boolean;
@@ -31,12 +32,16 @@ export interface PrepareOptions {
   readonly method?: 'auto' | LoadMethod;
   readonly panic?: boolean;
   readonly accept?: readonly string[];
+  /** Use what can be done beforehand, see fast.ts. */
+  readonly fast?: boolean;
+  /** Optimisations to leave out. */
+  readonly without?: readonly string[];
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
 
 /** All that is known before loading. */
-export interface Prepared {
+export interface Proposal {
   readonly kernel: Kernel;
   readonly machine: MachineFacts;
   readonly findings: readonly Finding[];
@@ -45,15 +50,21 @@ export interface Prepared {
   readonly plan: LoadPlan | undefined;
   readonly planError: KhopError | undefined;
   readonly estimate: ReturnType<typeof estimateFromHistory>;
+  /** What became of each optimisation; undefined when none was asked for. */
+  readonly optimisations: readonly Optimisation[] | undefined;
 }
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found or read */
-export function prepare(world: SwitchWorld, selector: string | undefined, options: PrepareOptions): Prepared {
+export function propose(
+  world: SwitchWorld,
+  selector: string | undefined,
+  options: ProposalOptions,
+): Proposal {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
   const files = filesFor(kernel, options);
-  const request = requestFor(world, machine, kernel, files, options);
-  const { plan, planError } = tryPlan(request);
+  const wanted = requestFor(world, machine, kernel, files, options);
+  const { request, plan, planError, optimisations } = makePlan(world, wanted, options);
   const history = readHistory(world);
   const findings = runPreflight({
     machine,
@@ -66,10 +77,10 @@ export function prepare(world: SwitchWorld, selector: string | undefined, option
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);
   const estimate = plan && estimateFromHistory(history, plan.method);
-  return { kernel, machine, findings, verdict, plan, planError, estimate };
+  return { kernel, machine, findings, verdict, plan, planError, estimate, optimisations };
 }
 
-function filesFor(kernel: Kernel, options: PrepareOptions): KernelFiles {
+function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
   const isOverridden = options.initrd !== undefined;
   const files = readKernelFiles(isOverridden ? { ...kernel, initrds: [], problems: [] } : kernel);
   return {
@@ -84,7 +95,7 @@ function requestFor(
   machine: MachineFacts,
   kernel: Kernel,
   files: { image: NamedBytes; initrds: readonly NamedBytes[]; deviceTree: NamedBytes | undefined },
-  options: PrepareOptions,
+  options: ProposalOptions,
 ): LoadRequest {
   const slot: KexecSlot = options.panic ? 'crash' : 'normal';
   return {
@@ -104,7 +115,7 @@ function composeCommandLine(
   world: SwitchWorld,
   machine: MachineFacts,
   kernel: Kernel,
-  options: PrepareOptions,
+  options: ProposalOptions,
   slot: KexecSlot,
 ): string | undefined {
   const extra = [world.configuration.append, ...(options.append ?? [])];
@@ -119,7 +130,7 @@ function composeCommandLine(
 function baseCommandLine(
   machine: MachineFacts,
   kernel: Kernel,
-  options: PrepareOptions,
+  options: ProposalOptions,
   slot: KexecSlot,
 ): string | undefined {
   if (options.commandLine !== undefined) return options.commandLine;
@@ -131,7 +142,17 @@ function baseCommandLine(
   });
 }
 
-function tryPlan(request: LoadRequest): Pick<Prepared, 'plan' | 'planError'> {
+function makePlan(
+  world: SwitchWorld,
+  request: LoadRequest,
+  { fast, without, initrd }: ProposalOptions,
+): Omit<FastPlan, 'optimisations'> & Pick<Proposal, 'optimisations'> {
+  if (fast !== true) return { request, ...tryPlan(request), optimisations: undefined };
+  const paths = { image: request.kernel.image, initrds: initrd ?? request.kernel.initrds };
+  return planFast(world, request, paths, new Set(without), tryPlan);
+}
+
+function tryPlan(request: LoadRequest): Pick<Proposal, 'plan' | 'planError'> {
   try {
     return { plan: planLoad(request), planError: undefined };
   } catch (error) {
@@ -141,16 +162,16 @@ function tryPlan(request: LoadRequest): Pick<Prepared, 'plan' | 'planError'> {
 }
 
 /** The plan. @throws the planner's own error when there is none */
-export function planOf(prepared: Prepared): LoadPlan {
-  if (prepared.plan !== undefined) return prepared.plan;
-  throw prepared.planError ?? new KhopError('E_PLAN', 'there is no plan', { hint: 'Run `khop check`.' });
+export function planOf(proposal: Proposal): LoadPlan {
+  if (proposal.plan !== undefined) return proposal.plan;
+  throw proposal.planError ?? new KhopError('E_PLAN', 'there is no plan', { hint: 'Run `khop check`.' });
 }
 
 /** The plan, when nothing speaks against carrying it out. @throws E_REFUSED naming the checks that refuse */
-export function agreedPlan(prepared: Prepared): LoadPlan {
-  const plan = planOf(prepared);
-  if (prepared.verdict !== 'refuse') return plan;
-  const ids = prepared.findings.filter((each) => each.severity === 'refusal').map((each) => each.id);
+export function agreedPlan(proposal: Proposal): LoadPlan {
+  const plan = planOf(proposal);
+  if (proposal.verdict !== 'refuse') return plan;
+  const ids = proposal.findings.filter((each) => each.severity === 'refusal').map((each) => each.id);
   throw new KhopError('E_REFUSED', `refused by ${ids.join(', ')}; nothing was loaded`, {
     hint: 'Run `khop check` for evidence and remedy of each; --accept ID overrides where that is offered.',
   });

@@ -1,0 +1,172 @@
+/**
+ * Doing beforehand what would otherwise be done while the machine is down: unpacking the kernel, unpacking the
+ * initrd and packing it again so that the new kernel has the least to do.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { KhopError } from '../error.ts';
+import { encodeCpio } from '../formats/cpio-writer.ts';
+import { joinInitrds, readInitramfs } from '../formats/initramfs.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import { type UnpackedKernel, unpackKernel } from '../formats/unpacked-kernel.ts';
+import { readNamedFile } from '../kernels/kernel-files.ts';
+import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
+import {
+  PREPARED_RECIPE,
+  PREPARED_VERSION,
+  type PreparedFile,
+  type PreparedRecord,
+} from './prepared-record.ts';
+import {
+  type FileContent,
+  findPrepared,
+  identifyFile,
+  type PreparedEntry,
+  removePrepared,
+  writePrepared,
+} from './prepared-store.ts';
+
+/** What preparing needs of the world. */
+export interface PrepareWorld {
+  readonly cacheFolder: string;
+  /** Realtime, ms since 1970. */
+  readonly nowMs: () => number;
+}
+
+/** Which files, and how far to go. */
+export interface PrepareRequest {
+  readonly image: string;
+  readonly initrds: readonly string[];
+  /** For people; goes into the record. */
+  readonly release: string | undefined;
+  /** Make it anew even when there is an entry. */
+  readonly isForced: boolean;
+}
+
+/** An entry, and whether it was there already. */
+export interface PrepareOutcome extends PreparedEntry {
+  readonly wasThere: boolean;
+}
+
+/**
+ * Finds the entry for these files as they are now, or makes it.
+ * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for files that cannot be read or are no kernel
+ */
+export function prepareKernel(world: PrepareWorld, request: PrepareRequest): PrepareOutcome {
+  const image = identifyFile(request.image);
+  const initrds = request.initrds.map(identifyFile);
+  const found = findPrepared(world.cacheFolder, image, initrds);
+  if (found !== undefined && !request.isForced) return { ...found, wasThere: true };
+  const startedMs = world.nowMs();
+  const files = { image: readNamedFile(request.image), initrds: request.initrds.map(readNamedFile) };
+  const unwrapped = unwrapImage(files.image);
+  const kernel = attempt(() => unpack(unwrapped));
+  const initramfs = attempt(() => repack(joinInitrds([...unwrapped.initrds, ...files.initrds])));
+  const contents: FileContent[] = [
+    ...(kernel.value === undefined ? [] : kernelContents(kernel.value)),
+    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
+  ];
+  const entry = writePrepared(world.cacheFolder, contents, (written) => ({
+    version: PREPARED_VERSION,
+    recipe: PREPARED_RECIPE,
+    key: keyOf([files.image, ...files.initrds]),
+    release: request.release ?? null,
+    image,
+    initrds,
+    needs: null,
+    kernel: describeKernel(kernel.value, written),
+    kernelObstacle: kernel.obstacle,
+    initramfs: describeInitramfs(initramfs.value, written),
+    initramfsObstacle: initramfs.obstacle,
+    madeAtMs: startedMs,
+    tookMs: Math.max(0, world.nowMs() - startedMs),
+  }));
+  if (found !== undefined && found.folder !== entry.folder) removePrepared(found);
+  return { ...entry, wasThere: false };
+}
+
+/** What came of one part: a value, or the clause that says why there is none. */
+interface Attempt<T> {
+  readonly value: T | undefined;
+  readonly obstacle: string | null;
+}
+
+/** A part that cannot be prepared is left to the ordinary way; the other part still counts. */
+function attempt<T>(work: () => T): Attempt<T> {
+  try {
+    return { value: work(), obstacle: null };
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return { value: undefined, obstacle: error.message };
+  }
+}
+
+function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {
+  if (kind === 'bzimage') return unpackKernel(kernel.bytes, kernel.name);
+  throw new KhopError(
+    'E_UNSUPPORTED',
+    `${kernel.name} is no bzImage: there is nothing to unpack beforehand`,
+    {
+      hint: 'Switch without --fast, or name the bzImage of the same kernel.',
+    },
+  );
+}
+
+function keyOf(files: readonly NamedBytes[]): string {
+  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE}\n`);
+  for (const { bytes } of files) key.update(createHash('sha256').update(bytes).digest());
+  return key.digest('hex');
+}
+
+function kernelContents({ image, relocationTable }: UnpackedKernel): FileContent[] {
+  return [
+    { name: 'kernel.image', pieces: [image] },
+    { name: 'kernel.relocations', pieces: [relocationTable] },
+  ];
+}
+
+function describeKernel(
+  kernel: UnpackedKernel | undefined,
+  written: ReadonlyMap<string, PreparedFile>,
+): PreparedRecord['kernel'] {
+  if (kernel === undefined) return null;
+  return {
+    layout: kernel.layout,
+    setupHeader: Buffer.from(kernel.setupHeader).toString('base64'),
+    image: written.get('kernel.image')!,
+    relocations: written.get('kernel.relocations')!,
+  };
+}
+interface Repacked {
+  readonly pieces: readonly Uint8Array[];
+  readonly originalBytes: number;
+  readonly unpackedBytes: number;
+}
+function repack(initrd: NamedBytes | undefined): Repacked | undefined {
+  if (initrd === undefined) return undefined;
+  const content = readInitramfs(initrd.bytes, initrd.name);
+  const early = content.hasMicrocode ? 1 : 0;
+  const first = content.parts[0]!;
+  const head =
+    early === 1 ? [initrd.bytes.subarray(first.offset, Math.ceil((first.offset + first.size) / 4) * 4)] : [];
+  const entries = content.parts.slice(early).flatMap((part) => part.entries);
+  return {
+    pieces: [...head, encodeCpio(entries)],
+    originalBytes: initrd.bytes.length,
+    unpackedBytes: content.unpackedBytes,
+  };
+}
+function describeInitramfs(
+  repacked: Repacked | undefined,
+  written: ReadonlyMap<string, PreparedFile>,
+): PreparedRecord['initramfs'] {
+  if (repacked === undefined) return null;
+  return {
+    file: written.get('initrd.img')!,
+    packing: 'none',
+    originalBytes: repacked.originalBytes,
+    unpackedBytes: repacked.unpackedBytes,
+    trimmed: null,
+    untrimmedBecause: 'not asked',
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * What `khop prepare` left for one kernel: prepared.json beside the files it describes, in a folder of
+ * /var/cache/khop/prepared named by the SHA-256 of all inputs. The record is written last, and the folder gets
+ * its name after that, so a folder with a name is whole.
+ * @module
+ */
+import * as v from 'valibot';
+
+export const PREPARED_VERSION = 1;
+/** Changes whenever other bytes come out of the same inputs. */
+export const PREPARED_RECIPE = 1;
+
+/** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
+const FileIdentity = v.object({
+  path: v.string(),
+  size: v.number(),
+  /** Decimal, too large for a number. */
+  modifiedNs: v.string(),
+  changedNs: v.string(),
+  inode: v.string(),
+});
+
+/** A file of the entry, with a sum that tells decay; the folder is root's own, so nobody else writes there. */
+const PreparedFile = v.object({
+  name: v.pipe(v.string(), v.regex(/^[a-z.-]+$/)),
+  size: v.number(),
+  /** CRC-32 of ISO 3309, as gzip has it. */
+  crc32: v.number(),
+});
+
+const PreparedKernel = v.object({
+  layout: v.object({
+    prefAddress: v.number(),
+    alignment: v.number(),
+    entryOffset: v.number(),
+    memorySize: v.number(),
+    virtualSize: v.number(),
+    commandLineSize: v.number(),
+    xloadFlags: v.number(),
+  }),
+  /** Base64. */
+  setupHeader: v.string(),
+  image: PreparedFile,
+  relocations: PreparedFile,
+});
+
+const PreparedInitramfs = v.object({
+  file: PreparedFile,
+  packing: v.picklist(['none', 'lz4']),
+  /** Bytes of what the boot loader would load, and of all that is in it. */
+  originalBytes: v.number(),
+  unpackedBytes: v.number(),
+  /** What was left out for this machine; null when nothing was trimmed, and then why. */
+  trimmed: v.nullable(
+    v.object({ modules: v.number(), firmware: v.number(), bytes: v.number(), keptModules: v.number() }),
+  ),
+  untrimmedBecause: v.nullable(v.string()),
+});
+
+const PreparedRecord = v.object({
+  version: v.literal(PREPARED_VERSION),
+  recipe: v.number(),
+  /** SHA-256 of the inputs, hex; also the folder's name. */
+  key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  release: v.nullable(v.string()),
+  image: FileIdentity,
+  initrds: v.array(FileIdentity),
+  /** SHA-256 of what this machine needs of an initramfs; null when it was not asked. */
+  needs: v.nullable(v.string()),
+  /** Null with a reason where the kernel cannot be unpacked beforehand. */
+  kernel: v.nullable(PreparedKernel),
+  kernelObstacle: v.nullable(v.string()),
+  initramfs: v.nullable(PreparedInitramfs),
+  initramfsObstacle: v.nullable(v.string()),
+  madeAtMs: v.number(),
+  tookMs: v.number(),
+});
+
+export type FileIdentity = v.InferOutput<typeof FileIdentity>;
+export type PreparedFile = v.InferOutput<typeof PreparedFile>;
+export type PreparedRecord = v.InferOutput<typeof PreparedRecord>;
+
+export function encodePreparedRecord(record: PreparedRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+/** Undefined for anything but a record of this version: a cache entry that is not understood is made anew. */
+export function decodePreparedRecord(text: string): PreparedRecord | undefined {
+  try {
+    const result = v.safeParse(PreparedRecord, JSON.parse(text));
+    return result.success && result.output.recipe === PREPARED_RECIPE ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}

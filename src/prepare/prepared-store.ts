@@ -1,0 +1,240 @@
+/**
+ * The prepared kernels in /var/cache/khop/prepared. Entries appear whole or not at all, are found by the
+ * identity of the files they were made from, and are checked each time they are read.
+ * @module
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { KhopError } from '../error.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import {
+  decodePreparedRecord,
+  encodePreparedRecord,
+  type FileIdentity,
+  type PreparedFile,
+  type PreparedRecord,
+} from './prepared-record.ts';
+
+const RECORD = 'prepared.json';
+const UNFINISHED = 'unfinished-';
+
+/** One entry of the cache. */
+export interface PreparedEntry {
+  readonly folder: string;
+  readonly record: PreparedRecord;
+}
+
+/** Where the entries are. */
+export function preparedFolder(cacheFolder: string): string {
+  return join(cacheFolder, 'prepared');
+}
+
+/** @throws E_NOT_FOUND, E_UNREADABLE */
+export function identifyFile(path: string): FileIdentity {
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+    return {
+      path,
+      size: Number(size),
+      modifiedNs: String(mtimeNs),
+      changedNs: String(ctimeNs),
+      inode: String(ino),
+    };
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new KhopError(isMissing ? 'E_NOT_FOUND' : 'E_UNREADABLE', `${path}: ${(cause as Error).message}`, {
+      hint: 'Run `khop list` to see which kernels have all their files.',
+      cause,
+    });
+  }
+}
+
+/** All whole entries, in no particular order. What is not understood is passed over. */
+export function listPrepared(cacheFolder: string): PreparedEntry[] {
+  const parent = preparedFolder(cacheFolder);
+  return namesIn(parent).flatMap((name) => {
+    const folder = join(parent, name);
+    const record = readRecord(folder);
+    return record === undefined || record.key !== name ? [] : [{ folder, record }];
+  });
+}
+
+/** The newest entry that was made from exactly these files, as they are now. */
+export function findPrepared(
+  cacheFolder: string,
+  image: FileIdentity,
+  initrds: readonly FileIdentity[],
+): PreparedEntry | undefined {
+  const wanted = JSON.stringify([image, initrds]);
+  return listPrepared(cacheFolder)
+    .filter(({ record }) => JSON.stringify([record.image, record.initrds]) === wanted)
+    .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs)[0];
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function readRecord(folder: string): PreparedRecord | undefined {
+  try {
+    return decodePreparedRecord(readFileSync(join(folder, RECORD), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel, or undefined when the entry has none. @throws E_STATE when a file has decayed */
+export function readPreparedKernel({ folder, record }: PreparedEntry): UnpackedKernel | undefined {
+  if (record.kernel === null) return undefined;
+  const { layout, setupHeader, image, relocations } = record.kernel;
+  return {
+    layout,
+    setupHeader: new Uint8Array(Buffer.from(setupHeader, 'base64')),
+    image: readChecked(folder, image),
+    relocationTable: readChecked(folder, relocations),
+  };
+}
+
+/** The initramfs, or undefined when the entry has none. @throws E_STATE when the file has decayed */
+export function readPreparedInitramfs({ folder, record }: PreparedEntry): NamedBytes | undefined {
+  if (record.initramfs === null) return undefined;
+  const { file } = record.initramfs;
+  const path = join(folder, file.name);
+  return { name: path, path, bytes: readChecked(folder, file) };
+}
+
+function readChecked(folder: string, file: PreparedFile): Uint8Array {
+  const path = join(folder, file.name);
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw decayed(path, (cause as Error).message, cause);
+  }
+  if (bytes.length !== file.size) throw decayed(path, `has ${bytes.length} bytes instead of ${file.size}`);
+  if (crc32(bytes) !== file.crc32) throw decayed(path, 'is not what was written: its CRC-32 differs');
+  return bytes;
+}
+
+function decayed(path: string, problem: string, cause?: unknown): KhopError {
+  return new KhopError('E_STATE', `${path}: ${problem}`, {
+    hint: 'Run `khop prepare` for this kernel again; the cache can be deleted at any time.',
+    cause,
+  });
+}
+
+/** Bytes for one file of an entry, in pieces, so that nobody has to join them. */
+export interface FileContent {
+  readonly name: string;
+  readonly pieces: readonly Uint8Array[];
+}
+
+/**
+ * Writes an entry: all files, the record, then the name. Whatever ends this process in between leaves only a
+ * folder that nobody reads and the next call removes.
+ *
+ * @param describe makes the record once the files and their sums are known
+ * @throws E_UNREADABLE when the cache cannot be written or is full
+ */
+export function writePrepared(
+  cacheFolder: string,
+  contents: readonly FileContent[],
+  describe: (files: ReadonlyMap<string, PreparedFile>) => PreparedRecord,
+): PreparedEntry {
+  const parent = preparedFolder(cacheFolder);
+  try {
+    mkdirSync(parent, { recursive: true, mode: 0o700 });
+    removeUnfinished(parent);
+    const work = mkdtempSync(join(parent, UNFINISHED));
+    try {
+      const files = new Map(contents.map((content) => [content.name, writeFile(work, content)]));
+      const record = describe(files);
+      writeFile(work, { name: RECORD, pieces: [Buffer.from(encodePreparedRecord(record))] });
+      syncFolder(work);
+      const folder = join(parent, record.key);
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(work, folder);
+      syncFolder(parent);
+      return { folder, record };
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  } catch (cause) {
+    if (cause instanceof KhopError) throw cause;
+    throw new KhopError('E_UNREADABLE', `${parent} cannot be written: ${(cause as Error).message}`, {
+      hint: 'Free room there, or switch without --fast, which needs no cache.',
+      cause,
+    });
+  }
+}
+
+/** Callers hold khop's lock, so whatever is unfinished was left by a process that is gone. */
+function removeUnfinished(parent: string): void {
+  for (const name of namesIn(parent))
+    if (name.startsWith(UNFINISHED)) rmSync(join(parent, name), { recursive: true, force: true });
+}
+
+function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile {
+  const descriptor = openSync(join(folder, name), 'wx', 0o600);
+  try {
+    let [size, sum] = [0, 0];
+    for (const piece of pieces) {
+      for (let offset = 0; offset < piece.length; ) offset += writeSync(descriptor, piece, offset);
+      size += piece.length;
+      sum = crc32(piece, sum);
+    }
+    fsyncSync(descriptor);
+    return { name, size, crc32: sum };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Removes an entry; it is no error when it is gone. */
+export function removePrepared({ folder }: PreparedEntry): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Removes entries whose kernel or initrd is gone or has changed. @returns what was removed */
+export function removeOutdated(cacheFolder: string): PreparedEntry[] {
+  const outdated = listPrepared(cacheFolder).filter(
+    ({ record }) => ![record.image, ...record.initrds].every(isUnchanged),
+  );
+  for (const entry of outdated) removePrepared(entry);
+  return outdated;
+}
+
+function isUnchanged(identity: FileIdentity): boolean {
+  try {
+    return JSON.stringify(identifyFile(identity.path)) === JSON.stringify(identity);
+  } catch {
+    return false;
+  }
+}

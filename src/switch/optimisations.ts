@@ -1,0 +1,9 @@
+/**
+ * The names of what makes a switch fast. They are in a file of their own because the command line needs them
+ * at every start, and nothing else of it.
+ * @module
+ */
+
+/** What --fast consists of; `--without NAME` leaves one out. */
+export const OPTIMISATIONS = ['direct-entry', 'initramfs', 'parameters'] as const;
+export type OptimisationName = (typeof OPTIMISATIONS)[number];
