@@ -8,6 +8,7 @@ _khop() {
             " list") command="list" ;;
             " check") command="check" ;;
             " plan") command="plan" ;;
+            " prepare") command="prepare" ;;
             " load") command="load" ;;
             " unload") command="unload" ;;
             " status") command="status" ;;
@@ -31,6 +32,7 @@ _khop() {
         "check:--append") COMPREPLY=(); return ;;
         "check:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "check:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
+        "check:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
         "check:--accept") COMPREPLY=(); return ;;
         "plan:--diff") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -38,18 +40,22 @@ _khop() {
         "plan:--append") COMPREPLY=(); return ;;
         "plan:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
+        "plan:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
         "plan:--accept") COMPREPLY=(); return ;;
+        "prepare:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--command-line") COMPREPLY=(); return ;;
         "load:--append") COMPREPLY=(); return ;;
         "load:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
+        "load:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
         "load:--accept") COMPREPLY=(); return ;;
         "switch:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--command-line") COMPREPLY=(); return ;;
         "switch:--append") COMPREPLY=(); return ;;
         "switch:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
+        "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "lab up:--kernel") COMPREPLY=($(compgen -W "6.1 6.12 7.2" -- "$cur")); return ;;
@@ -63,18 +69,21 @@ _khop() {
     case "$command" in
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "list check plan load unload status switch history arrive lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "check")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --panic --initrd --command-line --reuse-cmdline --append --dtb --method --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "plan")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
+        "prepare")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --force --quiet --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "load")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "unload")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --json --help" -- "$cur"))
@@ -83,13 +92,13 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "switch")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "history")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--limit --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "arrive")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--measure --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

@@ -11,6 +11,7 @@ _khop() {
   commands=('list:show the kernels this machine can be switched to' \
     'check:say whether a switch will work, touching nothing' \
     'plan:print exactly what would be given to the kernel' \
+    'prepare:do beforehand what a fast switch needs: unpack the kernel, pack its initrd for this machine' \
     'load:load a kernel, so that it can be jumped to later' \
     'unload:take a loaded kernel out again' \
     'status:show what is loaded and whether a switch is in flight' \
@@ -43,6 +44,8 @@ _khop_check() {
     '*--append[add to the command line; may be repeated]:text: ' \
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
+    '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -57,10 +60,20 @@ _khop_plan() {
     '*--append[add to the command line; may be repeated]:text: ' \
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
+    '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':kernel:_khop_kernels'
+}
+_khop_prepare() {
+  _arguments -s '*--initrd[initrd instead of the entry’s; repeat for several]:file:_files' \
+    '*--force[make it anew, also when it is there]' \
+    '*--quiet[say nothing unless something fails, for hooks of package managers]' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
+    '::kernel:_khop_kernels'
 }
 _khop_load() {
   _arguments -s '*--panic[load it as the panic kernel, which starts by itself when this kernel dies]' \
@@ -70,6 +83,8 @@ _khop_load() {
     '*--append[add to the command line; may be repeated]:text: ' \
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
+    '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -96,6 +111,8 @@ _khop_switch() {
     '*--append[add to the command line; may be repeated]:text: ' \
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
+    '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -107,7 +124,8 @@ _khop_history() {
     '(-h --help)--help[show help]'
 }
 _khop_arrive() {
-  _arguments -s '*--json[print the result as JSON]' \
+  _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
+    '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }
 _khop_lab() {

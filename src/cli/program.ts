@@ -12,6 +12,7 @@ import { addLabCommand } from './commands/lab.ts';
 import { addListCommand } from './commands/list.ts';
 import { addLoadCommands } from './commands/load.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addPrepareCommand } from './commands/prepare.ts';
 import { addSwitchCommand } from './commands/switch.ts';
 import type { CliContext } from './context.ts';
 import { withExamples } from './examples.ts';
@@ -35,6 +36,7 @@ export function buildProgram(context: CliContext): Command {
   addListCommand(program, context);
   addCheckCommand(program, context);
   addPlanCommand(program, context);
+  addPrepareCommand(program, context);
   addLoadCommands(program, context);
   addSwitchCommand(program, context);
   addHistoryCommands(program, context);

@@ -12,6 +12,11 @@ type Json = string | number | boolean | null | readonly Json[] | { readonly [key
 /** Segments whose bytes hold a random seed. */
 const SECRET_SEGMENTS = new Set(['setup-data', 'device-tree']);
 
+/** A digest of a kernel that was moved would tell by how far: there are a few hundred distances. */
+function isSecret(plan: LoadPlan, name: string): boolean {
+  return SECRET_SEGMENTS.has(name) || (name === 'kernel' && plan.directEntry?.isUsed === true);
+}
+
 /** Keys in a fixed order; addresses and 64-bit sizes as hex strings, lengths as numbers. */
 export function planToJson(plan: LoadPlan): { readonly [key: string]: Json } {
   const base = {
@@ -27,6 +32,7 @@ export function planToJson(plan: LoadPlan): { readonly [key: string]: Json } {
       size: hex(rangeSize(entry)),
       type: entry.type,
     })),
+    directEntry: plan.directEntry === undefined ? null : { ...plan.directEntry },
     notes: plan.notes,
     flags: plan.flags,
   };
@@ -50,7 +56,7 @@ export function planToJson(plan: LoadPlan): { readonly [key: string]: Json } {
       address: hex(segment.address),
       memorySize: segment.memorySize,
       size: segment.bytes.length,
-      sha256: SECRET_SEGMENTS.has(segment.name) ? null : sha256(segment.bytes),
+      sha256: isSecret(plan, segment.name) ? null : sha256(segment.bytes),
       source: segment.source,
     })),
   };

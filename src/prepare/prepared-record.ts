@@ -12,12 +12,14 @@ export const PREPARED_RECIPE = 1;
 
 /** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
 const FileIdentity = v.object({
+  /** Where it was found; the same file may have other paths. */
   path: v.string(),
+  device: v.string(),
+  inode: v.string(),
   size: v.number(),
   /** Decimal, too large for a number. */
   modifiedNs: v.string(),
   changedNs: v.string(),
-  inode: v.string(),
 });
 
 /** A file of the entry, with a sum that tells decay; the folder is root's own, so nobody else writes there. */

@@ -46,13 +46,14 @@ export function preparedFolder(cacheFolder: string): string {
 /** @throws E_NOT_FOUND, E_UNREADABLE */
 export function identifyFile(path: string): FileIdentity {
   try {
-    const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return {
       path,
+      device: String(dev),
+      inode: String(ino),
       size: Number(size),
       modifiedNs: String(mtimeNs),
       changedNs: String(ctimeNs),
-      inode: String(ino),
     };
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
@@ -79,10 +80,15 @@ export function findPrepared(
   image: FileIdentity,
   initrds: readonly FileIdentity[],
 ): PreparedEntry | undefined {
-  const wanted = JSON.stringify([image, initrds]);
+  const isSame = (all: readonly FileIdentity[], made: readonly FileIdentity[]) =>
+    all.length === made.length && all.every((file, index) => isSameFile(file, made[index]!));
   return listPrepared(cacheFolder)
-    .filter(({ record }) => JSON.stringify([record.image, record.initrds]) === wanted)
+    .filter(({ record }) => isSame([image, ...initrds], [record.image, ...record.initrds]))
     .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs)[0];
+}
+
+function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
+  return JSON.stringify({ ...a, path: '' }) === JSON.stringify({ ...b, path: '' });
 }
 
 function namesIn(folder: string): string[] {
@@ -233,7 +239,7 @@ export function removeOutdated(cacheFolder: string): PreparedEntry[] {
 
 function isUnchanged(identity: FileIdentity): boolean {
   try {
-    return JSON.stringify(identifyFile(identity.path)) === JSON.stringify(identity);
+    return isSameFile(identifyFile(identity.path), identity);
   } catch {
     return false;
   }

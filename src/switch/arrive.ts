@@ -7,7 +7,7 @@
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
-import { historyPath, ticketPath } from './state-paths.ts';
+import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
 import { decodeTicket, type Ticket } from './ticket.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -41,6 +41,8 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   const entry = describeArrival(world, machine, ticket, bootId);
   world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
   world.files.remove(path);
+  // Tells khop-measure.service that there is a way up to measure.
+  if (entry.outcome === 'arrived') world.files.write(arrivedPath(world.folders), `${entry.id}\n`);
   return entry;
 }
 
@@ -64,6 +66,7 @@ function describeArrival(
     id: ticket.id,
     atMs: ticket.requestedAtMs,
     method: ticket.method,
+    optimisations: ticket.optimisations,
     shutdown: ticket.shutdown,
     fromRelease: ticket.fromRelease,
     toRelease: ticket.toRelease,
@@ -85,6 +88,7 @@ export function abandonSwitch(world: SwitchWorld, ticket: Ticket): void {
     id: ticket.id,
     atMs: ticket.requestedAtMs,
     method: ticket.method,
+    optimisations: ticket.optimisations,
     shutdown: ticket.shutdown,
     fromRelease: ticket.fromRelease,
     toRelease: ticket.toRelease,

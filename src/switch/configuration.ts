@@ -16,6 +16,8 @@ export interface Configuration {
   readonly accept: readonly string[];
   /** How long the own shutdown waits between TERM and KILL, ms. */
   readonly stopTimeoutMs: number;
+  /** The unit whose start is measured after a switch; empty: none. */
+  readonly service: string;
 }
 
 export const DEFAULT_CONFIGURATION: Configuration = {
@@ -24,6 +26,7 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   drop: [],
   accept: [],
   stopTimeoutMs: 10_000,
+  service: '',
 };
 
 const READERS: Record<string, (value: string) => Partial<Configuration> | undefined> = {
@@ -32,6 +35,7 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   append: (value) => ({ append: value }),
   drop: (value) => ({ drop: words(value) }),
   accept: (value) => ({ accept: words(value) }),
+  service: (value) => (/^[\w@:.\\-]*$/.test(value) ? { service: value } : undefined),
   'stop-timeout': (value) => {
     const seconds = /^\d{1,4}s?$/.test(value) ? Number.parseInt(value, 10) : 0;
     return seconds > 0 ? { stopTimeoutMs: seconds * 1000 } : undefined;

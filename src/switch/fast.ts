@@ -22,6 +22,11 @@ export interface Optimisation {
   readonly detail: string;
 }
 
+/** Names of those that a plan has, for tickets and history. */
+export function usedOptimisations(optimisations: readonly Optimisation[] | undefined): OptimisationName[] {
+  return (optimisations ?? []).filter(({ isUsed }) => isUsed).map(({ name }) => name);
+}
+
 /** A plan with as many optimisations as work together. */
 export interface FastPlan {
   readonly request: LoadRequest;

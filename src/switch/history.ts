@@ -29,6 +29,8 @@ const SwitchEntry = v.object({
   id: v.string(),
   atMs: v.number(),
   method: v.picklist(['file', 'segments']),
+  /** Names of what was done beforehand, see optimisations.ts; entries before 0.2 have none. */
+  optimisations: v.optional(v.array(v.string()), []),
   shutdown: v.picklist(['systemd', 'own', 'now']),
   fromRelease: v.string(),
   toRelease: v.nullable(v.string()),
@@ -47,10 +49,30 @@ const SwitchEntry = v.object({
   upMs: v.nullable(Milliseconds),
 });
 
-const Entry = v.variant('kind', [LoadEntry, SwitchEntry]);
+/** The way up after an arrival, when systemd was done with it. All from the start of the kernel's clock. */
+const ArrivalEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('arrival'),
+  /** Of the switch that led here. */
+  id: v.string(),
+  atMs: v.number(),
+  /** To the initramfs' first program; null without an initramfs of systemd's, whose time nobody writes down. */
+  initrdMs: v.nullable(Milliseconds),
+  /** To the init of the system itself. */
+  initMs: v.nullable(Milliseconds),
+  /** To the last job of the default target. */
+  finishedMs: v.nullable(Milliseconds),
+  /** The chosen service: when it was active, or answered. */
+  service: v.nullable(v.object({ name: v.string(), answeredMs: v.nullable(Milliseconds) })),
+  /** What took longest to start, longest first. */
+  slowest: v.array(v.object({ unit: v.string(), tookMs: Milliseconds })),
+});
+
+const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry]);
 
 export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
 export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
+export type ArrivalHistoryEntry = v.InferOutput<typeof ArrivalEntry>;
 export type HistoryEntry = v.InferOutput<typeof Entry>;
 
 /** What a history file holds. */
@@ -81,16 +103,30 @@ export function decodeHistory(text: string, path: string): History {
   return { entries, damaged };
 }
 
-/** What past switches by the same method predict, or undefined without any. */
-export function estimateFromHistory(
-  history: History,
-  method: 'file' | 'segments',
-):
-  | { readonly loadMs: number; readonly downMs: number; readonly upMs: number; readonly samples: number }
-  | undefined {
+/** What is expected of a switch, phase by phase; ms. */
+export interface Estimate {
+  readonly loadMs: number;
+  readonly downMs: number;
+  readonly upMs: number;
+  /** How many switches of this machine it comes from. */
+  readonly samples: number;
+}
+
+/** Only switches of the same kind say something about each other. */
+export interface EstimateQuestion {
+  readonly method: 'file' | 'segments';
+  readonly optimisations: readonly string[];
+}
+
+/** What past switches of the same kind predict, or undefined without any. */
+export function estimateFromHistory(history: History, question: EstimateQuestion): Estimate | undefined {
+  const kind = [...question.optimisations].sort().join();
   const arrived = history.entries.filter(
     (entry): entry is SwitchHistoryEntry =>
-      entry.kind === 'switch' && entry.outcome === 'arrived' && entry.method === method,
+      entry.kind === 'switch' &&
+      entry.outcome === 'arrived' &&
+      entry.method === question.method &&
+      [...entry.optimisations].sort().join() === kind,
   );
   const recent = arrived.slice(-5);
   if (recent.length === 0) return undefined;

@@ -15,14 +15,21 @@ import {
 import { historyPath, loadedRecordPath } from './state-paths.ts';
 import type { SwitchWorld } from './world.ts';
 
+/** Where a load comes from. */
+export interface LoadOrigin {
+  /** The command that asked, for `khop status`. */
+  readonly by: string;
+  /** Names of the optimisations in the plan. */
+  readonly optimisations: readonly string[];
+}
+
 /**
  * Gives the plan to the kernel, verifies that the kernel says so, and records it.
  *
- * @param by the command that asked, for `khop status`
  * @throws E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded or, where the
  *   kernel dropped it first, nothing is: the record says which
  */
-export function loadPlan(world: SwitchWorld, plan: LoadPlan, by: string): LoadedRecord {
+export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): LoadedRecord {
   const startedMs = world.nowMs();
   carryOut(world, plan);
   const loadMs = Math.max(0, world.nowMs() - startedMs);
@@ -43,7 +50,8 @@ export function loadPlan(world: SwitchWorld, plan: LoadPlan, by: string): Loaded
     commandLine: plan.commandLine,
     loadedAtMs: startedMs,
     loadMs,
-    by,
+    optimisations: [...asked.optimisations],
+    by: asked.by,
   };
   world.files.write(loadedRecordPath(world.folders, plan.slot), encodeLoadedRecord(record));
   world.files.append(

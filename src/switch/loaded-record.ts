@@ -19,6 +19,8 @@ const LoadedRecord = v.object({
   commandLine: v.string(),
   loadedAtMs: v.number(),
   loadMs: v.number(),
+  /** Names of what was done beforehand, see optimisations.ts; records before 0.2 have none. */
+  optimisations: v.optional(v.array(v.string()), []),
   /** `khop load`, `khop switch`, `kexec`: the command that did it. */
   by: v.string(),
 });

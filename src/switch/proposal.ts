@@ -17,8 +17,8 @@ import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.t
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
-import { type FastPlan, type Optimisation, planFast } from './fast.ts';
-import { countArrivals, estimateFromHistory } from './history.ts';
+import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
+import { countArrivals, type Estimate, estimateFromHistory } from './history.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -49,7 +49,7 @@ export interface Proposal {
   /** Undefined when no plan exists: then `planError` says why. */
   readonly plan: LoadPlan | undefined;
   readonly planError: KhopError | undefined;
-  readonly estimate: ReturnType<typeof estimateFromHistory>;
+  readonly estimate: Estimate | undefined;
   /** What became of each optimisation; undefined when none was asked for. */
   readonly optimisations: readonly Optimisation[] | undefined;
 }
@@ -76,7 +76,8 @@ export function propose(
   });
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);
-  const estimate = plan && estimateFromHistory(history, plan.method);
+  const used = usedOptimisations(optimisations);
+  const estimate = plan && estimateFromHistory(history, { method: plan.method, optimisations: used });
   return { kernel, machine, findings, verdict, plan, planError, estimate, optimisations };
 }
 

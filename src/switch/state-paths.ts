@@ -13,6 +13,11 @@ export function historyPath(folders: Folders): string {
   return `${folders.state}/history.jsonl`;
 }
 
+/** There when a switch led to this boot. */
+export function arrivedPath(folders: Folders): string {
+  return `${folders.run}/arrived`;
+}
+
 export function loadedRecordPath(folders: Folders, slot: KexecSlot): string {
   return `${folders.run}/loaded-${slot}.json`;
 }

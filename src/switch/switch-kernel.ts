@@ -19,6 +19,8 @@ export type ShutdownWay = Ticket['shutdown'];
 /** What to do with a plan that was agreed to. */
 export interface SwitchOrder {
   readonly plan: LoadPlan;
+  /** Names of the optimisations in it, for the record. */
+  readonly optimisations: readonly string[];
   /** The id on the plan's command line, see `tokenArgument`. */
   readonly id: string;
   readonly way: ShutdownWay;
@@ -38,7 +40,7 @@ export function newSwitchId(world: SwitchWorld): string {
 export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Promise<LoadedRecord> {
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
-  const record = loadPlan(world, order.plan, 'khop switch');
+  const record = loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
   await leaveFor(world, machine, record, { id: order.id, way: order.way, requestedAtMs });
   return record;
 }
@@ -60,6 +62,7 @@ export async function leaveFor(
     toTitle: record.title,
     image: record.image,
     method: record.method,
+    optimisations: record.optimisations,
     commandLine: record.commandLine,
     requestedAtMs: order.requestedAtMs,
     loadedAtMs: order.requestedAtMs + record.loadMs,

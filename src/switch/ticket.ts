@@ -23,6 +23,8 @@ const Ticket = v.object({
   toTitle: v.string(),
   image: v.string(),
   method: v.picklist(['file', 'segments']),
+  /** Names of what was done beforehand, see optimisations.ts; tickets before 0.2 have none. */
+  optimisations: v.optional(v.array(v.string()), []),
   commandLine: v.string(),
   /** Realtime, ms since 1970. */
   requestedAtMs: v.number(),

@@ -22,6 +22,7 @@ const TICKET: Ticket = {
   toTitle: 'Linux 6.12.0',
   image: '/boot/vmlinuz-6.12.0',
   method: 'file',
+  optimisations: [],
   commandLine: 'ro khop.switch=0123456789abcdef',
   requestedAtMs: 1000,
   loadedAtMs: 3000,
@@ -35,6 +36,7 @@ const ARRIVED: SwitchHistoryEntry = {
   id: TICKET.id,
   atMs: 1000,
   method: 'file',
+  optimisations: [],
   shutdown: 'systemd',
   fromRelease: '6.1.0',
   toRelease: '6.12.0',
@@ -78,13 +80,13 @@ test('estimates are medians of the last arrivals by the same method', () => {
   const entries = [1000, 9000, 2000].map((loadMs) => ({ ...ARRIVED, loadMs }));
   const failed = { ...ARRIVED, outcome: 'elsewhere' as const, loadMs: 1 };
   const history = { entries: [...entries, failed], damaged: [] };
-  assert.deepEqual(estimateFromHistory(history, 'file'), {
+  assert.deepEqual(estimateFromHistory(history, { method: 'file', optimisations: [] }), {
     loadMs: 2000,
     downMs: 4000,
     upMs: 9000,
     samples: 3,
   });
-  assert.equal(estimateFromHistory(history, 'segments'), undefined);
+  assert.equal(estimateFromHistory(history, { method: 'segments', optimisations: [] }), undefined);
   assert.equal(countArrivals(history), 3);
 });
 

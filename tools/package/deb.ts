@@ -11,6 +11,8 @@ import { MAINTAINER } from './maintainer.ts';
 import type { TargetArch } from './runtime.ts';
 
 const DEBIAN_ARCH = { x64: 'amd64', arm64: 'arm64' } as const;
+/** What an administrator may change: dpkg asks before it replaces one. */
+const CONFFILES = ['etc/khop/khop.conf', 'etc/kernel/postinst.d/zz-khop', 'etc/initramfs/post-update.d/khop'];
 const SCRIPTS = ['postinst', 'postrm'];
 const TIMEOUT_MS = 600_000;
 
@@ -29,7 +31,7 @@ export async function buildDeb(
   await mkdir(control);
   const files = await packagedFiles(folder);
   await writeFile(join(control, 'control'), controlFile(arch, await installedKiB(folder, files)));
-  await writeFile(join(control, 'conffiles'), '/etc/khop/khop.conf\n');
+  await writeFile(join(control, 'conffiles'), CONFFILES.map((path) => `/${path}\n`).join(''));
   await writeFile(join(control, 'md5sums'), await md5sums(folder, files));
   for (const script of SCRIPTS) {
     await copyFile(join(root, 'packaging/debian', script), join(control, script));

@@ -14,6 +14,7 @@ const LAB_SCRIPTS = ['guest-agent.sh', 'small-init.sh', 'full-image-hook.sh'];
 /** From the project's folder to the installed one, as they are. */
 const COPIED: Readonly<Record<string, string>> = {
   'packaging/khop-arrive.service': 'usr/lib/systemd/system/khop-arrive.service',
+  'packaging/khop-measure.service': 'usr/lib/systemd/system/khop-measure.service',
   'packaging/khop.conf': 'etc/khop/khop.conf',
   'completions/khop.bash': 'usr/share/bash-completion/completions/khop',
   'completions/khop.zsh': 'usr/share/zsh/vendor-completions/_khop',
@@ -24,6 +25,18 @@ const COPIED: Readonly<Record<string, string>> = {
   'docs/errors.md': 'usr/share/doc/khop/errors.md',
   ...Object.fromEntries(LAB_SCRIPTS.map((name) => [`src/lab/${name}`, `usr/lib/khop/lab/${name}`])),
 };
+
+/** Run by package managers when a kernel or its initramfs comes or changes. */
+const HOOKS: Readonly<Record<string, string>> = {
+  'packaging/khop-prepare-hook': 'usr/lib/khop/prepare-hook',
+  'packaging/95-khop.install': 'usr/lib/kernel/install.d/95-khop.install',
+};
+
+const HOOK_SCRIPT =
+  '#!/bin/sh\n[ ! -x /usr/lib/khop/prepare-hook ] || exec /usr/lib/khop/prepare-hook "$@"\n';
+
+/** Configuration files of their own, so that an administrator can take them away. */
+const HOOK_LINKS = ['etc/kernel/postinst.d/zz-khop', 'etc/initramfs/post-update.d/khop'];
 
 /** Compressed, as Debian's policy wants manuals and changelogs. */
 const COMPRESSED: Readonly<Record<string, string>> = {
@@ -46,6 +59,8 @@ export async function layOutTree(
     await chmod(join(tree, to), mode);
   };
   for (const [from, to] of Object.entries(COPIED)) await put(await readFile(join(root, from)), to);
+  for (const [from, to] of Object.entries(HOOKS)) await put(await readFile(join(root, from)), to, 0o755);
+  for (const link of HOOK_LINKS) await put(HOOK_SCRIPT, link, 0o755);
   for (const [from, to] of Object.entries(COMPRESSED))
     await put(gzipSync(await readFile(join(root, from)), { level: 9 }), to);
   await put(gzipSync(debianChangelog(epochSeconds), { level: 9 }), 'usr/share/doc/khop/changelog.gz');

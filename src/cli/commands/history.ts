@@ -12,6 +12,14 @@ interface HistoryOptions {
   readonly json?: boolean;
 }
 
+interface ArriveOptions {
+  readonly measure?: boolean;
+  readonly json?: boolean;
+}
+
+/** A system that needs longer is not one whose start is worth a figure. */
+const MEASURE_TIMEOUT_MS = 900_000;
+
 export function addHistoryCommands(program: Command, context: CliContext): void {
   const history = program
     .command('history')
@@ -32,9 +40,15 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
         'history. Run by khop-arrive.service in every boot; does nothing without a ticket.',
     )
+    .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option('--json', 'print the result as JSON')
-    .action(async (options: { readonly json?: boolean }) => concludeArrival(context, options));
-  withExamples(arrive, [['khop arrive', 'conclude the switch that led here']]);
+    .action(async (options: ArriveOptions) =>
+      options.measure === true ? measure(context, options) : concludeArrival(context, options),
+    );
+  withExamples(arrive, [
+    ['khop arrive', 'conclude the switch that led here'],
+    ['khop arrive --measure', 'record when init, the default target and the chosen service were there'],
+  ]);
 }
 
 async function showHistory(context: CliContext, options: HistoryOptions): Promise<void> {
@@ -68,4 +82,20 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   }
   const { renderHistory } = await import('../render/history.ts');
   context.print(renderHistory([entry], context));
+}
+
+async function measure(context: CliContext, options: ArriveOptions): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { measureArrival } = await import('../../switch/measure-arrival.ts');
+  const { readBootTimes } = await import('../../machine/boot-times.ts');
+  const entry = await measureArrival(openWorld(context), readBootTimes, MEASURE_TIMEOUT_MS);
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ measured: entry ?? null }));
+    return;
+  }
+  const { renderArrival } = await import('../render/arrival.ts');
+  context.print(
+    entry === undefined ? 'No switch led to this boot, or it was measured already.' : renderArrival(entry),
+  );
 }

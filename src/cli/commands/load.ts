@@ -26,6 +26,7 @@ export function addLoadCommands(program: Command, context: CliContext): void {
   ).action(async (selector: string, options: KernelOptions) => loadKernel(context, selector, options));
   withExamples(load, [
     ['khop load 6.12', 'load an installed kernel'],
+    ['khop load 6.12 --fast', 'the same, with everything done beforehand that can be'],
     ['khop load ./bzImage --initrd a.img --initrd b.img --append quiet', 'load files, two initrds as one'],
     ['khop load 6.12 --panic --append "irqpoll nr_cpus=1 reset_devices"', 'arm a panic kernel'],
   ]);
@@ -55,11 +56,14 @@ async function loadKernel(context: CliContext, selector: string, options: Kernel
   const { openWorld } = await import('../world.ts');
   const { propose, agreedPlan } = await import('../../switch/proposal.ts');
   const { loadPlan } = await import('../../switch/load.ts');
+  const { usedOptimisations } = await import('../../switch/fast.ts');
   const world = openWorld(context);
   const record = await world.exclusively(async () => {
     const proposal = propose(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
-    return loadPlan(world, agreedPlan(proposal), 'khop load');
+    await remarkOptimisations(context, proposal.optimisations, options);
+    const optimisations = usedOptimisations(proposal.optimisations);
+    return loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
   });
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
@@ -87,6 +91,17 @@ export async function remarkFindings(
   const { renderFindings } = await import('../render/findings.ts');
   const text = renderFindings(findings, context, false);
   if (text !== '') context.remark(text);
+}
+
+/** Says on the remarks channel what became of each optimisation, when any was asked for. */
+export async function remarkOptimisations(
+  context: CliContext,
+  optimisations: Parameters<typeof import('../render/optimisations.ts').renderOptimisations>[0] | undefined,
+  options: { readonly json?: boolean },
+): Promise<void> {
+  if (options.json || optimisations === undefined) return;
+  const { renderOptimisations } = await import('../render/optimisations.ts');
+  context.remark(renderOptimisations(optimisations, context));
 }
 
 async function unloadKernel(context: CliContext, options: SlotOptions): Promise<void> {

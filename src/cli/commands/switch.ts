@@ -8,7 +8,7 @@ import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
-import { remarkFindings } from './load.ts';
+import { remarkFindings, remarkOptimisations } from './load.ts';
 
 interface SwitchOptions extends KernelOptions {
   readonly now?: boolean;
@@ -37,6 +37,7 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
   );
   withExamples(command, [
     ['khop switch 6.12', 'switch to an installed kernel'],
+    ['khop switch 6.12 --fast', 'the same in a fraction of the time without service'],
     ['khop switch 6.12 --dry-run', 'show what would happen'],
     ['khop switch ./linux --yes --now', 'jump into a fresh build at once'],
   ]);
@@ -69,13 +70,16 @@ async function switchToKernel(
 ): Promise<void> {
   const { propose, agreedPlan } = await import('../../switch/proposal.ts');
   const { switchKernel, newSwitchId } = await import('../../switch/switch-kernel.ts');
+  const { usedOptimisations } = await import('../../switch/fast.ts');
   const id = newSwitchId(world);
   const proposal = propose(world, selector, { ...options, switchId: id });
   await remarkFindings(context, proposal.findings, options);
+  await remarkOptimisations(context, proposal.optimisations, options);
   const plan = agreedPlan(proposal);
   if (options.dryRun) return describeDryRun(context, proposal, wayOf(world, options), options);
   await agree(context, options, proposal.kernel.title);
-  const record = await switchKernel(world, { plan, id, way: wayOf(world, options) });
+  const optimisations = usedOptimisations(proposal.optimisations);
+  const record = await switchKernel(world, { plan, id, optimisations, way: wayOf(world, options) });
   await report(context, options, record);
 }
 
@@ -105,9 +109,18 @@ async function describeDryRun(
   const { summarizeFindings } = await import('../render/findings.ts');
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan } = proposal;
+    const { kernel, verdict, findings, plan, optimisations, estimate } = proposal;
     context.print(
-      renderJson({ dryRun: true, kernel, verdict, shutdown: way, method: plan?.method, findings }),
+      renderJson({
+        dryRun: true,
+        kernel,
+        verdict,
+        shutdown: way,
+        method: plan?.method,
+        optimisations,
+        estimate,
+        findings,
+      }),
     );
     return;
   }

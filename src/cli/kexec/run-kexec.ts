@@ -105,7 +105,7 @@ async function load(context: CliContext, world: SwitchWorld, request: KexecReque
     const { renderLoadPlan } = await import('../render/load-plan.ts');
     context.remark(renderLoadPlan(plan(), context));
   }
-  loadPlan(world, plan(), 'kexec');
+  loadPlan(world, plan(), { by: 'kexec', optimisations: [] });
   return 0;
 }
 

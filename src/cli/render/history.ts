@@ -2,14 +2,16 @@
  * History entries as text, one row each.
  * @module
  */
-import type { HistoryEntry, SwitchHistoryEntry } from '../../switch/history.ts';
+import type { ArrivalHistoryEntry, HistoryEntry, SwitchHistoryEntry } from '../../switch/history.ts';
 import type { CliContext } from '../context.ts';
 import { renderMilliseconds, renderTime } from './quantity.ts';
 import { renderTable } from './table.ts';
 
 /** Oldest first. */
-export function renderHistory(entries: readonly HistoryEntry[], context: Pick<CliContext, 'style'>): string {
+export function renderHistory(all: readonly HistoryEntry[], context: Pick<CliContext, 'style'>): string {
+  const entries = all.filter((entry) => entry.kind !== 'arrival');
   if (entries.length === 0) return 'No loads or switches yet. Next: khop list';
+  const arrivals = new Map(all.flatMap((entry) => (entry.kind === 'arrival' ? [[entry.id, entry]] : [])));
   const rows = entries.map((entry) =>
     entry.kind === 'load'
       ? [
@@ -20,16 +22,22 @@ export function renderHistory(entries: readonly HistoryEntry[], context: Pick<Cl
           `load ${renderMilliseconds(entry.loadMs)}`,
           '',
         ]
-      : renderSwitch(entry, context),
+      : renderSwitch(entry, arrivals.get(entry.id), context),
   );
   return renderTable([['WHEN', 'WHAT', 'FROM -> TO', 'METHOD', 'TOOK', 'OUTCOME'], ...rows]);
 }
 
-function renderSwitch(entry: SwitchHistoryEntry, context: Pick<CliContext, 'style'>): string[] {
+function renderSwitch(
+  entry: SwitchHistoryEntry,
+  arrival: ArrivalHistoryEntry | undefined,
+  context: Pick<CliContext, 'style'>,
+): string[] {
+  const ready = arrival?.finishedMs ?? null;
   const times = [
     `load ${renderMilliseconds(entry.loadMs)}`,
     ...(entry.downMs === null ? [] : [`down ${renderMilliseconds(entry.downMs)}`]),
     ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
+    ...(ready === null ? [] : [`ready ${renderMilliseconds(ready)}`]),
   ];
   const outcomes = {
     arrived: context.style('green', `arrived on ${entry.arrivedRelease ?? 'an unnamed kernel'}`),
@@ -40,7 +48,7 @@ function renderSwitch(entry: SwitchHistoryEntry, context: Pick<CliContext, 'styl
     renderTime(entry.atMs),
     'switch',
     `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
-    entry.method,
+    entry.optimisations.length > 0 ? `${entry.method}, fast` : entry.method,
     times.join(', '),
     outcomes[entry.outcome],
   ];

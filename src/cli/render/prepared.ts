@@ -1,0 +1,34 @@
+/**
+ * A prepared kernel as text.
+ * @module
+ */
+import type { PrepareOutcome } from '../../prepare/prepare-kernel.ts';
+import { renderBytes, renderMilliseconds } from './quantity.ts';
+
+/** What there is now, part by part, and what could not be prepared with the reason. */
+export function renderPrepared({ folder, record, wasThere }: PrepareOutcome): string {
+  const what = record.release ?? record.image.path;
+  return [
+    wasThere ? `${what} is prepared already.` : `Prepared ${what} in ${renderMilliseconds(record.tookMs)}.`,
+    `  kernel     ${describeKernel(record)}`,
+    `  initramfs  ${describeInitramfs(record)}`,
+    `  kept in    ${folder}`,
+  ].join('\n');
+}
+
+function describeKernel({ kernel, kernelObstacle }: PrepareOutcome['record']): string {
+  if (kernel === null) return `not prepared: ${kernelObstacle}`;
+  const kaslr = kernel.relocations.size > 0 ? 'random addresses at every load' : 'no KASLR in this kernel';
+  return `unpacked, ${renderBytes(kernel.image.size)}; ${kaslr}`;
+}
+
+function describeInitramfs({ initramfs, initramfsObstacle }: PrepareOutcome['record']): string {
+  if (initramfs === null) return `not prepared: ${initramfsObstacle ?? 'there is none'}`;
+  const { file, packing, unpackedBytes, trimmed, untrimmedBecause } = initramfs;
+  const packed = packing === 'lz4' ? 'packed with lz4' : 'not compressed';
+  const trim =
+    trimmed === null
+      ? `complete: ${untrimmedBecause}`
+      : `without ${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use`;
+  return `${renderBytes(unpackedBytes)} -> ${renderBytes(file.size)}, ${packed}; ${trim}`;
+}
