@@ -88,6 +88,8 @@ export async function describeFullMachine(options: FullMachineOptions): Promise<
     cpus: options.cpus ?? 2,
     memoryMib: options.memoryMib ?? 1024,
     hasFiveLevelPaging: options.hasFiveLevelPaging ?? false,
+    instructionCount: false,
+    hasDebugPort: false,
     hasDisplay: options.hasDisplay ?? false,
     boot: { from: 'disk' },
     disks,

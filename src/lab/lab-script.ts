@@ -6,7 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KhopError } from '../error.ts';
 
-export type LabScript = 'guest-agent.sh' | 'small-init.sh' | 'full-image-hook.sh';
+export type LabScript =
+  | 'guest-agent.sh'
+  | 'small-init.sh'
+  | 'full-image-hook.sh'
+  | 'debian-initramfs-hook.sh';
 
 /** A script of this folder; the packaged khop finds it in the folder lab beside its executable. */
 export async function readLabScript(name: LabScript): Promise<Uint8Array> {

@@ -32,6 +32,13 @@ export interface MachineDescription {
   readonly memoryMib: number;
   /** Five-level paging, CPU flag la57. */
   readonly hasFiveLevelPaging: boolean;
+  /**
+   * Count guest instructions: each is a nanosecond of every clock of the guest, and what the host does
+   * meanwhile changes nothing, so a measured time repeats on any host. Emulated machines with one CPU only.
+   */
+  readonly instructionCount: boolean;
+  /** An ISA debug port at 0xe9: bytes that the guest writes there come out in `machineFiles().debugPort`. */
+  readonly hasDebugPort: boolean;
   /** A VGA adapter; without it the serial port is the only console. */
   readonly hasDisplay: boolean;
   readonly boot: LabBoot;
@@ -55,6 +62,7 @@ export function machineFiles(folder: string) {
     /** The same, each line with the host's time; only while a process of khop is connected. */
     consoleTimes: join(folder, 'console-times.log'),
     output: join(folder, 'output.log'),
+    debugPort: join(folder, 'debug-port.bin'),
     /** The process that this folder belongs to. */
     owner: join(folder, 'owner.json'),
     qemuLog: join(folder, 'qemu.log'),
@@ -75,7 +83,21 @@ function accelerator(machine: MachineDescription): string[] {
   return machine.accelerator === 'kvm'
     ? // Nested hosts promise arch-capabilities and then refuse to set them, which ends QEMU.
       ['-accel', 'kvm', '-cpu', `host,arch-capabilities=off${machine.hasFiveLevelPaging ? '' : ',la57=off'}`]
-    : ['-accel', `tcg,thread=${machine.cpus === 1 ? 'multi' : 'single'}`, '-cpu', `max,la57=${la57}`];
+    : machine.instructionCount
+      ? instructionCounter(la57)
+      : ['-accel', `tcg,thread=${machine.cpus === 1 ? 'multi' : 'single'}`, '-cpu', `max,la57=${la57}`];
+}
+
+/**
+ * An idle guest does not wait for the host's clock (sleep=off), and its wall clock stands still with it
+ * (clock=vm). Where strings are fast (erms, fsrm) a kernel copies by `rep movsb`, which the emulator counts
+ * as one instruction a byte; without them it counts one for eight, as the time on hardware is nearer to.
+ */
+function instructionCounter(la57: string): string[] {
+  return [
+    ...['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off'],
+    ...['-rtc', 'base=2026-01-01T00:00:00,clock=vm', '-cpu', `max,la57=${la57},erms=off,fsrm=off`],
+  ];
 }
 
 function firmware(machine: MachineDescription, folder: string): string[] {
@@ -138,6 +160,15 @@ function channels(folder: string): string[] {
   ];
 }
 
+/** Not at 0x402, where firmware writes its own messages. */
+function debugPort(machine: MachineDescription, folder: string): string[] {
+  if (!machine.hasDebugPort) return [];
+  return [
+    ...['-chardev', `file,id=debug,path=${escapeValue(machineFiles(folder).debugPort)}`],
+    ...['-device', 'isa-debugcon,iobase=0xe9,chardev=debug'],
+  ];
+}
+
 function network(machine: MachineDescription): string[] {
   if (machine.sshPort === undefined) return ['-nic', 'none'];
   return ['-nic', `user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:${machine.sshPort}-:22`];
@@ -161,6 +192,7 @@ export function qemuArguments(
     ...['-display', 'none', '-vga', machine.hasDisplay ? 'std' : 'none'],
     ...firmware(machine, folder),
     ...channels(folder),
+    ...debugPort(machine, folder),
     ...['-device', 'virtio-rng-pci'],
     ...machine.disks.flatMap((entry, index) => disk(entry, index, folder)),
     ...boot(machine),

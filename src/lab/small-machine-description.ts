@@ -27,6 +27,9 @@ export interface SmallMachineOptions {
   readonly kernelArguments?: string | undefined;
   readonly hasFiveLevelPaging?: boolean | undefined;
   readonly hasDisplay?: boolean | undefined;
+  /** Not unless told; then the machine is emulated, whatever the host can. */
+  readonly instructionCount?: boolean | undefined;
+  readonly hasDebugPort?: boolean | undefined;
   readonly onReset?: 'restart' | 'exit' | undefined;
   readonly extraArguments?: readonly string[] | undefined;
   /** Disks after the tool disk and the program disk. */
@@ -58,6 +61,8 @@ export async function describeSmallMachine(
     cpus: options.cpus ?? 1,
     memoryMib: options.memoryMib ?? 1024,
     hasFiveLevelPaging: options.hasFiveLevelPaging ?? false,
+    instructionCount: options.instructionCount ?? false,
+    hasDebugPort: options.hasDebugPort ?? false,
     hasDisplay: options.hasDisplay ?? false,
     boot: {
       from: 'kernel',

@@ -19,7 +19,10 @@ const BOOT_TIMEOUT_MS = 120_000;
  * @example await using machine = await startSmallMachine({ kernel: '6.1', firmware: 'ovmf' });
  */
 export async function startSmallMachine(options: SmallMachineOptions = {}): Promise<VirtualMachine> {
-  const description = await describeSmallMachine(options, await labAccelerator());
+  const description = await describeSmallMachine(
+    options,
+    options.instructionCount ? 'tcg' : await labAccelerator(),
+  );
   const { keepFolder, endsWith } = options;
   const machine = options.isCold
     ? await VirtualMachine.start(description, { keepFolder, endsWith })

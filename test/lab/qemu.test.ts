@@ -9,6 +9,8 @@ const MACHINE: MachineDescription = {
   cpus: 2,
   memoryMib: 512,
   hasFiveLevelPaging: false,
+  instructionCount: false,
+  hasDebugPort: false,
   hasDisplay: false,
   boot: { from: 'kernel', image: '/k', initrd: '/i', commandLine: 'console=ttyS0 a="b c"' },
   disks: [
@@ -79,4 +81,19 @@ test('a machine on a disk has no kernel of its own, and ssh is bound to the loop
   assert.ok(!args.includes('-kernel') && args.includes('-no-reboot'));
   assert.match(values(args, '-nic')[0] ?? '', /hostfwd=tcp:127\.0\.0\.1:2222-:22$/);
   assert.deepEqual(values(args, '-incoming'), ['fd:3']);
+});
+
+test('a machine that counts instructions has clocks that only its instructions move', () => {
+  const args = qemuArguments({ ...MACHINE, cpus: 1, instructionCount: true }, '/f', undefined);
+  assert.deepEqual(values(args, '-icount'), ['shift=0,sleep=off']);
+  assert.deepEqual(values(args, '-accel'), ['tcg,thread=single']);
+  assert.match(values(args, '-rtc')[0] ?? '', /clock=vm$/);
+  assert.deepEqual(values(qemuArguments(MACHINE, '/f', undefined), '-icount'), []);
+});
+
+test('what a guest writes to the debug port goes to a file, away from where firmware writes', () => {
+  const args = qemuArguments({ ...MACHINE, hasDebugPort: true }, '/f', undefined);
+  assert.ok(values(args, '-chardev').includes(`file,id=debug,path=${machineFiles('/f').debugPort}`));
+  assert.ok(values(args, '-device').includes('isa-debugcon,iobase=0xe9,chardev=debug'));
+  assert.ok(!qemuArguments(MACHINE, '/f', undefined).join(' ').includes('isa-debugcon'));
 });

@@ -1,0 +1,84 @@
+/**
+ * The disk of the machine that is measured, its root file system by the command line: a kernel, the
+ * initramfs of a Debian installation, and the programs that say when.
+ * @module
+ */
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
+import { cachedFolder } from '../../src/lab/cache-folder.ts';
+import { debianInitramfs } from '../../src/lab/debian-initramfs.ts';
+import { writeExt4Image } from '../../src/lab/ext4-image.ts';
+import type { LabKernel } from '../../src/lab/kernel-store.ts';
+import type { LabDisk } from '../../src/lab/qemu.ts';
+import { initProgram, jumpProgram, markProgram } from './mark-programs.ts';
+
+/** Where the guest mounts it. */
+export const MOUNT_POINT = '/bench';
+
+/** The program that the new kernel starts. */
+const INIT = 'khop-bench';
+
+const SERIAL = 'khop-bench';
+const UUID = '6b686f70-be4c-4000-8000-000000000001';
+
+/** Every method starts the new kernel with this. */
+export const NEW_COMMAND_LINE = `root=UUID=${UUID} ro quiet console=ttyS0 rdinit=/${INIT}`;
+
+/** The disk, and what the report says of it. */
+export interface BenchDisk {
+  readonly disk: LabDisk;
+  readonly kernel: LabKernel;
+  /** Paths in the guest. */
+  readonly image: string;
+  readonly initrd: string;
+  readonly imageBytes: number;
+  readonly initrdBytes: number;
+}
+
+/** The disk with `kernel`. The initramfs is built on first use, by root, in about two minutes. */
+export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
+  const image = await readFile(kernel.image);
+  const initrd = await benchInitrd(kernel);
+  const programs = { jump: jumpProgram(), mark: markProgram() };
+  const folder = await cachedFolder({
+    kind: 'bench-disk',
+    inputs: {
+      recipe: 1,
+      kernel: kernel.packages,
+      initramfs: await debianInitramfs(kernel),
+      init: Buffer.from(initProgram()).toString('base64'),
+      programs: Object.values(programs).map((bytes) => Buffer.from(bytes).toString('base64')),
+      uuid: UUID,
+    },
+    timeoutMs: 120_000,
+    build: async (target) => {
+      const tree = join(target, 'tree');
+      for (const name of ['boot', 'bin']) await mkdir(join(tree, name), { recursive: true });
+      await writeFile(join(tree, 'boot', `vmlinuz-${kernel.release}`), image);
+      await copyFile(kernel.config, join(tree, 'boot', `config-${kernel.release}`));
+      await writeFile(join(tree, 'boot', `initrd.img-${kernel.release}`), initrd);
+      for (const [name, bytes] of Object.entries(programs))
+        await writeFile(join(tree, 'bin', name), bytes, { mode: 0o755 });
+      await writeExt4Image(tree, join(target, 'disk.img'), { label: 'khop-bench', spareMib: 8, uuid: UUID });
+      await rm(tree, { recursive: true });
+    },
+  });
+  return {
+    disk: { serial: SERIAL, path: join(folder, 'disk.img'), access: 'read-only' },
+    kernel,
+    image: `${MOUNT_POINT}/boot/vmlinuz-${kernel.release}`,
+    initrd: `${MOUNT_POINT}/boot/initrd.img-${kernel.release}`,
+    imageBytes: image.length,
+    initrdBytes: initrd.length,
+  };
+}
+
+/** Debian's own image, and behind it an archive of its own with the init that says when. */
+async function benchInitrd(kernel: LabKernel): Promise<Uint8Array> {
+  const debian = await readFile(await debianInitramfs(kernel));
+  const marks = encodeCpio([cpioFile(INIT, initProgram(), 0o755)]);
+  // An uncompressed archive has to begin at a multiple of four bytes
+  // (Documentation/driver-api/early-userspace/buffer-format.rst).
+  return Buffer.concat([debian, Buffer.alloc((4 - (debian.length % 4)) % 4), marks]);
+}

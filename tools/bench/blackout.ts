@@ -1,0 +1,70 @@
+/**
+ * The blackout of one method: guest instructions from the call reboot(LINUX_REBOOT_CMD_KEXEC) to the first
+ * instruction of the new kernel's init.
+ * @module
+ */
+import { KhopError } from '../../src/error.ts';
+import { quoteWord } from '../../src/lab/agent-channel.ts';
+import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
+import { type CountedMachineOptions, readMarks, startCountedMachine } from './counted-machine.ts';
+import { blackoutOf } from './marks.ts';
+import type { LoadMethod } from './methods.ts';
+import { parseResourceUse, type ResourceUse } from './resource-use.ts';
+
+/** A guest that idles passes its time faster than the host, and the guest's deadline is by its own clock. */
+const LOAD_TIMEOUT_MS = 1_800_000;
+const JUMP_TIMEOUT_MS = 900_000;
+const RESOURCES = '/tmp/resources';
+
+/** One jump. */
+export interface BlackoutSample {
+  readonly instructions: number;
+  readonly load: ResourceUse;
+}
+
+/** Starts a machine, loads by `method`, jumps. @throws E_LAB when loading fails or another kernel comes up */
+export async function measureBlackout(
+  disk: BenchDisk,
+  method: LoadMethod,
+  options: CountedMachineOptions = {},
+): Promise<BlackoutSample> {
+  await using machine = await startCountedMachine(disk, options);
+  const load = await loadKernel(machine, method.load(disk));
+  await machine.start(`exec ${MOUNT_POINT}/bin/jump`);
+  await machine.waitForEnd(JUMP_TIMEOUT_MS);
+  const marks = await readMarks(machine);
+  const release = marks.findLast(({ tag }) => tag === 'INIT')?.release;
+  if (release !== disk.kernel.release)
+    throw new KhopError('E_LAB', `${disk.kernel.release} was loaded, and ${release} came up`, {
+      hint: 'The machine restarted instead of jumping; see its console.',
+    });
+  return { instructions: blackoutOf(marks), load };
+}
+
+/** Runs `command`, which leaves a kernel loaded. @throws E_LAB with its last words when it does not */
+export async function loadKernel(machine: VirtualMachine, command: string): Promise<ResourceUse> {
+  const result = await machine.exec(
+    `busybox time -v -o ${RESOURCES} sh -c ${quoteWord(command)}; status=$?
+     [ $status != 0 ] || [ "$(cat /sys/kernel/kexec_loaded)" = 1 ] || status=99
+     exit $status`,
+    { timeoutMs: LOAD_TIMEOUT_MS },
+  );
+  if (result.status === 0)
+    return parseResourceUse(Buffer.from((await machine.copyOut(RESOURCES)).bytes).toString());
+  const words = result.status === 99 ? 'it succeeds, and nothing is loaded' : lastLine(result.stderr);
+  throw new KhopError('E_LAB', `exit status ${result.status}: ${words}`, {
+    hint: `Try it in a machine of khop lab: ${command}`,
+  });
+}
+
+function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split('\n')
+      .find((line) => /error|refuse/i.test(line)) ??
+    text.trim().split('\n').at(-1) ??
+    ''
+  );
+}
