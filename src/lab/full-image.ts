@@ -3,44 +3,24 @@
  * Built without loop devices: mmdebstrap makes the tree, mke2fs and mtools put it into partitions.
  * @module
  */
-import { chmod, copyFile, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
 import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import { findPackage } from './debian-packages.ts';
 import { openSuite } from './debian-suite.ts';
-import { writeExt4Image } from './ext4-image.ts';
+import { DISK_IDENTITY, ROOT_MIB, writeGrubDisk } from './grub-disk.ts';
 import { type LabKernel, labKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
-import { encodeBootArea, type Partition, SECTOR } from './master-boot-record.ts';
 
 const MIB = 1024 * 1024;
 const BUILD_TIMEOUT_MS = 600_000;
-const ESP_MIB = 33;
-const ROOT_MIB = 1400;
-
-/** Fixed, so that grub.cfg and fstab can be written before the disk exists. */
-const IDENTITY = {
-  ROOT_UUID: '6b686f70-1ab0-4d00-8f00-000000000001',
-  ESP_UUID: '6B68-6F70',
-  DISK_ID: '6b686f70',
-} as const;
 
 const PACKAGES = [
   ...['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'procps', 'iproute2', 'openssh-server', 'zstd'],
   ...['initramfs-tools', 'linux-image-cloud-amd64', 'grub2-common', 'grub-pc-bin', 'grub-efi-amd64-bin'],
   ...['libstdc++6', 'libatomic1', 'e2fsprogs', 'dosfstools', 'lsb-release'],
-];
-
-const PARTITIONS: readonly Partition[] = [
-  { start: 2048, length: (ESP_MIB * MIB) / SECTOR, type: 0xef, isActive: false },
-  {
-    start: 2048 + (ESP_MIB * MIB) / SECTOR,
-    length: (ROOT_MIB * MIB) / SECTOR,
-    type: 0x83,
-    isActive: true,
-  },
 ];
 
 /** A built image. */
@@ -65,7 +45,7 @@ export async function fullImage(): Promise<FullImage> {
     kernels: [first.version, second.packages],
     hook: Buffer.from(scripts.hook).toString('base64'),
     agent: Buffer.from(scripts.agent).toString('base64'),
-    identity: IDENTITY,
+    identity: DISK_IDENTITY,
     rootMib: ROOT_MIB,
   };
   const folder = await cachedFolder({
@@ -78,7 +58,7 @@ export async function fullImage(): Promise<FullImage> {
           hint: 'Run the same command with sudo once; others can use what is in its cache.',
         });
       await buildTree(target, second, scripts);
-      await assemble(join(target, 'tree'), join(target, 'disk.img'));
+      await writeGrubDisk(join(target, 'tree'), join(target, 'disk.img'));
       await copyFile(join(target, 'tree/boot/grub/grub.cfg'), join(target, 'grub.cfg'));
       await rm(join(target, 'tree'), { recursive: true });
     },
@@ -92,7 +72,7 @@ async function buildTree(
   scripts: { readonly hook: Uint8Array; readonly agent: Uint8Array },
 ): Promise<void> {
   const parameters = {
-    ...IDENTITY,
+    ...DISK_IDENTITY,
     SECOND_RELEASE: second.release,
     SECOND_IMAGE: second.image,
     SECOND_CONFIG: second.config,
@@ -123,60 +103,4 @@ async function buildTree(
   );
   // mmdebstrap leaves this empty, and systemd would treat every start as the first one.
   await writeFile(join(tree, 'etc', 'machine-id'), `${'6b686f70'.repeat(4)}\n`);
-}
-
-/** Partitions, boot code and file systems of `tree` as one sparse file. */
-async function assemble(tree: string, image: string): Promise<void> {
-  const [esp, root] = PARTITIONS as readonly [Partition, Partition];
-  await writeFile(image, '');
-  await truncate(image, (root.start + root.length) * SECTOR);
-  await writeExt4Image(tree, image, {
-    label: 'khop-root',
-    spareMib: 0,
-    sizeMib: ROOT_MIB,
-    offsetBytes: root.start * SECTOR,
-    uuid: IDENTITY.ROOT_UUID,
-    hasJournal: true,
-  });
-  await writeEfiPartition(tree, `${image}@@${esp.start * SECTOR}`);
-  const grub = join(tree, 'boot', 'grub', 'i386-pc');
-  const area = encodeBootArea(
-    await readFile(join(grub, 'boot.img')),
-    await readFile(join(grub, 'core.img')),
-    Number.parseInt(IDENTITY.DISK_ID, 16),
-    PARTITIONS,
-  );
-  const file = await open(image, 'r+');
-  try {
-    await file.write(area, 0, area.length, 0);
-  } finally {
-    await file.close();
-  }
-}
-
-/** @param where image and offset in mtools' notation */
-async function writeEfiPartition(tree: string, where: string): Promise<void> {
-  const run = async (tool: string, args: readonly string[]): Promise<void> => {
-    await runProcess(tool, args, { timeoutMs: 60_000, env: { ...process.env, MTOOLS_SKIP_CHECK: '1' } });
-  };
-  const serial = IDENTITY.ESP_UUID.replace('-', '');
-  const sectors = String((ESP_MIB * MIB) / SECTOR);
-  await run('mformat', [
-    '-i',
-    where,
-    '-T',
-    sectors,
-    '-h',
-    '255',
-    '-s',
-    '63',
-    '-N',
-    serial,
-    '-v',
-    'EFI',
-    '::',
-  ]);
-  await run('mmd', ['-i', where, '::/EFI', '::/EFI/BOOT']);
-  const loader = join(tree, 'boot', 'grub', 'x86_64-efi', 'core.efi');
-  await run('mcopy', ['-i', where, loader, '::/EFI/BOOT/BOOTX64.EFI']);
 }

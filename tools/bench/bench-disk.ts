@@ -5,19 +5,16 @@
  */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import { cachedFolder } from '../../src/lab/cache-folder.ts';
 import { debianInitramfs } from '../../src/lab/debian-initramfs.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import type { LabDisk } from '../../src/lab/qemu.ts';
+import { INIT, withInit } from './bench-initrd.ts';
 import { initProgram, jumpProgram, markProgram } from './mark-programs.ts';
 
 /** Where the guest mounts it. */
 export const MOUNT_POINT = '/bench';
-
-/** The program that the new kernel starts. */
-const INIT = 'khop-bench';
 
 const SERIAL = 'khop-bench';
 const UUID = '6b686f70-be4c-4000-8000-000000000001';
@@ -39,7 +36,7 @@ export interface BenchDisk {
 /** The disk with `kernel`. The initramfs is built on first use, by root, in about two minutes. */
 export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
   const image = await readFile(kernel.image);
-  const initrd = await benchInitrd(kernel);
+  const initrd = withInit(await readFile(await debianInitramfs(kernel)), initProgram());
   const programs = { jump: jumpProgram(), mark: markProgram() };
   const folder = await cachedFolder({
     kind: 'bench-disk',
@@ -72,13 +69,4 @@ export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
     imageBytes: image.length,
     initrdBytes: initrd.length,
   };
-}
-
-/** Debian's own image, and behind it an archive of its own with the init that says when. */
-async function benchInitrd(kernel: LabKernel): Promise<Uint8Array> {
-  const debian = await readFile(await debianInitramfs(kernel));
-  const marks = encodeCpio([cpioFile(INIT, initProgram(), 0o755)]);
-  // An uncompressed archive has to begin at a multiple of four bytes
-  // (Documentation/driver-api/early-userspace/buffer-format.rst).
-  return Buffer.concat([debian, Buffer.alloc((4 - (debian.length % 4)) % 4), marks]);
 }

@@ -10,30 +10,38 @@ import { type BenchDisk, NEW_COMMAND_LINE } from './bench-disk.ts';
 export interface LoadMethod {
   readonly id: string;
   readonly title: string;
-  /** A command for the guest's shell that leaves the kernel loaded. */
-  readonly load: (disk: BenchDisk) => string;
+  /** A command for the guest's shell that leaves the kernel loaded. @param more added to its command line */
+  readonly load: (disk: BenchDisk, more?: string) => string;
 }
 
-function khop(disk: BenchDisk, ...options: readonly string[]): string {
-  const words = ['--initrd', disk.initrd, '--command-line', NEW_COMMAND_LINE, ...options];
-  return ['khop', 'load', disk.image, ...words].map(quoteWord).join(' ');
+function khop(...options: readonly string[]): LoadMethod['load'] {
+  return (disk, more) => {
+    const words = ['--initrd', disk.initrd, '--command-line', commandLine(more), ...options];
+    return ['khop', 'load', disk.image, ...words].map(quoteWord).join(' ');
+  };
 }
 
-function kexecTools(disk: BenchDisk, ...options: readonly string[]): string {
-  const words = [`--initrd=${disk.initrd}`, `--command-line=${NEW_COMMAND_LINE}`];
-  return ['kexec-tools', ...options, disk.image, ...words].map(quoteWord).join(' ');
+function kexecTools(...options: readonly string[]): LoadMethod['load'] {
+  return (disk, more) => {
+    const words = [`--initrd=${disk.initrd}`, `--command-line=${commandLine(more)}`];
+    return ['kexec-tools', ...options, disk.image, ...words].map(quoteWord).join(' ');
+  };
+}
+
+function commandLine(more = ''): string {
+  return `${NEW_COMMAND_LINE} ${more}`.trim();
 }
 
 /** In the order of the report. */
 export const METHODS: readonly LoadMethod[] = [
-  { id: 'khop-fast', title: 'khop load --fast', load: (disk) => khop(disk, '--fast') },
+  { id: 'khop-fast', title: 'khop load --fast', load: khop('--fast') },
   {
     id: 'khop-segments',
     title: 'khop load --method segments',
-    load: (disk) => khop(disk, '--method', 'segments'),
+    load: khop('--method', 'segments'),
   },
-  { id: 'khop-file', title: 'khop load --method file', load: (disk) => khop(disk, '--method', 'file') },
-  { id: 'kexec-l', title: 'kexec -l', load: (disk) => kexecTools(disk, '-l') },
-  { id: 'kexec-l-i', title: 'kexec -l -i', load: (disk) => kexecTools(disk, '-l', '-i') },
-  { id: 'kexec-s', title: 'kexec -s', load: (disk) => kexecTools(disk, '-s', '-l') },
+  { id: 'khop-file', title: 'khop load --method file', load: khop('--method', 'file') },
+  { id: 'kexec-l', title: 'kexec -l', load: kexecTools('-l') },
+  { id: 'kexec-l-i', title: 'kexec -l -i', load: kexecTools('-l', '-i') },
+  { id: 'kexec-s', title: 'kexec -s', load: kexecTools('-s', '-l') },
 ];

@@ -19,6 +19,13 @@ export interface MethodResult {
   readonly error: string | undefined;
 }
 
+/** A part of a blackout, in guest instructions. */
+export interface PhaseResult {
+  readonly id: string;
+  readonly title: string;
+  readonly instructions: number;
+}
+
 /** All methods with one kernel. */
 export interface KernelResult {
   readonly release: string;
