@@ -2,88 +2,102 @@
  * `npm run bench`: how long a machine is away while it switches kernels.
  * @module
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { join } from 'node:path';
 import { renderTable } from '../src/cli/render/table.ts';
-import type { KernelLine } from '../src/lab/kernel-store.ts';
+import { type KernelLine, labKernel } from '../src/lab/kernel-store.ts';
 import { runProcess } from '../src/machine/run-process.ts';
 import { VERSION } from '../src/version.ts';
+import { type BenchOptions, HELP, parseOptions } from './bench/bench-options.ts';
+import { renderChart } from './bench/chart.ts';
 import { measureKernel } from './bench/kernel-result.ts';
+import { measureLoadStep } from './bench/load-step.ts';
 import { METHODS } from './bench/methods.ts';
-import type { BenchReport, KernelResult } from './bench/report.ts';
-import { describeKernel } from './bench/text-report.ts';
+import { renderPage } from './bench/page.ts';
+import { type BenchReport, type Findings, failuresOf, makeReport, parseReport } from './bench/report.ts';
+import { measureStartUp } from './bench/start-up.ts';
+import { blackoutTable, loadStepTable, phaseTable } from './bench/text-report.ts';
 
-const HELP = `usage: npm run bench -- [--quick] [--json FILE] [--kernel LINE]... [--method ID]... [--repeat N]
+const ROOT = join(import.meta.dirname, '..');
 
-Measures the blackout: from the old user space's last instruction, the call reboot(LINUX_REBOOT_CMD_KEXEC),
-to the first instruction of the new kernel's init, in guest instructions of an emulated machine (QEMU,
--icount: one instruction is one nanosecond of the guest). Such numbers repeat to 0.1 % on any host.
-
-  --quick        kernel 6.1 only, each method once: some minutes
-  --json FILE    write everything that was found to FILE
-  --kernel LINE  6.1, 6.12 or 7.2; may be repeated
-  --method ID    ${METHODS.map(({ id }) => id).join(', ')}; may be repeated
-  --repeat N     jumps of each method: 3 unless told, 1 with --quick
-
-Exit status 1: a method could not be measured; the table says why.`;
-
-const QUICK_METHODS = ['khop-fast', 'khop-file', 'kexec-l', 'kexec-l-i', 'kexec-s'];
-const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
-
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', short: 'h' },
-    quick: { type: 'boolean' },
-    json: { type: 'string' },
-    kernel: { type: 'string', multiple: true },
-    method: { type: 'string', multiple: true },
-    repeat: { type: 'string' },
-  },
-});
-if (values.help) {
+const started = performance.now();
+const options = parseOptions(process.argv.slice(2));
+if (options === 'help') {
   console.log(HELP);
   process.exit(0);
 }
-const started = performance.now();
-const repetitions = Number(values.repeat ?? (values.quick ? 1 : 3));
-const wanted = values.method ?? (values.quick ? QUICK_METHODS : METHODS.map(({ id }) => id));
-const methods = METHODS.filter(({ id }) => wanted.includes(id));
-const lines = values.kernel ?? (values.quick ? ['6.1'] : LINES);
-const kernels: Record<string, KernelResult> = {};
-for (const line of LINES.filter((name) => lines.includes(name))) {
-  kernels[line] = await measureKernel({ line, methods, repetitions, progress });
-  // A run of an hour that is interrupted leaves what it has.
-  if (values.json !== undefined) await writeReport(values.json);
-}
-for (const [line, result] of Object.entries(kernels)) {
-  console.log(`\nBlackout with Linux ${line} (${result.release}), guest instructions`);
-  console.log(renderTable(describeKernel(result)));
-}
-process.exitCode = Object.values(kernels).some(hasError) ? 1 : 0;
+const report = await measure(options);
+print(report);
+if (options.hasDocs) await writeDocuments(report);
+const failures = failuresOf(report);
+for (const failure of failures) progress(`not measured: ${failure}`);
+process.exitCode = failures.length === 0 ? 0 : 1;
 
-function hasError(result: KernelResult): boolean {
-  return result.methods.some(({ error }) => error !== undefined);
+async function measure(wanted: BenchOptions): Promise<BenchReport> {
+  const origin = {
+    khop: VERSION,
+    date: new Date().toISOString(),
+    qemu: await firstLine('qemu-system-x86_64', ['--version']),
+    host: cpus()[0]?.model ?? 'an unknown processor',
+  };
+  let findings: Findings =
+    wanted.add === undefined ? { kernels: {} } : parseReport(await readFile(wanted.add, 'utf8'));
+  // A run of an hour that is interrupted leaves what it has.
+  const keep = async (more: Partial<Findings>): Promise<void> => {
+    findings = { ...findings, ...more };
+    if (wanted.json !== undefined)
+      await writeFile(wanted.json, `${JSON.stringify(makeReport(origin, findings), null, 2)}\n`);
+  };
+  for (const line of wanted.lines)
+    await keep({ kernels: { ...findings.kernels, [line]: await measureLine(wanted, line) } });
+  if (wanted.sections.has('load'))
+    await keep({ loadStep: await measureLoadStep(await labKernel('6.1'), wanted.methods, progress) });
+  if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
+  return makeReport(origin, findings);
+}
+
+async function measureLine(wanted: BenchOptions, line: KernelLine) {
+  const { sections, methods, repetitions } = wanted;
+  return await measureKernel({
+    kernel: await labKernel(line),
+    methods: sections.has('blackout') ? methods : [],
+    firmware: sections.has('firmware') ? ['seabios', 'ovmf'] : [],
+    phasesOf: sections.has('phases') ? METHODS.filter(({ hasPhases }) => hasPhases) : [],
+    repetitions,
+    progress,
+  });
+}
+
+function print({ kernels, loadStep, startUp }: BenchReport): void {
+  for (const [line, result] of Object.entries(kernels)) {
+    printTable(`Blackout with Linux ${line} (${result.release}), guest instructions`, blackoutTable(result));
+    if (Object.keys(result.phases).length > 0) printTable('Where they go', phaseTable(result));
+  }
+  if (loadStep !== undefined) printTable('Loading, before the blackout', loadStepTable(loadStep));
+  if (startUp !== undefined)
+    console.log(
+      `\nkhop --version ${startUp.khopVersionMs.toFixed(0)} ms, node -e 0 ${startUp.bareNodeMs.toFixed(0)} ms`,
+    );
+}
+
+function printTable(title: string, rows: readonly (readonly string[])[]): void {
+  console.log(`\n${title}\n${renderTable(rows)}`);
+}
+
+async function writeDocuments(made: BenchReport): Promise<void> {
+  const docs = join(ROOT, 'docs');
+  await writeFile(join(docs, 'benchmark.json'), `${JSON.stringify(made, null, 2)}\n`);
+  await writeFile(join(docs, 'benchmark.md'), renderPage(made));
+  const [first] = Object.entries(made.kernels);
+  if (first !== undefined) await writeFile(join(docs, 'benchmark.svg'), renderChart(...first));
+}
+
+async function firstLine(file: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await runProcess(file, args, { timeoutMs: 20_000 });
+  return stdout.split('\n')[0] ?? '';
 }
 
 function progress(text: string): void {
   process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s] ${text}\n`);
-}
-
-async function writeReport(file: string): Promise<void> {
-  const first = Object.values(kernels)[0]?.methods ?? [];
-  const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
-  const report: BenchReport = {
-    khop: VERSION,
-    date: new Date().toISOString(),
-    qemu: stdout.split('\n')[0] ?? '',
-    host: cpus()[0]?.model ?? 'unknown',
-    unit: 'guest instructions',
-    blackout: Object.fromEntries(
-      first.flatMap(({ id, median }) => (median === undefined ? [] : [[id, median]])),
-    ),
-    errors: Object.fromEntries(first.flatMap(({ id, error }) => (error === undefined ? [] : [[id, error]]))),
-    kernels,
-  };
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
 }

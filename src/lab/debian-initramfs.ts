@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
 import { cachedFolder } from './cache-folder.ts';
-import { openSuite } from './debian-suite.ts';
-import { KERNEL_SUITES, type LabKernel } from './kernel-store.ts';
+import { type DebianSuite, openSuite } from './debian-suite.ts';
+import type { KernelLine, LabKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
 
 const BUILD_TIMEOUT_MS = 900_000;
@@ -20,6 +20,15 @@ const PACKAGES = [
   ...['initramfs-tools', 'busybox', 'zstd', 'kmod', 'udev', 'e2fsprogs', 'lvm2', 'cryptsetup-initramfs'],
   ...['console-setup', 'kbd', 'keyboard-configuration'],
 ];
+
+/**
+ * The release whose tools make it: the one that carries the kernel. A kernel of sid gets the tools of the
+ * last release, because sid itself cannot be installed on every day.
+ */
+const TOOLS = { '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'trixie' } as const satisfies Record<
+  KernelLine,
+  DebianSuite
+>;
 
 /** The image for `kernel`: its path. Made on first use, by root, in about two minutes. */
 export async function debianInitramfs(kernel: LabKernel): Promise<string> {
@@ -55,7 +64,7 @@ async function build(target: string, kernel: LabKernel, hookScript: Uint8Array):
       .map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`)
       .join(''),
   );
-  const suite = await openSuite(KERNEL_SUITES[kernel.line]);
+  const suite = await openSuite(TOOLS[kernel.line]);
   const tree = join(target, 'tree');
   await runProcess(
     'mmdebstrap',

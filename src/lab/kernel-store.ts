@@ -14,8 +14,7 @@ export type KernelLine = '6.1' | '6.12' | '7.2';
 
 export type KernelFlavour = 'amd64' | 'cloud-amd64' | 'arm64' | 'cloud-arm64';
 
-/** The release of Debian that carries each line. */
-export const KERNEL_SUITES = { '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'sid' } as const satisfies Record<
+const SUITES = { '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'sid' } as const satisfies Record<
   KernelLine,
   DebianSuite
 >;
@@ -57,7 +56,7 @@ export async function labKernel(line: KernelLine, flavour: KernelFlavour = 'amd6
  * linux-modules-RELEASE below it. The meta package linux-image-FLAVOUR names the release.
  */
 async function kernelPackages(line: KernelLine, flavour: KernelFlavour): Promise<DebianPackage[]> {
-  const suite = KERNEL_SUITES[line];
+  const suite = SUITES[line];
   const architecture: DebianArchitecture = flavour.endsWith('arm64') ? 'arm64' : 'amd64';
   const meta = await findPackage(suite, `linux-image-${flavour}`, architecture);
   const imageName = meta.depends.find((name) => name.startsWith(`linux-image-${line}`));

@@ -17,10 +17,12 @@ import { initProgram, jumpProgram, markProgram } from './mark-programs.ts';
 export const MOUNT_POINT = '/bench';
 
 const SERIAL = 'khop-bench';
-const UUID = '6b686f70-be4c-4000-8000-000000000001';
+
+/** Its file system: the new command line names it. */
+export const BENCH_DISK = { label: 'khop-bench', uuid: '6b686f70-be4c-4000-8000-000000000001' } as const;
 
 /** Every method starts the new kernel with this. */
-export const NEW_COMMAND_LINE = `root=UUID=${UUID} ro quiet console=ttyS0 rdinit=/${INIT}`;
+export const NEW_COMMAND_LINE = `root=UUID=${BENCH_DISK.uuid} ro quiet console=ttyS0 rdinit=/${INIT}`;
 
 /** The disk, and what the report says of it. */
 export interface BenchDisk {
@@ -46,7 +48,7 @@ export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
       initramfs: await debianInitramfs(kernel),
       init: Buffer.from(initProgram()).toString('base64'),
       programs: Object.values(programs).map((bytes) => Buffer.from(bytes).toString('base64')),
-      uuid: UUID,
+      uuid: BENCH_DISK.uuid,
     },
     timeoutMs: 120_000,
     build: async (target) => {
@@ -57,7 +59,7 @@ export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
       await writeFile(join(tree, 'boot', `initrd.img-${kernel.release}`), initrd);
       for (const [name, bytes] of Object.entries(programs))
         await writeFile(join(tree, 'bin', name), bytes, { mode: 0o755 });
-      await writeExt4Image(tree, join(target, 'disk.img'), { label: 'khop-bench', spareMib: 8, uuid: UUID });
+      await writeExt4Image(tree, join(target, 'disk.img'), { ...BENCH_DISK, spareMib: 8 });
       await rm(tree, { recursive: true });
     },
   });

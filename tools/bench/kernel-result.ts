@@ -4,70 +4,108 @@
  * @module
  */
 import { KhopError } from '../../src/error.ts';
-import { type KernelLine, labKernel } from '../../src/lab/kernel-store.ts';
+import type { LabKernel } from '../../src/lab/kernel-store.ts';
+import type { FirmwareKind } from '../../src/lab/ovmf.ts';
 import { type BenchDisk, benchDisk } from './bench-disk.ts';
-import { type BlackoutSample, measureBlackout } from './blackout.ts';
+import { measureBlackout } from './blackout.ts';
+import { measureFirmware } from './firmware.ts';
 import type { LoadMethod } from './methods.ts';
-import type { KernelResult, MethodResult } from './report.ts';
+import { measurePhases } from './phases.ts';
+import type { KernelResult, MethodResult, PhaseResult } from './report.ts';
+import type { ResourceUse } from './resource-use.ts';
 import { median, spread } from './statistics.ts';
 
-/** What to measure. */
+/** What to measure with one kernel. */
 export interface KernelMeasurement {
-  readonly line: KernelLine;
+  readonly kernel: LabKernel;
   readonly methods: readonly LoadMethod[];
+  readonly firmware: readonly FirmwareKind[];
+  readonly phasesOf: readonly LoadMethod[];
   readonly repetitions: number;
-  /** Told before and after each jump. */
+  /** Told what was found out, line by line. */
   readonly progress: (text: string) => void;
 }
 
-/** A method that fails has an error instead of numbers, and is not tried again. */
+/** Measures in turn what is asked for. A method that fails has an error instead of numbers. */
 export async function measureKernel(measurement: KernelMeasurement): Promise<KernelResult> {
-  const { line, methods, repetitions, progress } = measurement;
-  const disk = await benchDisk(await labKernel(line));
-  const samples = new Map<string, BlackoutSample[]>(methods.map(({ id }) => [id, []]));
-  const errors = new Map<string, string>();
-  for (let round = 1; round <= repetitions; round++)
-    for (const method of methods.filter(({ id }) => !errors.has(id))) {
-      const outcome = await attempt(disk, method);
-      if (typeof outcome === 'string') errors.set(method.id, outcome);
-      else samples.get(method.id)?.push(outcome);
-      progress(`${line} ${method.title}, ${round} of ${repetitions}: ${describe(outcome)}`);
-    }
+  const { kernel, firmware, phasesOf, progress } = measurement;
+  const disk = await benchDisk(kernel);
+  const methods = await measureMethods(disk, measurement);
+  for (const kind of firmware) methods.push(await measureReboot(kind, measurement));
+  const phases: Record<string, readonly PhaseResult[]> = {};
+  for (const method of phasesOf) {
+    const found = await attempt(() => measurePhases(disk, method));
+    if (typeof found !== 'string') phases[method.id] = found;
+    progress(`${kernel.line} phases of ${method.title}: ${typeof found === 'string' ? found : 'done'}`);
+  }
   return {
-    release: disk.kernel.release,
+    release: kernel.release,
     imageBytes: disk.imageBytes,
     initrdBytes: disk.initrdBytes,
-    methods: methods.map((method) => summarize(method, samples.get(method.id) ?? [], errors.get(method.id))),
+    methods,
+    phases,
   };
 }
 
-async function attempt(disk: BenchDisk, method: LoadMethod): Promise<BlackoutSample | string> {
+async function measureMethods(disk: BenchDisk, measurement: KernelMeasurement): Promise<MethodResult[]> {
+  const { kernel, methods, repetitions, progress } = measurement;
+  const rows = new Map(methods.map((method) => [method, emptyRow()]));
+  for (let round = 1; round <= repetitions; round++)
+    for (const [method, row] of rows) {
+      if (row.error !== undefined) continue;
+      const found = await attempt(() => measureBlackout(disk, method));
+      if (typeof found === 'string') row.error = found;
+      else {
+        row.samples.push(found.instructions);
+        row.load ??= found.load;
+      }
+      const what = typeof found === 'string' ? found : renderGiga(found.instructions);
+      progress(`${kernel.line} ${method.title}, ${round} of ${repetitions}: ${what}`);
+    }
+  return [...rows].map(([{ id, title }, row]) => summarize({ id, title }, row));
+}
+
+async function measureReboot(
+  kind: FirmwareKind,
+  { kernel, repetitions, progress }: KernelMeasurement,
+): Promise<MethodResult> {
+  const title = `reboot, ${kind === 'ovmf' ? 'OVMF' : 'SeaBIOS'} and GRUB`;
+  const found = await attempt(() => measureFirmware(kernel, kind, repetitions));
+  progress(
+    `${kernel.line} ${title}: ${typeof found === 'string' ? found : found.map(renderGiga).join(', ')}`,
+  );
+  const name = { id: `firmware-${kind}`, title };
+  if (typeof found === 'string') return summarize(name, { ...emptyRow(), error: found });
+  return summarize(name, { ...emptyRow(), samples: found });
+}
+
+interface Row {
+  samples: number[];
+  load: ResourceUse | undefined;
+  error: string | undefined;
+}
+
+function emptyRow(): Row {
+  return { samples: [], load: undefined, error: undefined };
+}
+
+function summarize(name: { readonly id: string; readonly title: string }, row: Row): MethodResult {
+  // A method that failed once cannot be relied upon: what it did before is not its result.
+  if (row.error !== undefined) return { ...name, samples: [], error: row.error };
+  if (row.samples.length === 0) return { ...name, samples: [], error: 'it was not measured' };
+  return { ...name, ...row, median: median(row.samples), spread: spread(row.samples) };
+}
+
+/** What `work` finds out, or why it cannot. */
+async function attempt<T>(work: () => Promise<T>): Promise<T | string> {
   try {
-    return await measureBlackout(disk, method);
+    return await work();
   } catch (cause) {
     if (cause instanceof KhopError) return cause.message.split('\n')[0] ?? cause.code;
     throw cause;
   }
 }
 
-function describe(outcome: BlackoutSample | string): string {
-  return typeof outcome === 'string' ? outcome : `${(outcome.instructions / 1e9).toFixed(3)} G instructions`;
-}
-
-function summarize(
-  { id, title }: LoadMethod,
-  samples: readonly BlackoutSample[],
-  error: string | undefined,
-): MethodResult {
-  // A method that failed once cannot be relied upon: what it did before is not its result.
-  const counts = error === undefined ? samples.map(({ instructions }) => instructions) : [];
-  return {
-    id,
-    title,
-    samples: counts,
-    median: counts.length === 0 ? undefined : median(counts),
-    spread: counts.length === 0 ? undefined : spread(counts),
-    load: samples[0]?.load,
-    error,
-  };
+function renderGiga(instructions: number): string {
+  return `${(instructions / 1e9).toFixed(3)} G instructions`;
 }

@@ -4,12 +4,15 @@
  * @module
  */
 import { quoteWord } from '../../src/lab/agent-channel.ts';
+import { OPTIMISATIONS } from '../../src/switch/optimisations.ts';
 import { type BenchDisk, NEW_COMMAND_LINE } from './bench-disk.ts';
 
 /** One row. */
 export interface LoadMethod {
   readonly id: string;
   readonly title: string;
+  /** Whether the report says where its instructions go. */
+  readonly hasPhases?: boolean;
   /** A command for the guest's shell that leaves the kernel loaded. @param more added to its command line */
   readonly load: (disk: BenchDisk, more?: string) => string;
 }
@@ -34,14 +37,20 @@ function commandLine(more = ''): string {
 
 /** In the order of the report. */
 export const METHODS: readonly LoadMethod[] = [
-  { id: 'khop-fast', title: 'khop load --fast', load: khop('--fast') },
+  { id: 'khop-fast', title: 'khop load --fast', hasPhases: true, load: khop('--fast') },
+  // What each of its parts is worth: all the others without it.
+  ...OPTIMISATIONS.map((name) => ({
+    id: `khop-fast-without-${name}`,
+    title: `khop load --fast --without ${name}`,
+    load: khop('--fast', '--without', name),
+  })),
   {
     id: 'khop-segments',
     title: 'khop load --method segments',
     load: khop('--method', 'segments'),
   },
   { id: 'khop-file', title: 'khop load --method file', load: khop('--method', 'file') },
-  { id: 'kexec-l', title: 'kexec -l', load: kexecTools('-l') },
-  { id: 'kexec-l-i', title: 'kexec -l -i', load: kexecTools('-l', '-i') },
+  { id: 'kexec-l', title: 'kexec -l', hasPhases: true, load: kexecTools('-l') },
+  { id: 'kexec-l-i', title: 'kexec -l -i', hasPhases: true, load: kexecTools('-l', '-i') },
   { id: 'kexec-s', title: 'kexec -s', load: kexecTools('-s', '-l') },
 ];

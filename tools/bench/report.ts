@@ -1,8 +1,9 @@
 /**
- * What `npm run bench` found out, as it is written to a JSON file. Every section may be absent: it was not
+ * What `npm run bench` found out, as it is written to a JSON file. A section is absent when it was not
  * asked for.
  * @module
  */
+import { KhopError } from '../../src/error.ts';
 import type { ResourceUse } from './resource-use.ts';
 
 /** One method with one kernel. */
@@ -11,12 +12,12 @@ export interface MethodResult {
   readonly title: string;
   /** Guest instructions, one a repetition; empty: see `error`. */
   readonly samples: readonly number[];
-  readonly median: number | undefined;
+  readonly median?: number | undefined;
   /** (largest - smallest) / median. */
-  readonly spread: number | undefined;
-  /** Of the first repetition. */
-  readonly load: ResourceUse | undefined;
-  readonly error: string | undefined;
+  readonly spread?: number | undefined;
+  /** Of the first repetition; the way through firmware loads nothing beforehand. */
+  readonly load?: ResourceUse | undefined;
+  readonly error?: string | undefined;
 }
 
 /** A part of a blackout, in guest instructions. */
@@ -30,20 +31,84 @@ export interface PhaseResult {
 export interface KernelResult {
   readonly release: string;
   readonly imageBytes: number;
+  /** Packed, as Debian makes it. */
   readonly initrdBytes: number;
   readonly methods: readonly MethodResult[];
+  /** By method. */
+  readonly phases: Readonly<Record<string, readonly PhaseResult[]>>;
 }
 
-/** The file. */
-export interface BenchReport {
+/** What loading with an initramfs of one size costs. */
+export interface LoadStepResult {
+  readonly id: string;
+  readonly title: string;
+  readonly initrdMib: number;
+  readonly use?: ResourceUse | undefined;
+  readonly error?: string | undefined;
+}
+
+/** Wall time on the host, medians in ms. */
+export interface StartUpResult {
+  readonly khopVersionMs: number;
+  readonly bareNodeMs: number;
+}
+
+/** What a report is about. */
+export interface ReportOrigin {
   readonly khop: string;
   readonly date: string;
   readonly qemu: string;
   readonly host: string;
+}
+
+/** The file. */
+export interface BenchReport extends ReportOrigin {
   readonly unit: 'guest instructions';
   /** The medians of the first kernel, by method. */
   readonly blackout: Readonly<Record<string, number>>;
   /** Why methods have no number there. */
   readonly errors: Readonly<Record<string, string>>;
   readonly kernels: Readonly<Record<string, KernelResult>>;
+  readonly loadStep?: readonly LoadStepResult[] | undefined;
+  readonly startUp?: StartUpResult | undefined;
+}
+
+/** The sections that a run fills. */
+export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp'>;
+
+/** `findings` with what is said of them at the top. */
+export function makeReport(origin: ReportOrigin, findings: Findings): BenchReport {
+  const first = Object.values(findings.kernels)[0]?.methods ?? [];
+  return {
+    ...origin,
+    unit: 'guest instructions',
+    blackout: Object.fromEntries(
+      first.flatMap(({ id, median }) => (median === undefined ? [] : [[id, median]])),
+    ),
+    errors: Object.fromEntries(first.flatMap(({ id, error }) => (error === undefined ? [] : [[id, error]]))),
+    ...findings,
+  };
+}
+
+/** Everything in a report that could not be measured, one sentence each. */
+export function failuresOf(findings: Findings): string[] {
+  const failure = (where: string, title: string, error: string | undefined): string[] =>
+    error === undefined ? [] : [`${where}, ${title}: ${error}`];
+  return [
+    ...Object.entries(findings.kernels).flatMap(([line, { methods }]) =>
+      methods.flatMap(({ title, error }) => failure(`Linux ${line}`, title, error)),
+    ),
+    ...(findings.loadStep ?? []).flatMap(({ title, initrdMib, error }) =>
+      failure(`loading ${initrdMib} MiB`, title, error),
+    ),
+  ];
+}
+
+/** @throws E_FORMAT when `text` is not a report */
+export function parseReport(text: string): BenchReport {
+  const report = JSON.parse(text) as Partial<BenchReport>;
+  if (report.unit === 'guest instructions' && report.kernels !== undefined) return report as BenchReport;
+  throw new KhopError('E_FORMAT', 'the file is no report of npm run bench', {
+    hint: 'Name another file, or remove this one.',
+  });
 }

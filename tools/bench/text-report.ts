@@ -1,32 +1,60 @@
 /**
- * The tables that a person sees at the end.
+ * The report as tables of text cells, for the terminal and for the page in docs/.
  * @module
  */
 import { renderMilliseconds } from '../../src/cli/render/quantity.ts';
-import type { KernelResult, MethodResult } from './report.ts';
+import type { KernelResult, LoadStepResult, MethodResult } from './report.ts';
 
 /** `13.31 G`, `845 M`. */
 export function renderCount(count: number): string {
   return count < 1e9 ? `${Math.round(count / 1e6)} M` : `${(count / 1e9).toFixed(2)} G`;
 }
 
-/** Rows of a table, the header first. Times of the load step are the guest's: a nanosecond an instruction. */
-export function describeKernel(result: KernelResult): string[][] {
+/** The header first. */
+export function blackoutTable(result: KernelResult): string[][] {
   const shortest = Math.min(...result.methods.flatMap(({ median }) => median ?? []));
   return [
-    ['METHOD', 'BLACKOUT', 'SPREAD', 'RATIO', 'LOAD, CPU', 'LOAD, PEAK MEMORY'],
-    ...result.methods.map((method) => describeMethod(method, shortest)),
+    ['Method', 'Blackout', 'Spread', 'Ratio', 'Runs'],
+    ...result.methods.map((method) => blackoutRow(method, shortest)),
   ];
 }
 
-function describeMethod({ title, median, spread, load, error }: MethodResult, shortest: number): string[] {
-  if (median === undefined) return [title, `failed: ${error}`];
+function blackoutRow({ title, samples, median, spread, error }: MethodResult, shortest: number): string[] {
+  if (median === undefined) return [title, `failed: ${error}`, '', '', ''];
   return [
     title,
     renderCount(median),
     `${((spread ?? 0) * 100).toFixed(2)} %`,
-    (median / shortest).toFixed(2),
-    load === undefined ? '' : renderMilliseconds(load.cpuMs),
-    load === undefined ? '' : `${Math.round(load.peakKib / 1024)} MiB`,
+    (median / shortest).toFixed(1),
+    String(samples.length),
+  ];
+}
+
+/** One column a method, one row a phase. */
+export function phaseTable(result: KernelResult): string[][] {
+  const columns = Object.entries(result.phases);
+  const titles = columns.map(([id]) => result.methods.find((method) => method.id === id)?.title ?? id);
+  const phases = columns[0]?.[1] ?? [];
+  return [
+    ['Phase', ...titles],
+    ...phases.map(({ title }, row) => [
+      title,
+      ...columns.map(([, found]) => renderCount(found[row]?.instructions ?? 0)),
+    ]),
+  ];
+}
+
+/** One row a method, two columns a size. */
+export function loadStepTable(results: readonly LoadStepResult[]): string[][] {
+  const sizes = [...new Set(results.map(({ initrdMib }) => initrdMib))];
+  const titles = [...new Set(results.map(({ title }) => title))];
+  const cells = (title: string, size: number): string[] => {
+    const found = results.find((result) => result.title === title && result.initrdMib === size);
+    if (found?.use === undefined) return [`failed: ${found?.error}`, ''];
+    return [renderMilliseconds(found.use.cpuMs), `${Math.round(found.use.peakKib / 1024)} MiB`];
+  };
+  return [
+    ['Method', ...sizes.flatMap((size) => [`${size} MiB: CPU`, `${size} MiB: peak memory`])],
+    ...titles.map((title) => [title, ...sizes.flatMap((size) => cells(title, size))]),
   ];
 }

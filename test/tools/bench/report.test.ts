@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseOptions } from '../../../tools/bench/bench-options.ts';
+import { renderChart } from '../../../tools/bench/chart.ts';
+import { METHODS } from '../../../tools/bench/methods.ts';
+import { renderPage } from '../../../tools/bench/page.ts';
+import { failuresOf, type KernelResult, makeReport, parseReport } from '../../../tools/bench/report.ts';
+
+const ORIGIN = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a <host> & more' };
+
+const KERNEL: KernelResult = {
+  release: '6.1.0-1-amd64',
+  imageBytes: 8 * 2 ** 20,
+  initrdBytes: 32 * 2 ** 20,
+  methods: [
+    { id: 'khop-file', title: 'khop, by file', samples: [2e9, 2.1e9, 2.2e9], median: 2.1e9, spread: 0.095 },
+    { id: 'kexec-l', title: 'kexec <-l>', samples: [13.2e9], median: 13.2e9, spread: 0 },
+    { id: 'khop-fast', title: 'khop --fast', samples: [], error: 'unknown option | or so' },
+  ],
+  phases: { 'kexec-l': [{ id: 'jump', title: 'copying', instructions: 5.8e9 }] },
+};
+
+const REPORT = makeReport(ORIGIN, { kernels: { '6.1': KERNEL } });
+
+test('the medians of the first kernel stand at the top, and what failed has no number but a reason', () => {
+  assert.deepEqual(REPORT.blackout, { 'khop-file': 2.1e9, 'kexec-l': 13.2e9 });
+  assert.deepEqual(REPORT.errors, { 'khop-fast': 'unknown option | or so' });
+  assert.deepEqual(failuresOf(REPORT), ['Linux 6.1, khop --fast: unknown option | or so']);
+});
+
+test('a report is read back as it was written, and another file is refused', () => {
+  assert.deepEqual(parseReport(JSON.stringify(REPORT)), REPORT);
+  assert.throws(() => parseReport('{}'), { code: 'E_FORMAT' });
+});
+
+test('the chart has a bar for each number, the longest for the largest, and escapes its texts', () => {
+  const chart = renderChart('6.1', KERNEL);
+  const widths = [...chart.matchAll(/<rect [^>]*width="(\d+)"/g)].map((match) => Number(match[1]));
+  assert.equal(widths.length, 2);
+  assert.ok(widths[1]! > 6 * widths[0]! && widths[1]! < 6.5 * widths[0]!, widths.join(', '));
+  assert.ok(chart.includes('kexec &lt;-l>') && !chart.includes('<-l>'));
+});
+
+test('the page has every method with its median, spread and ratio, or why there is none', () => {
+  const page = renderPage(REPORT);
+  assert.match(page, /^\| khop, by file \| 2\.10 G \| 9\.50 % \| 1\.0 \| 3 \|$/m);
+  assert.match(page, /^\| kexec <-l> \| 13\.20 G \| 0\.00 % \| 6\.3 \| 1 \|$/m);
+  assert.match(page, /^\| khop --fast \| failed: unknown option \\\| or so/m);
+  assert.match(page, /^\| copying \| 5\.80 G \|$/m);
+});
+
+test('--quick is one kernel, each method once, and nothing but blackouts', () => {
+  const options = parseOptions(['--quick', '--json', 'out.json']);
+  assert.ok(options !== 'help');
+  assert.deepEqual(options.lines, ['6.1']);
+  assert.deepEqual([...options.sections], ['blackout']);
+  assert.equal(options.repetitions, 1);
+  assert.deepEqual(
+    options.methods.map(({ id }) => id),
+    ['khop-fast', 'khop-file', 'kexec-l', 'kexec-l-i', 'kexec-s'],
+  );
+});
+
+test('without options everything is measured, and what is named alone otherwise', () => {
+  const all = parseOptions([]);
+  assert.ok(all !== 'help');
+  assert.deepEqual(all.methods, METHODS);
+  assert.equal(all.repetitions, 3);
+  const some = parseOptions(['--kernel', '7.2', '--method', 'kexec-s', '--only', 'load']);
+  assert.ok(some !== 'help');
+  assert.deepEqual(some.lines, [], 'loading is measured with one kernel');
+  assert.deepEqual(
+    some.methods.map(({ id }) => id),
+    ['kexec-s'],
+  );
+  assert.equal(parseOptions(['--help']), 'help');
+});
+
+test('a name that is none of ours is refused, and the known ones are listed', () => {
+  assert.throws(() => parseOptions(['--kernel', '5.10']), { code: 'E_USAGE', message: /6\.1, 6\.12, 7\.2/ });
+  assert.throws(() => parseOptions(['--method', 'magic']), { code: 'E_USAGE', message: /kexec-l/ });
+  assert.throws(() => parseOptions(['--repeat', '0']), { code: 'E_USAGE' });
+  assert.throws(() => parseOptions(['--fast']), { code: 'E_USAGE' });
+});

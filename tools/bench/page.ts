@@ -1,0 +1,84 @@
+/**
+ * docs/benchmark.md, made from a report.
+ * @module
+ */
+import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
+import type { BenchReport, KernelResult } from './report.ts';
+import { blackoutTable, loadStepTable, phaseTable } from './text-report.ts';
+
+const INTRODUCTION = `# Benchmark
+
+How long a machine is away while it switches kernels: the *blackout*, from the old user space's last
+instruction, the call \`reboot(LINUX_REBOOT_CMD_KEXEC)\`, to the first instruction of the new kernel's init.
+Made by \`npm run bench -- --docs\`; this page is written from [benchmark.json](benchmark.json).
+
+![Blackouts as bars](benchmark.svg)
+
+## How it is measured
+
+An emulated machine (QEMU, q35, SeaBIOS, one CPU, 2 GiB) counts its own instructions (\`-icount shift=0\`):
+one instruction is one nanosecond of every clock in the guest, so the numbers are the same on any host and
+under any load. They are instructions, not seconds: memory latency and wide vector units do not show, and
+what waits for real devices or firmware takes longer on real machines.
+
+All methods start the same unmodified Debian kernel (it and the old one are the same), the same initramfs of a
+Debian installation (MODULES=most with LVM and LUKS, zstd) and the same command line, with KASLR on, from the
+same saved state. A program of a hundred bytes reads the time stamp counter and calls \`reboot\`; another one
+is the new kernel's init and reads it again. Each method is repeated; the table has the median and the spread,
+(largest - smallest) / median. A reboot through firmware is counted from \`reboot(LINUX_REBOOT_CMD_RESTART)\` to
+the same init, on a disk whose GRUB waits for nobody.
+`;
+
+const LOAD_STEP = `## Loading
+
+What is done while the machine still serves: CPU time of the whole command (a nanosecond an instruction; waiting
+for the disk is not counted) and the largest resident memory of a process, with initramfs that cannot be
+compressed. \`kexec_file_load\` keeps its copies in the kernel, where they do not show. khop's time has Node.js
+starting, every check of the preflight and, for \`--fast\`, the preparation in it, which later loads find done.
+`;
+
+/** The page. */
+export function renderPage(report: BenchReport): string {
+  const sections = [
+    INTRODUCTION,
+    ...Object.entries(report.kernels).map(([line, result]) => kernelSection(line, result)),
+  ];
+  if (report.loadStep !== undefined)
+    sections.push(`${LOAD_STEP}\n${renderMarkdownTable(loadStepTable(report.loadStep))}\n`);
+  if (report.startUp !== undefined) {
+    const { khopVersionMs, bareNodeMs } = report.startUp;
+    sections.push(
+      `## Starting\n\n\`khop --version\` of the packaged executable takes ${renderMilliseconds(khopVersionMs)} of wall time on this host, ` +
+        `\`node -e 0\` ${renderMilliseconds(bareNodeMs)} (medians of 20).\n`,
+    );
+  }
+  sections.push(
+    `## Where\n\nkhop ${report.khop}, ${report.qemu}, on ${report.host}, ${report.date.slice(0, 10)}.\n`,
+  );
+  return sections.join('\n');
+}
+
+function kernelSection(line: string, result: KernelResult): string {
+  const { release, imageBytes, initrdBytes, phases } = result;
+  const sizes = `Kernel ${release}: image ${renderBytes(imageBytes)}, initramfs ${renderBytes(initrdBytes)}.`;
+  const parts = [`## Linux ${line}\n`, `${sizes}\n`, `${renderMarkdownTable(blackoutTable(result))}\n`];
+  if (Object.keys(phases).length > 0)
+    parts.push(
+      'Where they go, with KASLR off so that the addresses of functions are known. Initcalls that run while the',
+      'initramfs is unpacked count as unpacking.\n',
+      `${renderMarkdownTable(phaseTable(result))}\n`,
+    );
+  return parts.join('\n');
+}
+
+/** The first row is the header; columns of numbers are aligned to the right. */
+export function renderMarkdownTable(rows: readonly (readonly string[])[]): string {
+  const [header = [], ...body] = rows;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [
+    line(header),
+    line(header.map((_, column) => (column === 0 ? '---' : '---:'))),
+    ...body.map(line),
+  ].join('\n');
+}

@@ -1,0 +1,28 @@
+/**
+ * How long the packaged executable takes to start, beside Node.js itself: wall time on this host.
+ * @module
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { VERSION } from '../../src/version.ts';
+import { buildExecutable } from '../package/executable.ts';
+import { readRuntime } from '../package/runtime.ts';
+import { measureStart } from '../package/start-time.ts';
+import type { StartUpResult } from './report.ts';
+
+/** @param root the project's folder */
+export async function measureStartUp(root: string): Promise<StartUpResult> {
+  const work = await mkdtemp(join(tmpdir(), 'khop-bench-'));
+  try {
+    const runtime = await readRuntime(root, process.arch === 'arm64' ? 'arm64' : 'x64', work);
+    const khop = join(work, 'khop');
+    await buildExecutable(root, runtime, work, khop);
+    return {
+      khopVersionMs: measureStart(khop, ['--version'], VERSION),
+      bareNodeMs: measureStart(runtime.node, ['-e', '0']),
+    };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
