@@ -71,7 +71,12 @@ export function readLoadedModules(root: string): Reading<ReadonlySet<string>> {
 
 /** Readable only where CONFIG_IMA_READ_POLICY is set; absent without IMA. */
 export function readImaPolicy(root: string): Reading<readonly string[]> {
-  return mapReading(readText(root, '/sys/kernel/security/ima/policy'), linesOf);
+  const folder = '/sys/kernel/security/ima';
+  const policy = mapReading(readText(root, `${folder}/policy`), linesOf);
+  // ima_release_policy() takes the file away with the first policy that is loaded, where it could not be read.
+  if (policy.state === 'absent' && readNames(root, folder).state === 'read')
+    return { ...policy, state: 'unreadable', reason: 'a policy was loaded and cannot be read back' };
+  return policy;
 }
 
 /**

@@ -89,6 +89,16 @@ test('kexec is read from both layouts of sysfs, the new one first', () => {
   assert.equal(both.loadDisabled.state, 'absent');
 });
 
+test('IMA without the file of its policy has one that cannot be read back, which is not none', () => {
+  const policy = (files: TreeFiles) => machineOf(files).imaPolicy;
+  assert.equal(policy({ 'proc/version': '' }).state, 'absent');
+  assert.deepEqual(policy({ 'sys/kernel/security/ima/violations': '0\n' }), {
+    state: 'unreadable',
+    source: '/sys/kernel/security/ima/policy',
+    reason: 'a policy was loaded and cannot be read back',
+  });
+});
+
 test('what guards the kernel is read: lockdown, IMA, certificates, capabilities, taint', () => {
   const machine = machineOf(UEFI_PC);
   assert.equal(read(machine.lockdown), 'integrity');
