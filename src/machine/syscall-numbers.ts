@@ -15,6 +15,7 @@ const X86_64 = {
   umount2: 166,
   swapoff: 168,
   reboot: 169,
+  getxattr: 191,
   kexec_load: 246,
   syncfs: 306,
   memfd_create: 319,
@@ -27,6 +28,7 @@ export type SyscallName = keyof typeof X86_64;
 export const SYSCALL_NUMBERS: Readonly<Record<Architecture, Readonly<Record<SyscallName, number>>>> = {
   'x86-64': X86_64,
   arm64: {
+    getxattr: 8,
     fcntl: 25,
     flock: 32,
     umount2: 39,

@@ -13,6 +13,7 @@ import { readInitramfs } from '../formats/initramfs.ts';
 import { findKernelRelease } from '../formats/linux-banner.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { isPe } from '../formats/pe.ts';
+import type { ImaMark } from '../machine/ima-attribute.ts';
 import type { Reading } from '../machine/reading.ts';
 import { readKernelConfiguration } from './kernel-configuration.ts';
 import type { ImageKind, ImageSigner, InitrdView, KernelView } from './preflight/kernel-view.ts';
@@ -29,13 +30,15 @@ export interface KernelSurroundings {
   readonly config: string | undefined;
   readonly modules: Reading<ReadonlySet<string>>;
   readonly release: string | undefined;
+  /** security.ima of the file as it is on disk. */
+  readonly imaMark: Reading<ImaMark>;
 }
 
 /** Unreadable, with the parser's own words, when the image is not one. */
 export function describeKernel(image: NamedBytes, around: KernelSurroundings): Reading<KernelView> {
   return attempt(image.name, () => {
     const unwrapped = unwrapImage(image);
-    return { ...describeHeader(unwrapped, image, around), ...describeContext(unwrapped, image, around) };
+    return { ...describeHeader(unwrapped, image, around), ...describeContext(unwrapped, around) };
   });
 }
 
@@ -107,14 +110,10 @@ function kindOf(bytes: Uint8Array): ImageKind {
     : 'compressed';
 }
 
-function describeContext(unwrapped: UnwrappedImage, image: NamedBytes, around: KernelSurroundings) {
+function describeContext(unwrapped: UnwrappedImage, around: KernelSurroundings) {
   return {
     signers: attempt(`signatures of ${unwrapped.kernel.name}`, () => signersOf(unwrapped.kernel.bytes)),
-    hasImaSignature: {
-      state: 'unreadable',
-      source: `security.ima of ${image.name}`,
-      reason: 'extended attributes are not read',
-    } as const,
+    imaMark: around.imaMark,
     config: readKernelConfiguration(unwrapped, around.config),
     modules: around.modules,
   };

@@ -8,6 +8,7 @@ import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { KernelFiles } from '../kernels/kernel-files.ts';
 import { readModuleNames } from '../kernels/module-names.ts';
+import { type ImaMark, readImaMark } from '../machine/ima-attribute.ts';
 import type { Reading } from '../machine/reading.ts';
 import { describeInitrds, describeKernel } from '../plan/kernel-facts.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
@@ -23,6 +24,7 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
       config: files.config,
       modules: moduleNames(kernel),
       release: kernel.release,
+      imaMark: imaMark(files.image),
     }),
     initrd: describeInitrds(
       joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]),
@@ -40,6 +42,12 @@ function innerParts(image: NamedBytes): { initrds: readonly NamedBytes[]; comman
     if (error instanceof KhopError) return { initrds: [], commandLine: '' };
     throw error;
   }
+}
+
+/** Bytes that are no file (an image out of a package) are given to the kernel as a copy without attributes. */
+function imaMark(image: NamedBytes): Reading<ImaMark> {
+  if (image.path === undefined) return { state: 'absent', source: `security.ima of ${image.name}` };
+  return readImaMark(image.path);
 }
 
 function moduleNames(kernel: Kernel): Reading<ReadonlySet<string>> {

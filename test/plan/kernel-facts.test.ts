@@ -9,6 +9,7 @@ const AROUND = {
   config: undefined,
   modules: { state: 'absent', source: 'no modules' },
   release: 'from the file name',
+  imaMark: { state: 'absent', source: 'security.ima of /boot/k' },
 } as const;
 
 const view = (bytes: Uint8Array) => describeKernel({ name: '/boot/k', path: '/boot/k', bytes }, AROUND);

@@ -62,7 +62,7 @@ export function healthyImage(overrides: Partial<KernelView> = {}): KernelView {
       [{ subject: 'Debian Secure Boot Signer 2022 - linux', issuer: 'Debian Secure Boot CA' }],
       IMAGE,
     ),
-    hasImaSignature: read(false, `${IMAGE} security.ima`),
+    imaMark: { state: 'absent', source: `security.ima of ${IMAGE}` },
     config: read(HEALTHY_CONFIG, `/boot/config-${RELEASE}`),
     modules: read(new Set(['virtio_net', 'virtio_blk', 'virtio_pci', 'ext4']), `/lib/modules/${RELEASE}`),
     ...overrides,

@@ -5,13 +5,16 @@
  * @module
  */
 import type { MachineFacts } from '../../machine/facts.ts';
-import { valueOf } from '../../machine/reading.ts';
+import type { ImaMark } from '../../machine/ima-attribute.ts';
 import { commandLineValue } from '../command-line.ts';
 import type { Finding } from '../finding.ts';
 import { configAnswer, configEvidence, isSecureBootOn, likelyMethod } from './conditions.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { PreflightCheck } from './preflight-check.ts';
 import { evidenceOf, resultsOf } from './result.ts';
+
+const SIGN =
+  'Sign the plain kernel image with evmctl ima_sign, or use one whose package carries signatures of IMA.';
 
 const APPRAISES_KEXEC = /^\s*appraise\b.*\bfunc=KEXEC_(?:KERNEL|INITRAMFS)_CHECK\b/;
 
@@ -46,32 +49,62 @@ function evidenceFor(machine: MachineFacts): string[] {
   ];
 }
 
+/** Why `image` would be turned away and what helps; undefined: it is signed, or that is not known. */
+function objection(image: KernelView): { readonly title: string; readonly remedy: string } | undefined {
+  const { kind, imaMark } = image;
+  if (kind === 'uki' || kind === 'zboot' || kind === 'compressed')
+    return {
+      title: 'IMA appraises kexec images, and the unwrapped image is a copy without a signature of IMA.',
+      remedy: SIGN,
+    };
+  if (imaMark.state === 'unreadable') return undefined;
+  if (imaMark.state === 'absent')
+    return { title: 'IMA appraises kexec images, and this file has no signature of IMA.', remedy: SIGN };
+  switch (imaMark.value.kind) {
+    case 'signature':
+      return undefined;
+    case 'unsupported':
+      return {
+        title: 'IMA appraises kexec images, and the file system of this one cannot hold a signature of IMA.',
+        remedy: `Copy the kernel to a file system with extended attributes. ${SIGN}`,
+      };
+    default:
+      return {
+        title: 'IMA appraises kexec images, and what this file carries for IMA is no signature.',
+        remedy: SIGN,
+      };
+  }
+}
+
 function judgeImage(image: KernelView, machineEvidence: readonly string[]): readonly Finding[] {
   const results = resultsOf('ima-appraisal');
   const evidence = [
     ...machineEvidence,
     `${image.path}: ${image.kind}`,
-    evidenceOf(image.hasImaSignature, (has) => (has ? 'present' : 'none')),
+    evidenceOf(image.imaMark, describeMark),
   ];
-  const isUnwrapped = image.kind === 'uki' || image.kind === 'zboot' || image.kind === 'compressed';
-  const isSigned = valueOf(image.hasImaSignature);
-  if (isUnwrapped || isSigned === false || image.hasImaSignature.state === 'absent')
-    return results.refusal({
-      title: isUnwrapped
-        ? 'IMA appraises kexec images, and the unwrapped image is a copy without a signature of IMA.'
-        : 'IMA appraises kexec images, and this file has no signature of IMA.',
-      evidence,
-      remedy:
-        'Sign the plain kernel image with evmctl ima_sign, or use one whose package carries signatures of IMA.',
-      isOverridable: true,
-    });
-  if (isSigned === undefined)
+  const trouble = objection(image);
+  if (trouble !== undefined) return results.refusal({ ...trouble, evidence, isOverridable: true });
+  if (image.imaMark.state === 'unreadable')
     return results.warning({
       title: 'IMA appraises kexec images, and whether this file is signed for it is not known.',
       evidence,
       remedy: 'Look with getfattr -m security.ima -d FILE.',
     });
   return results.pass('IMA appraises kexec images, and this file is signed for it.', evidence);
+}
+
+function describeMark(mark: ImaMark): string {
+  switch (mark.kind) {
+    case 'signature':
+      return `a signature by key ${mark.keyId}`;
+    case 'digest':
+      return 'a digest';
+    case 'other':
+      return `type 0x${mark.type.toString(16).padStart(2, '0')}`;
+    case 'unsupported':
+      return 'not supported by the file system';
+  }
 }
 
 export const imaAppraisal: PreflightCheck = {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Architecture } from '../../formats/architecture.ts';
+import type { ImaMark } from '../../machine/ima-attribute.ts';
 import type { Reading } from '../../machine/reading.ts';
 
 /** What the file on disk is. The first three can be loaded as they are, khop unwraps the others. */
@@ -52,8 +53,8 @@ export interface KernelView {
   readonly arm64Header: Arm64HeaderView | undefined;
   /** Signers of the bytes that will be given to the kernel (a UKI's inner image, not the UKI); empty: unsigned. */
   readonly signers: Reading<readonly ImageSigner[]>;
-  /** Whether the file has a signature in the extended attribute security.ima. */
-  readonly hasImaSignature: Reading<boolean>;
+  /** The extended attribute security.ima of the file on disk; absent: it has none, or is no file of its own. */
+  readonly imaMark: Reading<ImaMark>;
   /** Its build configuration, CONFIG_X -> y, m or value. */
   readonly config: Reading<ReadonlyMap<string, string>>;
   /** Names of its modules on disk and built in, dashes as underscores; absent: no folder. */

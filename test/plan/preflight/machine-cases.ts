@@ -3,9 +3,10 @@
  * @module
  */
 import type { KexecFacts, WatchdogFacts } from '../../../src/machine/facts.ts';
+import type { KernelView } from '../../../src/plan/preflight/kernel-view.ts';
 import type { PreflightInput } from '../../../src/plan/preflight/preflight-check.ts';
 import { absent, healthyEfi, healthyMachine, read, unreadable } from '../../support/machine-facts.ts';
-import { healthyInput, onMachine } from '../../support/preflight-input.ts';
+import { healthyInput, onMachine, withImage } from '../../support/preflight-input.ts';
 import type { FindingCase } from './finding-case.ts';
 
 function withKexec(kexec: Partial<KexecFacts>, input: Partial<PreflightInput> = {}): PreflightInput {
@@ -39,6 +40,14 @@ function asSegments(input: PreflightInput): PreflightInput {
 
 const ima = (rule: string) => read([rule], '/sys/kernel/security/ima/policy');
 const imaAppraises = ima('appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig');
+
+const SIGNED = { kind: 'signature', keyId: '1a2b3c4d' } as const;
+const UNREADABLE = { imaMark: unreadable('security.ima of /boot/k') };
+
+/** A kernel that a policy appraises. */
+function appraised(image: Partial<KernelView>): PreflightInput {
+  return { ...withImage(image), machine: healthyMachine({ imaPolicy: imaAppraises }) };
+}
 
 const gates: readonly FindingCase[] = [
   ['privileges', 'pass', 'root', healthyInput()],
@@ -135,6 +144,38 @@ const gates: readonly FindingCase[] = [
     'refusal',
     'a policy that appraises, an unsigned file',
     onMachine({ imaPolicy: imaAppraises }),
+  ],
+  ['ima-appraisal', 'pass', 'a policy that appraises, a signed file', appraised({ imaMark: read(SIGNED) })],
+  ['ima-appraisal', 'warning', 'a policy that appraises, a mark that cannot be read', appraised(UNREADABLE)],
+  [
+    'ima-appraisal',
+    'refusal',
+    'a policy that appraises, a file with a digest only',
+    appraised({ imaMark: read({ kind: 'digest' }) }),
+  ],
+  [
+    'ima-appraisal',
+    'refusal',
+    'a policy that appraises, a file with a mark of EVM',
+    appraised({ imaMark: read({ kind: 'other', type: 5 }) }),
+  ],
+  [
+    'ima-appraisal',
+    'refusal',
+    'a policy that appraises, a file on vfat',
+    appraised({ imaMark: read({ kind: 'unsupported' }) }),
+  ],
+  [
+    'ima-appraisal',
+    'refusal',
+    'a policy that appraises, a signed UKI, whose kernel is loaded from a copy',
+    appraised({ kind: 'uki', imaMark: read(SIGNED) }),
+  ],
+  [
+    'ima-appraisal',
+    'refusal',
+    'a policy that appraises, a UKI whose mark cannot be read',
+    appraised({ kind: 'uki', ...UNREADABLE }),
   ],
   [
     'ima-appraisal',
