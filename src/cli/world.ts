@@ -9,6 +9,7 @@ import { readKernelLog } from '../machine/kernel-log.ts';
 import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
 import { probeSyscalls } from '../machine/kexec-gates.ts';
 import { lockFile } from '../machine/lock.ts';
+import { takeInterfacesDown } from '../machine/network-interfaces.ts';
 import { makeReadOnly, shutDown } from '../machine/quiesce.ts';
 import { readMachine } from '../machine/read-machine.ts';
 import type { Reading } from '../machine/reading.ts';
@@ -61,8 +62,9 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
       await makeReadOnly({ remark: context.remark });
       rebootKexec();
     },
-    immediately: ({ sync }) => {
+    immediately: ({ sync, ifdown }) => {
       if (sync) syncDisks();
+      if (ifdown) for (const problem of takeInterfacesDown()) context.remark(problem);
       rebootKexec();
     },
   };

@@ -8,6 +8,8 @@ import type { Architecture } from '../formats/architecture.ts';
 
 const X86_64 = {
   lseek: 8,
+  ioctl: 16,
+  socket: 41,
   fcntl: 72,
   flock: 73,
   sync: 162,
@@ -30,6 +32,7 @@ export const SYSCALL_NUMBERS: Readonly<Record<Architecture, Readonly<Record<Sysc
   arm64: {
     getxattr: 8,
     fcntl: 25,
+    ioctl: 29,
     flock: 32,
     umount2: 39,
     mount: 40,
@@ -37,6 +40,7 @@ export const SYSCALL_NUMBERS: Readonly<Record<Architecture, Readonly<Record<Sysc
     sync: 81,
     kexec_load: 104,
     reboot: 142,
+    socket: 198,
     swapoff: 225,
     syncfs: 267,
     memfd_create: 279,

@@ -46,8 +46,11 @@ export interface ShutdownCalls {
   readonly byOurselves: (options: { readonly stopTimeoutMs: number }) => Promise<void>;
   /** Syncs, makes file systems read-only, verifies, jumps. Does not return on success. */
   readonly now: () => Promise<void>;
-  /** Jumps with nothing but, where asked for, a sync before: what kexec -e does. Returns only by throwing. */
-  readonly immediately: (options: { readonly sync: boolean }) => void;
+  /**
+   * Jumps with nothing but, where asked for, a sync and network interfaces taken down before: what kexec -e
+   * does. Returns only by throwing.
+   */
+  readonly immediately: (options: { readonly sync: boolean; readonly ifdown: boolean }) => void;
 }
 
 /** State files: durable where they must be. Paths are absolute. */

@@ -8,8 +8,9 @@ khop, answering to kexec-tools' options.
  -l, --load              load the kernel
  -p, --load-panic        load it for use on panic
  -u, --unload            unload; with -p the panic kernel
- -e, --exec              jump to what is loaded: syncs, stops nothing
- -f, --force             load, sync and jump at once
+ -e, --exec              jump to what is loaded: syncs, takes network interfaces down,
+                         stops nothing
+ -f, --force             load, then as -e
  -S, --status            exit status 1 when loaded, 0 when not; crash slot unless -l
      --print-ckr-size    print the size of the panic kernel's reservation
  -s, --kexec-file-syscall    kexec_file_load only

@@ -103,6 +103,8 @@ export interface KexecRequest {
   readonly dtb: string | undefined;
   readonly isDebug: boolean;
   readonly sync: boolean;
+  /** Take network interfaces down before a jump. */
+  readonly ifdown: boolean;
   /** Options that are accepted without effect, for the debug output. */
   readonly ignored: readonly string[];
 }
@@ -128,6 +130,7 @@ export function parseKexecOptions(argv: readonly string[]): KexecRequest {
     dtb: last('dtb'),
     isDebug: has('debug'),
     sync: !has('no-sync'),
+    ifdown: !has('no-ifdown'),
     ignored: given.filter(({ name }) => fateOf(name) === 'ignore').map(({ name }) => `--${name}`),
   };
 }

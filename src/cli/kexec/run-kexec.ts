@@ -81,7 +81,7 @@ function jump(world: SwitchWorld, request: KexecRequest): number {
     throw new KhopError('E_STATE', 'nothing has been loaded', {
       hint: 'Load a kernel first: kexec -l KERNEL',
     });
-  world.shutdown.immediately({ sync: request.sync });
+  world.shutdown.immediately({ sync: request.sync, ifdown: request.ifdown });
   return FAILED;
 }
 
