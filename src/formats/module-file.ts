@@ -22,6 +22,8 @@ export interface ModuleInfo {
   readonly softDependsAfter: readonly string[];
   /** Patterns of devices and of names under which the kernel asks for it. */
   readonly aliases: readonly string[];
+  /** Files below /lib/firmware that it may ask for; some are patterns. */
+  readonly firmware: readonly string[];
   /** `6.12.57+deb13-amd64 SMP preempt mod_unload modversions `: has to be the kernel's own. */
   readonly versionMagic: string | undefined;
 }
@@ -74,12 +76,13 @@ function describe(name: string, values: ReadonlyMap<string, readonly string[]>):
     softDependsBefore: soft.flatMap(({ before }) => before),
     softDependsAfter: soft.flatMap(({ after }) => after),
     aliases: values.get('alias') ?? [],
+    firmware: values.get('firmware') ?? [],
     versionMagic: values.get('vermagic')?.[0],
   };
 }
 
 /** modprobe.d(5), softdep: `pre: a b post: c`; before the first keyword there is nothing to say. */
-function parseSoftDependency(text: string): { before: string[]; after: string[] } {
+export function parseSoftDependency(text: string): { before: string[]; after: string[] } {
   const lists: Record<string, string[]> = { 'pre:': [], 'post:': [] };
   let list: string[] = [];
   for (const word of text.split(/\s+/).filter((one) => one !== '')) {

@@ -3,7 +3,7 @@
  * Specification: UAPI.1 Boot Loader Specification, "Sorting", "Boot counting"; loader.conf(5).
  * @module
  */
-import { matchGlob } from './glob.ts';
+import { compileGlob } from '../formats/glob.ts';
 import type { KernelDraft } from './kernel-draft.ts';
 import { compareText, compareVersions } from './release-order.ts';
 
@@ -65,8 +65,12 @@ export function defaultBootEntry(
 ): BootEntry | undefined {
   const sorted = entries.toSorted(compareBootEntries);
   for (const pattern of patterns) {
-    const chosen = sorted.find(({ id }) => matchGlob(pattern, id) || matchGlob(pattern, withoutSuffix(id)));
-    if (chosen !== undefined) return chosen;
+    // Without regard to case, because entries lie on FAT.
+    const fits = compileGlob(pattern.toLowerCase());
+    const chosen = sorted
+      .map(({ id }) => id.toLowerCase())
+      .findIndex((id) => fits(id) || fits(withoutSuffix(id)));
+    if (chosen >= 0) return sorted[chosen];
   }
   return sorted[0];
 }

@@ -15,6 +15,7 @@ function moduleSet(needs: Readonly<Record<string, Needs>>, builtIn: readonly str
       softDependsBefore: [],
       softDependsAfter: [],
       aliases: [],
+      firmware: [],
       versionMagic: undefined,
       ...own,
     },

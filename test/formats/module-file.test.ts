@@ -8,6 +8,7 @@ const EXT4 = buildModule({
   license: 'GPL',
   softdep: ['pre: crc32c  post: x-y z'],
   alias: ['fs-ext4', 'ext3'],
+  firmware: ['a/b.bin', 'a/c-*.bin'],
   depends: 'jbd2,mbcache,crc16',
   retpoline: 'Y',
   intree: 'Y',
@@ -23,6 +24,7 @@ test('.modinfo says what a module is called, needs and answers to', () => {
       softDependsBefore: ['crc32c'],
       softDependsAfter: ['x_y', 'z'],
       aliases: ['fs-ext4', 'ext3'],
+      firmware: ['a/b.bin', 'a/c-*.bin'],
       versionMagic: '6.1.0-56-cloud-amd64 SMP preempt mod_unload modversions ',
     },
     signature: undefined,
@@ -32,7 +34,7 @@ test('.modinfo says what a module is called, needs and answers to', () => {
 test('a module that needs nothing has empty lists', () => {
   const { info } = parseModule(buildModule({ depends: '', name: 'virtio-ring' }));
   assert.equal(info.name, 'virtio_ring');
-  assert.deepEqual([info.depends, info.softDependsBefore, info.aliases], [[], [], []]);
+  assert.deepEqual([info.depends, info.softDependsBefore, info.aliases, info.firmware], [[], [], [], []]);
 });
 
 test('the signature behind a module is found, and does not disturb the rest', () => {

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileGlob, literalHead } from '../../src/formats/glob.ts';
+
+test('stars, question marks and brackets match as in a shell', () => {
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ['arch.conf', 'arch.conf', true],
+    ['arch.conf', 'Arch.conf', false],
+    ['a*d', 'a/b/c/d', true],
+    ['arch*', 'arch-lts.conf', true],
+    ['*lts*', 'arch.conf', false],
+    ['a?ch', 'arch', true],
+    ['a?ch', 'ach', false],
+    ['6.[0-9]', '6.1', true],
+    ['6.[!0-9]', '6.1', false],
+    ['[]x]', ']', true],
+    ['[!]x]', ']', false],
+    ['[!]x]', 'y', true],
+    ['[', '[', true],
+    ['a\\*', 'a*', true],
+    ['a\\*', 'ab', false],
+    ['*', '', true],
+    ['', 'a', false],
+  ];
+  for (const [pattern, text, expected] of cases)
+    assert.equal(compileGlob(pattern)(text), expected, `${pattern} ~ ${text}`);
+});
+
+test('a pattern of many stars does not take for ever', () => {
+  const started = performance.now();
+  assert.equal(compileGlob(`${'*a'.repeat(200)}b`)('a'.repeat(4000)), false);
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test('the head of a pattern is what is in front of its first wildcard', () => {
+  assert.equal(literalHead('pci:v00001AF4d*sv*'), 'pci:v00001AF4d');
+  assert.equal(literalHead('a\\*'), 'a');
+  assert.equal(literalHead('[ab]'), '');
+  assert.equal(literalHead('fs-ext4'), 'fs-ext4');
+});
