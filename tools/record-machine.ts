@@ -1,5 +1,5 @@
 /**
- * Records what `readMachine` reads into one JSON file, a fixture of the readers' tests:
+ * Records what `readMachine` and `readInitramfsNeeds` read into one JSON file, a fixture of the readers' tests:
  *
  *   node tools/record-machine.ts FILE [--scrub] [--command-line TEXT] [--replace FROM=TO]... [--skip PATH]...
  *
@@ -8,8 +8,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readDeviceAliases } from '../src/machine/device-aliases.ts';
+import { readInitramfsNeeds } from '../src/machine/initramfs-needs.ts';
 import { readMachine } from '../src/machine/read-machine.ts';
-import type { Reading } from '../src/machine/reading.ts';
+import { type Reading, valueOf } from '../src/machine/reading.ts';
 import { buildTree, encodeRecordedTree, type TreeFiles } from '../test/support/tree-builder.ts';
 import { RECORDED_PATHS } from './record-machine/paths.ts';
 import { expandPattern, Recorder } from './record-machine/recorder.ts';
@@ -22,11 +24,15 @@ function readings(value: unknown, path = ''): [string, Reading<unknown>][] {
   return Object.entries(value).flatMap(([name, inner]) => readings(inner, `${path}.${name}`));
 }
 
+function readAll(root: string): [string, Reading<unknown>][] {
+  return readings({ ...readMachine(root), needs: readInitramfsNeeds(root) });
+}
+
 /** Readings whose outcome is not the same in the recording. */
 function differences(files: TreeFiles): string[] {
   using tree = buildTree(files);
-  const recorded = new Map(readings(readMachine(tree.root)));
-  return readings(readMachine('/'))
+  const recorded = new Map(readAll(tree.root));
+  return readAll('/')
     .filter(([path, live]) => recorded.get(path)?.state !== live.state)
     .map(
       ([path, live]) => `${path.slice(1)}: ${live.state} here, ${recorded.get(path)?.state} in the recording`,
@@ -61,6 +67,9 @@ const isSkipped = (path: string): boolean => values.skip.some((start) => path.st
 for (const path of RECORDED_PATHS.flatMap(expandPattern)) if (!isSkipped(path)) recorder.record(path);
 for (const path of expandPattern('/sys/class/block/*'))
   if (!isSkipped(path)) recorder.recordDriversAbove(path);
+for (const { path } of valueOf(readDeviceAliases('/')) ?? [])
+  for (const name of ['modalias', 'uevent', 'driver', 'driver/module'])
+    if (!isSkipped(path)) recorder.record(`${path}/${name}`);
 writeFileSync(target, encodeRecordedTree(recorder.files));
 for (const line of recorder.left) process.stderr.write(`left out: ${line}\n`);
 process.stderr.write(`${Object.keys(recorder.files).length} files recorded in ${target}.\n`);
