@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import { CPIO_HEADER_SIZE, CPIO_TRAILER, type CpioEntry } from './cpio.ts';
+import { joinBytes } from './join-bytes.ts';
 
 const FOLDER = 0o040000;
 const FILE = 0o100000;
@@ -82,7 +83,7 @@ export function encodeCpio(entries: readonly CpioEntry[]): Uint8Array {
   const placements = placeEntries(entries);
   const chunks = entries.map((entry, index) => encodeEntry(entry, placements[index]!));
   const trailer = encodeEntry(entryOf(CPIO_TRAILER, 0), { inode: 0, linkCount: 1, carriesData: true });
-  return new Uint8Array(Buffer.concat([...chunks.flat(), ...trailer]));
+  return joinBytes([...chunks.flat(), ...trailer]);
 }
 
 function placeEntries(entries: readonly CpioEntry[]): Placement[] {

@@ -7,6 +7,8 @@
  * time, not the last bytes, because the result is unpacked while nothing else runs.
  * @module
  */
+import { joinBytes } from './join-bytes.ts';
+
 const MAGIC = Uint8Array.of(0x02, 0x21, 0x4c, 0x18);
 const BLOCK_SIZE = 8 * 1024 * 1024;
 const MIN_MATCH = 4;
@@ -33,17 +35,7 @@ export function encodeLz4Legacy(bytes: Uint8Array): Uint8Array {
     new DataView(header.buffer).setUint32(0, size, true);
     chunks.push(header, scratch.slice(0, size));
   }
-  return joined(chunks);
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }
 
 /** LZ4_COMPRESSBOUND: literals only, a length byte for each 255 of them. */

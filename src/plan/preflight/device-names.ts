@@ -4,6 +4,7 @@
  */
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
+import { commandLineValue } from '../command-line.ts';
 import { evidenceOf } from './result.ts';
 
 /** What could be found out about one device name, and where it was looked up. */
@@ -47,6 +48,18 @@ export function canonicalDevice(name: string): string {
   if (lvm === null) return name;
   const double = (part: string) => part.replaceAll('-', '--');
   return `/dev/mapper/${double(lvm[1] as string)}-${double(lvm[2] as string)}`;
+}
+
+/**
+ * Whether two command lines name the same root: only then does what is known of the running root hold for the
+ * new one.
+ * @param running undefined when it cannot be read
+ */
+export function isSameRoot(running: string | undefined, next: string): boolean {
+  const before = running === undefined ? undefined : commandLineValue(running, 'root');
+  const after = commandLineValue(next, 'root');
+  if (before === undefined || after === undefined) return before === after;
+  return canonicalDevice(before) === canonicalDevice(after);
 }
 
 function lookUpMapped(machine: MachineFacts, name: string): DeviceLookup {

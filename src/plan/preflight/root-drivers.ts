@@ -6,7 +6,7 @@
 import { valueOf } from '../../machine/reading.ts';
 import { commandLineValue } from '../command-line.ts';
 import { type ConfigAnswer, configAnswer, configEvidence, moduleName } from './conditions.ts';
-import { canonicalDevice, rootMountOf } from './device-names.ts';
+import { isSameRoot, rootMountOf } from './device-names.ts';
 import { type KernelView, moduleNamesOf } from './kernel-view.ts';
 import type { PreflightCheck, PreflightInput, PreflightTarget } from './preflight-check.ts';
 import { evidenceOf, listed, resultsOf } from './result.ts';
@@ -66,13 +66,8 @@ function initrdModules(target: PreflightTarget): ReadonlySet<string> | undefined
   return moduleNamesOf(target.initrd.value, valueOf(target.image)?.release);
 }
 
-/** Only then do the facts about the running root hold for the new one. */
 function keepsRoot(input: PreflightInput, target: PreflightTarget): boolean {
-  const running = valueOf(input.machine.commandLine);
-  const before = running === undefined ? undefined : commandLineValue(running, 'root');
-  const after = commandLineValue(target.commandLine, 'root');
-  if (before === undefined || after === undefined) return before === after;
-  return canonicalDevice(before) === canonicalDevice(after);
+  return isSameRoot(valueOf(input.machine.commandLine), target.commandLine);
 }
 
 export const rootFileSystem: PreflightCheck = {

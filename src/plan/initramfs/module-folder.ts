@@ -1,0 +1,136 @@
+/**
+ * The folder of a kernel's modules in an initramfs, and what its indexes say. kmod reads the binary indexes,
+ * and mkinitcpio leaves no others; busybox reads the text. modules.dep(5), depmod(8).
+ * @module
+ */
+import { KhopError } from '../../error.ts';
+import type { CpioEntry } from '../../formats/cpio.ts';
+import {
+  type ModuleAlias,
+  ModuleAliases,
+  parseModuleAliases,
+  parseSoftDependencies,
+  type SoftDependencies,
+} from '../../formats/module-alias.ts';
+import { moduleName } from '../../formats/module-file.ts';
+import { parseModuleIndex } from '../../formats/module-index.ts';
+
+/** Modules by name, with underscores, and what belongs to what. */
+export interface ModuleFolder {
+  readonly release: string;
+  /** Name -> path below the folder: `kernel/fs/ext4/ext4.ko.xz`. */
+  readonly paths: ReadonlyMap<string, string>;
+  readonly dependencies: ReadonlyMap<string, readonly string[]>;
+  readonly aliases: ModuleAliases;
+  readonly softDependencies: ReadonlyMap<string, SoftDependencies>;
+}
+
+/** Where an entry lies in a folder of modules. */
+export interface ModulePlace {
+  readonly release: string;
+  /** Below the folder. */
+  readonly path: string;
+  /** Set when it is a module. */
+  readonly module: string | undefined;
+}
+
+/** lib may be a link to usr/lib, or a folder; whatever the archive has, it is one place. */
+export function modulePlaceOf(entryName: string): ModulePlace | undefined {
+  const match = /^(?:usr\/)?lib\/modules\/([^/]+)\/(.+)$/.exec(entryName);
+  if (match === null) return undefined;
+  const [, release, path] = match as unknown as [string, string, string];
+  return { release, path, module: /\.ko(?:\.(?:gz|xz|zst))?$/.test(path) ? moduleName(path) : undefined };
+}
+
+const MODPROBE_CONFIGURATION = /^(?:etc|run|(?:usr\/(?:local\/)?)?lib)\/modprobe\.d\/[^/]+\.conf$/;
+
+/**
+ * The folder for `release`; the only one where that is undefined.
+ * @throws E_FORMAT for a damaged index, E_NOT_FOUND when there is no such folder, or no index to go by
+ */
+export function readModuleFolder(entries: readonly CpioEntry[], release: string | undefined): ModuleFolder {
+  const placed = entries.flatMap((entry) => {
+    const place = modulePlaceOf(entry.name);
+    return place === undefined ? [] : [{ entry, place }];
+  });
+  const releases = new Set(
+    placed.filter(({ place }) => place.module !== undefined).map(({ place }) => place.release),
+  );
+  const chosen = release ?? (releases.size === 1 ? [...releases][0] : undefined);
+  if (chosen === undefined || !releases.has(chosen))
+    throw notFound(`there are no modules for ${chosen ?? 'one kernel alone'}`);
+  const files = new Map<string, Uint8Array>();
+  const paths = new Map<string, string>();
+  for (const { entry, place } of placed.filter(({ place }) => place.release === chosen))
+    if (place.module === undefined) files.set(place.path, entry.bytes);
+    else paths.set(place.module, place.path);
+  const modprobe = entries
+    .filter(({ name }) => MODPROBE_CONFIGURATION.test(name))
+    .map(({ bytes }) => textOf(bytes));
+  return {
+    release: chosen,
+    paths,
+    dependencies: readDependencies(files),
+    aliases: new ModuleAliases([...readAliases(files), ...modprobe.flatMap(parseModuleAliases)]),
+    softDependencies: parseSoftDependencies(
+      [
+        ...modprobe,
+        textOf(files.get('modules.softdep')),
+        weakAsSoft(textOf(files.get('modules.weakdep'))),
+      ].join('\n'),
+    ),
+  };
+}
+
+/** Names of the modules that `nameOrAlias` stands for, as modprobe finds them. */
+export function resolveModules({ paths, aliases }: ModuleFolder, nameOrAlias: string): readonly string[] {
+  const name = moduleName(nameOrAlias);
+  if (paths.has(name)) return [name];
+  return aliases.modulesFor(nameOrAlias).filter((module) => paths.has(module));
+}
+
+/** Latin-1, so that every byte comes back when the text is written again. */
+export function textOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('latin1');
+}
+
+/** Both forms have lines of `PATH: PATH...`, all dependencies of dependencies included. */
+function readDependencies(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, readonly string[]> {
+  const binary = files.get('modules.dep.bin');
+  const text = files.get('modules.dep');
+  if (binary === undefined && text === undefined) throw notFound('there is no modules.dep');
+  const lines =
+    binary === undefined ? textOf(text).split('\n') : parseModuleIndex(binary).map(({ value }) => value);
+  return new Map(
+    lines
+      .map((line) => /^([^:]+):(.*)$/.exec(line))
+      .filter((match) => match !== null)
+      .map(([, path, needed]) => [
+        moduleName(path!),
+        needed!
+          .split(' ')
+          .filter((one) => one !== '')
+          .map(moduleName),
+      ]),
+  );
+}
+
+function readAliases(files: ReadonlyMap<string, Uint8Array>): readonly ModuleAlias[] {
+  const binary = files.get('modules.alias.bin');
+  const text = files.get('modules.alias');
+  if (binary !== undefined)
+    return parseModuleIndex(binary).map(({ key, value }) => ({ pattern: key, module: moduleName(value) }));
+  if (text === undefined) throw notFound('there is no modules.alias');
+  return parseModuleAliases(textOf(text));
+}
+
+/** `weakdep MODULE NAME`, since kmod 33: that one may ask for the other while it runs. */
+function weakAsSoft(text: string): string {
+  return text.replaceAll(/^weakdep\s+(\S+)\s+/gm, 'softdep $1 post: ');
+}
+
+function notFound(problem: string): KhopError {
+  return new KhopError('E_NOT_FOUND', problem, {
+    hint: 'Make the initramfs anew with update-initramfs, dracut or mkinitcpio.',
+  });
+}

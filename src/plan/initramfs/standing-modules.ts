@@ -1,0 +1,124 @@
+/**
+ * Modules that stay whatever devices there are now: what may be plugged in before the root is mounted, what a
+ * person at a rescue shell needs, and what programs of an initramfs ask for without a device.
+ * @module
+ */
+/** Modules by name or by folder, and why they stay. */
+export interface StandingRule {
+  readonly why: string;
+  readonly names?: ReadonlySet<string>;
+  /** Of paths below /lib/modules/RELEASE. */
+  readonly folders?: RegExp;
+}
+
+const MD_FOLDER = /^kernel\/drivers\/md\//;
+const CRYPTO_FOLDERS =
+  /^kernel\/(?:crypto|lib\/crypto|arch\/[^/]+\/(?:lib\/)?crypto|drivers\/(?:crypto|char\/tpm))\//;
+const NETWORK_FOLDERS = /^kernel\/(?:net|fs)\//;
+
+const ALWAYS: readonly StandingRule[] = [
+  {
+    why: 'a keyboard for a rescue shell',
+    names: new Set([
+      ...['hid', 'hid_generic', 'usbhid', 'i2c_hid', 'i2c_hid_acpi', 'i2c_hid_of', 'evdev'],
+      ...['hid_apple', 'hid_cherry', 'hid_lenovo', 'hid_logitech', 'hid_logitech_dj', 'hid_logitech_hidpp'],
+      ...['hid_microsoft', 'atkbd', 'i8042', 'libps2', 'virtio_input'],
+    ]),
+    folders: /^kernel\/drivers\/input\/(?:keyboard|serio)\//,
+  },
+  {
+    why: 'a console',
+    names: new Set([
+      'simpledrm',
+      'efifb',
+      'vesafb',
+      'vga16fb',
+      'fbcon',
+      'virtio_console',
+      'hyperv_fb',
+      'xen_fbfront',
+    ]),
+    folders: /^kernel\/drivers\/(?:tty|video\/console)\//,
+  },
+  {
+    why: 'a disk that is plugged in',
+    names: new Set([
+      ...[
+        'usbcore',
+        'usb_common',
+        'xhci_hcd',
+        'xhci_pci',
+        'usb_storage',
+        'uas',
+        'scsi_mod',
+        'sd_mod',
+        'sr_mod',
+      ],
+      ...['ahci', 'nvme', 'mmc_block', 'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi'],
+    ]),
+  },
+  {
+    why: 'programs of an initramfs ask for it by name',
+    names: new Set([
+      ...[
+        'unix',
+        'af_packet',
+        'ipv6',
+        'autofs4',
+        'loop',
+        'efivarfs',
+        'qemu_fw_cfg',
+        'dmi_sysfs',
+        'virtio_rng',
+      ],
+      ...['configfs', 'tpm', 'rtc_cmos'],
+    ]),
+    folders: /^kernel\/(?:drivers\/char\/tpm|fs\/nls)\//,
+  },
+];
+
+/** What the root's stack, and all other stacks of this machine, are made of. */
+export interface StorageStack {
+  /** Names under /sys/class/block. */
+  readonly blockDevices: Iterable<string>;
+  /** Uuids of device-mapper devices. */
+  readonly mappings: readonly string[];
+  /** Of `/` and `/usr`. */
+  readonly fileSystems: Iterable<string>;
+}
+
+const NETWORK_FILE_SYSTEMS = new Set([
+  'nfs',
+  'nfs4',
+  'cifs',
+  'smb3',
+  'ceph',
+  '9p',
+  'virtiofs',
+  'glusterfs',
+  'afs',
+]);
+
+/** The rules for a machine with this storage. */
+export function standingRules({ blockDevices, mappings, fileSystems }: StorageStack): StandingRule[] {
+  const rules = [...ALWAYS];
+  const stacked = [...blockDevices].find((name) => /^(?:dm-|md|bcache)/.test(name));
+  if (stacked !== undefined) rules.push({ why: `part of ${stacked}'s kind of device`, folders: MD_FOLDER });
+  if (mappings.some((uuid) => uuid.startsWith('mpath-')))
+    rules.push({ why: 'a path of a multipath device', folders: /^kernel\/drivers\/scsi\/device_handler\// });
+  // dm-crypt asks for ciphers, modes and hashes by name, and a TPM may hold the key.
+  if (mappings.some((uuid) => uuid.startsWith('CRYPT-')))
+    rules.push({ why: 'encrypted volumes may ask for it', folders: CRYPTO_FOLDERS });
+  const remote = [...fileSystems].find((type) => NETWORK_FILE_SYSTEMS.has(type));
+  if (remote !== undefined) rules.push({ why: `${remote} may ask for it`, folders: NETWORK_FOLDERS });
+  return rules;
+}
+
+/** Why a module stays by `rules`, or undefined. */
+export function standingReason(
+  rules: readonly StandingRule[],
+  name: string,
+  path: string,
+): string | undefined {
+  return rules.find(({ names, folders }) => names?.has(name) || folders?.test(path))?.why;
+}

@@ -1,0 +1,56 @@
+/**
+ * depmod's indexes without the modules that went. Otherwise kmod would find a path in modules.dep.bin and
+ * fail to open it, which it reports as an unknown symbol, where a module that is not there is "not found".
+ * Both forms are rewritten where they are: kmod reads the binary ones, busybox the text.
+ * @module
+ */
+import type { CpioEntry } from '../../formats/cpio.ts';
+import { moduleName } from '../../formats/module-file.ts';
+import { type ModuleIndexEntry, parseModuleIndex } from '../../formats/module-index.ts';
+import { encodeModuleIndex } from '../../formats/module-index-writer.ts';
+import { modulePlaceOf, textOf } from './module-folder.ts';
+
+/** The module that a line is about, by file; lines about none stay. */
+const TEXTS: Readonly<Record<string, RegExp>> = {
+  'modules.dep': /^([^:#]+):/,
+  'modules.alias': /^alias \S+ (\S+)/,
+  'modules.symbols': /^alias \S+ (\S+)/,
+  'modules.softdep': /^softdep (\S+)/,
+  'modules.weakdep': /^weakdep (\S+)/,
+  'modules.devname': /^(\S+) /,
+  'modules.order': /^([^#\s]+)/,
+};
+
+/** The module that an entry is about. modules.builtin.bin and its aliases are about none that can go. */
+const BINARIES: Readonly<Record<string, (entry: ModuleIndexEntry) => string>> = {
+  'modules.dep.bin': ({ key }) => key,
+  'modules.alias.bin': ({ value }) => value,
+  'modules.symbols.bin': ({ value }) => value,
+};
+
+/**
+ * `entry`, or the same file without what is about modules for which `isDropped`.
+ * @throws E_FORMAT for a damaged index
+ */
+export function withTrimmedIndex(
+  entry: CpioEntry,
+  release: string,
+  isDropped: (module: string) => boolean,
+): CpioEntry {
+  const place = modulePlaceOf(entry.name);
+  if (place?.release !== release || entry.bytes.length === 0) return entry;
+  const binary = BINARIES[place.path];
+  if (binary !== undefined) {
+    const kept = parseModuleIndex(entry.bytes).filter((one) => !isDropped(moduleName(binary(one))));
+    return { ...entry, bytes: encodeModuleIndex(kept) };
+  }
+  const text = TEXTS[place.path];
+  if (text === undefined) return entry;
+  const lines = textOf(entry.bytes)
+    .split('\n')
+    .filter((line) => {
+      const about = text.exec(line)?.[1];
+      return about === undefined || !isDropped(moduleName(about));
+    });
+  return { ...entry, bytes: Buffer.from(lines.join('\n'), 'latin1') };
+}
