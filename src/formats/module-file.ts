@@ -83,14 +83,12 @@ function describe(name: string, values: ReadonlyMap<string, readonly string[]>):
 
 /** modprobe.d(5), softdep: `pre: a b post: c`; before the first keyword there is nothing to say. */
 export function parseSoftDependency(text: string): { before: string[]; after: string[] } {
-  const lists: Record<string, string[]> = { 'pre:': [], 'post:': [] };
+  const lists = { 'pre:': [] as string[], 'post:': [] as string[] };
   let list: string[] = [];
-  for (const word of text.split(/\s+/).filter((one) => one !== '')) {
-    const next = lists[word];
-    if (next === undefined) list.push(moduleName(word));
-    else list = next;
-  }
-  return { before: lists['pre:']!, after: lists['post:']! };
+  for (const word of text.split(/\s+/).filter((one) => one !== ''))
+    if (word === 'pre:' || word === 'post:') list = lists[word];
+    else list.push(moduleName(word));
+  return { before: lists['pre:'], after: lists['post:'] };
 }
 
 function readSignature(reader: ByteReader): ModuleSignature | undefined {

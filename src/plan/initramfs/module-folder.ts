@@ -22,6 +22,11 @@ export interface ModuleFolder {
   readonly paths: ReadonlyMap<string, string>;
   readonly dependencies: ReadonlyMap<string, readonly string[]>;
   readonly aliases: ModuleAliases;
+  /**
+   * Driver -> modules for the parts that it may make of its device, on the auxiliary bus. Which there are
+   * changes from kernel to kernel: what the running one shows is not all. auxiliary_bus.rst, since 5.11.
+   */
+  readonly auxiliaries: ReadonlyMap<string, readonly string[]>;
   readonly softDependencies: ReadonlyMap<string, SoftDependencies>;
 }
 
@@ -67,11 +72,13 @@ export function readModuleFolder(entries: readonly CpioEntry[], release: string 
   const modprobe = entries
     .filter(({ name }) => MODPROBE_CONFIGURATION.test(name))
     .map(({ bytes }) => textOf(bytes));
+  const aliases = [...readAliases(files), ...modprobe.flatMap(parseModuleAliases)];
   return {
     release: chosen,
     paths,
     dependencies: readDependencies(files),
-    aliases: new ModuleAliases([...readAliases(files), ...modprobe.flatMap(parseModuleAliases)]),
+    aliases: new ModuleAliases(aliases),
+    auxiliaries: auxiliariesOf(aliases),
     softDependencies: parseSoftDependencies(
       [
         ...modprobe,
@@ -122,6 +129,18 @@ function readAliases(files: ReadonlyMap<string, Uint8Array>): readonly ModuleAli
     return parseModuleIndex(binary).map(({ key, value }) => ({ pattern: key, module: moduleName(value) }));
   if (text === undefined) throw notFound('there is no modules.alias');
   return parseModuleAliases(textOf(text));
+}
+
+/** `auxiliary:mlx5_core.rdma`: the part `rdma` of what mlx5_core drives. */
+function auxiliariesOf(aliases: readonly ModuleAlias[]): ReadonlyMap<string, readonly string[]> {
+  const modules = new Map<string, string[]>();
+  for (const { pattern, module } of aliases) {
+    const driver = /^auxiliary:([^.*?[]+)\./.exec(pattern)?.[1];
+    if (driver === undefined) continue;
+    const name = moduleName(driver);
+    modules.set(name, [...(modules.get(name) ?? []), module]);
+  }
+  return modules;
 }
 
 /** `weakdep MODULE NAME`, since kmod 33: that one may ask for the other while it runs. */

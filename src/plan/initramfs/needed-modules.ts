@@ -39,7 +39,7 @@ export function neededModules(
   };
   for (const request of requestsOf(folder, entries, needs)) add(request);
   for (let module = pending.pop(); module !== undefined; module = pending.pop())
-    for (const name of belongingsOf(folder, module)) add({ name, why: `${module} needs it` });
+    for (const name of belongingsOf(folder, module)) add({ name, why: `${module} may need it` });
   return reasons;
 }
 
@@ -65,7 +65,12 @@ function requestsOf(folder: ModuleFolder, entries: readonly CpioEntry[], needs: 
 }
 
 /** Names and aliases that a module brings along. */
-function belongingsOf({ dependencies, softDependencies }: ModuleFolder, module: string): string[] {
-  const soft = softDependencies.get(module);
-  return [...(dependencies.get(module) ?? []), ...(soft?.before ?? []), ...(soft?.after ?? [])];
+function belongingsOf(folder: ModuleFolder, module: string): string[] {
+  const soft = folder.softDependencies.get(module);
+  return [
+    ...(folder.dependencies.get(module) ?? []),
+    ...(soft?.before ?? []),
+    ...(soft?.after ?? []),
+    ...(folder.auxiliaries.get(module) ?? []),
+  ];
 }

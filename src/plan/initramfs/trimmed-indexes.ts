@@ -11,22 +11,24 @@ import { encodeModuleIndex } from '../../formats/module-index-writer.ts';
 import { modulePlaceOf, textOf } from './module-folder.ts';
 
 /** The module that a line is about, by file; lines about none stay. */
-const TEXTS: Readonly<Record<string, RegExp>> = {
-  'modules.dep': /^([^:#]+):/,
-  'modules.alias': /^alias \S+ (\S+)/,
-  'modules.symbols': /^alias \S+ (\S+)/,
-  'modules.softdep': /^softdep (\S+)/,
-  'modules.weakdep': /^weakdep (\S+)/,
-  'modules.devname': /^(\S+) /,
-  'modules.order': /^([^#\s]+)/,
-};
+const TEXTS: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({
+    'modules.dep': /^([^:#]+):/,
+    'modules.alias': /^alias \S+ (\S+)/,
+    'modules.symbols': /^alias \S+ (\S+)/,
+    'modules.softdep': /^softdep (\S+)/,
+    'modules.weakdep': /^weakdep (\S+)/,
+    'modules.devname': /^(\S+) /,
+    'modules.order': /^([^#\s]+)/,
+  }),
+);
 
 /** The module that an entry is about. modules.builtin.bin and its aliases are about none that can go. */
-const BINARIES: Readonly<Record<string, (entry: ModuleIndexEntry) => string>> = {
-  'modules.dep.bin': ({ key }) => key,
-  'modules.alias.bin': ({ value }) => value,
-  'modules.symbols.bin': ({ value }) => value,
-};
+const BINARIES: ReadonlyMap<string, (entry: ModuleIndexEntry) => string> = new Map([
+  ['modules.dep.bin', ({ key }) => key],
+  ['modules.alias.bin', ({ value }) => value],
+  ['modules.symbols.bin', ({ value }) => value],
+]);
 
 /**
  * `entry`, or the same file without what is about modules for which `isDropped`.
@@ -39,12 +41,12 @@ export function withTrimmedIndex(
 ): CpioEntry {
   const place = modulePlaceOf(entry.name);
   if (place?.release !== release || entry.bytes.length === 0) return entry;
-  const binary = BINARIES[place.path];
+  const binary = BINARIES.get(place.path);
   if (binary !== undefined) {
     const kept = parseModuleIndex(entry.bytes).filter((one) => !isDropped(moduleName(binary(one))));
     return { ...entry, bytes: encodeModuleIndex(kept) };
   }
-  const text = TEXTS[place.path];
+  const text = TEXTS.get(place.path);
   if (text === undefined) return entry;
   const lines = textOf(entry.bytes)
     .split('\n')
