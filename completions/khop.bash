@@ -32,7 +32,7 @@ _khop() {
         "check:--append") COMPREPLY=(); return ;;
         "check:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "check:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
-        "check:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
+        "check:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "check:--accept") COMPREPLY=(); return ;;
         "plan:--diff") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -40,7 +40,7 @@ _khop() {
         "plan:--append") COMPREPLY=(); return ;;
         "plan:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
-        "plan:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
+        "plan:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "plan:--accept") COMPREPLY=(); return ;;
         "prepare:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -48,14 +48,14 @@ _khop() {
         "load:--append") COMPREPLY=(); return ;;
         "load:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
-        "load:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
+        "load:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "load:--accept") COMPREPLY=(); return ;;
         "switch:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--command-line") COMPREPLY=(); return ;;
         "switch:--append") COMPREPLY=(); return ;;
         "switch:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
-        "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs parameters" -- "$cur")); return ;;
+        "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "lab up:--kernel") COMPREPLY=($(compgen -W "6.1 6.12 7.2" -- "$cur")); return ;;

@@ -45,7 +45,7 @@ _khop_check() {
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
-    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -61,7 +61,7 @@ _khop_plan() {
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
-    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -84,7 +84,7 @@ _khop_load() {
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
-    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -112,7 +112,7 @@ _khop_switch() {
     '*--dtb[device tree instead of the machine’s own]:file:_files' \
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
-    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs parameters)' \
+    '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \

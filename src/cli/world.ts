@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../machine/durable-file.ts';
 import { holdSignals } from '../machine/hold-signals.ts';
+import { readInitramfsNeeds } from '../machine/initramfs-needs.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
 import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
 import { probeSyscalls } from '../machine/kexec-gates.ts';
@@ -34,6 +35,7 @@ export function openWorld(context: CliContext, root = '/'): SwitchWorld {
       root === '/'
         ? readMachine('/', { probe: probeSyscalls(), kernelLog: kernelLogLines() })
         : readMachine(root),
+    readInitramfsNeeds: () => readInitramfsNeeds('/'),
     entropy: (length) => new Uint8Array(randomBytes(length)),
     kexec: { fileLoad: kexecFileLoad, segmentsLoad: kexecLoad, unload: kexecUnload },
     shutdown: shutdownCalls(context),

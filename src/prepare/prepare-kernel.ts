@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { KhopError } from '../error.ts';
-import { encodeCpio } from '../formats/cpio-writer.ts';
-import { joinInitrds, readInitramfs } from '../formats/initramfs.ts';
+import { joinInitrds } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { type UnpackedKernel, unpackKernel } from '../formats/unpacked-kernel.ts';
 import { readNamedFile } from '../kernels/kernel-files.ts';
 import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
+import { describeInitramfs, type InitramfsWish, prepareInitramfs, variantOf } from './prepare-initramfs.ts';
 import {
   PREPARED_RECIPE,
   PREPARED_VERSION,
@@ -33,12 +33,10 @@ export interface PrepareWorld {
   readonly nowMs: () => number;
 }
 
-/** Which files, and how far to go. */
-export interface PrepareRequest {
+/** Which files, for which start, and how far to go. */
+export interface PrepareRequest extends InitramfsWish {
   readonly image: string;
   readonly initrds: readonly string[];
-  /** For people; goes into the record. */
-  readonly release: string | undefined;
   /** Make it anew even when there is an entry. */
   readonly isForced: boolean;
 }
@@ -55,25 +53,28 @@ export interface PrepareOutcome extends PreparedEntry {
 export function prepareKernel(world: PrepareWorld, request: PrepareRequest): PrepareOutcome {
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
-  const found = findPrepared(world.cacheFolder, image, initrds);
+  const variant = variantOf(request);
+  const found = findPrepared(world.cacheFolder, image, initrds, variant);
   if (found !== undefined && !request.isForced) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: request.initrds.map(readNamedFile) };
   const unwrapped = unwrapImage(files.image);
   const kernel = attempt(() => unpack(unwrapped));
-  const initramfs = attempt(() => repack(joinInitrds([...unwrapped.initrds, ...files.initrds])));
+  const initramfs = attempt(() =>
+    prepareInitramfs(joinInitrds([...unwrapped.initrds, ...files.initrds]), request),
+  );
   const contents: FileContent[] = [
     ...(kernel.value === undefined ? [] : kernelContents(kernel.value)),
-    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
+    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: [initramfs.value.bytes] }]),
   ];
   const entry = writePrepared(world.cacheFolder, contents, (written) => ({
     version: PREPARED_VERSION,
     recipe: PREPARED_RECIPE,
-    key: keyOf([files.image, ...files.initrds]),
+    key: keyOf([files.image, ...files.initrds], variant),
     release: request.release ?? null,
     image,
     initrds,
-    needs: null,
+    variant,
     kernel: describeKernel(kernel.value, written),
     kernelObstacle: kernel.obstacle,
     initramfs: describeInitramfs(initramfs.value, written),
@@ -112,8 +113,8 @@ function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {
   );
 }
 
-function keyOf(files: readonly NamedBytes[]): string {
-  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE}\n`);
+function keyOf(files: readonly NamedBytes[], variant: string): string {
+  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${variant}\n`);
   for (const { bytes } of files) key.update(createHash('sha256').update(bytes).digest());
   return key.digest('hex');
 }
@@ -135,38 +136,5 @@ function describeKernel(
     setupHeader: Buffer.from(kernel.setupHeader).toString('base64'),
     image: written.get('kernel.image')!,
     relocations: written.get('kernel.relocations')!,
-  };
-}
-interface Repacked {
-  readonly pieces: readonly Uint8Array[];
-  readonly originalBytes: number;
-  readonly unpackedBytes: number;
-}
-function repack(initrd: NamedBytes | undefined): Repacked | undefined {
-  if (initrd === undefined) return undefined;
-  const content = readInitramfs(initrd.bytes, initrd.name);
-  const early = content.hasMicrocode ? 1 : 0;
-  const first = content.parts[0]!;
-  const head =
-    early === 1 ? [initrd.bytes.subarray(first.offset, Math.ceil((first.offset + first.size) / 4) * 4)] : [];
-  const entries = content.parts.slice(early).flatMap((part) => part.entries);
-  return {
-    pieces: [...head, encodeCpio(entries)],
-    originalBytes: initrd.bytes.length,
-    unpackedBytes: content.unpackedBytes,
-  };
-}
-function describeInitramfs(
-  repacked: Repacked | undefined,
-  written: ReadonlyMap<string, PreparedFile>,
-): PreparedRecord['initramfs'] {
-  if (repacked === undefined) return null;
-  return {
-    file: written.get('initrd.img')!,
-    packing: 'none',
-    originalBytes: repacked.originalBytes,
-    unpackedBytes: repacked.unpackedBytes,
-    trimmed: null,
-    untrimmedBecause: 'not asked',
   };
 }

@@ -67,8 +67,8 @@ const PreparedRecord = v.object({
   release: v.nullable(v.string()),
   image: FileIdentity,
   initrds: v.array(FileIdentity),
-  /** SHA-256 of what this machine needs of an initramfs; null when it was not asked. */
-  needs: v.nullable(v.string()),
+  /** How the initramfs was to be prepared, see variantOf. */
+  variant: v.string(),
   /** Null with a reason where the kernel cannot be unpacked beforehand. */
   kernel: v.nullable(PreparedKernel),
   kernelObstacle: v.nullable(v.string()),

@@ -74,15 +74,17 @@ export function listPrepared(cacheFolder: string): PreparedEntry[] {
   });
 }
 
-/** The newest entry that was made from exactly these files, as they are now. */
+/** The newest entry that was made from exactly these files, as they are now, in this variant. */
 export function findPrepared(
   cacheFolder: string,
   image: FileIdentity,
   initrds: readonly FileIdentity[],
+  variant: string,
 ): PreparedEntry | undefined {
   const isSame = (all: readonly FileIdentity[], made: readonly FileIdentity[]) =>
     all.length === made.length && all.every((file, index) => isSameFile(file, made[index]!));
   return listPrepared(cacheFolder)
+    .filter(({ record }) => record.variant === variant)
     .filter(({ record }) => isSame([image, ...initrds], [record.image, ...record.initrds]))
     .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs)[0];
 }

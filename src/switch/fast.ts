@@ -4,14 +4,18 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import type { NamedBytes } from '../formats/named-bytes.ts';
-import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
-import { valueOf } from '../machine/reading.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { type Reading, valueOf } from '../machine/reading.ts';
+import { warmProfile } from '../plan/boot-profile.ts';
+import { appendArguments } from '../plan/command-line.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
-import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
-import { type PreparedEntry, readPreparedInitramfs, readPreparedKernel } from '../prepare/prepared-store.ts';
+import { unwrapImage } from '../plan/unwrap-image.ts';
+import type { PreparedRecord } from '../prepare/prepared-record.ts';
+import type { History } from './history.ts';
+import { initramfsWish } from './initramfs-wish.ts';
 import type { OptimisationName } from './optimisations.ts';
+import { fetchSupply, type Supply } from './prepared-supply.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** One of them, and what became of it here. */
@@ -27,70 +31,127 @@ export function usedOptimisations(optimisations: readonly Optimisation[] | undef
   return (optimisations ?? []).filter(({ isUsed }) => isUsed).map(({ name }) => name);
 }
 
-/** A plan with as many optimisations as work together. */
-export interface FastPlan {
-  readonly request: LoadRequest;
+/** A plan, or why there is none. */
+interface PlanAttempt {
   readonly plan: LoadPlan | undefined;
   readonly planError: KhopError | undefined;
+}
+
+/** A plan with as many optimisations as work together. */
+export interface FastPlan extends PlanAttempt {
+  readonly request: LoadRequest;
   readonly optimisations: readonly Optimisation[];
+}
+
+/** What the fast plan is made from. */
+export interface FastRequest {
+  readonly request: LoadRequest;
+  /** The files that `request` was made from. */
+  readonly image: string;
+  readonly initrds: readonly string[];
+  readonly config: Reading<ReadonlyMap<string, string>>;
+  /** Optimisations to leave out. */
+  readonly without: ReadonlySet<string>;
+  readonly history: History;
+  readonly plan: (request: LoadRequest) => PlanAttempt;
 }
 
 /** Left free beside what the load needs: the kernel wants pages for its own lists and tables. Bytes. */
 const MEMORY_RESERVE = 32n * 1024n * 1024n;
-
-/** What there is to make a plan faster with. */
-interface Supply {
-  readonly kernel: UnpackedKernel | undefined;
-  readonly initramfs: NamedBytes | undefined;
-}
-
-/** A supply, and the clauses that say what is missing from it and why. */
-interface Stock extends Supply {
-  readonly details: { readonly kernel: string; readonly initramfs: string };
-}
-
-/**
- * Tries the prepared parts together, then fewer, until a plan comes out that this machine has the memory for.
- * @param paths the files that `request` was made from
- * @param plan makes a plan, or says why there is none
- */
-export function planFast(
-  world: SwitchWorld,
-  request: LoadRequest,
-  paths: { readonly image: string; readonly initrds: readonly string[] },
-  without: ReadonlySet<string>,
-  plan: (request: LoadRequest) => { plan: LoadPlan | undefined; planError: KhopError | undefined },
-): FastPlan {
-  const stock = takeStock(world, request, paths, without);
-  const problems: string[] = [];
-  for (const supply of combinations(stock)) {
-    const fast = withSupply(request, supply);
-    const made = plan(fast);
-    const problem = problemWith(supply, made, request);
-    if (problem !== undefined) {
-      problems.push(problem);
-      continue;
-    }
-    return { request: fast, ...made, optimisations: describe(stock, supply, problems) };
-  }
-  return { request, ...plan(request), optimisations: describe(stock, NOTHING, problems) };
-}
-
 const NOTHING: Supply = { kernel: undefined, initramfs: undefined };
+const LEFT_OUT = 'left out by --without';
+
+/** Tries the prepared parts together, then fewer, until a plan comes out that this machine has the memory for. */
+export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
+  const { request, parameters } = withParameters(fast);
+  const problems: string[] = [];
+  const stock = takeStock(world, fast, request.commandLine ?? '');
+  for (const supply of combinations(stock.supply)) {
+    const supplied = withSupply(request, supply);
+    const made = fast.plan(supplied);
+    const problem = problemWith(supply, made, request.machine);
+    if (problem === undefined)
+      return {
+        request: supplied,
+        ...made,
+        optimisations: [...describe(stock, supply, problems), parameters],
+      };
+    problems.push(problem);
+  }
+  return {
+    request,
+    ...fast.plan(request),
+    optimisations: [...describe(stock, NOTHING, problems), parameters],
+  };
+}
+
+/** The command line with the profile for a warm machine; a UKI's own counts when none was given. */
+function withParameters({ request, config, without }: FastRequest): {
+  readonly request: LoadRequest;
+  readonly parameters: Optimisation;
+} {
+  const name = 'parameters';
+  if (without.has(name)) return { request, parameters: { name, isUsed: false, detail: LEFT_OUT } };
+  const given = request.commandLine ?? unwrapImage(request.image).commandLine ?? '';
+  const { machine } = request;
+  const { parameters } = warmProfile({ architecture: machine.architecture, config }, machine, given);
+  const added = parameters.map(({ text }) => text).join(' ');
+  const detail = added === '' ? 'the command line has all that help here' : `adds ${added}`;
+  return {
+    request: added === '' ? request : { ...request, commandLine: appendArguments(given, added) },
+    parameters: { name, isUsed: added !== '', detail },
+  };
+}
+
+/** A supply, and why parts of it are missing. */
+interface Stock {
+  readonly supply: Supply;
+  readonly record: PreparedRecord | undefined;
+  readonly missing: { readonly kernel: string; readonly initramfs: string };
+}
+
+function takeStock(world: SwitchWorld, fast: FastRequest, commandLine: string): Stock {
+  const { image, initrds, without, request, history } = fast;
+  const wants = { kernel: !without.has('direct-entry'), initramfs: !without.has('initramfs') };
+  if (!wants.kernel && !wants.initramfs)
+    return { supply: NOTHING, record: undefined, missing: { kernel: LEFT_OUT, initramfs: LEFT_OUT } };
+  const wish = initramfsWish(world, request.machine, history, {
+    release: request.kernel.release,
+    image: request.image.name,
+    commandLine,
+    isTrimAllowed: wants.initramfs && !without.has('trim'),
+    packing: 'none',
+  });
+  try {
+    const supply = fetchSupply(world, { image, initrds, wish, wants });
+    const { kernelObstacle, initramfsObstacle } = supply.record;
+    return {
+      supply,
+      record: supply.record,
+      missing: {
+        kernel: wants.kernel ? (kernelObstacle ?? '') : LEFT_OUT,
+        initramfs: wants.initramfs ? (initramfsObstacle ?? 'there is no initrd') : LEFT_OUT,
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return {
+      supply: NOTHING,
+      record: undefined,
+      missing: { kernel: error.message, initramfs: error.message },
+    };
+  }
+}
 
 /** From all to one; the unpacked kernel saves the most. */
 function combinations({ kernel, initramfs }: Supply): Supply[] {
-  const all: Supply[] = [
+  if (kernel === undefined && initramfs === undefined) return [];
+  if (kernel === undefined || initramfs === undefined) return [{ kernel, initramfs }];
+  return [
     { kernel, initramfs },
     { kernel, initramfs: undefined },
     { kernel: undefined, initramfs },
   ];
-  return all.filter(
-    (supply, index) =>
-      (supply.kernel ?? supply.initramfs) !== undefined &&
-      all.findIndex((other) => other.kernel === supply.kernel && other.initramfs === supply.initramfs) ===
-        index,
-  );
 }
 
 function withSupply(request: LoadRequest, { kernel, initramfs }: Supply): LoadRequest {
@@ -102,20 +163,16 @@ function withSupply(request: LoadRequest, { kernel, initramfs }: Supply): LoadRe
 }
 
 /** Why a plan is not the one that was hoped for; undefined when it is. */
-function problemWith(
-  supply: Supply,
-  made: { readonly plan: LoadPlan | undefined; readonly planError: KhopError | undefined },
-  { machine }: LoadRequest,
-): string | undefined {
+function problemWith(supply: Supply, made: PlanAttempt, machine: MachineFacts): string | undefined {
   if (made.plan === undefined) return made.planError?.message ?? 'there is no plan';
   if (supply.kernel !== undefined && made.plan.directEntry?.isUsed !== true)
     return made.plan.directEntry?.obstacles.join('; ') ?? 'it cannot be entered directly';
   const available = valueOf(machine.memoryAvailableBytes);
-  const needed = memoryNeeded(made.plan);
   if (available === undefined) return `${machine.memoryAvailableBytes.source} cannot be read`;
-  if (needed + MEMORY_RESERVE > available)
-    return `it needs ${needed >> 20n} MiB of memory, and ${available >> 20n} MiB are available`;
-  return undefined;
+  const needed = memoryNeeded(made.plan) + MEMORY_RESERVE;
+  return needed <= available
+    ? undefined
+    : `it needs ${needed >> 20n} MiB of memory, and ${available >> 20n} MiB are available`;
 }
 
 /** Bytes that the running kernel keeps for the load. */
@@ -124,82 +181,35 @@ function memoryNeeded(plan: LoadPlan): bigint {
   return plan.segments.reduce((sum, segment) => sum + BigInt(segment.memorySize), 0n);
 }
 
-function takeStock(
-  world: SwitchWorld,
-  request: LoadRequest,
-  paths: { readonly image: string; readonly initrds: readonly string[] },
-  without: ReadonlySet<string>,
-): Stock {
-  const wants = { kernel: !without.has('direct-entry'), initramfs: !without.has('initramfs') };
-  const left = 'left out by --without';
-  if (!wants.kernel && !wants.initramfs) return { ...NOTHING, details: { kernel: left, initramfs: left } };
-  try {
-    const { outcome, kernel, initramfs } = fetch(world, request, paths, wants);
-    const { record } = outcome;
-    return {
-      kernel,
-      initramfs,
-      details: {
-        kernel: wants.kernel ? (record.kernelObstacle ?? '') : left,
-        initramfs: wants.initramfs ? (record.initramfsObstacle ?? 'there is no initrd') : left,
-      },
-    };
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return { ...NOTHING, details: { kernel: error.message, initramfs: error.message } };
-  }
-}
-
-interface Fetched extends Supply {
-  readonly outcome: PrepareOutcome;
-}
-
-/** From the cache; an entry that is missing or has decayed is made now, while everything still runs. */
-function fetch(
-  world: SwitchWorld,
-  request: LoadRequest,
-  paths: { readonly image: string; readonly initrds: readonly string[] },
-  wants: { readonly kernel: boolean; readonly initramfs: boolean },
-): Fetched {
-  const make = (isForced: boolean) =>
-    prepareKernel(
-      { cacheFolder: world.folders.cache, nowMs: world.nowMs },
-      { ...paths, release: request.kernel.release, isForced },
-    );
-  const read = (entry: PreparedEntry): Supply => ({
-    kernel: wants.kernel ? readPreparedKernel(entry) : undefined,
-    initramfs: wants.initramfs ? readPreparedInitramfs(entry) : undefined,
-  });
-  const outcome = make(false);
-  if (!outcome.wasThere) world.remark('This kernel was not prepared yet; that is done now (khop prepare).');
-  try {
-    return { outcome, ...read(outcome) };
-  } catch (error) {
-    if (!(error instanceof KhopError) || error.code !== 'E_STATE') throw error;
-    world.remark(`${error.message}; prepared anew.`);
-    const again = make(true);
-    return { outcome: again, ...read(again) };
-  }
-}
-
-function describe(stock: Stock, used: Supply, problems: readonly string[]): Optimisation[] {
+function describe({ record, missing }: Stock, used: Supply, problems: readonly string[]): Optimisation[] {
   const why = problems[0] ?? '';
-  const kernel = used.kernel !== undefined;
-  const initramfs = used.initramfs !== undefined;
+  const isEntered = used.kernel !== undefined;
+  const isPacked = used.initramfs !== undefined;
+  const trimmed = record?.initramfs?.trimmed ?? null;
   return [
     {
       name: 'direct-entry',
-      isUsed: kernel,
-      detail: kernel
-        ? 'the kernel is unpacked and relocated already, and entered at its 64-bit start'
-        : stock.details.kernel || why,
+      isUsed: isEntered,
+      detail: isEntered
+        ? 'the kernel is unpacked already, and entered at its 64-bit start'
+        : missing.kernel || why,
     },
     {
       name: 'initramfs',
-      isUsed: initramfs,
-      detail: initramfs
-        ? `${used.initramfs.bytes.length >> 20} MiB, packed for this machine`
-        : stock.details.initramfs || why,
+      isUsed: isPacked,
+      detail: isPacked ? `${mib(used.initramfs.bytes.length)}, ready to be copied` : missing.initramfs || why,
+    },
+    {
+      name: 'trim',
+      isUsed: isPacked && trimmed !== null,
+      detail:
+        isPacked && trimmed !== null
+          ? `${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use stay out, ${mib(trimmed.bytes)}`
+          : (record?.initramfs?.untrimmedBecause ?? (missing.initramfs || why)),
     },
   ];
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

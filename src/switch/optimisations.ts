@@ -5,5 +5,5 @@
  */
 
 /** What --fast consists of; `--without NAME` leaves one out. */
-export const OPTIMISATIONS = ['direct-entry', 'initramfs', 'parameters'] as const;
+export const OPTIMISATIONS = ['direct-entry', 'initramfs', 'trim', 'parameters'] as const;
 export type OptimisationName = (typeof OPTIMISATIONS)[number];

@@ -2,10 +2,22 @@
  * Preparing the kernel that a person, or a package manager's hook, names.
  * @module
  */
+import type { Kernel } from '../kernels/kernel.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { reusableCommandLine } from '../plan/command-line.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import { type PreparedEntry, removeOutdated } from '../prepare/prepared-store.ts';
 import { chooseKernel } from './choose-kernel.ts';
+import { initramfsWish } from './initramfs-wish.ts';
+import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
+
+/** A bare file says nothing of its root: it will be started like this system. */
+function startCommandLine(kernel: Kernel, machine: MachineFacts): string {
+  if (kernel.commandLine !== '') return kernel.commandLine;
+  return reusableCommandLine(valueOf(machine.commandLine) ?? '', 'normal');
+}
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found, read or used */
 export function prepareChosen(
@@ -19,9 +31,15 @@ export function prepareChosen(
   const outcome = prepareKernel(
     { cacheFolder: world.folders.cache, nowMs: world.nowMs },
     {
+      ...initramfsWish(world, machine, readHistory(world), {
+        release: kernel.release,
+        image: kernel.image,
+        commandLine: startCommandLine(kernel, machine),
+        isTrimAllowed: true,
+        packing: 'none',
+      }),
       image: kernel.image,
       initrds: options.initrd ?? kernel.initrds,
-      release: kernel.release,
       isForced: options.isForced,
     },
   );

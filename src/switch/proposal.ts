@@ -3,11 +3,12 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { parseKernelConfig } from '../formats/kernel-config.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type KernelFiles, readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { valueOf } from '../machine/reading.ts';
+import { type Reading, valueOf } from '../machine/reading.ts';
 import { appendArguments, reusableCommandLine, withoutArguments } from '../plan/command-line.ts';
 import type { Finding } from '../plan/finding.ts';
 import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
@@ -18,7 +19,7 @@ import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
 import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
-import { countArrivals, type Estimate, estimateFromHistory } from './history.ts';
+import { countArrivals, type Estimate, estimateFromHistory, type History } from './history.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -63,9 +64,9 @@ export function propose(
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
   const files = filesFor(kernel, options);
-  const wanted = requestFor(world, machine, kernel, files, options);
-  const { request, plan, planError, optimisations } = makePlan(world, wanted, options);
   const history = readHistory(world);
+  const wanted = requestFor(world, machine, kernel, files, options);
+  const { request, plan, planError, optimisations } = makePlan(world, wanted, files, history, options);
   const findings = runPreflight({
     machine,
     target: describeTarget(kernel, files, request),
@@ -146,11 +147,28 @@ function baseCommandLine(
 function makePlan(
   world: SwitchWorld,
   request: LoadRequest,
+  files: KernelFiles,
+  history: History,
   { fast, without, initrd }: ProposalOptions,
 ): Omit<FastPlan, 'optimisations'> & Pick<Proposal, 'optimisations'> {
   if (fast !== true) return { request, ...tryPlan(request), optimisations: undefined };
-  const paths = { image: request.kernel.image, initrds: initrd ?? request.kernel.initrds };
-  return planFast(world, request, paths, new Set(without), tryPlan);
+  return planFast(world, {
+    request,
+    image: request.kernel.image,
+    initrds: initrd ?? request.kernel.initrds,
+    config: configurationOf(files),
+    without: new Set(without),
+    history,
+    plan: tryPlan,
+  });
+}
+
+/** Only what lies beside the kernel: to look into it would mean to unpack it. */
+function configurationOf({ config, image }: KernelFiles): Reading<ReadonlyMap<string, string>> {
+  const source = `the configuration of ${image.name}`;
+  return config === undefined
+    ? { state: 'absent', source }
+    : { state: 'read', value: parseKernelConfig(config), source };
 }
 
 function tryPlan(request: LoadRequest): Pick<Proposal, 'plan' | 'planError'> {

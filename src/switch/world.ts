@@ -5,6 +5,7 @@
  */
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
 import type { KexecSlot } from '../plan/load-plan.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -71,6 +72,8 @@ export interface SwitchWorld {
   /** A line about progress. */
   readonly remark: (line: string) => void;
   readonly readMachine: () => MachineFacts;
+  /** Walks all devices: only for who prepares an initramfs. */
+  readonly readInitramfsNeeds: () => InitramfsNeeds;
   /** Fresh random bytes. */
   readonly entropy: (length: number) => Uint8Array;
   readonly kexec: KexecCalls;

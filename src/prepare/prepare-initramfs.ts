@@ -1,0 +1,125 @@
+/**
+ * The initramfs, packed again so that the new kernel has the least to do with it: not compressed, and without
+ * the modules and firmware that this machine does not use.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { readInitramfs } from '../formats/initramfs.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
+import type { Reading } from '../machine/reading.ts';
+import { mapReading } from '../machine/source.ts';
+import { mainParts } from '../plan/initramfs/early-archives.ts';
+import { argumentModules } from '../plan/initramfs/named-modules.ts';
+import { type InitramfsPacking, packInitramfs } from '../plan/initramfs/pack-initramfs.ts';
+import { type TrimmedInitramfs, trimInitramfs } from '../plan/initramfs/trim-initramfs.ts';
+import { isSameRoot } from '../plan/preflight/device-names.ts';
+import type { PreparedFile, PreparedRecord } from './prepared-record.ts';
+
+/** For which kernel and start, and how. */
+export interface InitramfsWish {
+  /** The new kernel's. */
+  readonly release: string | undefined;
+  /** The new kernel's. */
+  readonly commandLine: string;
+  readonly runningCommandLine: Reading<string>;
+  /** What this machine needs of it; undefined: it shall stay complete, because of `untrimmedBecause`. */
+  readonly needs: InitramfsNeeds | undefined;
+  readonly untrimmedBecause: string;
+  readonly packing: InitramfsPacking;
+}
+
+/** Bytes, and what became of the content. */
+export interface PreparedInitramfs {
+  readonly bytes: Uint8Array;
+  readonly packing: InitramfsPacking;
+  readonly originalBytes: number;
+  readonly unpackedBytes: number;
+  /** Undefined when it was to stay complete. */
+  readonly trimmed: TrimmedInitramfs | undefined;
+  readonly untrimmedBecause: string;
+}
+
+/**
+ * Everything that decides what comes out, besides the files: the packing and, when modules are left out, what
+ * decides which. Two wishes with the same variant have the same result.
+ */
+export function variantOf(wish: InitramfsWish): string {
+  if (wish.needs === undefined) return `complete ${wish.packing}`;
+  const { devices, loadedModules, fileSystems, blockDevices, mappings } = wish.needs;
+  const running = wish.runningCommandLine;
+  const decisive = {
+    isSameRoot: running.state === 'read' && isSameRoot(running.value, wish.commandLine),
+    named: argumentModules(wish.commandLine),
+    devices: mapReading(devices, (all) => [
+      ...new Set(all.map(({ modalias, module }) => `${modalias} ${module}`)),
+    ]),
+    // Loop devices and RAM disks come and go, and hold no root.
+    blockDevices: mapReading(blockDevices, (names) =>
+      [...names].filter((name) => !/^(loop|z?ram)\d/.test(name)),
+    ),
+    sets: [loadedModules, fileSystems].map((reading) => mapReading(reading, (names) => [...names])),
+    mappings,
+  };
+  const text = JSON.stringify(decisive, (_key, value: unknown) =>
+    isStringList(value) ? value.sort() : value,
+  );
+  return `trimmed ${wish.packing} ${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** Lists of names have no order that means anything here. */
+function isStringList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/**
+ * Undefined without an initrd.
+ * @throws E_FORMAT for what the kernel would not unpack; E_UNSUPPORTED for what cannot be packed again
+ */
+export function prepareInitramfs(
+  initrd: NamedBytes | undefined,
+  wish: InitramfsWish,
+): PreparedInitramfs | undefined {
+  if (initrd === undefined) return undefined;
+  const content = readInitramfs(initrd.bytes, initrd.name);
+  const trimmed =
+    wish.needs === undefined ? undefined : trimInitramfs(content, { ...wish, needs: wish.needs });
+  const entries = trimmed?.entries ?? mainParts(content).flatMap((part) => part.entries);
+  const { bytes } = packInitramfs(initrd, content, entries, wish.packing);
+  return {
+    bytes,
+    packing: wish.packing,
+    originalBytes: initrd.bytes.length,
+    unpackedBytes: content.unpackedBytes,
+    trimmed,
+    untrimmedBecause: trimmed?.obstacle ?? wish.untrimmedBecause,
+  };
+}
+
+/** For the record. */
+export function describeInitramfs(
+  prepared: PreparedInitramfs | undefined,
+  written: ReadonlyMap<string, PreparedFile>,
+): PreparedRecord['initramfs'] {
+  if (prepared === undefined) return null;
+  const { packing, originalBytes, unpackedBytes, trimmed, untrimmedBecause } = prepared;
+  const isTrimmed = trimmed !== undefined && trimmed.obstacle === undefined;
+  return {
+    file: written.get('initrd.img')!,
+    packing,
+    originalBytes,
+    unpackedBytes,
+    trimmed: isTrimmed ? summarise(trimmed) : null,
+    untrimmedBecause: isTrimmed ? null : untrimmedBecause,
+  };
+}
+
+function summarise({ dropped, kept }: TrimmedInitramfs) {
+  const all = [...dropped.modules, ...dropped.firmware];
+  return {
+    modules: dropped.modules.length,
+    firmware: dropped.firmware.length,
+    bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    keptModules: kept.modules.count,
+  };
+}

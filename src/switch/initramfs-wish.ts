@@ -1,0 +1,51 @@
+/**
+ * How an initramfs shall be prepared for a start that is planned.
+ * @module
+ */
+import type { MachineFacts } from '../machine/facts.ts';
+import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
+import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
+import type { History, SwitchHistoryEntry } from './history.ts';
+import type { SwitchWorld } from './world.ts';
+
+/** The start that it is for. */
+export interface PlannedStart {
+  readonly release: string | undefined;
+  readonly image: string;
+  readonly commandLine: string;
+  /** Whether modules that this machine does not use may be left out. */
+  readonly isTrimAllowed: boolean;
+  readonly packing: InitramfsPacking;
+}
+
+/**
+ * After a trimmed initramfs did not arrive, the next one for this kernel is complete: whatever was missing is
+ * there again, without anybody having to know what it was.
+ */
+export function initramfsWish(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  history: History,
+  start: PlannedStart,
+): InitramfsWish {
+  const failed = lastSwitch(history, start.image);
+  const isDistrusted = failed?.outcome === 'elsewhere' && failed.optimisations.includes('trim');
+  return {
+    release: start.release,
+    commandLine: start.commandLine,
+    runningCommandLine: machine.commandLine,
+    needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
+    untrimmedBecause: isDistrusted
+      ? 'the last switch to this kernel with a trimmed one did not arrive'
+      : 'left out by --without',
+    packing: start.packing,
+  };
+}
+
+/** The newest switch to that image that was concluded. */
+function lastSwitch({ entries }: History, image: string): SwitchHistoryEntry | undefined {
+  return entries.findLast(
+    (entry): entry is SwitchHistoryEntry =>
+      entry.kind === 'switch' && entry.image === image && entry.outcome !== 'abandoned',
+  );
+}
