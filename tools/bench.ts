@@ -6,6 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { renderTable } from '../src/cli/render/table.ts';
+import { KhopError } from '../src/error.ts';
+import { ERROR_CODES } from '../src/error-codes.ts';
 import { type KernelLine, labKernel } from '../src/lab/kernel-store.ts';
 import { runProcess } from '../src/machine/run-process.ts';
 import { VERSION } from '../src/version.ts';
@@ -16,23 +18,34 @@ import { measureLoadStep } from './bench/load-step.ts';
 import { METHODS } from './bench/methods.ts';
 import { renderPage } from './bench/page.ts';
 import { type BenchReport, type Findings, failuresOf, makeReport, parseReport } from './bench/report.ts';
+import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
-import { blackoutTable, loadStepTable, phaseTable } from './bench/text-report.ts';
+import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './bench/text-report.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 const started = performance.now();
-const options = parseOptions(process.argv.slice(2));
-if (options === 'help') {
-  console.log(HELP);
-  process.exit(0);
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof KhopError)) throw error;
+  console.error(`${error.message}\n${error.hint}`);
+  process.exitCode = ERROR_CODES[error.code].exitStatus;
 }
-const report = await measure(options);
-print(report);
-if (options.hasDocs) await writeDocuments(report);
-const failures = failuresOf(report);
-for (const failure of failures) progress(`not measured: ${failure}`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === 'help') {
+    console.log(HELP);
+    return 0;
+  }
+  const report = await measure(options);
+  print(report);
+  if (options.hasDocs) await writeDocuments(report);
+  const failures = failuresOf(report);
+  for (const failure of failures) progress(`not measured: ${failure}`);
+  return failures.length === 0 ? 0 : 1;
+}
 
 async function measure(wanted: BenchOptions): Promise<BenchReport> {
   const origin = {
@@ -53,6 +66,8 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     await keep({ kernels: { ...findings.kernels, [line]: await measureLine(wanted, line) } });
   if (wanted.sections.has('load'))
     await keep({ loadStep: await measureLoadStep(await labKernel('6.1'), wanted.methods, progress) });
+  if (wanted.sections.has('full'))
+    await keep({ downtime: await measureServiceDowntime(wanted.repetitions, progress) });
   if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
   return makeReport(origin, findings);
 }
@@ -69,12 +84,13 @@ async function measureLine(wanted: BenchOptions, line: KernelLine) {
   });
 }
 
-function print({ kernels, loadStep, startUp }: BenchReport): void {
+function print({ kernels, loadStep, startUp, downtime }: BenchReport): void {
   for (const [line, result] of Object.entries(kernels)) {
     printTable(`Blackout with Linux ${line} (${result.release}), guest instructions`, blackoutTable(result));
     if (Object.keys(result.phases).length > 0) printTable('Where they go', phaseTable(result));
   }
   if (loadStep !== undefined) printTable('Loading, before the blackout', loadStepTable(loadStep));
+  if (downtime !== undefined) printTable('A service of the full machine', downtimeTable(downtime));
   if (startUp !== undefined)
     console.log(
       `\nkhop --version ${startUp.khopVersionMs.toFixed(0)} ms, node -e 0 ${startUp.bareNodeMs.toFixed(0)} ms`,

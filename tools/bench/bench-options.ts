@@ -8,7 +8,7 @@ import type { KernelLine } from '../../src/lab/kernel-store.ts';
 import { type LoadMethod, METHODS } from './methods.ts';
 
 const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
-const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start'] as const;
+const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start', 'full'] as const;
 const PER_KERNEL: readonly Section[] = ['blackout', 'firmware', 'phases'];
 const QUICK_METHODS = ['khop-fast', 'khop-file', 'kexec-l', 'kexec-l-i', 'kexec-s'];
 
@@ -43,7 +43,7 @@ to the first instruction of the new kernel's init, in guest instructions of an e
   --repeat N      jumps of each method: 3 unless told, 1 with --quick
 
 The sections: blackouts of all methods; the way through firmware; where the instructions go; what loading
-costs; how long the executable takes to start. Root is needed once, to build a Debian initramfs.
+costs; how long the executable takes to start; what a client sees of a full Debian machine. Root is needed once, to build a Debian initramfs.
 Exit status 1: something could not be measured; the last lines say what and why.`;
 
 /** @throws E_USAGE when a name or number is none of ours */

@@ -36,6 +36,8 @@ export class GdbClient implements Disposable {
   static async connect(path: string, timeoutMs: number): Promise<GdbClient> {
     const client = new GdbClient(await connectSocket(path, timeoutMs));
     await client.#request('?');
+    // The machine was stopped for us, which QEMU tells too, beside the answer; see `#request`.
+    await client.#request('g');
     return client;
   }
 
@@ -105,6 +107,7 @@ export class GdbClient implements Disposable {
     if (answer !== 'OK') throw refused(data, answer);
   }
 
+  /** Why a machine stopped is an answer only to what makes it run, and is skipped otherwise. */
   async #request(data: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
     this.#socket.write(encodePacket(data));
     const deadline = performance.now() + timeoutMs;
@@ -112,6 +115,7 @@ export class GdbClient implements Disposable {
       const answer = this.#packets.shift();
       if (answer !== undefined) {
         this.#socket.write('+');
+        if (isStop(answer) !== /^[cs?]$/.test(data)) continue;
         if (/^E\d/.test(answer)) throw refused(data, answer);
         return answer;
       }
@@ -148,6 +152,10 @@ export class GdbClient implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
+}
+
+function isStop(packet: string): boolean {
+  return /^[TSWX][0-9a-f]{2}/.test(packet);
 }
 
 function ended(): KhopError {

@@ -4,7 +4,7 @@
  */
 import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
 import type { BenchReport, KernelResult } from './report.ts';
-import { blackoutTable, loadStepTable, phaseTable } from './text-report.ts';
+import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './text-report.ts';
 
 const INTRODUCTION = `# Benchmark
 
@@ -37,6 +37,14 @@ compressed. \`kexec_file_load\` keeps its copies in the kernel, where they do no
 starting, every check of the preflight and, for \`--fast\`, the preparation in it, which later loads find done.
 `;
 
+const DOWNTIME = `## A whole machine
+
+Debian 12 with systemd, one CPU, its own 6.1 kernel and initramfs again. A client outside asks a small HTTP
+service every 50 ms; the time is from the last answer of the old kernel to the first of the new one, shutdown
+and start of all services included. This is wall time of an emulated machine on a busy host: compare the rows
+with each other, not with real machines. The last two times are by the new kernel's clock.
+`;
+
 /** The page. */
 export function renderPage(report: BenchReport): string {
   const sections = [
@@ -45,6 +53,8 @@ export function renderPage(report: BenchReport): string {
   ];
   if (report.loadStep !== undefined)
     sections.push(`${LOAD_STEP}\n${renderMarkdownTable(loadStepTable(report.loadStep))}\n`);
+  if (report.downtime !== undefined)
+    sections.push(`${DOWNTIME}\n${renderMarkdownTable(downtimeTable(report.downtime))}\n`);
   if (report.startUp !== undefined) {
     const { khopVersionMs, bareNodeMs } = report.startUp;
     sections.push(

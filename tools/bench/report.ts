@@ -53,6 +53,26 @@ export interface StartUpResult {
   readonly bareNodeMs: number;
 }
 
+/** One switch or restart of the full machine. */
+export interface DowntimeSample {
+  /** Wall time on the host without an answer of the service. */
+  readonly downtimeMs: number;
+  /** From the new kernel's start to PID 1 on the real root, and to the end of systemd's start, by its clock. */
+  readonly initMs: number;
+  readonly multiUserMs: number;
+}
+
+/** One method with the full machine. */
+export interface DowntimeResult {
+  readonly id: string;
+  readonly title: string;
+  readonly samples: readonly DowntimeSample[];
+  /** Of downtimeMs. */
+  readonly median?: number | undefined;
+  readonly spread?: number | undefined;
+  readonly error?: string | undefined;
+}
+
 /** What a report is about. */
 export interface ReportOrigin {
   readonly khop: string;
@@ -71,10 +91,11 @@ export interface BenchReport extends ReportOrigin {
   readonly kernels: Readonly<Record<string, KernelResult>>;
   readonly loadStep?: readonly LoadStepResult[] | undefined;
   readonly startUp?: StartUpResult | undefined;
+  readonly downtime?: readonly DowntimeResult[] | undefined;
 }
 
 /** The sections that a run fills. */
-export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp'>;
+export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp' | 'downtime'>;
 
 /** `findings` with what is said of them at the top. */
 export function makeReport(origin: ReportOrigin, findings: Findings): BenchReport {
@@ -101,6 +122,7 @@ export function failuresOf(findings: Findings): string[] {
     ...(findings.loadStep ?? []).flatMap(({ title, initrdMib, error }) =>
       failure(`loading ${initrdMib} MiB`, title, error),
     ),
+    ...(findings.downtime ?? []).flatMap(({ title, error }) => failure('full machine', title, error)),
   ];
 }
 

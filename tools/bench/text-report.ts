@@ -3,7 +3,8 @@
  * @module
  */
 import { renderMilliseconds } from '../../src/cli/render/quantity.ts';
-import type { KernelResult, LoadStepResult, MethodResult } from './report.ts';
+import type { DowntimeResult, KernelResult, LoadStepResult, MethodResult } from './report.ts';
+import { median } from './statistics.ts';
 
 /** `13.31 G`, `845 M`. */
 export function renderCount(count: number): string {
@@ -41,6 +42,25 @@ export function phaseTable(result: KernelResult): string[][] {
       title,
       ...columns.map(([, found]) => renderCount(found[row]?.instructions ?? 0)),
     ]),
+  ];
+}
+
+/** One row a method; times of the new kernel are medians too. */
+export function downtimeTable(results: readonly DowntimeResult[]): string[][] {
+  const row = ({ title, samples, median: downtime, spread, error }: DowntimeResult): string[] => {
+    if (downtime === undefined) return [title, `failed: ${error}`, '', '', '', ''];
+    return [
+      title,
+      renderMilliseconds(downtime),
+      `${((spread ?? 0) * 100).toFixed(0)} %`,
+      renderMilliseconds(median(samples.map(({ initMs }) => initMs))),
+      renderMilliseconds(median(samples.map(({ multiUserMs }) => multiUserMs))),
+      String(samples.length),
+    ];
+  };
+  return [
+    ['Method', 'Without answer', 'Spread', 'Kernel to init', 'To multi-user', 'Runs'],
+    ...results.map(row),
   ];
 }
 

@@ -8,6 +8,7 @@ import { GdbClient } from '../../../tools/bench/gdb-client.ts';
 import { encodePacket, encodeWord, PacketDecoder } from '../../../tools/bench/gdb-packets.ts';
 
 const RDTSC = Buffer.from([0x0f, 0x31]);
+const STOPPED = 'T05thread:01;';
 const TEXT = 0xffffffff81000000n;
 
 /** A guest of one CPU with a page of text, that knows rdtsc and stops where it is told to. */
@@ -19,7 +20,7 @@ class Guest {
 
   answer(request: string): string {
     const [, kind = '', rest = ''] = /^([Zz]1|[a-zA-Z?])(.*)$/s.exec(request) ?? [];
-    if (kind === '?') return 'T05thread:01;';
+    if (kind === '?') return STOPPED;
     if (kind === 'g') return this.registers.map(encodeWord).join('');
     if (kind === 'P') return this.#writeRegister(rest);
     if (kind === 'm') return this.#read(rest);
@@ -33,7 +34,7 @@ class Guest {
     }
     if (kind === 'c') {
       this.registers[16] = BigInt(`0x${[...this.breakpoints][0]}`);
-      return 'T05thread:01;';
+      return STOPPED;
     }
     return '';
   }
@@ -67,7 +68,7 @@ class Guest {
     this.registers[0] = this.counter & 0xffffffffn;
     this.registers[3] = this.counter >> 32n;
     this.registers[16]! += 2n;
-    return 'T05thread:01;';
+    return STOPPED;
   }
 }
 
@@ -77,6 +78,8 @@ async function withGuest(use: (guest: Guest, client: GdbClient) => Promise<void>
   const server: Server = createServer((socket) => {
     const decoder = new PacketDecoder();
     socket.on('error', () => {});
+    // QEMU stops the machine for whoever connects, and says so.
+    socket.write(encodePacket(STOPPED));
     socket.on('data', (bytes) => {
       for (const request of decoder.push(bytes.toString('latin1')))
         socket.write(`+${encodePacket(guest.answer(request))}`);
