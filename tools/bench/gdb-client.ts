@@ -115,8 +115,8 @@ export class GdbClient implements Disposable {
       const answer = this.#packets.shift();
       if (answer !== undefined) {
         this.#socket.write('+');
-        if (isStop(answer) !== /^[cs?]$/.test(data)) continue;
         if (/^E\d/.test(answer)) throw refused(data, answer);
+        if (isStop(answer) !== /^[cs?]$/.test(data)) continue;
         return answer;
       }
       if (this.#failure !== undefined) throw this.#failure;
