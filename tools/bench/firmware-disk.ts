@@ -7,7 +7,12 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { cachedFolder } from '../../src/lab/cache-folder.ts';
 import { debianInitramfs } from '../../src/lab/debian-initramfs.ts';
-import { fetchPackage, findWithDependencies, unpackPackage } from '../../src/lab/debian-packages.ts';
+import {
+  fetchPackage,
+  findPackage,
+  findWithDependencies,
+  unpackPackage,
+} from '../../src/lab/debian-packages.ts';
 import { DISK_IDENTITY, writeGrubDisk } from '../../src/lab/grub-disk.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import type { LabDisk } from '../../src/lab/qemu.ts';
@@ -15,8 +20,11 @@ import { runProcess } from '../../src/machine/run-process.ts';
 import { INIT, withInit } from './bench-initrd.ts';
 import { restartingInitProgram } from './mark-programs.ts';
 
-const PACKAGES = ['grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin'];
-const UNUSED_PACKAGES = ['debconf', 'gettext-base'];
+const GRUB = ['grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin'];
+
+/** What grub-mkimage is linked with; their own programs are not needed. */
+const LIBRARIES = ['libdevmapper1.02.1', 'liblzma5'];
+const UNUSED_PACKAGES = ['dmsetup', 'debconf'];
 
 const GRUB_CONFIGURATION = `set timeout=0
 set root=hd0,msdos2
@@ -43,7 +51,10 @@ const GRUB_IMAGES = [
 
 /** The disk that starts `kernel`. */
 export async function firmwareDisk(kernel: LabKernel): Promise<LabDisk> {
-  const packages = await findWithDependencies('bookworm', PACKAGES, UNUSED_PACKAGES);
+  const packages = [
+    ...(await Promise.all(GRUB.map((name) => findPackage('bookworm', name)))),
+    ...(await findWithDependencies('bookworm', LIBRARIES, UNUSED_PACKAGES)),
+  ];
   const initramfs = await debianInitramfs(kernel);
   const init = restartingInitProgram();
   const folder = await cachedFolder({

@@ -12,7 +12,7 @@ import { cachedFolder } from '../../src/lab/cache-folder.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import { BENCH_DISK, type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
-import { loadKernel } from './blackout.ts';
+import { loadKernel, timeCommand } from './blackout.ts';
 import { startCountedMachine } from './counted-machine.ts';
 import type { LoadMethod } from './methods.ts';
 import type { LoadStepResult } from './report.ts';
@@ -28,8 +28,8 @@ export async function measureLoadStep(
   const results: LoadStepResult[] = [];
   for (const initrdMib of SIZES_MIB) {
     const disk = await loadDisk(kernel, initrdMib);
-    for (const { id, title, load } of methods) {
-      const result = await attempt(disk, load(disk));
+    for (const { id, title, prepare, load } of methods) {
+      const result = await attempt(disk, prepare?.(disk), load(disk));
       results.push({ id, title, initrdMib, ...result });
       progress(`load ${title}, ${initrdMib} MiB: ${result.error ?? `${result.use?.cpuMs} ms`}`);
     }
@@ -37,13 +37,18 @@ export async function measureLoadStep(
   return results;
 }
 
-async function attempt(disk: BenchDisk, command: string): Promise<Pick<LoadStepResult, 'use' | 'error'>> {
+async function attempt(
+  disk: BenchDisk,
+  prepare: string | undefined,
+  load: string,
+): Promise<Pick<LoadStepResult, 'use' | 'preparation' | 'error'>> {
   try {
     await using machine = await startCountedMachine(disk);
-    return { use: await loadKernel(machine, command), error: undefined };
+    const preparation = prepare === undefined ? undefined : await timeCommand(machine, prepare);
+    return { preparation, use: await loadKernel(machine, load), error: undefined };
   } catch (cause) {
     if (!(cause instanceof KhopError)) throw cause;
-    return { use: undefined, error: cause.message.split('\n')[0] };
+    return { use: undefined, preparation: undefined, error: cause.message.split('\n')[0] };
   }
 }
 

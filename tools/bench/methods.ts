@@ -13,6 +13,8 @@ export interface LoadMethod {
   readonly title: string;
   /** Whether the report says where its instructions go. */
   readonly hasPhases?: boolean;
+  /** What is done once per kernel, before any load; a load does it by itself where it was not done. */
+  readonly prepare?: (disk: BenchDisk) => string;
   /** A command for the guest's shell that leaves the kernel loaded. @param more added to its command line */
   readonly load: (disk: BenchDisk, more?: string) => string;
 }
@@ -22,6 +24,10 @@ function khop(...options: readonly string[]): LoadMethod['load'] {
     const words = ['--initrd', disk.initrd, '--command-line', commandLine(more), ...options];
     return ['khop', 'load', disk.image, ...words].map(quoteWord).join(' ');
   };
+}
+
+function prepare(disk: BenchDisk): string {
+  return ['khop', 'prepare', disk.image, '--initrd', disk.initrd].map(quoteWord).join(' ');
 }
 
 function kexecTools(...options: readonly string[]): LoadMethod['load'] {
@@ -37,11 +43,12 @@ function commandLine(more = ''): string {
 
 /** In the order of the report. */
 export const METHODS: readonly LoadMethod[] = [
-  { id: 'khop-fast', title: 'khop load --fast', hasPhases: true, load: khop('--fast') },
+  { id: 'khop-fast', title: 'khop load --fast', hasPhases: true, prepare, load: khop('--fast') },
   // What each of its parts is worth: all the others without it.
   ...OPTIMISATIONS.map((name) => ({
     id: `khop-fast-without-${name}`,
     title: `khop load --fast --without ${name}`,
+    prepare,
     load: khop('--fast', '--without', name),
   })),
   {

@@ -34,7 +34,7 @@ const LOAD_STEP = `## Loading
 What is done while the machine still serves: CPU time of the whole command (a nanosecond an instruction; waiting
 for the disk is not counted) and the largest resident memory of a process, with initramfs that cannot be
 compressed. \`kexec_file_load\` keeps its copies in the kernel, where they do not show. khop's time has Node.js
-starting, every check of the preflight and, for \`--fast\`, the preparation in it, which later loads find done.
+starting and every check of the preflight in it. For \`--fast\` the kernel was prepared before, once.
 `;
 
 const DOWNTIME = `## A whole machine

@@ -43,6 +43,8 @@ export interface LoadStepResult {
   readonly id: string;
   readonly title: string;
   readonly initrdMib: number;
+  /** Of what is done once per kernel, where a method has such a thing. */
+  readonly preparation?: ResourceUse | undefined;
   readonly use?: ResourceUse | undefined;
   readonly error?: string | undefined;
 }

@@ -31,7 +31,7 @@ const DOWNTIME_METHODS: readonly DowntimeMethod[] = [
     id: 'khop-switch-fast',
     title: 'khop switch --fast',
     firmware: 'seabios',
-    prepare: 'mount-khop',
+    prepare: 'mount-khop && khop prepare $(uname -r)',
     leave: 'khop switch $(uname -r) --fast --yes',
   },
   {

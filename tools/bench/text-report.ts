@@ -71,7 +71,9 @@ export function loadStepTable(results: readonly LoadStepResult[]): string[][] {
   const cells = (title: string, size: number): string[] => {
     const found = results.find((result) => result.title === title && result.initrdMib === size);
     if (found?.use === undefined) return [`failed: ${found?.error}`, ''];
-    return [renderMilliseconds(found.use.cpuMs), `${Math.round(found.use.peakKib / 1024)} MiB`];
+    const { preparation, use } = found;
+    const once = preparation === undefined ? '' : ` (once before: ${renderMilliseconds(preparation.cpuMs)})`;
+    return [`${renderMilliseconds(use.cpuMs)}${once}`, `${Math.round(use.peakKib / 1024)} MiB`];
   };
   return [
     ['Method', ...sizes.flatMap((size) => [`${size} MiB: CPU`, `${size} MiB: peak memory`])],
