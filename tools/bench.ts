@@ -17,7 +17,14 @@ import { measureKernel } from './bench/kernel-result.ts';
 import { measureLoadStep } from './bench/load-step.ts';
 import { METHODS } from './bench/methods.ts';
 import { renderPage } from './bench/page.ts';
-import { type BenchReport, type Findings, failuresOf, makeReport, parseReport } from './bench/report.ts';
+import {
+  type BenchReport,
+  type Findings,
+  failuresOf,
+  makeReport,
+  mergeKernel,
+  parseReport,
+} from './bench/report.ts';
 import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
 import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './bench/text-report.ts';
@@ -63,7 +70,12 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
       await writeFile(wanted.json, `${JSON.stringify(makeReport(origin, findings), null, 2)}\n`);
   };
   for (const line of wanted.lines)
-    await keep({ kernels: { ...findings.kernels, [line]: await measureLine(wanted, line) } });
+    await keep({
+      kernels: {
+        ...findings.kernels,
+        [line]: mergeKernel(findings.kernels[line], await measureLine(wanted, line)),
+      },
+    });
   if (wanted.sections.has('load'))
     await keep({ loadStep: await measureLoadStep(await labKernel('6.1'), wanted.methods, progress) });
   if (wanted.sections.has('full'))

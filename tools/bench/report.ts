@@ -113,6 +113,18 @@ export function makeReport(origin: ReportOrigin, findings: Findings): BenchRepor
   };
 }
 
+/**
+ * What is known of a kernel, with what was found out now: methods and phases that were not measured again are
+ * kept. Of another release nothing is kept.
+ */
+export function mergeKernel(known: KernelResult | undefined, found: KernelResult): KernelResult {
+  if (known?.release !== found.release) return found;
+  const again = new Map(found.methods.map((method) => [method.id, method]));
+  const kept = known.methods.map((method) => again.get(method.id) ?? method);
+  const added = found.methods.filter(({ id }) => !known.methods.some((method) => method.id === id));
+  return { ...found, methods: [...kept, ...added], phases: { ...known.phases, ...found.phases } };
+}
+
 /** Everything in a report that could not be measured, one sentence each. */
 export function failuresOf(findings: Findings): string[] {
   const failure = (where: string, title: string, error: string | undefined): string[] =>

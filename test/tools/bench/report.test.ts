@@ -4,7 +4,13 @@ import { parseOptions } from '../../../tools/bench/bench-options.ts';
 import { renderChart } from '../../../tools/bench/chart.ts';
 import { METHODS } from '../../../tools/bench/methods.ts';
 import { renderPage } from '../../../tools/bench/page.ts';
-import { failuresOf, type KernelResult, makeReport, parseReport } from '../../../tools/bench/report.ts';
+import {
+  failuresOf,
+  type KernelResult,
+  makeReport,
+  mergeKernel,
+  parseReport,
+} from '../../../tools/bench/report.ts';
 
 const ORIGIN = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a <host> & more' };
 
@@ -31,6 +37,29 @@ test('the medians of the first kernel stand at the top, and what failed has no n
 test('a report is read back as it was written, and another file is refused', () => {
   assert.deepEqual(parseReport(JSON.stringify(REPORT)), REPORT);
   assert.throws(() => parseReport('{}'), { code: 'E_FORMAT' });
+});
+
+test('what is measured again replaces what was known, and the rest is kept unless the kernel is another', () => {
+  const again: KernelResult = {
+    ...KERNEL,
+    methods: [
+      { id: 'khop-fast', title: 'khop --fast', samples: [1e9], median: 1e9, spread: 0 },
+      { id: 'firmware-ovmf', title: 'reboot', samples: [9e9], median: 9e9, spread: 0 },
+    ],
+    phases: {},
+  };
+  const merged = mergeKernel(KERNEL, again);
+  assert.deepEqual(
+    merged.methods.map(({ id, median }) => [id, median]),
+    [
+      ['khop-file', 2.1e9],
+      ['kexec-l', 13.2e9],
+      ['khop-fast', 1e9],
+      ['firmware-ovmf', 9e9],
+    ],
+  );
+  assert.deepEqual(merged.phases, KERNEL.phases);
+  assert.equal(mergeKernel(KERNEL, { ...again, release: '6.1.0-2-amd64' }).methods.length, 2);
 });
 
 test('the chart has a bar for each number, the longest for the largest, and escapes its texts', () => {
