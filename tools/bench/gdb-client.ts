@@ -38,6 +38,8 @@ export class GdbClient implements Disposable {
     await client.#request('?');
     // The machine was stopped for us, which QEMU tells too, beside the answer; see `#request`.
     await client.#request('g');
+    // QEMU takes single registers only from a client that has asked how they are numbered.
+    await client.#request('qXfer:features:read:target.xml:0,40');
     return client;
   }
 
@@ -61,7 +63,7 @@ export class GdbClient implements Disposable {
   }
 
   async readRegister(name: Register): Promise<bigint> {
-    // Not every QEMU knows `p` for every register; `g` is all of them, eight bytes each up to rip.
+    // All of them, eight bytes each up to rip.
     const all = await this.#request('g');
     return decodeWord(all.slice(REGISTERS[name] * 16, REGISTERS[name] * 16 + 16));
   }

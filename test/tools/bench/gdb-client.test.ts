@@ -17,12 +17,15 @@ class Guest {
   readonly registers: bigint[] = Array.from({ length: 17 }, (_, index) => BigInt(index) << 40n);
   readonly breakpoints = new Set<string>();
   counter = 0x1_2345_6789n;
+  /** As QEMU, it takes single registers only from those who have asked for their description. */
+  knowsNumbers = false;
 
   answer(request: string): string {
     const [, kind = '', rest = ''] = /^([Zz]1|[a-zA-Z?])(.*)$/s.exec(request) ?? [];
     if (kind === '?') return STOPPED;
     if (kind === 'g') return this.registers.map(encodeWord).join('');
-    if (kind === 'P') return this.#writeRegister(rest);
+    if (kind === 'q') this.knowsNumbers = true;
+    if (kind === 'P') return this.knowsNumbers ? this.#writeRegister(rest) : '';
     if (kind === 'm') return this.#read(rest);
     if (kind === 'M') return this.#write(rest);
     if (kind === 's') return this.#step();
