@@ -101,7 +101,8 @@ async function follow(
   return counters as Record<FunctionName | 'unpacked', bigint>;
 }
 
-function phasesOf(at: Timeline): PhaseResult[] {
+/** The parts between the points of `at`, one after the other. */
+export function phasesOf(at: Timeline): PhaseResult[] {
   const unpacking = at.unpacked - at.do_populate_rootfs;
   const phases: readonly (readonly [id: string, title: string, instructions: bigint])[] = [
     ['way-down', 'devices are shut down', at.machine_kexec - at.jump],
