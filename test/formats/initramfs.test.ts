@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Compression } from '../../src/formats/compression.ts';
-import { cpioFile, cpioFolder, cpioHardLink, encodeCpio } from '../../src/formats/cpio-writer.ts';
+import { parseCpio } from '../../src/formats/cpio.ts';
+import {
+  cpioFile,
+  cpioFolder,
+  cpioHardLink,
+  cpioSymlink,
+  encodeCpio,
+} from '../../src/formats/cpio-writer.ts';
 import { joinInitrds, readInitramfs } from '../../src/formats/initramfs.ts';
 import { assertSurvivesDamage, assertSurvivesTruncation } from '../support/hostile-bytes.ts';
 import { packWith, whyNot } from '../support/packing-tools.ts';
@@ -59,6 +66,32 @@ for (const [compression, pack] of [
     assert.equal(content.hasMicrocode, true);
     assert.equal(content.unpackedBytes, 2 * 4096 + 3 * 4096, 'the later init replaces the first');
   });
+
+test('an initrd of the structure that mkinitcpio writes is read: early_cpio, microcode, then all else in zstd', () => {
+  // Built here, because no package of Debian has mkinitcpio.
+  const early = encodeCpio([cpioFile('early_cpio', Buffer.from('1\n')), ...parseCpio(MICROCODE).entries]);
+  const filled = Buffer.concat([early, new Uint8Array(-early.length & 511)]);
+  const main = encodeCpio([
+    cpioSymlink('bin', 'usr/bin'),
+    cpioFile('buildconfig', Buffer.from('HOOKS=(base udev microcode block filesystems)\n')),
+    cpioFile('config', Buffer.from('EARLYHOOKS="udev"\n')),
+    cpioFolder('hooks'),
+    cpioFile('hooks/udev', Buffer.from('#!/usr/bin/ash\n'), 0o755),
+    cpioFile('init', Buffer.from('#!/usr/bin/ash\n'), 0o755),
+    cpioFolder('new_root'),
+  ]);
+  const content = readInitramfs(Buffer.concat([filled, zstdCompressSync(main)]), 'initramfs-linux.img');
+  assert.deepEqual(
+    content.parts.map(({ offset, compression, entries }) => [offset, compression, entries.at(-1)?.name]),
+    [
+      [0, 'none', 'kernel/x86/microcode/GenuineIntel.bin'],
+      [filled.length, 'zstd', 'new_root'],
+    ],
+  );
+  assert.equal(content.hasMicrocode, true);
+  assert.deepEqual(content.misalignedArchives, []);
+  assert.ok(content.entries.some(({ name }) => name === 'init'));
+});
 
 const KERNEL_TOOLS: readonly (readonly [Compression, string, ...string[]])[] = [
   ['xz', 'xz', '-c', '--check=crc32'],
