@@ -18,13 +18,12 @@ const NETWORK_FOLDERS = /^kernel\/(?:net|fs)\//;
 
 const ALWAYS: readonly StandingRule[] = [
   {
+    // USB and Bluetooth keyboards come and go; those on other buses are there now, and ask by their modalias.
     why: 'a keyboard for a rescue shell',
     names: new Set([
-      ...['hid', 'hid_generic', 'usbhid', 'i2c_hid', 'i2c_hid_acpi', 'i2c_hid_of', 'evdev'],
-      ...['hid_apple', 'hid_cherry', 'hid_lenovo', 'hid_logitech', 'hid_logitech_dj', 'hid_logitech_hidpp'],
-      ...['hid_microsoft', 'atkbd', 'i8042', 'libps2', 'virtio_input'],
+      ...['hid', 'hid_generic', 'usbhid', 'evdev', 'hid_apple', 'hid_cherry', 'hid_lenovo', 'hid_logitech'],
+      ...['hid_logitech_dj', 'hid_logitech_hidpp', 'hid_microsoft', 'atkbd', 'i8042', 'libps2'],
     ]),
-    folders: /^kernel\/drivers\/input\/(?:keyboard|serio)\//,
   },
   {
     why: 'a console',
