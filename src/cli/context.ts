@@ -5,6 +5,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
+import { isTerminal, writeText } from './standard-streams.ts';
 
 /** How a piece of text stands out, when there is a terminal. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -29,19 +30,23 @@ export interface CliContext {
 export function processContext(): CliContext {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
-  const hasColour =
-    process.stdout.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb';
   return {
-    print: (text) => process.stdout.write(`${text}\n`),
-    remark: (text) => process.stderr.write(`${text}\n`),
-    style: (style, text) => (hasColour ? styleText(style, text, { validateStream: false }) : text),
-    canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    print: (text) => writeText('stdout', `${text}\n`),
+    remark: (text) => writeText('stderr', `${text}\n`),
+    style: (style, text) => (hasColour() ? styleText(style, text, { validateStream: false }) : text),
+    get canAsk() {
+      return isTerminal('stdin') && isTerminal('stderr');
+    },
     ask: askOnTerminal,
     signal: abort.signal,
     exitWith: (status) => {
       process.exitCode = status;
     },
   };
+}
+
+function hasColour(): boolean {
+  return process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb' && isTerminal('stdout');
 }
 
 async function askOnTerminal(question: string): Promise<boolean> {
