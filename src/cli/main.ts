@@ -1,9 +1,9 @@
 /**
- * Where the process begins: the only place that sets the exit status of a failure.
+ * Where the process begins: the only place that sets the exit status of a failure. What not every run needs is
+ * imported when it is needed, here and in the commands: a start evaluates no module of the floors below.
  * @module
  */
 import { basename } from 'node:path';
-import { CommanderError } from 'commander';
 import type { KhopError } from '../error.ts';
 import { type CliContext, processContext } from './context.ts';
 
@@ -26,7 +26,8 @@ export async function main(argv: readonly string[], invokedAs: string): Promise<
 }
 
 async function reportFailure(context: CliContext, error: unknown, asJson: boolean): Promise<number> {
-  // commander has printed its own message, or help.
+  const { CommanderError } = await import('commander');
+  // It has printed its own message, or help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { asKhopError, errorToJson, exitStatusOf, renderError } = await import('./render/error.ts');
   const failure: KhopError = asKhopError(error);
@@ -38,4 +39,11 @@ async function reportFailure(context: CliContext, error: unknown, asJson: boolea
   return exitStatusOf(failure);
 }
 
-await main(process.argv.slice(2), process.argv0);
+// Not by `await`: the packaged khop is a script. As there, a run that waits for nothing must not look done.
+let hasEnded = false;
+process.once('exit', (status) => {
+  if (!hasEnded && status === 0) process.exitCode = 1;
+});
+main(process.argv.slice(2), process.argv0).finally(() => {
+  hasEnded = true;
+});
