@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { VERSION } from '../../src/version.ts';
 import { buildExecutable } from '../package/executable.ts';
 import { readRuntime } from '../package/runtime.ts';
-import { measureStart } from '../package/start-time.ts';
+import { measureStarts } from '../package/start-time.ts';
 import type { StartUpResult } from './report.ts';
 
 /** @param root the project's folder */
@@ -18,10 +18,11 @@ export async function measureStartUp(root: string): Promise<StartUpResult> {
     const runtime = await readRuntime(root, process.arch === 'arm64' ? 'arm64' : 'x64', work);
     const khop = join(work, 'khop');
     await buildExecutable(root, runtime, work, khop);
-    return {
-      khopVersionMs: measureStart(khop, ['--version'], VERSION),
-      bareNodeMs: measureStart(runtime.node, ['-e', '0']),
-    };
+    const [measured, bare] = measureStarts([
+      { file: khop, args: ['--version'], expected: VERSION },
+      { file: runtime.node, args: ['-e', '0'], expected: '' },
+    ]);
+    return { khopVersionMs: measured!.wallMs, bareNodeMs: bare!.wallMs };
   } finally {
     await rm(work, { recursive: true, force: true });
   }

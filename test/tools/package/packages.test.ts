@@ -8,7 +8,7 @@ import { runProcess } from '../../../src/machine/run-process.ts';
 import { VERSION } from '../../../src/version.ts';
 import { buildDeb } from '../../../tools/package/deb.ts';
 import { readRuntime, type TargetArch } from '../../../tools/package/runtime.ts';
-import { measureStart } from '../../../tools/package/start-time.ts';
+import { measureStarts } from '../../../tools/package/start-time.ts';
 import { buildTarball } from '../../../tools/package/tarball.ts';
 import { layOutTree } from '../../../tools/package/tree.ts';
 
@@ -84,8 +84,21 @@ describe('the packages', () => {
 });
 
 test('a program that prints something else than expected has no start-up time', () => {
-  assert.throws(() => measureStart('/bin/echo', ['0.0.0'], VERSION), { code: 'E_CHILD' });
-  assert.ok(measureStart('/bin/echo', [VERSION], VERSION) > 0);
+  const echo = { file: '/bin/echo', args: ['0.0.0'] };
+  assert.throws(() => measureStarts([{ ...echo, expected: VERSION }]), { code: 'E_CHILD' });
+});
+
+test('start-up times are those of each program, waiting and CPU time apart', () => {
+  const sleeping = { file: '/bin/sleep', args: ['0.05'], expected: '' };
+  const counting = {
+    file: '/bin/sh',
+    args: ['-c', 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'],
+    expected: '',
+  };
+  const [sleep, count] = measureStarts([sleeping, counting]);
+  assert.ok(sleep !== undefined && count !== undefined);
+  assert.ok(sleep.wallMs >= 50);
+  assert.ok(count.cpuMs > sleep.cpuMs, `${count.cpuMs} ms of counting, ${sleep.cpuMs} ms of sleep`);
 });
 
 test('the version is the one in package.json', () => {
