@@ -64,14 +64,18 @@ describe('the packages', () => {
     assert.match(packed.stdout, new RegExp(`^khop-${VERSION}-\\w+/usr/lib/khop/khop$`, 'm'));
   });
 
-  test('the .deb names what Node.js is linked with, and its settings file is kept on upgrade', async () => {
+  test('the .deb names what Node.js is linked with, and its settings and hooks are kept on upgrade', async () => {
     const field = async (name: string): Promise<string> =>
       (await runProcess('dpkg-deb', ['--field', deb, name], DEADLINE)).stdout.trim();
     assert.equal(await field('Version'), VERSION);
     assert.equal(await field('Depends'), 'libc6 (>= 2.28), libstdc++6, libgcc-s1, libatomic1');
     const control = join(folder, 'control');
     await runProcess('dpkg-deb', ['--control', deb, control], DEADLINE);
-    assert.equal(readFileSync(join(control, 'conffiles'), 'utf8'), '/etc/khop/khop.conf\n');
+    assert.deepEqual(readFileSync(join(control, 'conffiles'), 'utf8').trimEnd().split('\n'), [
+      '/etc/khop/khop.conf',
+      '/etc/kernel/postinst.d/zz-khop',
+      '/etc/initramfs/post-update.d/khop',
+    ]);
     for (const script of ['postinst', 'postrm'])
       await runProcess('sh', ['-n', join(control, script)], DEADLINE);
   });
