@@ -5,9 +5,9 @@
  * Segments are placed by physical address, never by virtual: per-CPU data was linked at 0 until Linux 6.15.
  * @module
  */
-
+import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
-import { bzImagePayload, decodeXloadFlags, parseBzImage, type XloadFlags } from './bzimage.ts';
+import { type BzImage, bzImagePayload, decodeXloadFlags, parseBzImage, type XloadFlags } from './bzimage.ts';
 import { decompress, detectCompression } from './compression.ts';
 import {
   ELF_MACHINES,
@@ -22,7 +22,7 @@ import { type KernelRelocations, parseKernelRelocations } from './x86-relocation
 
 /** __START_KERNEL_map: physical address 0 of the kernel's own mapping. */
 const KERNEL_MAP_LOW_HALF = 0x8000_0000;
-/** KERNEL_IMAGE_SIZE with CONFIG_RANDOMIZE_BASE: no kernel is larger, with all its memory. */
+/** KERNEL_IMAGE_SIZE with CONFIG_RANDOMIZE_BASE: from physical address 0 on, no kernel is linked beyond it. */
 export const KERNEL_IMAGE_SIZE = 1 << 30;
 
 /** Everything but the bytes: small numbers that go into a file as they are. */
@@ -57,11 +57,13 @@ export interface UnpackedKernel {
 /**
  * @param bytes a bzImage
  * @param name how errors name it
- * @throws E_FORMAT for a damaged image or one whose parts contradict each other; E_UNSUPPORTED
+ * @throws E_FORMAT for a damaged image or one whose parts contradict each other; E_UNSUPPORTED for one that
+ *   cannot be moved
  */
 export function unpackKernel(bytes: Uint8Array, name: string): UnpackedKernel {
   const header = parseBzImage(bytes);
-  const payload = unpackPayload(bytes, name);
+  if (!header.isRelocatable) throw notRelocatable(name);
+  const payload = unpackPayload(header, name);
   const reader = new ByteReader(payload, `the payload of ${name}`);
   const elf = parseElf(payload);
   if (elf.machine !== ELF_MACHINES.x86_64) reader.fail('e_machine', 0x12, `is ${elf.machine}, not x86-64`);
@@ -108,13 +110,18 @@ export function xloadFlagsOf({ xloadFlags }: UnpackedLayout): XloadFlags {
   return decodeXloadFlags(xloadFlags);
 }
 
+function notRelocatable(name: string): KhopError {
+  return new KhopError('E_UNSUPPORTED', `${name} runs only where it is linked to lie (relocatable_kernel)`, {
+    hint: 'Its own decompressor has to enter it: switch without --fast.',
+  });
+}
+
 /** The payload's exact length counts: the relocation table is found from its end. */
-function unpackPayload(bytes: Uint8Array, name: string): Uint8Array {
-  const { compressed, uncompressedSize } = bzImagePayload(parseBzImage(bytes));
-  // CONFIG_KERNEL_UNCOMPRESSED.
-  if (detectCompression(compressed) === undefined) return compressed;
+function unpackPayload(header: BzImage, name: string): Uint8Array {
+  const { compressed, uncompressedSize } = bzImagePayload(header);
   const options = { name: `the payload of ${name}`, maxOutputBytes: uncompressedSize };
-  const payload = decompress(compressed, options);
+  const isPacked = detectCompression(compressed) !== undefined;
+  const payload = isPacked ? decompress(compressed, options) : compressed;
   if (payload.length !== uncompressedSize)
     new ByteReader(payload, options.name).fail(
       'size',
@@ -130,9 +137,10 @@ function extentOf(segments: readonly LoadSegment[], prefAddress: bigint, reader:
   if (first === undefined || last === undefined) reader.fail('e_phnum', 0x38, 'there is nothing to load');
   if (first.physicalAddress !== prefAddress)
     reader.fail('p_paddr', first.physicalAddress, `is not pref_address, 0x${prefAddress.toString(16)}`);
-  const extent = last.physicalAddress + last.memorySize - prefAddress;
-  if (extent > BigInt(KERNEL_IMAGE_SIZE)) reader.fail('p_memsz', extent, 'is more than a kernel has');
-  return Number(extent);
+  const end = last.physicalAddress + last.memorySize;
+  if (end > BigInt(KERNEL_IMAGE_SIZE))
+    reader.fail('p_memsz', end, 'is beyond what a kernel can be linked to');
+  return Number(end - prefAddress);
 }
 
 /** The section header table is the last thing in the file that the build links. */
