@@ -67,6 +67,8 @@ function encryptionObstacles(machine: MachineFacts, commandLine: string): string
   if (guest.state === 'read')
     return [`a confidential guest (${guest.value}) needs the set-up in the kernel’s own decompressor`];
   if (guest.state === 'unreadable') return [unknown('whether this is a confidential guest', guest)];
+  if (machine.commandLine.state === 'unreadable')
+    return [unknown('whether memory is encrypted', machine.commandLine)];
   const lines = [commandLine, valueOf(machine.commandLine) ?? ''];
   return lines.some((line) => hasArgument(line, 'mem_encrypt'))
     ? ['mem_encrypt= is on a command line, and memory encryption is set up by the kernel’s own decompressor']
