@@ -81,7 +81,7 @@ function segmentGates(question: MethodQuestion): string[] {
  */
 export function directGates(question: MethodQuestion): readonly string[] {
   const asked = question.asked === 'file' ? ['kexec_file_load was asked for'] : [];
-  return [...asked, ...segmentGates(question)];
+  return [...commonGates(question.machine, question.slot), ...asked, ...segmentGates(question)];
 }
 
 function refuse(gates: readonly string[], hint: string): never {

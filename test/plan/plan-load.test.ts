@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { encodeFdt } from '../../src/formats/fdt.ts';
 import type { FileLoadPlan } from '../../src/plan/load-plan.ts';
 import type { LoadRequest } from '../../src/plan/load-request.ts';
 import { diffPlanJson, planToJson } from '../../src/plan/plan-json.ts';
 import { planLoad } from '../../src/plan/plan-load.ts';
 import { buildArm64Image } from '../support/arm64-image-builder.ts';
 import { buildBzImage } from '../support/bzimage-builder.ts';
-import { loadRequest, segmentOf, segmentPlan } from '../support/load-requests.ts';
-import { healthyMachine, unreadable } from '../support/machine-facts.ts';
+import { directPlan, directRequest, fallenBack } from '../support/direct-requests.ts';
+import { loadRequest, machineWithReservation, segmentOf, segmentPlan } from '../support/load-requests.ts';
+import { healthyArm64Machine, healthyMachine, read, unreadable } from '../support/machine-facts.ts';
 import { buildPe } from '../support/pe-builder.ts';
 
 function filePlan(over: Partial<LoadRequest> = {}): FileLoadPlan {
@@ -118,4 +120,71 @@ test('segments are sorted and named, and each says where its bytes come from', (
   );
   for (const { name, source } of plan.segments) assert.ok(source !== '', name);
   assert.equal(segmentOf(plan, 'kernel').source, '/boot/vmlinuz');
+});
+
+test('a kernel that was unpacked beforehand goes by kexec_load, although the other call could load it', () => {
+  const plan = directPlan({ method: 'auto' });
+  assert.match(plan.reason, /entered directly/);
+  assert.equal(plan.flags, 0);
+  assert.equal(segmentOf(plan, 'kernel').source, '/boot/vmlinuz');
+  assert.equal(directPlan({ method: 'segments' }).method, 'segments');
+});
+
+test('without an unpacked kernel nothing is said of a direct entry', () => {
+  assert.equal(filePlan().directEntry, undefined);
+});
+
+test('under lockdown the image itself goes to kexec_file_load, and the plan names what closed the other way', () => {
+  for (const lockdown of ['integrity', 'confidentiality'] as const) {
+    const { plan, why } = fallenBack({ machine: healthyMachine({ lockdown: read(lockdown) }) });
+    assert.equal(plan.method, 'file');
+    assert.equal(why, `lockdown=${lockdown} forbids kexec_load`);
+    assert.deepEqual(plan.notes, []);
+  }
+});
+
+test('kexec_file_load is taken where it was asked for, or where the other call is missing', () => {
+  const asked = fallenBack({ method: 'file' });
+  assert.deepEqual([asked.plan.method, asked.why], ['file', 'kexec_file_load was asked for']);
+  const kexec = { ...healthyMachine().kexec, kexecLoad: read({ state: 'missing' } as const) };
+  const missing = fallenBack({ machine: healthyMachine({ kexec }) });
+  assert.deepEqual([missing.plan.method, missing.why], ['file', 'the running kernel has no kexec_load']);
+});
+
+test('a gate that closes both calls is no plan, for a kernel that was unpacked beforehand either', () => {
+  const { kexec } = healthyMachine();
+  for (const [over, message] of [
+    [{ loadDisabled: read(true) }, /kexec_load_disabled is 1/],
+    [{ loadLimitReboot: read(0) }, /kexec_load_limit_reboot is used up/],
+  ] as const)
+    for (const method of ['auto', 'segments'] as const) {
+      const machine = healthyMachine({ kexec: { ...kexec, ...over } });
+      assert.throws(() => planLoad(directRequest({ machine, method })), { code: 'E_PLAN', message });
+    }
+});
+
+test('a panic kernel is never entered directly', () => {
+  const { plan, why } = fallenBack({
+    slot: 'crash',
+    machine: machineWithReservation(),
+    method: 'segments',
+  });
+  assert.equal(why, 'a panic kernel is loaded as it is');
+  assert.equal(plan.method, 'segments');
+  assert.equal(plan.flags, 1);
+});
+
+test('arm64 kernels are entered directly anyway, so what was unpacked is left alone', () => {
+  const image = { name: 'Image', path: undefined, bytes: buildArm64Image() };
+  const tree = encodeFdt({ reservations: [], bootCpu: 0, root: { name: '', properties: [], children: [] } });
+  const machine = healthyArm64Machine({ deviceTree: read(tree) });
+  const { why } = fallenBack({ image, machine });
+  assert.equal(why, 'an arm64 kernel is entered directly by every method');
+});
+
+test('memory that is hidden leaves kexec_file_load, with the reason', () => {
+  const machine = healthyMachine({ iomem: unreadable('/proc/iomem') });
+  const { plan, why } = fallenBack({ machine });
+  assert.equal(plan.method, 'file');
+  assert.match(why, /\/proc\/iomem is needed to place segments/);
 });

@@ -85,3 +85,45 @@ test('refuses an entry outside every segment and one in the zeros behind the byt
 test('exactly half of RAM is allowed', () => {
   assert.equal(violations([segment({ address: 64n * MIB, memorySize: 64 << 20 })], 64n * MIB), '');
 });
+
+/** 2 MiB from 16 MiB on, of which the segment `kernel` of `segment({})` is only the start. */
+const KEPT_FREE = { owner: 'kernel', range: { start: 16n * MIB, end: 18n * MIB } };
+
+function keptFreeViolations(
+  others: readonly PlannedSegment[],
+  range = KEPT_FREE.range,
+  kernel: Partial<PlannedSegment> = { address: range.start },
+): string {
+  const rules = { ...RULES, keptFree: { owner: 'kernel', range } };
+  const segments = [segment(kernel), ...others];
+  return segmentViolations(segments, segments[0]!.address, rules).join('\n');
+}
+
+test('memory that is kept free begins with its owner’s content, and others may touch its ends', () => {
+  const below = segment({ name: 'stub', address: 16n * MIB - 8192n });
+  const above = segment({ name: 'initrd', address: 18n * MIB });
+  assert.equal(keptFreeViolations([below, above]), '');
+});
+
+test('refuses another segment in memory that is kept free, by a page at either end', () => {
+  const kernelElsewhere = { address: 24n * MIB };
+  for (const address of [16n * MIB - 4096n, 17n * MIB, 18n * MIB - 4096n])
+    assert.match(
+      keptFreeViolations([segment({ name: 'initrd', address })], KEPT_FREE.range, kernelElsewhere),
+      /the memory of kernel at 0x1000000\+0x200000 overlaps initrd/,
+    );
+});
+
+test('memory that is kept free has to be RAM that may be used, as a segment’s', () => {
+  const range = (start: bigint, end: bigint) => ({ start: start * MIB, end: end * MIB });
+  assert.match(keptFreeViolations([], range(31n, 33n)), /the memory of kernel .* touches the reserved range/);
+  assert.match(keptFreeViolations([], range(127n, 129n)), /the memory of kernel .* leaves the memory/);
+  assert.match(
+    keptFreeViolations([], { start: 0x2000n, end: 2n * MIB }, { address: 16n * MIB }),
+    /the memory of kernel .* below 0x100000/,
+  );
+});
+
+test('memory that is kept free does not count as copied: more than half of RAM may be', () => {
+  assert.equal(keptFreeViolations([], { start: 48n * MIB, end: 128n * MIB }), '');
+});
