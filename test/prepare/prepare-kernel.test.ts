@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readInitramfs } from '../../src/formats/initramfs.ts';
+import { unpackKernel } from '../../src/formats/unpacked-kernel.ts';
+import { listPrepared, readPreparedInitramfs, readPreparedKernel } from '../../src/prepare/prepared-store.ts';
+import { buildBzImage } from '../support/bzimage-builder.ts';
+import { buildBoot } from '../support/prepared-boot.ts';
+import { buildKernelImage, relocationTable } from '../support/unpacked-kernel-builder.ts';
+
+test('what is prepared is the kernel that unpacking gives', () => {
+  using boot = buildBoot();
+  const read = readPreparedKernel(boot.prepare());
+  const fresh = unpackKernel(buildKernelImage(), 'vmlinuz');
+  assert.deepEqual(read?.layout, fresh.layout);
+  for (const part of ['image', 'relocationTable', 'setupHeader'] as const)
+    assert.ok(Buffer.from(fresh[part]).equals(read![part]), part);
+});
+
+test('what is prepared holds the files of the initrd', () => {
+  using boot = buildBoot();
+  const initramfs = readPreparedInitramfs(boot.prepare());
+  assert.ok(initramfs !== undefined);
+  const names = readInitramfs(initramfs.bytes, 'prepared').parts.flatMap((part) =>
+    part.entries.map((entry) => entry.name),
+  );
+  assert.ok(names.includes('init'), names.join());
+});
+
+test('preparing twice finds the first entry and writes nothing', () => {
+  using boot = buildBoot();
+  const first = boot.prepare({}, () => 1000);
+  const times = () => readdirSync(first.folder).map((name) => statSync(join(first.folder, name)).mtimeMs);
+  const before = times();
+  const second = boot.prepare({}, () => 2000);
+  assert.deepEqual([first.wasThere, second.wasThere], [false, true]);
+  assert.deepEqual(second.record, first.record);
+  assert.deepEqual(times(), before);
+});
+
+test('when it is forced, the entry is made anew in its place', () => {
+  using boot = buildBoot();
+  const first = boot.prepare({}, () => 1000);
+  writeFileSync(join(first.folder, 'kernel.image'), 'decayed');
+  const second = boot.prepare({ isForced: true }, () => 2000);
+  assert.deepEqual([second.wasThere, second.folder], [false, first.folder]);
+  assert.equal(second.record.madeAtMs, 2000);
+  assert.ok(readPreparedKernel(second) !== undefined);
+});
+
+test('the key depends on content alone: a touched file makes the same entry again', () => {
+  using boot = buildBoot();
+  const first = boot.prepare();
+  utimesSync(boot.image, new Date(0), new Date(1));
+  const second = boot.prepare();
+  assert.deepEqual([second.wasThere, second.record.key], [false, first.record.key]);
+  assert.notDeepEqual(second.record.image, first.record.image);
+});
+
+test('other content of kernel or initrd is another key', () => {
+  using boot = buildBoot();
+  const keys = [boot.prepare().record.key, boot.prepare({ initrds: [] }).record.key];
+  writeFileSync(boot.image, buildKernelImage({ table: relocationTable([[8], []]) }));
+  keys.push(boot.prepare().record.key);
+  assert.equal(new Set(keys).size, 3);
+});
+
+test('a kernel that cannot be unpacked beforehand is said, and its initrd is prepared all the same', () => {
+  using boot = buildBoot({ 'boot/vmlinuz': buildBzImage() });
+  const entry = boot.prepare();
+  assert.equal(readPreparedKernel(entry), undefined);
+  assert.match(entry.record.kernelObstacle ?? '', /payload/);
+  assert.ok(readPreparedInitramfs(entry) !== undefined);
+  assert.equal(boot.prepare().wasThere, true, 'and is not tried again each time');
+});
+
+test('an initrd that cannot be read is said, and the kernel is prepared all the same', () => {
+  using boot = buildBoot({ 'boot/initrd.img': 'no archive of any kind' });
+  const entry = boot.prepare();
+  assert.equal(readPreparedInitramfs(entry), undefined);
+  assert.notEqual(entry.record.initramfsObstacle, null);
+  assert.ok(readPreparedKernel(entry) !== undefined);
+});
+
+test('a kernel without an initrd is prepared alone', () => {
+  using boot = buildBoot();
+  const entry = boot.prepare({ initrds: [] });
+  assert.ok(readPreparedKernel(entry) !== undefined);
+  assert.equal(readPreparedInitramfs(entry), undefined);
+  assert.equal(entry.record.initramfsObstacle, null);
+});
+
+test('files that are missing, empty or no kernel are errors, and no entry comes of them', () => {
+  using boot = buildBoot({ 'boot/empty': '', 'boot/text': 'no kernel' });
+  const at = (name: string) => join(boot.root, 'boot', name);
+  for (const [over, code] of [
+    [{ image: at('gone') }, 'E_NOT_FOUND'],
+    [{ initrds: [at('gone')] }, 'E_NOT_FOUND'],
+    [{ initrds: [at('empty')] }, 'E_FORMAT'],
+    [{ image: at('empty') }, 'E_FORMAT'],
+    [{ image: at('') }, 'E_FORMAT'],
+    [{ image: at('text') }, 'E_FORMAT'],
+  ] as const)
+    assert.throws(() => boot.prepare(over), { code }, JSON.stringify(over));
+  assert.deepEqual(listPrepared(boot.cache), []);
+});
+
+test('a clock that is set back while it works gives no negative time', () => {
+  using boot = buildBoot();
+  const readings = [5000, 1000];
+  const { record } = boot.prepare({}, () => readings.shift() ?? 1000);
+  assert.deepEqual([record.madeAtMs, record.tookMs], [5000, 0]);
+});
