@@ -124,13 +124,13 @@ function takeStock(world: SwitchWorld, fast: FastRequest, commandLine: string): 
   });
   try {
     const supply = fetchSupply(world, { image, initrds, wish, wants });
-    const { kernelObstacle, initramfsObstacle } = supply.record;
+    const { kernelObstacle } = supply.record;
     return {
       supply,
       record: supply.record,
       missing: {
         kernel: wants.kernel ? (kernelObstacle ?? '') : LEFT_OUT,
-        initramfs: wants.initramfs ? (initramfsObstacle ?? 'there is no initrd') : LEFT_OUT,
+        initramfs: wants.initramfs ? whyNoInitramfs(supply.record) : LEFT_OUT,
       },
     };
   } catch (error) {
@@ -141,6 +141,11 @@ function takeStock(world: SwitchWorld, fast: FastRequest, commandLine: string): 
       missing: { kernel: error.message, initramfs: error.message },
     };
   }
+}
+
+/** Empty when there is one. */
+function whyNoInitramfs({ initramfs, initramfsObstacle }: PreparedRecord): string {
+  return initramfs === null ? (initramfsObstacle ?? 'there is no initrd') : '';
 }
 
 /** From all to one; the unpacked kernel saves the most. */
