@@ -17,12 +17,12 @@ import {
   type PreparedFile,
   type PreparedRecord,
 } from './prepared-record.ts';
+import { removeSurplus } from './prepared-removal.ts';
 import {
   type FileContent,
   findPrepared,
   identifyFile,
   type PreparedEntry,
-  removePrepared,
   writePrepared,
 } from './prepared-store.ts';
 
@@ -82,7 +82,7 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     madeAtMs: startedMs,
     tookMs: Math.max(0, world.nowMs() - startedMs),
   }));
-  if (found !== undefined && found.folder !== entry.folder) removePrepared(found);
+  removeSurplus(world.cacheFolder, entry);
   return { ...entry, wasThere: false };
 }
 

@@ -81,15 +81,21 @@ export function findPrepared(
   initrds: readonly FileIdentity[],
   variant: string,
 ): PreparedEntry | undefined {
-  const isSame = (all: readonly FileIdentity[], made: readonly FileIdentity[]) =>
-    all.length === made.length && all.every((file, index) => isSameFile(file, made[index]!));
-  return listPrepared(cacheFolder)
-    .filter(({ record }) => record.variant === variant)
-    .filter(({ record }) => isSame([image, ...initrds], [record.image, ...record.initrds]))
-    .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs)[0];
+  return listForFiles(cacheFolder, [image, ...initrds]).find(({ record }) => record.variant === variant);
 }
 
-function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
+/** The entries that were made from exactly these files, as they are now; the newest first. */
+export function listForFiles(cacheFolder: string, files: readonly FileIdentity[]): PreparedEntry[] {
+  return listPrepared(cacheFolder)
+    .filter(({ record: { image, initrds } }) => {
+      const made = [image, ...initrds];
+      return made.length === files.length && made.every((file, index) => isSameFile(file, files[index]!));
+    })
+    .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs);
+}
+
+/** Whether nothing happened to the file; the same one may be named by another path. */
+export function isSameFile(a: FileIdentity, b: FileIdentity): boolean {
   return JSON.stringify({ ...a, path: '' }) === JSON.stringify({ ...b, path: '' });
 }
 
@@ -222,27 +228,5 @@ function syncFolder(folder: string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
-  }
-}
-
-/** Removes an entry; it is no error when it is gone. */
-export function removePrepared({ folder }: PreparedEntry): void {
-  rmSync(folder, { recursive: true, force: true });
-}
-
-/** Removes entries whose kernel or initrd is gone or has changed. @returns what was removed */
-export function removeOutdated(cacheFolder: string): PreparedEntry[] {
-  const outdated = listPrepared(cacheFolder).filter(
-    ({ record }) => ![record.image, ...record.initrds].every(isUnchanged),
-  );
-  for (const entry of outdated) removePrepared(entry);
-  return outdated;
-}
-
-function isUnchanged(identity: FileIdentity): boolean {
-  try {
-    return isSameFile(identifyFile(identity.path), identity);
-  } catch {
-    return false;
   }
 }

@@ -1,0 +1,51 @@
+/**
+ * Which prepared kernels have to go: those that fit no files any more, and all but a few for the same files.
+ * @module
+ */
+import { rmSync } from 'node:fs';
+import type { FileIdentity } from './prepared-record.ts';
+import {
+  identifyFile,
+  isSameFile,
+  listForFiles,
+  listPrepared,
+  type PreparedEntry,
+} from './prepared-store.ts';
+
+/** For the same files: one trimmed for the machine as it is, and one complete. */
+const VARIANTS_KEPT = 2;
+
+/** It is no error when the entry is gone. */
+function removePrepared({ folder }: PreparedEntry): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Removes entries for the same files but the newest few. Each device and module that comes or goes makes
+ * another variant, and an entry is as large as an unpacked system.
+ * @param entry stays, whatever the clock says
+ */
+export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
+  const { image, initrds } = entry.record;
+  const others = listForFiles(cacheFolder, [image, ...initrds]).filter(
+    ({ folder }) => folder !== entry.folder,
+  );
+  for (const surplus of others.slice(VARIANTS_KEPT - 1)) removePrepared(surplus);
+}
+
+/** Removes entries whose kernel or initrd is gone or has changed. @returns what was removed */
+export function removeOutdated(cacheFolder: string): PreparedEntry[] {
+  const outdated = listPrepared(cacheFolder).filter(
+    ({ record }) => ![record.image, ...record.initrds].every(isUnchanged),
+  );
+  for (const entry of outdated) removePrepared(entry);
+  return outdated;
+}
+
+function isUnchanged(identity: FileIdentity): boolean {
+  try {
+    return isSameFile(identifyFile(identity.path), identity);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { removeOutdated } from '../../src/prepare/prepared-removal.ts';
+import { virtioNeeds } from '../support/initramfs-builder.ts';
+import { read } from '../support/machine-facts.ts';
+import { buildBoot } from '../support/prepared-boot.ts';
+import { buildKernelImage, relocationTable } from '../support/unpacked-kernel-builder.ts';
+
+test('outdated entries are those whose files are gone or have changed; the others stay', () => {
+  using boot = buildBoot();
+  const [second, third] = [`${boot.image}.2`, `${boot.image}.3`];
+  writeFileSync(second, buildKernelImage({ table: relocationTable([[8], []]) }));
+  writeFileSync(third, buildKernelImage({ packing: 'gzip' }));
+  const [kept, changed, gone] = [boot.image, second, third].map((image) => boot.prepare({ image }));
+  writeFileSync(second, 'x', { flag: 'a' });
+  rmSync(third);
+  const removed = removeOutdated(boot.cache).map(({ record }) => record.key);
+  assert.deepEqual(removed.toSorted(), [changed!.record.key, gone!.record.key].toSorted());
+  assert.deepEqual(readdirSync(boot.prepared), [kept!.record.key]);
+  assert.deepEqual(removeOutdated(boot.cache), []);
+});
+
+test('an entry is outdated when one of its initrds is', () => {
+  using boot = buildBoot();
+  boot.prepare();
+  rmSync(boot.initrd);
+  assert.equal(removeOutdated(boot.cache).length, 1);
+});
+
+test('without a cache there is nothing to remove', () => {
+  using boot = buildBoot();
+  assert.deepEqual(removeOutdated(boot.cache), []);
+});
+
+/** What a machine needs of an initramfs once this module is loaded. */
+function needsWith(module: string) {
+  return virtioNeeds({ loadedModules: read(new Set([module])) });
+}
+
+test('a machine that changes leaves two entries for the same files, however often it does', () => {
+  using boot = buildBoot();
+  const complete = boot.prepare({}, () => 1);
+  const first = boot.prepare({ needs: needsWith('a') }, () => 2);
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), [complete, first].map(keyOf).toSorted());
+  const all = ['b', 'c', 'd'].map((module, index) =>
+    boot.prepare({ needs: needsWith(module) }, () => 3 + index),
+  );
+  assert.equal(new Set([complete, first, ...all].map(keyOf)).size, 5);
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), all.slice(1).map(keyOf).toSorted());
+});
+
+test('what was just prepared stays, even when the clock was set back', () => {
+  using boot = buildBoot();
+  for (const [index, module] of ['a', 'b', 'c'].entries()) {
+    const { record, folder } = boot.prepare({ needs: needsWith(module) }, () => 1000 - index);
+    assert.ok(readdirSync(boot.prepared).includes(record.key), folder);
+  }
+  assert.equal(readdirSync(boot.prepared).length, 2);
+});
+
+test('entries for other kernels are no surplus', () => {
+  using boot = buildBoot();
+  const images = ['1', '2', '3'].map((name) => `${boot.image}.${name}`);
+  for (const [index, image] of images.entries())
+    writeFileSync(image, buildKernelImage({ table: relocationTable([[8 * index], []]) }));
+  const all = images.map((image) => boot.prepare({ image }));
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), all.map(keyOf).toSorted());
+});
+
+function keyOf({ record }: { readonly record: { readonly key: string } }): string {
+  return record.key;
+}
