@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { machineFiles } from '../../src/lab/qemu.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
+import { BENCH_DISK, type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
 import { type Mark, parseMarks } from './marks.ts';
 
 const COMMAND_TIMEOUT_MS = 60_000;
@@ -26,7 +26,10 @@ export async function startCountedMachine(
     kernel: disk.kernel.line,
     kernelsToHopTo: [],
     memoryMib: 2048,
-    kernelArguments: ['quiet', options.kernelArguments ?? ''].join(' ').trim(),
+    // The root of the kernel that is loaded: it is the same system that is started again.
+    kernelArguments: [`root=UUID=${BENCH_DISK.uuid} ro quiet`, options.kernelArguments ?? '']
+      .join(' ')
+      .trim(),
     instructionCount: true,
     hasDebugPort: true,
     disks: [disk.disk],
