@@ -5,6 +5,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -30,6 +31,7 @@ import {
 } from './prepared-record.ts';
 
 const RECORD = 'prepared.json';
+/** Before the writer's process id. */
 const UNFINISHED = 'unfinished-';
 
 /** One entry of the cache. */
@@ -177,7 +179,7 @@ export function writePrepared(
   try {
     mkdirSync(parent, { recursive: true, mode: 0o700 });
     removeUnfinished(parent);
-    const work = mkdtempSync(join(parent, UNFINISHED));
+    const work = mkdtempSync(join(parent, `${UNFINISHED}${process.pid}-`));
     try {
       const files = new Map(contents.map((content) => [content.name, writeFile(work, content)]));
       const record = describe(files);
@@ -200,10 +202,14 @@ export function writePrepared(
   }
 }
 
-/** Callers hold khop's lock, so whatever is unfinished was left by a process that is gone. */
+/** Left by a process that is gone. One that still works keeps its folder: whoever only plans holds no lock. */
 function removeUnfinished(parent: string): void {
-  for (const name of namesIn(parent))
-    if (name.startsWith(UNFINISHED)) rmSync(join(parent, name), { recursive: true, force: true });
+  for (const name of namesIn(parent)) {
+    if (!name.startsWith(UNFINISHED)) continue;
+    const owner = name.slice(UNFINISHED.length).split('-', 1)[0];
+    const isAtWork = owner !== String(process.pid) && existsSync(`/proc/${owner}`);
+    if (!isAtWork) rmSync(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile {

@@ -82,6 +82,16 @@ test('what a killed process left is not read, not even when it is complete, and 
   assert.ok(existsSync(folder));
 });
 
+test('the folder of a process that still works is left alone, and one of an earlier process with our id is not', () => {
+  using boot = buildBoot();
+  mkdirSync(boot.prepared, { recursive: true });
+  const theirs = `unfinished-${process.ppid}-theirs`;
+  for (const name of [theirs, `unfinished-${process.pid}-ours`, 'unfinished-older'])
+    mkdirSync(join(boot.prepared, name));
+  const { record } = boot.prepare();
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), [record.key, theirs].toSorted());
+});
+
 test('an entry whose writing fails half-way leaves nothing, and the one before it as it was', () => {
   using boot = buildBoot();
   const before = boot.prepare();
