@@ -63,9 +63,10 @@ const LEFT_OUT = 'left out by --without';
 
 /** Tries the prepared parts together, then fewer, until a plan comes out that this machine has the memory for. */
 export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
-  const { request, parameters } = withParameters(fast);
+  const given = fast.request.commandLine ?? unwrapImage(fast.request.image).commandLine ?? '';
+  const { request, parameters } = withParameters(fast, given);
   const problems: string[] = [];
-  const stock = takeStock(world, fast, request.commandLine ?? '');
+  const stock = takeStock(world, fast, given);
   for (const supply of combinations(stock.supply)) {
     const supplied = withSupply(request, supply);
     const made = fast.plan(supplied);
@@ -85,14 +86,13 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   };
 }
 
-/** The command line with the profile for a warm machine; a UKI's own counts when none was given. */
-function withParameters({ request, config, without }: FastRequest): {
-  readonly request: LoadRequest;
-  readonly parameters: Optimisation;
-} {
+/** @param given the command line as it was asked for: a UKI's own when none was */
+function withParameters(
+  { request, config, without }: FastRequest,
+  given: string,
+): { readonly request: LoadRequest; readonly parameters: Optimisation } {
   const name = 'parameters';
   if (without.has(name)) return { request, parameters: { name, isUsed: false, detail: LEFT_OUT } };
-  const given = request.commandLine ?? unwrapImage(request.image).commandLine ?? '';
   const { machine } = request;
   const { parameters } = warmProfile({ architecture: machine.architecture, config }, machine, given);
   const added = parameters.map(({ text }) => text).join(' ');

@@ -3,8 +3,10 @@
  * @module
  */
 import type { MachineFacts } from '../machine/facts.ts';
+import { withoutArguments } from '../plan/command-line.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
+import { TOKEN_PARAMETER } from './arrive.ts';
 import type { History, SwitchHistoryEntry } from './history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -12,6 +14,7 @@ import type { SwitchWorld } from './world.ts';
 export interface PlannedStart {
   readonly release: string | undefined;
   readonly image: string;
+  /** Without what a fast switch adds: what was prepared before anybody thought of one is to be found again. */
   readonly commandLine: string;
   /** Whether modules that this machine does not use may be left out. */
   readonly isTrimAllowed: boolean;
@@ -32,7 +35,7 @@ export function initramfsWish(
   const isDistrusted = failed?.outcome === 'elsewhere' && failed.optimisations.includes('trim');
   return {
     release: start.release,
-    commandLine: start.commandLine,
+    commandLine: withoutArguments(start.commandLine, [TOKEN_PARAMETER]),
     runningCommandLine: machine.commandLine,
     needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
     untrimmedBecause: isDistrusted

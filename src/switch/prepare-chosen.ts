@@ -5,7 +5,7 @@
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import { reusableCommandLine } from '../plan/command-line.ts';
+import { appendArguments, reusableCommandLine, withoutArguments } from '../plan/command-line.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import { removeOutdated } from '../prepare/prepared-removal.ts';
 import type { PreparedEntry } from '../prepare/prepared-store.ts';
@@ -14,10 +14,15 @@ import { initramfsWish } from './initramfs-wish.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
-/** A bare file says nothing of its root: it will be started like this system. */
-function startCommandLine(kernel: Kernel, machine: MachineFacts): string {
-  if (kernel.commandLine !== '') return kernel.commandLine;
-  return reusableCommandLine(valueOf(machine.commandLine) ?? '', 'normal');
+/** As a switch without further options makes it. A bare file says nothing of its root: it is this system's. */
+function startCommandLine(
+  { append, drop }: SwitchWorld['configuration'],
+  kernel: Kernel,
+  machine: MachineFacts,
+): string {
+  const running = reusableCommandLine(valueOf(machine.commandLine) ?? '', 'normal');
+  const own = kernel.commandLine === '' ? running : kernel.commandLine;
+  return appendArguments(withoutArguments(own, drop), append);
 }
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found, read or used */
@@ -35,7 +40,7 @@ export function prepareChosen(
       ...initramfsWish(world, machine, readHistory(world), {
         release: kernel.release,
         image: kernel.image,
-        commandLine: startCommandLine(kernel, machine),
+        commandLine: startCommandLine(world.configuration, kernel, machine),
         isTrimAllowed: true,
         packing: 'none',
       }),

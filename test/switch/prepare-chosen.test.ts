@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
+import { prepareChosen } from '../../src/switch/prepare-chosen.ts';
+import { type ProposalOptions, propose } from '../../src/switch/proposal.ts';
+import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
+import { quietWorld } from '../support/switch-world.ts';
+
+/** Prepares the kernel as a hook does, then proposes a switch to it; the remarks of both. */
+function remarksOf(boot: PreparedBoot, options: ProposalOptions, over = {}): readonly string[] {
+  const remarks: string[] = [];
+  const world = quietWorld(boot.root, remarks, over);
+  const initrd = [boot.initrd];
+  assert.equal(prepareChosen(world, boot.image, { initrd, isForced: false }).outcome.wasThere, false);
+  const { plan } = propose(world, boot.image, { fast: true, initrd, ...options });
+  assert.equal(plan?.directEntry?.isUsed, true);
+  return remarks;
+}
+
+test('what was prepared beforehand is what a switch takes, its token and its parameters added', () => {
+  using boot = buildBoot();
+  assert.deepEqual(remarksOf(boot, { switchId: '0123456789abcdef' }), []);
+});
+
+test('arguments that the configuration adds or drops are no difference between preparing and switching', () => {
+  using boot = buildBoot();
+  const configuration = { ...DEFAULT_CONFIGURATION, append: 'nvme.poll_queues=2', drop: ['quiet'] };
+  assert.deepEqual(remarksOf(boot, {}, { configuration }), []);
+});
+
+test('an argument that names another module, given for one switch, makes another initramfs', () => {
+  using boot = buildBoot();
+  assert.match(remarksOf(boot, { append: ['rd.driver.pre=nvme'] }).join(), /not prepared yet/);
+});
+
+test('preparing twice finds the first entry, and forced it is made anew', () => {
+  using boot = buildBoot();
+  const world = quietWorld(boot.root);
+  const prepare = (isForced: boolean) =>
+    prepareChosen(world, boot.image, { initrd: [boot.initrd], isForced }).outcome.wasThere;
+  assert.deepEqual([prepare(false), prepare(false), prepare(true)], [false, true, false]);
+});
