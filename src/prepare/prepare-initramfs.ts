@@ -49,6 +49,7 @@ export function variantOf(wish: InitramfsWish): string {
   const { devices, loadedModules, fileSystems, blockDevices, mappings } = wish.needs;
   const running = wish.runningCommandLine;
   const decisive = {
+    release: wish.release,
     isSameRoot: running.state === 'read' && isSameRoot(running.value, wish.commandLine),
     named: argumentModules(wish.commandLine),
     devices: mapReading(devices, (all) => [
@@ -62,13 +63,13 @@ export function variantOf(wish: InitramfsWish): string {
     mappings,
   };
   const text = JSON.stringify(decisive, (_key, value: unknown) =>
-    isStringList(value) ? value.sort() : value,
+    isStringList(value) ? value.toSorted() : value,
   );
   return `trimmed ${wish.packing} ${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /** Lists of names have no order that means anything here. */
-function isStringList(value: unknown): value is string[] {
+function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
