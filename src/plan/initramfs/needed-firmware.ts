@@ -4,12 +4,11 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
-import { decompress, detectCompression } from '../../formats/compression.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
 import { compileGlob } from '../../formats/glob.ts';
 import { parseModule } from '../../formats/module-file.ts';
+import { unpackModule } from './unpacked-modules.ts';
 
-const MODULE_LIMIT = 64 * 1024 * 1024;
 const SYMLINK = 0o120000;
 const FILE = 0o100000;
 const FILE_TYPE = 0o170000;
@@ -111,11 +110,9 @@ function patternsOf(
   return { matches: (name) => plain.has(name) || globs.some((fits) => fits(name)) };
 }
 
-function firmwareOf({ name, bytes }: CpioEntry): readonly string[] | undefined {
+function firmwareOf(module: CpioEntry): readonly string[] | undefined {
   try {
-    const isPacked = detectCompression(bytes) !== undefined;
-    return parseModule(isPacked ? decompress(bytes, { name, maxOutputBytes: MODULE_LIMIT }) : bytes).info
-      .firmware;
+    return parseModule(unpackModule(module)).info.firmware;
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return undefined;

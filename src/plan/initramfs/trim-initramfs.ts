@@ -1,6 +1,6 @@
 /**
- * An initramfs for this machine alone: without the modules and the firmware that no device here asks for.
- * Everything else stays as it is. What is left out is unpacked by nobody, and that is the longest part of a
+ * An initramfs for this machine alone: without the modules and the firmware that no device here asks for, and
+ * with the other modules unpacked. Everything else stays as it is. What is left out is unpacked by nobody, and that is the longest part of a
  * switch that a distribution's initramfs takes.
  *
  * In doubt a module stays; when something about the machine could not be read, all of them do.
@@ -18,6 +18,7 @@ import { droppableFirmware, firmwareNameOf } from './needed-firmware.ts';
 import { type KnownNeeds, neededModules } from './needed-modules.ts';
 import { linkedNames, rewriteObstacle } from './rewrite-obstacle.ts';
 import { withTrimmedIndex } from './trimmed-indexes.ts';
+import { unpackModules } from './unpacked-modules.ts';
 
 /** For which machine and which start. */
 export interface TrimRequest {
@@ -120,10 +121,18 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
     gone.has(entry) || (firmware.has(entry.name) && !linked.has(entry.name));
   const goneNames = new Set(dropped.map(({ name }) => name));
   const [droppedEntries, keptEntries] = partition(entries, isGone);
+  const keptModules = new Set(files.kept);
+  const others = keptEntries.filter((entry) => !keptModules.has(entry));
+  const unpacked = unpackModules(files.kept, new Set([...linked, ...others.map(({ name }) => name)]));
+  const changes = {
+    release,
+    isDropped: (name: string) => goneNames.has(name),
+    areUnpacked: unpacked.size > 0,
+  };
   return {
-    entries: keptEntries.map((entry) => withTrimmedIndex(entry, release, (name) => goneNames.has(name))),
+    entries: keptEntries.map((entry) => unpacked.get(entry) ?? withTrimmedIndex(entry, changes)),
     kept: {
-      modules: sumOf(files.kept),
+      modules: sumOf(files.kept.map((entry) => unpacked.get(entry) ?? entry)),
       firmware: sumOf(keptEntries.filter((entry) => firmwareNameOf(entry, release) !== undefined)),
     },
     dropped: {

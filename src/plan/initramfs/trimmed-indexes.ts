@@ -30,21 +30,27 @@ const BINARIES: ReadonlyMap<string, (entry: ModuleIndexEntry) => string> = new M
   ['modules.symbols.bin', ({ value }) => value],
 ]);
 
+/** What became of a folder's modules. */
+export interface ModuleChanges {
+  readonly release: string;
+  readonly isDropped: (module: string) => boolean;
+  /** Those that stay have lost the `.xz` of their names. */
+  readonly areUnpacked: boolean;
+}
+
 /**
- * `entry`, or the same file without what is about modules for which `isDropped`.
+ * `entry`, or the same file without what is about modules that went, and with the paths of those that stay.
  * @throws E_FORMAT for a damaged index
  */
-export function withTrimmedIndex(
-  entry: CpioEntry,
-  release: string,
-  isDropped: (module: string) => boolean,
-): CpioEntry {
+export function withTrimmedIndex(entry: CpioEntry, changes: ModuleChanges): CpioEntry {
+  const { release, isDropped, areUnpacked } = changes;
   const place = modulePlaceOf(entry.name);
   if (place?.release !== release || entry.bytes.length === 0) return entry;
+  const rename = (line: string): string => (areUnpacked ? withUnpackedPaths(line) : line);
   const binary = BINARIES.get(place.path);
   if (binary !== undefined) {
     const kept = parseModuleIndex(entry.bytes).filter((one) => !isDropped(moduleName(binary(one))));
-    return { ...entry, bytes: encodeModuleIndex(kept) };
+    return { ...entry, bytes: encodeModuleIndex(kept.map((one) => ({ ...one, value: rename(one.value) }))) };
   }
   const text = TEXTS.get(place.path);
   if (text === undefined) return entry;
@@ -54,5 +60,10 @@ export function withTrimmedIndex(
       const about = text.exec(line)?.[1];
       return about === undefined || !isDropped(moduleName(about));
     });
-  return { ...entry, bytes: Buffer.from(lines.join('\n'), 'latin1') };
+  return { ...entry, bytes: Buffer.from(lines.map(rename).join('\n'), 'latin1') };
+}
+
+/** `a.ko.xz: b.ko.xz c.ko.xz` -> `a.ko: b.ko c.ko`. */
+function withUnpackedPaths(line: string): string {
+  return line.replaceAll(/\.ko\.(?:gz|xz|zst)(?=[:\s]|$)/g, '.ko');
 }
