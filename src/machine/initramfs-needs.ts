@@ -4,6 +4,7 @@
  */
 import { type DeviceAlias, readDeviceAliases } from './device-aliases.ts';
 import { readBlockDevices } from './devices.ts';
+import type { Mount } from './facts.ts';
 import { readMounts } from './mounts.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { mapReading, readText } from './source.ts';
@@ -14,7 +15,7 @@ export interface InitramfsNeeds {
   readonly devices: Reading<readonly DeviceAlias[]>;
   /** Names in /proc/modules. */
   readonly loadedModules: Reading<ReadonlySet<string>>;
-  /** Types of what is mounted on `/` and `/usr`, every layer of it. */
+  /** Types of what is mounted on `/` and `/usr`; where `/` is laid over others (overlay), of all mounts. */
   readonly fileSystems: Reading<ReadonlySet<string>>;
   /** Names under /sys/class/block, e.g. `vda1`, `md0`, `dm-0`. */
   readonly blockDevices: Reading<ReadonlySet<string>>;
@@ -24,6 +25,8 @@ export interface InitramfsNeeds {
 
 /** What an initramfs mounts before it hands over. */
 const MOUNT_POINTS = new Set(['/', '/usr']);
+/** File systems that lie over others, which the initramfs mounts as well, somewhere. */
+const LAID_OVER_OTHERS = new Set(['overlay', 'aufs', 'mergerfs']);
 
 /** Never throws for a bad source: its reading says so. */
 export function readInitramfsNeeds(root: string): InitramfsNeeds {
@@ -31,13 +34,18 @@ export function readInitramfsNeeds(root: string): InitramfsNeeds {
   return {
     devices: readDeviceAliases(root),
     loadedModules: readLoadedModules(root),
-    fileSystems: mapReading(readMounts(root), (mounts) => {
-      const types = mounts.filter(({ mountPoint }) => MOUNT_POINTS.has(mountPoint));
-      return types.length === 0 ? undefined : new Set(types.map(({ fileSystem }) => fileSystem));
-    }),
+    fileSystems: mapReading(readMounts(root), fileSystemsOf),
     blockDevices,
     mappings: readMappings(root, blockDevices),
   };
+}
+
+/** Undefined when nothing is mounted on `/`. */
+function fileSystemsOf(mounts: readonly Mount[]): ReadonlySet<string> | undefined {
+  const own = mounts.filter(({ mountPoint }) => MOUNT_POINTS.has(mountPoint));
+  if (own.length === 0) return undefined;
+  const isLayered = own.some(({ fileSystem }) => LAID_OVER_OTHERS.has(fileSystem));
+  return new Set((isLayered ? mounts : own).map(({ fileSystem }) => fileSystem));
 }
 
 function readMappings(root: string, blockDevices: Reading<ReadonlySet<string>>): Reading<readonly string[]> {

@@ -25,7 +25,7 @@ const TREE: TreeFiles = {
   'sys/class/block/vda': { link: `../../devices/pci0000:00/0000:00:02.0/virtio0/block/vda` },
   'proc/modules': 'ext4 987136 1 - Live 0x0000000000000000\n',
   'proc/self/mountinfo':
-    '22 1 0:30 / / rw - overlay overlay rw\n23 22 254:1 / / rw - ext4 /dev/vda1 rw\n' +
+    '23 22 254:1 / / rw - ext4 /dev/vda1 rw\n' +
     '24 23 254:2 / /usr ro - squashfs /dev/vda2 ro\n25 23 0:5 / /srv rw - xfs /dev/vdb rw\n',
 };
 
@@ -74,10 +74,20 @@ test('the needs of a machine are its devices, modules, file systems and what lie
   using tree = buildTree(TREE);
   const needs = readInitramfsNeeds(tree.root);
   assert.ok(needs.fileSystems.state === 'read' && needs.mappings.state === 'read');
-  assert.deepEqual([...needs.fileSystems.value], ['overlay', 'ext4', 'squashfs']);
+  assert.deepEqual([...needs.fileSystems.value], ['ext4', 'squashfs']);
   assert.deepEqual(needs.mappings.value, ['CRYPT-LUKS2-0123-root']);
   assert.ok(needs.blockDevices.state === 'read' && needs.blockDevices.value.has('dm-0'));
   assert.ok(needs.loadedModules.state === 'read' && needs.loadedModules.value.has('ext4'));
+});
+
+test('a root that lies over others brings the types of all mounts', () => {
+  const mounts =
+    '22 1 0:30 / / rw - overlay overlay rw\n23 22 7:0 / /run/live/rootfs ro - squashfs /dev/loop0 ro\n' +
+    '24 22 8:1 / /run/live/medium ro - iso9660 /dev/sr0 ro\n';
+  using tree = buildTree({ ...TREE, 'proc/self/mountinfo': mounts });
+  const { fileSystems } = readInitramfsNeeds(tree.root);
+  assert.ok(fileSystems.state === 'read');
+  assert.deepEqual([...fileSystems.value], ['overlay', 'squashfs', 'iso9660']);
 });
 
 test('what is mounted being unknown leaves the file systems unknown', () => {

@@ -6,6 +6,7 @@ import { cpioFile, cpioHardLink, encodeCpio } from '../../../src/formats/cpio-wr
 import { readInitramfs } from '../../../src/formats/initramfs.ts';
 import { moduleName } from '../../../src/formats/module-file.ts';
 import { modulePlaceOf } from '../../../src/plan/initramfs/module-folder.ts';
+import { packInitramfs } from '../../../src/plan/initramfs/pack-initramfs.ts';
 import {
   type TrimmedInitramfs,
   type TrimRequest,
@@ -284,10 +285,15 @@ test('trimming again changes nothing', () => {
   );
 });
 
-test('cut off or damaged, an image is refused, left alone or trimmed', () => {
+test('cut off or damaged, an image is refused, left alone, or trimmed and read back', () => {
   const image = initramfsImage({ modules: SOME_MODULES, files: FIRMWARE_FILES });
-  const attempt = (bytes: Uint8Array) =>
-    trimInitramfs(readInitramfs(bytes, 'initrd', 1 << 22), trimRequest());
+  const attempt = (bytes: Uint8Array): void => {
+    const content = readInitramfs(bytes, 'initrd', 1 << 22);
+    const { entries, obstacle } = trimInitramfs(content, trimRequest());
+    if (obstacle !== undefined) return;
+    const packed = packInitramfs({ name: 'initrd', path: undefined, bytes }, content, entries, 'none');
+    assert.equal(readInitramfs(packed.bytes, packed.name).entries.length, entries.length);
+  };
   fc.assert(
     fc.property(fc.nat(image.length - 1), fc.nat(255), fc.boolean(), (at, byte, isCut) => {
       outcomeOf(attempt, isCut ? image.subarray(0, at) : image.with(at, byte));
