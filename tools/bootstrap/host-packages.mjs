@@ -13,7 +13,8 @@ import { BootstrapError, say } from './report.mjs';
  * @typedef {object} HostRequirement
  * @property {string} package Debian's and Ubuntu's name
  * @property {string[]} verbs the verbs that need it; "*" is every verb
- * @property {string[]} anyOf a program's name (looked up on PATH) or an absolute path; one of them suffices
+ * @property {string[]} [programs] names that are looked up on PATH; every one is needed
+ * @property {string[]} [anyOf] absolute paths; one of them suffices
  * @property {string} why
  */
 
@@ -33,7 +34,9 @@ export function readHostRequirements(root) {
  */
 export function missingRequirements(requirements, verb, isThere) {
   return requirements.filter(
-    ({ verbs, anyOf }) => (verbs.includes('*') || verbs.includes(verb)) && !anyOf.some(isThere),
+    ({ verbs, programs = [], anyOf }) =>
+      (verbs.includes('*') || verbs.includes(verb)) &&
+      !(programs.every(isThere) && (anyOf === undefined || anyOf.some(isThere))),
   );
 }
 
@@ -63,7 +66,8 @@ function isExecutable(file) {
  */
 export function describeMissing(missing) {
   const lines = missing.map(
-    ({ package: name, anyOf, why }) => `  ${name.padEnd(20)} gives ${anyOf.join(' or ')}: ${why}`,
+    ({ package: name, programs, anyOf = [], why }) =>
+      `  ${name.padEnd(20)} gives ${programs?.join(', ') ?? anyOf.join(' or ')}: ${why}`,
   );
   return `missing on this machine (by Debian's package names):\n${lines.join('\n')}`;
 }

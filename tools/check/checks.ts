@@ -5,8 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProcess } from '../../src/machine/run-process.ts';
+import { readHostRequirements } from '../bootstrap/host-packages.mjs';
 import { deadExportProblems } from './dead-exports.ts';
 import { errorProblems } from './errors.ts';
+import { hostProgramProblems } from './host-programs.ts';
 import { layerProblems } from './layers.ts';
 import { readSources } from './sources.ts';
 import { styleProblems } from './style.ts';
@@ -39,6 +41,10 @@ export async function runChecks(root: string): Promise<CheckResult[]> {
     {
       name: 'few runtime packages',
       problems: lockProblems(readFileSync(join(root, 'package-lock.json'), 'utf8')),
+    },
+    {
+      name: 'programs that are run are required of the machine',
+      problems: hostProgramProblems(sources, readHostRequirements(root)),
     },
     { name: 'error codes are documented and raised', problems: errorProblems(root, sources) },
   ];

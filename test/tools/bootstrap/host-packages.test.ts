@@ -8,7 +8,12 @@ import {
 } from '../../../tools/bootstrap/host-packages.mjs';
 
 const ROOT = new URL('../../..', import.meta.url).pathname;
-const QEMU = { package: 'qemu-system-x86', verbs: ['test'], anyOf: ['qemu-system-x86_64'], why: 'machines' };
+const QEMU = {
+  package: 'qemu-system-x86',
+  verbs: ['test'],
+  programs: ['qemu-system-x86_64'],
+  why: 'machines',
+};
 const ATOMIC = {
   package: 'libatomic1',
   verbs: ['*'],
@@ -37,6 +42,18 @@ test('one alternative is enough', () => {
   );
 });
 
+test('every program of a package has to be there', () => {
+  const mtools = { package: 'mtools', verbs: ['test'], programs: ['mformat', 'mcopy'], why: 'disks' };
+  assert.deepEqual(
+    missingRequirements([mtools], 'test', (wanted) => wanted === 'mformat'),
+    [mtools],
+  );
+  assert.deepEqual(
+    missingRequirements([mtools], 'test', () => true),
+    [],
+  );
+});
+
 test('a program is looked up on PATH, a path is looked up as it is', () => {
   assert.equal(isOnThisMachine('sh'), true);
   assert.equal(isOnThisMachine('no-such-program-of-khop'), false);
@@ -51,9 +68,9 @@ test('the list for a person names the package, what it gives and why', () => {
 test('the tracked list is whole: each entry has a package, a verb, an alternative and a reason', () => {
   const requirements = readHostRequirements(ROOT);
   assert.ok(requirements.length > 0);
-  for (const { package: name, verbs, anyOf, why } of requirements) {
+  for (const { package: name, verbs, programs, anyOf, why } of requirements) {
     assert.match(name, /^[a-z0-9][a-z0-9.+-]+$/);
-    assert.ok(verbs.length > 0 && anyOf.length > 0 && why !== '', name);
+    assert.ok(verbs.length > 0 && (programs ?? anyOf ?? []).length > 0 && why !== '', name);
   }
   assert.equal(new Set(requirements.map((entry) => entry.package)).size, requirements.length);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deadExportProblems } from '../../../tools/check/dead-exports.ts';
 import { compareCodes } from '../../../tools/check/errors.ts';
+import { hostProgramProblems } from '../../../tools/check/host-programs.ts';
 import { importsOf, layerProblems } from '../../../tools/check/layers.ts';
 import type { SourceFile } from '../../../tools/check/sources.ts';
 import { styleProblems } from '../../../tools/check/style.ts';
@@ -85,4 +86,30 @@ test('a seventh runtime package is a problem; tools and platform packages do not
   };
   assert.deepEqual(lockProblems(lock(6)), []);
   assert.match(lockProblems(lock(7))[0] ?? '', /has 7 runtime packages, the limit is 6: p0, p1/);
+});
+
+test('a program that is run and that no requirement of the verb gives is a problem', () => {
+  const lab = source(
+    'src/lab/disk.ts',
+    "await runProcess('mke2fs', []);\nspawn(\n  // why\n  'du',\n);\nmachine.run('ls');\n",
+  );
+  const give = (verbs: readonly string[]) => [{ package: 'p', verbs, programs: ['mke2fs', 'du'] }];
+  assert.deepEqual(hostProgramProblems([lab], give(['demo', 'test'])), []);
+  assert.deepEqual(hostProgramProblems([lab], give(['*'])), []);
+  assert.deepEqual(hostProgramProblems([lab], give(['demo'])), [
+    'src/lab/disk.ts runs mke2fs, which tools/host-requirements.json has not for test',
+    'src/lab/disk.ts runs du, which tools/host-requirements.json has not for test',
+  ]);
+});
+
+test('a program of a computed name is a problem until the check knows which it can be, and when it is gone', () => {
+  const computed = source('src/lab/new.ts', 'await runProcess(tool, []);\n');
+  const own = source('test/lab/node.test.ts', "spawnSync(process.execPath, ['-e', '']);\n");
+  assert.deepEqual(hostProgramProblems([computed, own], []), [
+    'src/lab/new.ts runs a program by a computed name: see tools/check/host-programs.ts',
+  ]);
+  const gone = source('src/lab/grub-disk.ts', '\n');
+  assert.deepEqual(hostProgramProblems([gone], []), [
+    'src/lab/grub-disk.ts runs no program by a computed name: see tools/check/host-programs.ts',
+  ]);
 });
