@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startSmallMachine } from '../../src/lab/small-machine.ts';
+import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { COMMAND, hop, kernelWords, readHardware } from './switching.ts';
+
+const LIMIT = { timeout: 900_000 };
+/** Unpacking kernels and initrds in an emulated machine takes its time. */
+const PREPARE = { timeoutMs: 240_000 };
+const LINKED_AT = 0xffff_ffff_8100_0000n;
+const KERNEL_MAP_END = 0xffff_ffff_c000_0000n;
+const ALIGNMENT = 0x20_0000n;
+const KASLR_FLAG = 2;
+
+/** Where the running kernel lies, by its own account, and whether it was told that this is a random place. */
+interface KernelPlace {
+  readonly virtual: bigint;
+  readonly physical: bigint;
+  readonly isRandom: boolean;
+}
+
+async function kernelPlace(machine: VirtualMachine): Promise<KernelPlace> {
+  const script =
+    "sed -n 's/^\\([0-9a-f]*\\) . _text$/\\1/p' /proc/kallsyms; " +
+    "sed -n 's/^ *\\([0-9a-f]*\\)-.* : Kernel code$/\\1/p' /proc/iomem; " +
+    'od -A n -t u1 -j 529 -N 1 /sys/kernel/boot_params/data';
+  const [virtual, physical, loadFlags] = (await machine.run(script, COMMAND)).stdout.trim().split(/\s+/);
+  return {
+    virtual: BigInt(`0x${virtual}`),
+    physical: BigInt(`0x${physical}`),
+    isRandom: (Number(loadFlags) & KASLR_FLAG) !== 0,
+  };
+}
+
+function assertRandomPlace({ virtual, physical, isRandom }: KernelPlace): void {
+  assert.ok(isRandom, 'the kernel was not told that its place is random');
+  assert.equal(virtual % ALIGNMENT, 0n);
+  assert.equal(physical % ALIGNMENT, 0n);
+  assert.ok(virtual >= LINKED_AT && virtual < KERNEL_MAP_END, `_text is at 0x${virtual.toString(16)}`);
+}
+
+/** Switches, and gives what khop said of the optimisations. */
+async function fastHop(machine: VirtualMachine, line: string, options = '') {
+  const words = kernelWords(line);
+  const plan = await machine.run(`khop switch ${words} --fast ${options} --dry-run --json`, PREPARE);
+  const hello = await hop(machine, `khop switch ${words} --fast ${options} --now --yes`);
+  assert.ok(hello.release.startsWith(`${line}.`), `${hello.release} is not ${line}`);
+  const { optimisations } = JSON.parse(plan.stdout) as {
+    optimisations: readonly { name: string; isUsed: boolean; detail: string }[];
+  };
+  return new Map(optimisations.map((each) => [each.name, each]));
+}
+
+for (const firmware of ['seabios', 'ovmf'] as const)
+  test(
+    `khop switches fast to three kernels under ${firmware}, KASLR kept, and nothing of the machine is lost`,
+    LIMIT,
+    async () => {
+      await using machine = await startSmallMachine({ kernel: '6.1', firmware, cpus: 2, memoryMib: 1536 });
+      const before = await readHardware(machine);
+      for (const line of ['6.12', '7.2', '6.1'] as const) {
+        const optimisations = await fastHop(machine, line);
+        for (const name of ['direct-entry', 'initramfs', 'parameters'])
+          assert.equal(optimisations.get(name)?.isUsed, true, `${line}: ${optimisations.get(name)?.detail}`);
+        assertRandomPlace(await kernelPlace(machine));
+        assert.match((await machine.run('cat /proc/cmdline', COMMAND)).stdout, / cryptomgr\.notests /);
+        const after = await readHardware(machine);
+        assert.deepEqual({ ...after, memoryKib: 0 }, { ...before, memoryKib: 0 });
+        assert.ok(Math.abs(after.memoryKib - before.memoryKib) < 64 * 1024);
+      }
+    },
+  );
+
+test(
+  'a chain of twenty fast switches ends with the machine it began with, and no two places in a row are the same',
+  LIMIT,
+  async () => {
+    await using machine = await startSmallMachine({ kernel: '6.1', memoryMib: 1536 });
+    const before = await readHardware(machine);
+    const places = [await kernelPlace(machine)];
+    const lines = ['6.12', '7.2', '6.1'] as const;
+    for (let index = 0; index < 20; index++) {
+      const line = index === 19 ? '6.1' : lines[index % lines.length]!;
+      const hello = await hop(machine, `khop switch ${kernelWords(line)} --fast --now --yes`);
+      assert.ok(hello.release.startsWith(`${line}.`), `hop ${index + 1} ended on ${hello.release}`);
+      const place = await kernelPlace(machine);
+      assertRandomPlace(place);
+      places.push(place);
+    }
+    assert.deepEqual(await readHardware(machine), before);
+    // 475 virtual places: twenty draws with fewer than 15 different ones happen once in 10^7 chains.
+    assert.ok(new Set(places.map(({ virtual }) => virtual)).size >= 15, 'virtual addresses repeat');
+    assert.ok(new Set(places.map(({ physical }) => physical)).size >= 15, 'physical addresses repeat');
+    const tokens = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
+    assert.equal(tokens.match(/khop\.switch=/g)?.length, 1, 'tokens of earlier switches pile up');
+    assert.equal(tokens.match(/cryptomgr\.notests/g)?.length, 1, 'parameters of earlier switches pile up');
+  },
+);
+
+test('nokaslr is honoured, and five-level paging is kept', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.12', hasFiveLevelPaging: true });
+  const hasFiveLevels = async () => (await machine.exec('grep -qw la57 /proc/cpuinfo', COMMAND)).status === 0;
+  assert.equal(await hasFiveLevels(), true, 'the machine to begin with has four levels');
+  await fastHop(machine, '6.1', '--append nokaslr');
+  const fixed = await kernelPlace(machine);
+  assert.deepEqual(
+    { virtual: fixed.virtual, isRandom: fixed.isRandom },
+    { virtual: LINKED_AT, isRandom: false },
+  );
+  assert.equal(await hasFiveLevels(), true);
+  const optimisations = await fastHop(machine, '6.12', '--command-line console=ttyS0');
+  assert.equal(optimisations.get('direct-entry')?.isUsed, true);
+  assertRandomPlace(await kernelPlace(machine));
+  const refused = await machine.run(
+    `khop plan ${kernelWords('6.12')} --fast --append no5lvl --json`,
+    PREPARE,
+  );
+  const { method, directEntry } = JSON.parse(refused.stdout);
+  assert.equal(method, 'file');
+  assert.match(directEntry.obstacles.join(), /no5lvl/);
+});
+
+test('under lockdown a fast switch is what kexec_file_load allows, and says so', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.1', kernelArguments: 'lockdown=integrity' });
+  const plan = await machine.run(`khop plan ${kernelWords('6.12')} --fast --json`, PREPARE);
+  const { method, directEntry, initrd } = JSON.parse(plan.stdout);
+  assert.equal(method, 'file');
+  assert.match(directEntry.obstacles.join(), /lockdown=integrity forbids kexec_load/);
+  assert.match(initrd.source, /\/var\/cache\/khop\/prepared\//);
+});
+
+test(
+  'a cache entry that has decayed is found out and made anew, and a killed prepare leaves none',
+  LIMIT,
+  async () => {
+    await using machine = await startSmallMachine({ kernel: '6.1', memoryMib: 1536 });
+    const image = (await machine.run('ls /boot/vmlinuz-6.12.*', COMMAND)).stdout.trim();
+    const prepare = `khop prepare ${image} --initrd $(ls /boot/initrd.img-6.12.*)`;
+    await machine.run(
+      `${prepare} --quiet & pid=$!
+     while [ -z "$(ls /var/cache/khop/prepared/unfinished-*/kernel.image 2>/dev/null)" ]; do kill -0 $pid || exit 1; done
+     kill -9 $pid; wait $pid; [ -z "$(ls -d /var/cache/khop/prepared/[0-9a-f]* 2>/dev/null)" ]`,
+      PREPARE,
+    );
+    await machine.run(prepare, PREPARE);
+    const left = (await machine.run('ls /var/cache/khop/prepared', COMMAND)).stdout.trim();
+    assert.match(left, /^[0-9a-f]{64}$/, 'something unfinished is left');
+    await machine.run(
+      `printf '\\125' | dd of=/var/cache/khop/prepared/${left}/kernel.image bs=1 seek=5000000 conv=notrunc`,
+      COMMAND,
+    );
+    const load = await machine.run(`khop load ${kernelWords('6.12')} --fast`, PREPARE);
+    assert.match(
+      load.stderr,
+      /kernel\.image: is not what was written: its CRC-32 differs; it was prepared anew/,
+    );
+    const hello = await hop(machine, 'khop switch --loaded --now --yes');
+    assert.match(hello.release, /^6\.12\./);
+  },
+);
+
+test('a machine without the memory for it falls back, says so, and still switches', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.1', memoryMib: 512 });
+  await machine.run(
+    `khop prepare $(ls /boot/vmlinuz-6.12.*) --initrd $(ls /boot/initrd.img-6.12.*)`,
+    PREPARE,
+  );
+  // What is left after this is not enough for the unpacked kernel.
+  await machine.run(
+    `free=$(sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)
+     mkdir -p /fill; mount -t tmpfs -o size=100% tmpfs /fill
+     dd if=/dev/zero of=/fill/file bs=1M count=$((free / 1024 - 230))`,
+    COMMAND,
+  );
+  const load = await machine.run(`khop load ${kernelWords('6.12')} --fast`, PREPARE);
+  assert.match(load.stderr, /not fast +direct-entry +it needs \d+ MiB of memory, and \d+ MiB are available/);
+  assert.equal((await machine.run('cat /sys/kernel/kexec_loaded', COMMAND)).stdout.trim(), '1');
+});
+
+test('four processors and memory above 4 GiB come over in a fast switch', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.1', cpus: 4, memoryMib: 8192 });
+  const before = await readHardware(machine);
+  await fastHop(machine, '6.12');
+  assertRandomPlace(await kernelPlace(machine));
+  const after = await readHardware(machine);
+  assert.equal(after.cpus, 4);
+  assert.ok(Math.abs(after.memoryKib - before.memoryKib) < 128 * 1024);
+});
