@@ -29,6 +29,9 @@ import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
 import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './bench/text-report.ts';
 
+/** Of the methods in the report. */
+const ORDER = METHODS.map(({ id }) => id);
+
 const ROOT = join(import.meta.dirname, '..');
 
 const started = performance.now();
@@ -73,7 +76,7 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     await keep({
       kernels: {
         ...findings.kernels,
-        [line]: mergeKernel(findings.kernels[line], await measureLine(wanted, line)),
+        [line]: mergeKernel(findings.kernels[line], await measureLine(wanted, line), ORDER),
       },
     });
   if (wanted.sections.has('load'))

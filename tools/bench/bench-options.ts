@@ -38,12 +38,16 @@ to the first instruction of the new kernel's init, in guest instructions of an e
   --add FILE      begin with what FILE, a report of before, says; what is measured now replaces it
   --from FILE     measure nothing: print that report, or make the documents from it
   --kernel LINE   ${LINES.join(', ')}; may be repeated
-  --method ID     ${METHODS.map(({ id }) => id).join(', ')}; may be repeated
+  --method ID     one of the methods below; may be repeated
   --only SECTION  ${SECTIONS.join(', ')}; may be repeated
   --repeat N      jumps of each method: 3 unless told, 1 with --quick
 
-The sections: blackouts of all methods; the way through firmware; where the instructions go; what loading
-costs; how long the executable takes to start; what a client sees of a full Debian machine. Root is needed once, to build a Debian initramfs.
+Methods:
+${METHODS.map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
+
+Sections: blackouts of all methods; the way through firmware; where the instructions go; what loading costs;
+how long the executable takes to start; what a client sees of a full Debian machine (wall time).
+Root is needed once, to build the initramfs of a Debian installation.
 Exit status 1: something could not be measured; the last lines say what and why.`;
 
 /** @throws E_USAGE when a name or number is none of ours */

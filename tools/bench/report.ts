@@ -116,13 +116,19 @@ export function makeReport(origin: ReportOrigin, findings: Findings): BenchRepor
 /**
  * What is known of a kernel, with what was found out now: methods and phases that were not measured again are
  * kept. Of another release nothing is kept.
+ * @param order ids of methods as the report has them; others come last
  */
-export function mergeKernel(known: KernelResult | undefined, found: KernelResult): KernelResult {
+export function mergeKernel(
+  known: KernelResult | undefined,
+  found: KernelResult,
+  order: readonly string[],
+): KernelResult {
   if (known?.release !== found.release) return found;
-  const again = new Map(found.methods.map((method) => [method.id, method]));
-  const kept = known.methods.map((method) => again.get(method.id) ?? method);
-  const added = found.methods.filter(({ id }) => !known.methods.some((method) => method.id === id));
-  return { ...found, methods: [...kept, ...added], phases: { ...known.phases, ...found.phases } };
+  const all = [...known.methods, ...found.methods];
+  const methods = [...new Map(all.map((method) => [method.id, method])).values()];
+  const place = ({ id }: MethodResult): number => (order.includes(id) ? order.indexOf(id) : order.length);
+  methods.sort((a, b) => place(a) - place(b));
+  return { ...found, methods, phases: { ...known.phases, ...found.phases } };
 }
 
 /** Everything in a report that could not be measured, one sentence each. */

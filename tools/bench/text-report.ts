@@ -25,10 +25,15 @@ function blackoutRow({ title, samples, median, spread, error }: MethodResult, sh
   return [
     title,
     renderCount(median),
-    `${((spread ?? 0) * 100).toFixed(2)} %`,
+    renderSpread(samples, spread, 2),
     (median / shortest).toFixed(1),
     String(samples.length),
   ];
+}
+
+/** One run has no spread. */
+function renderSpread(samples: readonly unknown[], spread: number | undefined, digits: number): string {
+  return spread === undefined || samples.length < 2 ? '-' : `${(spread * 100).toFixed(digits)} %`;
 }
 
 /** One column a method, one row a phase. */
@@ -52,7 +57,7 @@ export function downtimeTable(results: readonly DowntimeResult[]): string[][] {
     return [
       title,
       renderMilliseconds(downtime),
-      `${((spread ?? 0) * 100).toFixed(0)} %`,
+      renderSpread(samples, spread, 0),
       renderMilliseconds(median(samples.map(({ initMs }) => initMs))),
       renderMilliseconds(median(samples.map(({ multiUserMs }) => multiUserMs))),
       String(samples.length),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseOptions } from '../../../tools/bench/bench-options.ts';
 import { renderChart } from '../../../tools/bench/chart.ts';
@@ -48,18 +50,18 @@ test('what is measured again replaces what was known, and the rest is kept unles
     ],
     phases: {},
   };
-  const merged = mergeKernel(KERNEL, again);
+  const merged = mergeKernel(KERNEL, again, ['khop-fast', 'khop-file', 'kexec-l']);
   assert.deepEqual(
     merged.methods.map(({ id, median }) => [id, median]),
     [
+      ['khop-fast', 1e9],
       ['khop-file', 2.1e9],
       ['kexec-l', 13.2e9],
-      ['khop-fast', 1e9],
       ['firmware-ovmf', 9e9],
     ],
   );
   assert.deepEqual(merged.phases, KERNEL.phases);
-  assert.equal(mergeKernel(KERNEL, { ...again, release: '6.1.0-2-amd64' }).methods.length, 2);
+  assert.equal(mergeKernel(KERNEL, { ...again, release: '6.1.0-2-amd64' }, []).methods.length, 2);
 });
 
 test('the chart has a bar for each number, the longest for the largest, and escapes its texts', () => {
@@ -73,9 +75,18 @@ test('the chart has a bar for each number, the longest for the largest, and esca
 test('the page has every method with its median, spread and ratio, or why there is none', () => {
   const page = renderPage(REPORT);
   assert.match(page, /^\| khop, by file \| 2\.10 G \| 9\.50 % \| 1\.0 \| 3 \|$/m);
-  assert.match(page, /^\| kexec <-l> \| 13\.20 G \| 0\.00 % \| 6\.3 \| 1 \|$/m);
+  assert.match(page, /^\| kexec <-l> \| 13\.20 G \| - \| 6\.3 \| 1 \|$/m);
   assert.match(page, /^\| khop --fast \| failed: unknown option \\\| or so/m);
   assert.match(page, /^\| copying \| 5\.80 G \|$/m);
+});
+
+test('docs/benchmark.md and .svg say what docs/benchmark.json says', () => {
+  const docs = join(import.meta.dirname, '..', '..', '..', 'docs');
+  const report = parseReport(readFileSync(join(docs, 'benchmark.json'), 'utf8'));
+  const hint = 'run: npm run bench -- --from docs/benchmark.json --docs';
+  assert.equal(readFileSync(join(docs, 'benchmark.md'), 'utf8'), renderPage(report), hint);
+  const [first] = Object.entries(report.kernels);
+  assert.equal(readFileSync(join(docs, 'benchmark.svg'), 'utf8'), renderChart(...first!), hint);
 });
 
 test('--quick is one kernel, each method once, and nothing but blackouts', () => {
