@@ -93,7 +93,7 @@ async function measureLine(wanted: BenchOptions, line: KernelLine) {
     kernel: await labKernel(line),
     methods: sections.has('blackout') ? methods : [],
     firmware: sections.has('firmware') ? ['seabios', 'ovmf'] : [],
-    phasesOf: sections.has('phases') ? METHODS.filter(({ hasPhases }) => hasPhases) : [],
+    phasesOf: sections.has('phases') ? methods.filter(({ hasPhases }) => hasPhases) : [],
     repetitions,
     progress,
   });
