@@ -11,7 +11,7 @@ import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import type { LabDisk } from '../../src/lab/qemu.ts';
 import { INIT, withInit } from './bench-initrd.ts';
-import { initProgram, jumpProgram, markProgram } from './mark-programs.ts';
+import { initProgram, jumpProgram } from './mark-programs.ts';
 
 /** Where the guest mounts it. */
 export const MOUNT_POINT = '/bench';
@@ -39,7 +39,7 @@ export interface BenchDisk {
 export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
   const image = await readFile(kernel.image);
   const initrd = withInit(await readFile(await debianInitramfs(kernel)), initProgram());
-  const programs = { jump: jumpProgram(), mark: markProgram() };
+  const jump = jumpProgram();
   const folder = await cachedFolder({
     kind: 'bench-disk',
     inputs: {
@@ -47,7 +47,7 @@ export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
       kernel: kernel.packages,
       initramfs: await debianInitramfs(kernel),
       init: Buffer.from(initProgram()).toString('base64'),
-      programs: Object.values(programs).map((bytes) => Buffer.from(bytes).toString('base64')),
+      jump: Buffer.from(jump).toString('base64'),
       uuid: BENCH_DISK.uuid,
     },
     timeoutMs: 120_000,
@@ -57,8 +57,7 @@ export async function benchDisk(kernel: LabKernel): Promise<BenchDisk> {
       await writeFile(join(tree, 'boot', `vmlinuz-${kernel.release}`), image);
       await copyFile(kernel.config, join(tree, 'boot', `config-${kernel.release}`));
       await writeFile(join(tree, 'boot', `initrd.img-${kernel.release}`), initrd);
-      for (const [name, bytes] of Object.entries(programs))
-        await writeFile(join(tree, 'bin', name), bytes, { mode: 0o755 });
+      await writeFile(join(tree, 'bin', 'jump'), jump, { mode: 0o755 });
       await writeExt4Image(tree, join(target, 'disk.img'), { ...BENCH_DISK, spareMib: 8 });
       await rm(tree, { recursive: true });
     },

@@ -10,7 +10,7 @@
 import { encodeStaticProgram, SCRATCH } from './static-program.ts';
 
 /** Four letters before each counter. */
-export type MarkTag = 'MARK' | 'JUMP' | 'INIT';
+export type MarkTag = 'JUMP' | 'INIT';
 
 const REBOOT_COMMANDS = {
   LINUX_REBOOT_CMD_KEXEC: 0x45584543,
@@ -86,11 +86,6 @@ const STAY = [0xeb, 0xfe]; // ........................... jmp  itself
 
 function program(...pieces: readonly (readonly number[])[]): Uint8Array {
   return encodeStaticProgram(Uint8Array.from(pieces.flat()));
-}
-
-/** Writes MARK and ends. */
-export function markProgram(): Uint8Array {
-  return program(OPEN_PORT, READ_COUNTER, sendMark('MARK'), exit(0));
 }
 
 /** Writes JUMP and starts what is loaded; ends with status 1 when nothing is. */

@@ -19,7 +19,7 @@ const HEAD = 12;
 const RELEASE = 65;
 
 function isTag(text: string): text is MarkTag {
-  return text === 'MARK' || text === 'JUMP' || text === 'INIT';
+  return text === 'JUMP' || text === 'INIT';
 }
 
 /** The complete marks in `bytes`; one that is still being written is left out. @throws E_FORMAT */

@@ -88,7 +88,7 @@ export function phasesOf(at: Timeline): PhaseResult[] {
   const phases: readonly (readonly [id: string, title: string, instructions: bigint])[] = [
     ['way-down', 'devices are shut down', at.machine_kexec],
     ['jump', 'copying, digest, decompression', at.x86_64_start_kernel - at.machine_kexec],
-    ['early', 'first page tables', at.start_kernel - at.x86_64_start_kernel],
+    ['early', 'early set-up', at.start_kernel - at.x86_64_start_kernel],
     ['start-kernel', 'start_kernel', at.rest_init - at.start_kernel],
     ['initcalls', 'initcalls', at.run_init_process - at.rest_init - unpacking],
     // Initcalls that run while it waits, if any, are counted here.

@@ -5,12 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadSegments, parseElf } from '../../../src/formats/elf.ts';
-import {
-  initProgram,
-  jumpProgram,
-  markProgram,
-  restartingInitProgram,
-} from '../../../tools/bench/mark-programs.ts';
+import { initProgram, jumpProgram, restartingInitProgram } from '../../../tools/bench/mark-programs.ts';
 import { encodeStaticProgram, SCRATCH } from '../../../tools/bench/static-program.ts';
 
 const RDTSC = [0x0f, 0x31];
@@ -52,7 +47,7 @@ test('the kernel runs a static program: it starts at its first instruction and i
 });
 
 test('every program is one loadable segment that begins with the headers and has its entry inside', () => {
-  for (const file of [markProgram(), jumpProgram(), initProgram(), restartingInitProgram()]) {
+  for (const file of [jumpProgram(), initProgram(), restartingInitProgram()]) {
     const elf = parseElf(file);
     const segments = loadSegments(elf);
     assert.equal(segments.length, 1);

@@ -11,14 +11,14 @@ function mark(tag: string, counter: bigint, release?: string): Buffer {
 }
 
 const STREAM = Buffer.concat([
-  mark('MARK', 5n),
+  mark('JUMP', 5n),
   mark('JUMP', 1000n),
   mark('INIT', 8_000_001_000n, '6.1.0-56-amd64'),
 ]);
 
 test('marks are read with their counters, and INIT with the release', () => {
   assert.deepEqual(parseMarks(STREAM), [
-    { tag: 'MARK', counter: 5n, release: undefined },
+    { tag: 'JUMP', counter: 5n, release: undefined },
     { tag: 'JUMP', counter: 1000n, release: undefined },
     { tag: 'INIT', counter: 8_000_001_000n, release: '6.1.0-56-amd64' },
   ]);
