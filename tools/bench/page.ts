@@ -23,10 +23,13 @@ what waits for real devices or firmware takes longer on real machines.
 
 All methods start the same unmodified Debian kernel (it and the old one are the same), the same initramfs of a
 Debian installation (MODULES=most with LVM and LUKS, zstd) and the same command line, with KASLR on, from the
-same saved state. A program of a hundred bytes reads the time stamp counter and calls \`reboot\`; another one
-is the new kernel's init and reads it again. Each method is repeated; the table has the median and the spread,
-(largest - smallest) / median. A reboot through firmware is counted from \`reboot(LINUX_REBOOT_CMD_RESTART)\` to
-the same init, on a disk whose GRUB waits for nobody.
+same saved state. \`--fast\` is allowed what it does on real machines: to trim that initramfs for this machine
+and to add boot parameters. A program of a hundred bytes reads the time stamp counter and calls \`reboot\`;
+another one is the new kernel's init and reads it again. Where a method ran more than once, the table has the
+median and the spread, (largest - smallest) / median.
+
+A reboot through firmware is counted from \`reboot(LINUX_REBOOT_CMD_RESTART)\` to the same init, on a disk whose
+GRUB waits for nobody. Emulated firmware has little to do; that of servers takes minutes.
 `;
 
 const LOAD_STEP = `## Loading
