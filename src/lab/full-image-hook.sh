@@ -35,7 +35,7 @@ mkdir -p "$root/tool" "$root/boot/efi"
 cat >"$root/etc/fstab" <<END
 UUID=$ROOT_UUID / ext4 errors=remount-ro 0 1
 UUID=$ESP_UUID /boot/efi vfat umask=0077,nofail 0 2
-LABEL=khop-tool /tool ext4 ro,nofail 0 0
+LABEL=khop-tool /tool ext4 ro,nofail,x-systemd.device-timeout=10min 0 0
 LABEL=khop-program /tool/khop ext4 ro,noauto 0 0
 END
 echo lab >"$root/etc/hostname"

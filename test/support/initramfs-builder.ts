@@ -159,7 +159,6 @@ export const NEEDED_MODULES = [
   'ext4',
   'hid',
   'jbd2',
-  'sd_mod',
   'usbhid',
   'virtio',
   'virtio_blk',

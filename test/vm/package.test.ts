@@ -37,7 +37,7 @@ test(
     const deb = await packageBytes();
     await using machine = await startFullMachine();
     await machine.copyIn(deb, '/root/khop.deb', 0o644, COPY_TIMEOUT_MS);
-    await machine.run('dpkg --install /root/khop.deb && rm /root/khop.deb', COMMAND);
+    await machine.run('dpkg --install /root/khop.deb && rm /root/khop.deb', { timeoutMs: 400_000 });
     await machine.run('mount -t tmpfs -o noexec,nosuid tmpfs /tmp', COMMAND);
     // The lab's own khop is on PATH as well; nothing of it may help the installed one.
     const run = async (command: string): Promise<string> =>

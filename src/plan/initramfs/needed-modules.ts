@@ -6,7 +6,7 @@ import type { CpioEntry } from '../../formats/cpio.ts';
 import type { DeviceAlias } from '../../machine/device-aliases.ts';
 import { type ModuleFolder, resolveModules } from './module-folder.ts';
 import { argumentModules, namedModules } from './named-modules.ts';
-import { type StorageStack, standingReason, standingRules } from './standing-modules.ts';
+import { type StorageStack, spareCiphers, standingReason, standingRules } from './standing-modules.ts';
 
 /** What is known of the machine and of what it is to start; nothing of it is missing. */
 export interface KnownNeeds extends StorageStack {
@@ -20,7 +20,12 @@ export interface KnownNeeds extends StorageStack {
 interface Request {
   readonly name: string;
   readonly why: string;
+  /** Only that the machine could use it: no reason to keep a cipher for. */
+  readonly isOffer?: boolean;
 }
+
+/** CPUs ask for what could use their instructions. */
+const PROCESSORS = /^\/sys\/devices\/system\/cpu(?:\/|$)/;
 
 /** Name -> why it is needed; what needs several has the first reason. Dependencies are among them. */
 export function neededModules(
@@ -30,9 +35,10 @@ export function neededModules(
 ): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
   const pending: string[] = [];
-  const add = ({ name, why }: Request): void => {
+  const isSpare = spareCiphers(needs, needs.loadedModules);
+  const add = ({ name, why, isOffer }: Request): void => {
     for (const module of resolveModules(folder, name)) {
-      if (reasons.has(module)) continue;
+      if (reasons.has(module) || (isOffer === true && isSpare(folder.paths.get(module) ?? ''))) continue;
       reasons.set(module, why);
       pending.push(module);
     }
@@ -51,10 +57,12 @@ function requestsOf(folder: ModuleFolder, entries: readonly CpioEntry[], needs: 
   }));
   return [
     ...needs.devices.flatMap(({ path, modalias, module }) => [
-      ...(modalias === undefined ? [] : [{ name: modalias, why: `${path} asks for it` }]),
+      ...(modalias === undefined
+        ? []
+        : [{ name: modalias, why: `${path} asks for it`, isOffer: PROCESSORS.test(path) }]),
       ...(module === undefined ? [] : [{ name: module, why: `drives ${path}` }]),
     ]),
-    ...[...needs.loadedModules].map((name) => ({ name, why: 'is loaded now' })),
+    ...[...needs.loadedModules].map((name) => ({ name, why: 'is loaded now', isOffer: true })),
     ...[...needs.fileSystems].flatMap((type) =>
       [type, `fs-${type}`].map((name) => ({ name, why: `${type} is mounted on / or /usr` })),
     ),

@@ -1,6 +1,6 @@
 /**
- * Modules that stay whatever devices there are now: what may be plugged in before the root is mounted, what a
- * person at a rescue shell needs, and what programs of an initramfs ask for without a device.
+ * Modules that stay whatever devices there are now: what a person at a rescue shell needs, and what programs of
+ * an initramfs ask for without a device.
  * @module
  */
 /** Modules by name or by folder, and why they stay. */
@@ -38,23 +38,6 @@ const ALWAYS: readonly StandingRule[] = [
       'xen_fbfront',
     ]),
     folders: /^kernel\/drivers\/(?:tty|video\/console)\//,
-  },
-  {
-    why: 'a disk that is plugged in',
-    names: new Set([
-      ...[
-        'usbcore',
-        'usb_common',
-        'xhci_hcd',
-        'xhci_pci',
-        'usb_storage',
-        'uas',
-        'scsi_mod',
-        'sd_mod',
-        'sr_mod',
-      ],
-      ...['ahci', 'nvme', 'mmc_block', 'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi'],
-    ]),
   },
   {
     why: 'programs of an initramfs ask for it by name',
@@ -111,6 +94,35 @@ export function standingRules({ blockDevices, mappings, fileSystems }: StorageSt
   const remote = [...fileSystems].find((type) => NETWORK_FILE_SYSTEMS.has(type));
   if (remote !== undefined) rules.push({ why: `${remote} may ask for it`, folders: NETWORK_FOLDERS });
   return rules;
+}
+
+/** Block devices behind a network: their drivers ask for digests by name. */
+const NETWORK_DISKS = new Set([
+  'iscsi_tcp',
+  'nvme_tcp',
+  'nvme_rdma',
+  'nvme_fc',
+  'rbd',
+  'nbd',
+  'drbd',
+  'cxgb4i',
+]);
+
+/**
+ * Tells ciphers and hashes that can wait for the modules on the root itself. Every processor with AES asks for
+ * its driver, and a running system has it loaded, whether or not anything is encrypted; in an initramfs the
+ * kernel loads it before init, for nobody, and that takes as long as a third of the whole start. What a module
+ * that stays depends on, softly or not, is no such thing.
+ */
+export function spareCiphers(
+  { mappings, fileSystems }: StorageStack,
+  loadedModules: ReadonlySet<string>,
+): (path: string) => boolean {
+  const mayAsk =
+    mappings.some((uuid) => uuid.startsWith('CRYPT-')) ||
+    [...fileSystems].some((type) => NETWORK_FILE_SYSTEMS.has(type)) ||
+    [...loadedModules].some((name) => NETWORK_DISKS.has(name));
+  return (path) => !mayAsk && CRYPTO_FOLDERS.test(path) && !path.includes('/tpm/');
 }
 
 /** Why a module stays by `rules`, or undefined. */

@@ -5,6 +5,7 @@ import type { CpioEntry } from '../../../src/formats/cpio.ts';
 import { cpioFile, cpioHardLink, encodeCpio } from '../../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../../src/formats/initramfs.ts';
 import { moduleName } from '../../../src/formats/module-file.ts';
+import type { InitramfsNeeds } from '../../../src/machine/initramfs-needs.ts';
 import { modulePlaceOf } from '../../../src/plan/initramfs/module-folder.ts';
 import { packInitramfs } from '../../../src/plan/initramfs/pack-initramfs.ts';
 import {
@@ -35,12 +36,13 @@ function extra(result: TrimmedInitramfs): string[] {
   return modulesOf(result.entries).filter((name) => !NEEDED_MODULES.includes(name));
 }
 
-test('what this machine has, what that depends on and what may be plugged in stays', () => {
+test('what this machine has and what that depends on stays', () => {
   const result = trimImage();
   assert.deepEqual(modulesOf(result.entries), NEEDED_MODULES);
   assert.deepEqual(result.dropped.modules.map(({ name }) => name).sort(), [
     'dm_crypt',
     'dm_mod',
+    'sd_mod',
     'tg3',
     'virtio_net',
     'xfs',
@@ -57,6 +59,39 @@ test('what this machine has, what that depends on and what may be plugged in sta
       'a keyboard for a rescue shell',
     ],
   );
+});
+
+/** A cipher that this processor could use, and that is loaded. */
+const WITH_CIPHER = {
+  'kernel/arch/x86/crypto/aesni-intel.ko': { aliases: ['cpu:type:x86,*feature:*0099*', 'crypto-cbc(aes)'] },
+};
+
+function trimWithCipher(more: Partial<InitramfsNeeds>): string[] {
+  const needs = virtioNeeds({
+    devices: read([
+      {
+        path: '/sys/devices/system/cpu',
+        modalias: 'cpu:type:x86,ven0000fam0006mod0055:feature:,0099,',
+        module: undefined,
+      },
+    ]),
+    loadedModules: read(new Set(['aesni_intel', 'ext4'])),
+    ...more,
+  });
+  return extra(trimImage({ modules: { ...SOME_MODULES, ...WITH_CIPHER } }, { needs }));
+}
+
+test('a cipher that only the processor asks for goes, unless something may be encrypted or come over a network', () => {
+  assert.equal(trimWithCipher({}).includes('aesni_intel'), false);
+  assert.ok(trimWithCipher({ mappings: read(['CRYPT-LUKS2-abc-root']) }).includes('aesni_intel'));
+  assert.ok(trimWithCipher({ fileSystems: read(new Set(['nfs4'])) }).includes('aesni_intel'));
+  assert.ok(
+    trimWithCipher({ loadedModules: read(new Set(['aesni_intel', 'iscsi_tcp'])) }).includes('aesni_intel'),
+  );
+});
+
+test('a hash that a file system depends on stays, though nothing is encrypted', () => {
+  assert.ok(modulesOf(trimImage().entries).includes('crc32c_generic'));
 });
 
 const LAYOUTS: readonly (readonly [string, Partial<InitramfsRecipe>])[] = [
