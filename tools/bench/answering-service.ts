@@ -72,18 +72,36 @@ export async function waitForAnswer(port: number, timeoutMs: number): Promise<st
   }
 }
 
+/** How long a service was away, in ms of the host. */
+export interface Downtime {
+  readonly downtimeMs: number;
+  /** What the machine used of the host's processors meanwhile: other work on the host changes it less. */
+  readonly cpuMs: number;
+}
+
+/** Whose downtime is measured. */
+export interface Watched {
+  readonly port: number;
+  /** Of the kernel that answers now. */
+  readonly bootId: string;
+  /** CPU time of the machine up to now, ms. */
+  readonly readCpuMs: () => number;
+}
+
 /**
- * Asks all the time until another kernel answers: ms of the host from the last answer of the kernel with
- * `bootId` to the first one of the next.
+ * Asks all the time until another kernel answers: from the last answer of the old one to the first of the new.
  * @throws E_TIMEOUT
  */
-export async function measureDowntime(port: number, bootId: string, timeoutMs: number): Promise<number> {
+export async function measureDowntime(watched: Watched, timeoutMs: number): Promise<Downtime> {
   const deadline = performance.now() + timeoutMs;
-  let lastAnswer = performance.now();
+  const now = () => ({ wallMs: performance.now(), cpuMs: watched.readCpuMs() });
+  let last = now();
   while (performance.now() < deadline) {
-    const answer = await ask(port);
-    if (answer === bootId) lastAnswer = performance.now();
-    else if (answer !== undefined) return performance.now() - lastAnswer;
+    const answer = await ask(watched.port);
+    const here = now();
+    if (answer === watched.bootId) last = here;
+    else if (answer !== undefined)
+      return { downtimeMs: here.wallMs - last.wallMs, cpuMs: here.cpuMs - last.cpuMs };
     await sleep(POLL_MS);
   }
   throw silent(timeoutMs);

@@ -44,8 +44,9 @@ const DOWNTIME = `## A whole machine
 
 Debian 12 with systemd, one CPU, its own 6.1 kernel and initramfs again. A client outside asks a small HTTP
 service every 50 ms; the time is from the last answer of the old kernel to the first of the new one, shutdown
-and start of all services included. This is wall time of an emulated machine on a busy host: compare the rows
-with each other, not with real machines. The last two times are by the new kernel's clock.
+and start of all services included. This is wall time of an emulated machine and of whatever else its host did:
+the emulator's CPU time in the same interval depends less on that. Compare the rows with each other, not with
+real machines. The last two times are by the new kernel's clock.
 `;
 
 /** The page. */

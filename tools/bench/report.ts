@@ -59,6 +59,8 @@ export interface StartUpResult {
 export interface DowntimeSample {
   /** Wall time on the host without an answer of the service. */
   readonly downtimeMs: number;
+  /** CPU time of the emulator meanwhile: other work on the host changes it less. */
+  readonly cpuMs: number;
   /** From the new kernel's start to PID 1 on the real root, and to the end of systemd's start, by its clock. */
   readonly initMs: number;
   readonly multiUserMs: number;

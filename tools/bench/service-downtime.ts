@@ -4,6 +4,7 @@
  * machine, so only ratios mean something; the methods take turns.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import { KhopError } from '../../src/error.ts';
 import { startFullMachine } from '../../src/lab/full-machine.ts';
 import type { FirmwareKind } from '../../src/lab/ovmf.ts';
@@ -102,15 +103,31 @@ async function measureOnce(method: DowntimeMethod): Promise<DowntimeSample> {
   const port = await installService(machine);
   const before = await waitForAnswer(port, START_TIMEOUT_MS);
   await machine.run(method.prepare, { timeoutMs: START_TIMEOUT_MS });
-  const downtime = measureDowntime(port, before, DOWNTIME_TIMEOUT_MS);
+  const readCpuMs = () => processCpuMs(machine.pid);
+  const downtime = measureDowntime({ port, bootId: before, readCpuMs }, DOWNTIME_TIMEOUT_MS);
   await machine.start(method.leave);
-  const downtimeMs = Math.round(await downtime);
+  const { downtimeMs, cpuMs } = await downtime;
   await machine.waitForNewKernel(before, DOWNTIME_TIMEOUT_MS);
-  return { downtimeMs, ...(await readStartTimes(machine)) };
+  return {
+    downtimeMs: Math.round(downtimeMs),
+    cpuMs: Math.round(cpuMs),
+    ...(await readStartTimes(machine)),
+  };
+}
+
+/** utime and stime, fields 14 and 15 of /proc/PID/stat (proc(5)), in ticks of USER_HZ, always 10 ms. */
+function processCpuMs(pid: number): number {
+  // The name of the program, field 2, may have spaces in it.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** By the new kernel's own clock, which starts with it. */
-async function readStartTimes(machine: VirtualMachine): Promise<Omit<DowntimeSample, 'downtimeMs'>> {
+async function readStartTimes(
+  machine: VirtualMachine,
+): Promise<Pick<DowntimeSample, 'initMs' | 'multiUserMs'>> {
   const { stdout } = await machine.run(
     `systemctl is-system-running --wait >/dev/null
      systemctl show --property=UserspaceTimestampMonotonic --property=FinishTimestampMonotonic`,
