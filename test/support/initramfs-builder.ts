@@ -174,12 +174,16 @@ export const FIRMWARE_FILES = {
   'usr/lib/firmware/regulatory.db': 'e',
 };
 
-/** A machine with a virtio disk and ext4 on it; nothing is loaded that has another reason. */
+/** The device that makes USB keyboards possible. */
+export const USB_CONTROLLER = '/sys/devices/pci0000:00/0000:00:14.0';
+
+/** A machine with a virtio disk, ext4 on it, and a USB controller; nothing is loaded that has another reason. */
 export function virtioNeeds(overrides: Partial<InitramfsNeeds> = {}): InitramfsNeeds {
   const path = '/sys/devices/pci0000:00/0000:00:02.0';
   return {
     devices: read([
       { path, modalias: 'pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00', module: 'virtio_pci' },
+      { path: USB_CONTROLLER, modalias: 'pci:v00001B36d0000000Dsv*bc0Csc03i30', module: undefined },
       { path: `${path}/virtio0`, modalias: 'virtio:d00000002v00001AF4', module: 'virtio_blk' },
     ]),
     loadedModules: read(new Set(['ext4', 'virtio_blk', 'virtio_pci'])),

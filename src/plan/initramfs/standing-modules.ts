@@ -3,6 +3,8 @@
  * an initramfs ask for without a device.
  * @module
  */
+import type { DeviceAlias } from '../../machine/device-aliases.ts';
+
 /** Modules by name or by folder, and why they stay. */
 export interface StandingRule {
   readonly why: string;
@@ -16,15 +18,20 @@ const CRYPTO_FOLDERS =
   /^kernel\/(?:crypto|lib\/crypto|arch\/[^/]+\/(?:lib\/)?crypto|drivers\/(?:crypto|char\/tpm))\//;
 const NETWORK_FOLDERS = /^kernel\/(?:net|fs)\//;
 
+/** USB and Bluetooth keyboards come and go; those on other buses are there now, and ask by their modalias. */
+const USB_KEYBOARDS: StandingRule = {
+  why: 'a keyboard for a rescue shell',
+  names: new Set([
+    ...['hid', 'hid_generic', 'usbhid', 'hid_apple', 'hid_cherry', 'hid_lenovo', 'hid_logitech'],
+    ...['hid_logitech_dj', 'hid_logitech_hidpp', 'hid_microsoft'],
+  ]),
+};
+
+/** A device on the bus, or a host controller: PCI class 0c03. */
+const USB = /^usb:|^pci:.*bc0Csc03/;
+
 const ALWAYS: readonly StandingRule[] = [
-  {
-    // USB and Bluetooth keyboards come and go; those on other buses are there now, and ask by their modalias.
-    why: 'a keyboard for a rescue shell',
-    names: new Set([
-      ...['hid', 'hid_generic', 'usbhid', 'evdev', 'hid_apple', 'hid_cherry', 'hid_lenovo', 'hid_logitech'],
-      ...['hid_logitech_dj', 'hid_logitech_hidpp', 'hid_microsoft', 'atkbd', 'i8042', 'libps2'],
-    ]),
-  },
+  { why: 'a keyboard for a rescue shell', names: new Set(['evdev', 'atkbd', 'i8042', 'libps2']) },
   {
     why: 'a console',
     names: new Set([
@@ -82,8 +89,14 @@ const NETWORK_FILE_SYSTEMS = new Set([
 ]);
 
 /** The rules for a machine with this storage. */
-export function standingRules({ blockDevices, mappings, fileSystems }: StorageStack): StandingRule[] {
+export function standingRules({
+  blockDevices,
+  mappings,
+  fileSystems,
+  devices,
+}: StorageStack & { readonly devices: readonly DeviceAlias[] }): StandingRule[] {
   const rules = [...ALWAYS];
+  if (devices.some(({ modalias }) => modalias !== undefined && USB.test(modalias))) rules.push(USB_KEYBOARDS);
   const stacked = [...blockDevices].find((name) => /^(?:dm-|md|bcache)/.test(name));
   if (stacked !== undefined) rules.push({ why: `part of ${stacked}'s kind of device`, folders: MD_FOLDER });
   if (mappings.some((uuid) => uuid.startsWith('mpath-')))

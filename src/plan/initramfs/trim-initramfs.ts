@@ -8,6 +8,7 @@
  */
 import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
+import { parentFolders } from '../../formats/cpio-writer.ts';
 import type { Initramfs } from '../../formats/initramfs.ts';
 import type { InitramfsNeeds } from '../../machine/initramfs-needs.ts';
 import type { Reading } from '../../machine/reading.ts';
@@ -117,8 +118,10 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
   const files = { kept: kept.map(({ entry }) => entry), dropped: dropped.map(({ entry }) => entry) };
   const firmware = droppableFirmware(entries, files, release);
   const gone = new Set(files.dropped);
-  const isGone = (entry: CpioEntry): boolean =>
+  const isFileGone = (entry: CpioEntry): boolean =>
     gone.has(entry) || (firmware.has(entry.name) && !linked.has(entry.name));
+  const emptied = emptiedFolders(entries, isFileGone);
+  const isGone = (entry: CpioEntry): boolean => isFileGone(entry) || emptied.has(entry.name);
   const goneNames = new Set(dropped.map(({ name }) => name));
   const [droppedEntries, keptEntries] = partition(entries, isGone);
   const keptModules = new Set(files.kept);
@@ -138,12 +141,27 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
     dropped: {
       modules: dropped.map(({ name, entry }) => ({ name, bytes: entry.bytes.length })),
       firmware: droppedEntries
-        .filter((entry) => !gone.has(entry))
+        .filter((entry) => !gone.has(entry) && !isFolder(entry))
         .map(({ name, bytes }) => ({ name, bytes: bytes.length })),
     },
     reasons,
     obstacle: undefined,
   };
+}
+
+/** Folders in which there was something, and nothing is left: each costs the kernel as much as a small file. */
+function emptiedFolders(
+  entries: readonly CpioEntry[],
+  isGone: (entry: CpioEntry) => boolean,
+): ReadonlySet<string> {
+  const files = entries.filter((entry) => !isFolder(entry));
+  const left = new Set(parentFolders(files.filter((entry) => !isGone(entry)).map(({ name }) => name)));
+  const touched = parentFolders(files.filter(isGone).map(({ name }) => name));
+  return new Set(touched.filter((folder) => !left.has(folder)));
+}
+
+function isFolder({ mode }: CpioEntry): boolean {
+  return (mode & 0o170000) === 0o040000;
 }
 
 function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { CpioEntry } from '../../../src/formats/cpio.ts';
-import { cpioFile, cpioHardLink, encodeCpio } from '../../../src/formats/cpio-writer.ts';
+import { cpioFile, cpioFolder, cpioHardLink, encodeCpio } from '../../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../../src/formats/initramfs.ts';
 import { moduleName } from '../../../src/formats/module-file.ts';
 import type { InitramfsNeeds } from '../../../src/machine/initramfs-needs.ts';
@@ -26,6 +26,7 @@ import {
   SOME_MODULES,
   trimImage,
   trimRequest,
+  USB_CONTROLLER,
   virtioNeeds,
 } from '../../support/initramfs-builder.ts';
 import { absent, read, unreadable } from '../../support/machine-facts.ts';
@@ -92,6 +93,27 @@ test('a cipher that only the processor asks for goes, unless something may be en
 
 test('a hash that a file system depends on stays, though nothing is encrypted', () => {
   assert.ok(modulesOf(trimImage().entries).includes('crc32c_generic'));
+});
+
+test('drivers of USB keyboards stay only where there is a USB controller', () => {
+  const needs = virtioNeeds();
+  assert.ok(needs.devices.state === 'read');
+  const devices = read(needs.devices.value.filter(({ path }) => path !== USB_CONTROLLER));
+  const kept = modulesOf(trimImage({}, { needs: { ...needs, devices } }).entries);
+  assert.deepEqual(
+    NEEDED_MODULES.filter((name) => !kept.includes(name)),
+    ['hid', 'usbhid'],
+  );
+});
+
+test('folders that lost all they had go, others stay though they are empty', () => {
+  const names = new Set(trimImage().entries.map(({ name }) => name));
+  const root = `usr/lib/modules/${RELEASE}/kernel`;
+  assert.ok(names.has(`${root}/fs/ext4`));
+  assert.equal(names.has(`${root}/fs/xfs`), false);
+  const entries = [...initramfsEntries({ release: RELEASE, modules: SOME_MODULES }), cpioFolder('usr/lib/empty')];
+  const content = readInitramfs(encodeCpio(entries), 'built');
+  assert.ok(trimInitramfs(content, trimRequest()).entries.some(({ name }) => name === 'usr/lib/empty'));
 });
 
 const LAYOUTS: readonly (readonly [string, Partial<InitramfsRecipe>])[] = [
