@@ -111,7 +111,10 @@ test('folders that lost all they had go, others stay though they are empty', () 
   const root = `usr/lib/modules/${RELEASE}/kernel`;
   assert.ok(names.has(`${root}/fs/ext4`));
   assert.equal(names.has(`${root}/fs/xfs`), false);
-  const entries = [...initramfsEntries({ release: RELEASE, modules: SOME_MODULES }), cpioFolder('usr/lib/empty')];
+  const entries = [
+    ...initramfsEntries({ release: RELEASE, modules: SOME_MODULES }),
+    cpioFolder('usr/lib/empty'),
+  ];
   const content = readInitramfs(encodeCpio(entries), 'built');
   assert.ok(trimInitramfs(content, trimRequest()).entries.some(({ name }) => name === 'usr/lib/empty'));
 });
