@@ -7,11 +7,11 @@ import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { warmProfile } from '../plan/boot-profile.ts';
-import { appendArguments } from '../plan/command-line.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
+import { addParameters } from './added-parameters.ts';
 import type { History } from './history.ts';
 import { initramfsWish } from './initramfs-wish.ts';
 import type { OptimisationName } from './optimisations.ts';
@@ -95,11 +95,12 @@ function withParameters(
   if (without.has(name)) return { request, parameters: { name, isUsed: false, detail: LEFT_OUT } };
   const { machine } = request;
   const { parameters } = warmProfile({ architecture: machine.architecture, config }, machine, given);
-  const added = parameters.map(({ text }) => text).join(' ');
-  const detail = added === '' ? 'the command line has all that help here' : `adds ${added}`;
+  const added = parameters.map(({ text }) => text);
+  const isUsed = added.length > 0;
+  const detail = isUsed ? `adds ${added.join(' ')}` : 'the command line has all that help here';
   return {
-    request: added === '' ? request : { ...request, commandLine: appendArguments(given, added) },
-    parameters: { name, isUsed: added !== '', detail },
+    request: isUsed ? { ...request, commandLine: addParameters(given, added) } : request,
+    parameters: { name, isUsed, detail },
   };
 }
 

@@ -6,6 +6,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { withoutArguments } from '../plan/command-line.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
+import { withoutAddedParameters } from './added-parameters.ts';
 import { TOKEN_PARAMETER } from './arrive.ts';
 import type { History, SwitchHistoryEntry } from './history.ts';
 import type { SwitchWorld } from './world.ts';
@@ -35,7 +36,7 @@ export function initramfsWish(
   const isDistrusted = failed?.outcome === 'elsewhere' && failed.optimisations.includes('trim');
   return {
     release: start.release,
-    commandLine: withoutArguments(start.commandLine, [TOKEN_PARAMETER]),
+    commandLine: withoutArguments(withoutAddedParameters(start.commandLine), [TOKEN_PARAMETER]),
     runningCommandLine: machine.commandLine,
     needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
     untrimmedBecause: isDistrusted

@@ -15,6 +15,7 @@ import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
+import { withoutAddedParameters } from './added-parameters.ts';
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
@@ -125,7 +126,7 @@ function composeCommandLine(
   const addition = extra.filter((text) => text !== '').join(' ');
   const base = baseCommandLine(machine, kernel, options, slot);
   if (base === undefined) return addition === '' ? undefined : addition;
-  const kept = withoutArguments(base, [TOKEN_PARAMETER, ...world.configuration.drop]);
+  const kept = withoutArguments(withoutAddedParameters(base), [TOKEN_PARAMETER, ...world.configuration.drop]);
   return appendArguments(kept, addition);
 }
 

@@ -1,0 +1,34 @@
+/**
+ * Parameters that a fast switch added for one boot. They stand once more in `khop.added=`, so that the next
+ * switch that reuses the running command line can tell them from what the administrator wants.
+ * @module
+ */
+import {
+  appendArguments,
+  commandLineValue,
+  parseCommandLine,
+  withoutArguments,
+} from '../plan/command-line.ts';
+
+/** Unknown to the kernel, which ignores it. */
+const ADDED_PARAMETER = 'khop.added';
+
+/** `line` with each of `parameters`, which hold no comma and no space, and the note of them. */
+export function addParameters(line: string, parameters: readonly string[]): string {
+  if (parameters.length === 0) return line;
+  return appendArguments(line, [...parameters, `${ADDED_PARAMETER}=${parameters.join(',')}`].join(' '));
+}
+
+/** `line` as it was before `addParameters`; one that says nothing of additions as it is. */
+export function withoutAddedParameters(line: string): string {
+  const note = commandLineValue(line, ADDED_PARAMETER);
+  if (note === undefined) return line;
+  const added = note.split(',');
+  const all = parseCommandLine(withoutArguments(line, [ADDED_PARAMETER]));
+  // The last ones are those that were appended: an equal one of the administrator's stands before.
+  for (const text of added) {
+    const index = all.findLastIndex((argument) => argument.text === text);
+    if (index >= 0) all.splice(index, 1);
+  }
+  return all.map(({ text }) => text).join(' ');
+}
