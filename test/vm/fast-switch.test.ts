@@ -71,14 +71,17 @@ async function fastHop(machine: VirtualMachine, line: string, options = '') {
   return new Map(optimisations.map((each) => [each.name, each]));
 }
 
-for (const firmware of ['seabios', 'ovmf'] as const)
+for (const [firmware, lines] of [
+  ['seabios', ['6.12', '7.2', '6.1']],
+  ['ovmf', ['7.2', '6.12']],
+] as const)
   test(
-    `khop switches fast to three kernels under ${firmware}, KASLR kept, and nothing of the machine is lost`,
+    `khop switches fast to ${lines.join(', ')} under ${firmware}, KASLR kept, and nothing of the machine is lost`,
     LIMIT,
     async () => {
       await using machine = await startSmallMachine({ kernel: '6.1', firmware, cpus: 2, memoryMib: 1536 });
       const before = await readHardware(machine);
-      for (const line of ['6.12', '7.2', '6.1'] as const) {
+      for (const line of lines) {
         const optimisations = await fastHop(machine, line);
         for (const name of ['direct-entry', 'initramfs', 'parameters'])
           assert.equal(optimisations.get(name)?.isUsed, true, `${line}: ${optimisations.get(name)?.detail}`);
