@@ -38,8 +38,9 @@ await show(machine, 'uname -r');
 await show(machine, 'khop list');
 const target = await releaseOf(machine, '6.12');
 await show(machine, `khop switch ${target} --dry-run`);
-progress(`khop switch ${target}: load, stop services in order, jump`);
-const byKhop = await journey(machine, `khop switch ${target} --yes`);
+await show(machine, `khop prepare ${target}`);
+progress(`khop switch ${target} --fast: load, stop services in order, jump`);
+const byKhop = await journey(machine, `khop switch ${target} --fast --yes`);
 console.log((await machine.readOutput()).trimEnd());
 await show(machine, 'uname -r');
 await show(machine, 'mount-khop 2>/dev/null; khop arrive >/dev/null; khop history');
@@ -89,7 +90,7 @@ function report(byKhop: Journey, byFirmware: Journey): void {
   console.log(
     renderTable([
       ['', 'KERNELS', 'USER SPACE ANSWERS', 'ALL SERVICES UP'],
-      row('khop switch', byKhop),
+      row('khop switch --fast', byKhop),
       row('reboot through firmware', byFirmware),
     ]),
   );
