@@ -4,6 +4,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { warmProfile } from '../plan/boot-profile.ts';
@@ -45,10 +46,13 @@ export interface FastPlan extends PlanAttempt {
 
 /** What the fast plan is made from. */
 export interface FastRequest {
+  /** Without initrds. */
   readonly request: LoadRequest;
   /** The files that `request` was made from. */
   readonly image: string;
   readonly initrds: readonly string[];
+  /** Reads `initrds`: only called for a plan that takes no prepared one. */
+  readonly readInitrds: () => readonly NamedBytes[];
   readonly config: Reading<ReadonlyMap<string, string>>;
   /** Optimisations to leave out. */
   readonly without: ReadonlySet<string>;
@@ -68,7 +72,7 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   const problems: string[] = [];
   const stock = takeStock(world, fast, given);
   for (const supply of combinations(stock.supply)) {
-    const supplied = withSupply(request, supply);
+    const supplied = withSupply(request, supply, fast);
     const made = fast.plan(supplied);
     const problem = problemWith(supply, made, request.machine);
     if (problem === undefined)
@@ -79,9 +83,10 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
       };
     problems.push(problem);
   }
+  const plain = withSupply(request, NOTHING, fast);
   return {
-    request,
-    ...fast.plan(request),
+    request: plain,
+    ...fast.plan(plain),
     optimisations: [...describe(stock, NOTHING, problems), parameters],
   };
 }
@@ -160,12 +165,13 @@ function combinations({ kernel, initramfs }: Supply): Supply[] {
   ];
 }
 
-function withSupply(request: LoadRequest, { kernel, initramfs }: Supply): LoadRequest {
-  return {
-    ...request,
-    unpacked: kernel,
-    ...(initramfs === undefined ? {} : { initrds: [initramfs], isInitrdWhole: true }),
-  };
+function withSupply(
+  request: LoadRequest,
+  { kernel, initramfs }: Supply,
+  { readInitrds }: FastRequest,
+): LoadRequest {
+  const initrds = initramfs === undefined ? readInitrds() : [initramfs];
+  return { ...request, unpacked: kernel, initrds, isInitrdWhole: initramfs !== undefined };
 }
 
 /** Why a plan is not the one that was hoped for; undefined when it is. */

@@ -83,28 +83,31 @@ export function propose(
   return { kernel, machine, findings, verdict, plan, planError, estimate, optimisations };
 }
 
+/** The files but for the initrds: a fast plan that has a prepared one never reads them. */
 function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
-  const isOverridden = options.initrd !== undefined;
-  const files = readKernelFiles(isOverridden ? { ...kernel, initrds: [], problems: [] } : kernel);
+  const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   return {
     ...files,
-    initrds: isOverridden ? options.initrd.map((path) => readNamedFile(path)) : files.initrds,
     deviceTree: options.dtb === undefined ? files.deviceTree : readNamedFile(options.dtb),
   };
+}
+
+function readInitrds(kernel: Kernel, { initrd }: ProposalOptions): readonly NamedBytes[] {
+  return (initrd ?? kernel.initrds).map((path) => readNamedFile(path));
 }
 
 function requestFor(
   world: SwitchWorld,
   machine: MachineFacts,
   kernel: Kernel,
-  files: { image: NamedBytes; initrds: readonly NamedBytes[]; deviceTree: NamedBytes | undefined },
+  files: { image: NamedBytes; deviceTree: NamedBytes | undefined },
   options: ProposalOptions,
 ): LoadRequest {
   const slot: KexecSlot = options.panic ? 'crash' : 'normal';
   return {
     kernel,
     image: files.image,
-    initrds: files.initrds,
+    initrds: options.fast === true ? [] : readInitrds(kernel, options),
     deviceTree: files.deviceTree,
     machine,
     commandLine: composeCommandLine(world, machine, kernel, options, slot),
@@ -150,13 +153,15 @@ function makePlan(
   request: LoadRequest,
   files: KernelFiles,
   history: History,
-  { fast, without, initrd }: ProposalOptions,
+  options: ProposalOptions,
 ): Omit<FastPlan, 'optimisations'> & Pick<Proposal, 'optimisations'> {
+  const { fast, without, initrd } = options;
   if (fast !== true) return { request, ...tryPlan(request), optimisations: undefined };
   return planFast(world, {
     request,
     image: request.kernel.image,
     initrds: initrd ?? request.kernel.initrds,
+    readInitrds: () => readInitrds(request.kernel, options),
     config: configurationOf(files),
     without: new Set(without),
     history,
