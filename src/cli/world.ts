@@ -16,6 +16,7 @@ import { readMachine } from '../machine/read-machine.ts';
 import type { Reading } from '../machine/reading.ts';
 import { rebootKexec, syncDisks } from '../machine/reboot.ts';
 import { startKexecTarget } from '../machine/service-manager.ts';
+import { thisMachine } from '../machine/shutdown-calls.ts';
 import { mapReading } from '../machine/source.ts';
 import { parseConfiguration } from '../switch/configuration.ts';
 import type { ShutdownCalls, SwitchWorld } from '../switch/world.ts';
@@ -53,6 +54,10 @@ function kernelLogLines(): Reading<readonly string[]> {
 
 function shutdownCalls(context: CliContext): ShutdownCalls {
   return {
+    syncAhead: async () => {
+      const problem = await thisMachine().sync();
+      if (problem !== undefined) context.remark(`sync: ${problem}; the way down will try again.`);
+    },
     throughServiceManager: () => startKexecTarget({ signal: context.signal, remark: context.remark }),
     byOurselves: async ({ stopTimeoutMs }) => {
       using _held = holdSignals();

@@ -71,6 +71,7 @@ export async function leaveFor(
   };
   const path = ticketPath(world.folders);
   try {
+    await world.shutdown.syncAhead();
     world.files.write(path, encodeTicket(ticket));
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
     await leave(world, order.way);

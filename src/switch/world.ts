@@ -41,6 +41,8 @@ export interface KexecCalls {
 
 /** Ways down. Each ends in the jump, or throws with the system as far up as it still is. */
 export interface ShutdownCalls {
+  /** Writes to the disks what can be written while everything still runs, so that the way down has less to do. */
+  readonly syncAhead: () => Promise<void>;
   /** Asks the service manager for its kexec target and returns; it does the rest. */
   readonly throughServiceManager: () => Promise<void>;
   /** Stops processes, makes file systems read-only, verifies, jumps. Does not return on success. */

@@ -37,6 +37,7 @@ export function quietWorld(
       unload: unexpected('unload'),
     },
     shutdown: {
+      syncAhead: unexpected('syncAhead'),
       throughServiceManager: unexpected('throughServiceManager'),
       byOurselves: unexpected('byOurselves'),
       now: unexpected('now'),
