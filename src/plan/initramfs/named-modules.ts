@@ -1,5 +1,5 @@
 /**
- * Modules that an initramfs names itself: in its lists, its scripts and its udev rules. Names that are no
+ * Modules that an initramfs names itself: in its lists and its scripts. Names that are no
  * modules do no harm; whoever asks knows which modules there are.
  * @module
  */
@@ -17,6 +17,8 @@ export interface NamedModule {
 const LISTS = /^(?:conf\/modules|etc\/modules|(?:etc|run|(?:usr\/)?lib)\/modules-load\.d\/[^/]+\.conf)$/;
 /** dracut.cmdline(7), `rd.driver.pre=`: --force-drivers writes it there. */
 const ARGUMENTS = /^etc\/cmdline(?:\.d\/[^/]+)?$/;
+/** `kmod load` in a rule is for a device that is there, whose modules are loaded now. */
+const UDEV_RULES = /(?:^|\/)udev\/rules\.d\//;
 /** mkinitcpio leaves its MODULES and hooks as variables of a shell. */
 const MKINITCPIO = 'config';
 const TEXT_LIMIT = 256 * 1024;
@@ -28,6 +30,7 @@ export function namedModules(entries: readonly CpioEntry[]): NamedModule[] {
 
 function namesIn({ name, bytes }: CpioEntry): string[] {
   if (bytes.length === 0 || bytes.length > TEXT_LIMIT || modulePlaceOf(name) !== undefined) return [];
+  if (UDEV_RULES.test(name)) return [];
   if (LISTS.test(name)) return firstWords(textOf(bytes));
   if (ARGUMENTS.test(name)) return argumentModules(textOf(bytes).replaceAll('\n', ' '));
   if (name === MKINITCPIO)
@@ -47,10 +50,10 @@ function words(text: string): string[] {
   return text.match(/[\w.-]+/g) ?? [];
 }
 
-/** Scripts call modprobe or insmod, udev's rules say `kmod load NAME`, units want `modprobe@NAME.service`. */
+/** Scripts call modprobe or insmod, units want `modprobe@NAME.service`. */
 function loadedByScript(text: string): string[] {
-  if (!/modprobe|insmod|kmod load/.test(text)) return [];
-  const lines = text.split('\n').filter((line) => /modprobe|insmod|kmod load/.test(line));
+  if (!/modprobe|insmod/.test(text)) return [];
+  const lines = text.split('\n').filter((line) => /modprobe|insmod/.test(line));
   return lines.flatMap(words);
 }
 

@@ -182,12 +182,6 @@ const WITH_MORE: readonly (readonly [
     ['dm_crypt', 'dm_mod'],
   ],
   [
-    'a udev rule loads',
-    { files: { 'usr/lib/udev/rules.d/80.rules': 'RUN{builtin}+="kmod load xts"\n' } },
-    {},
-    ['xts'],
-  ],
-  [
     'modprobe.d ties to another',
     { files: { 'etc/modprobe.d/a.conf': 'softdep virtio_blk post: tg3\n' } },
     {},
@@ -206,6 +200,11 @@ for (const [what, recipe, request, names] of WITH_MORE)
   test(`what ${what} stays`, () => {
     assert.deepEqual(extra(trimImage(recipe, request)), names);
   });
+
+test('a udev rule keeps nothing by itself: what it loads for a device that is there is loaded now', () => {
+  const files = { 'usr/lib/udev/rules.d/80-drivers.rules': 'RUN{builtin}+="kmod load xts"\n' };
+  assert.deepEqual(extra(trimImage({ modules: SOME_MODULES, files }, {})), []);
+});
 
 const OBSTACLES: readonly (readonly [string, Partial<InitramfsRecipe>, Partial<TrimRequest>, RegExp])[] = [
   [
