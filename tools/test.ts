@@ -4,6 +4,7 @@
  *   npm test                    everything
  *   npm test -- --unit          checks and unit tests
  *   npm test -- --vm            virtual machine tests
+ *   npm test -- --chaos         long chains and failures, test/chaos: npm run chaos
  *   npm test -- WORD            only test files whose path has WORD in it
  * @module
  */
@@ -15,7 +16,7 @@ import { runChecks } from './check/checks.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The whole run has to fit into CI's time, caches empty. */
-const FILE_TIMEOUT_MS = 20 * 60_000;
+const FILE_TIMEOUT_MS = (process.argv.includes('--chaos') ? 120 : 20) * 60_000;
 
 /** What was counted. */
 interface Tally {
@@ -27,12 +28,15 @@ interface Tally {
 const started = performance.now();
 const tally: Tally = { passed: 0, failed: 0, skipped: [] };
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const only = process.argv.slice(2).find((word) => word === '--unit' || word === '--vm');
+const only = process.argv.slice(2).find((word) => ['--unit', '--vm', '--chaos'].includes(word));
 
-if (only !== '--vm' && words.length === 0) await checkAll();
-const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
+if (only !== '--vm' && only !== '--chaos' && words.length === 0) await checkAll();
+const isChaos = (file: string) => file.startsWith('test/chaos/');
+const all = globSync('test/**/*.test.ts', { cwd: ROOT })
+  .sort()
+  .filter((file) => isChaos(file) === (only === '--chaos'));
 const chosen = all.filter((file) => words.every((word) => file.includes(word)));
-const isVm = (file: string) => file.startsWith('test/vm/');
+const isVm = (file: string) => file.startsWith('test/vm/') || isChaos(file);
 if (only !== '--vm')
   await runFiles(
     chosen.filter((file) => !isVm(file)),
