@@ -78,7 +78,7 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
     if (problem === undefined)
       return {
         request: supplied,
-        ...made,
+        ...withObstacles(made, stock, supply, problems),
         optimisations: [...describe(stock, supply, problems), parameters],
       };
     problems.push(problem);
@@ -86,9 +86,20 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   const plain = withSupply(request, NOTHING, fast);
   return {
     request: plain,
-    ...fast.plan(plain),
+    ...withObstacles(fast.plan(plain), stock, NOTHING, problems),
     optimisations: [...describe(stock, NOTHING, problems), parameters],
   };
+}
+
+/** A plan that had to do without the unpacked kernel says why. */
+function withObstacles(
+  made: PlanAttempt,
+  stock: Stock,
+  used: Supply,
+  obstacles: readonly string[],
+): PlanAttempt {
+  if (made.plan === undefined || stock.supply.kernel === undefined || used.kernel !== undefined) return made;
+  return { ...made, plan: { ...made.plan, directEntry: { isUsed: false, obstacles } } };
 }
 
 /** @param given the command line as it was asked for: a UKI's own when none was */
