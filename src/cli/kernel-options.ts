@@ -52,7 +52,8 @@ export function withKernelOptions(command: Command): Command {
     .option('--json', 'print the result as JSON');
 }
 
-function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+/** Parser for options that may be repeated. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
 

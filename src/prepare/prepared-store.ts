@@ -22,6 +22,7 @@ import { crc32 } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import { syncFolder } from '../machine/durable-file.ts';
 import {
   decodePreparedRecord,
   encodePreparedRecord,
@@ -223,15 +224,6 @@ function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile 
     }
     fsyncSync(descriptor);
     return { name, size, crc32: sum };
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { PrepareOutcome } from '../../prepare/prepare-kernel.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
+import { collect } from '../kernel-options.ts';
 
 interface PrepareOptions {
   readonly initrd?: readonly string[];
@@ -35,10 +36,6 @@ export function addPrepareCommand(program: Command, context: CliContext): void {
     ['khop prepare', 'the kernel that the next start of this machine would take'],
     ['khop prepare 6.12 && khop switch 6.12 --fast', 'prepare, then switch at once'],
   ]);
-}
-
-function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), value];
 }
 
 async function prepare(
