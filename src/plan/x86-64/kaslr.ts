@@ -1,8 +1,8 @@
 /**
  * Where a kernel that is entered without its decompressor goes: the random choice that the decompressor would
  * have made (arch/x86/boot/compressed/kaslr.c), made by the loader. The physical and the virtual base are
- * drawn independently, each uniformly among all places that fit. They are drawn anew for every load and
- * appear in no file and no message: until the jump they are the new kernel's secret.
+ * drawn independently, each uniformly among all places that fit. They are drawn anew for every plan;
+ * those of a kernel that is loaded appear in no file and no message: until the jump they are its secret.
  * @module
  */
 import { KhopError } from '../../error.ts';
