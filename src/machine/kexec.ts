@@ -6,6 +6,7 @@
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { explainErrno, type KexecCall, type LoadCircumstances } from './errno-causes.ts';
 import { holdSignals } from './hold-signals.ts';
+import { hostArchitecture } from './host-architecture.ts';
 import { openKernelFile } from './kernel-file.ts';
 import { markKernelLog } from './kernel-log.ts';
 import { hasLoadLimit, type LoadSlot, readLoadCircumstances } from './kexec-gates.ts';
@@ -18,7 +19,6 @@ import {
   textArgument,
   trySyscall,
 } from './syscall.ts';
-import { hostArchitecture } from './syscall-numbers.ts';
 
 export const KEXEC_FLAGS = {
   KEXEC_ON_CRASH: 1,

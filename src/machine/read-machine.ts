@@ -9,6 +9,7 @@ import { readCrashFacts } from './crash-facts.ts';
 import * as devices from './devices.ts';
 import { readEfi } from './efi.ts';
 import type { MachineFacts } from './facts.ts';
+import { hostArchitecture } from './host-architecture.ts';
 import * as guest from './hypervisor.ts';
 import { readKexecState, readLockdown, type SyscallProbe } from './kexec-state.ts';
 import { readLuksTokens } from './luks.ts';
@@ -17,7 +18,6 @@ import { readMounts, readRootStorage } from './mounts.ts';
 import * as platform from './platform.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { mapReading, readBytes, readNames, readText } from './source.ts';
-import { hostArchitecture } from './syscall-numbers.ts';
 import * as system from './system.ts';
 import { readSystemdSettings } from './systemd-settings.ts';
 

@@ -7,12 +7,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { kill } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
+import type { SyscallName } from '../formats/syscall-numbers.ts';
 import { markKernelLog } from './kernel-log.ts';
 import { type MountInfo, readAllMounts } from './mounts.ts';
 import { type Process, processesToStop, readProcesses } from './processes.ts';
 import { linesOf } from './source.ts';
 import { type SyscallArgument, textArgument, trySyscallWithin } from './syscall.ts';
-import type { SyscallName } from './syscall-numbers.ts';
 
 /** Each call gives undefined when it has done its work, else the reason it has not. */
 export interface ShutdownMachine {

@@ -8,8 +8,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { KhopError } from '../error.ts';
+import { SYSCALL_NUMBERS, type SyscallName } from '../formats/syscall-numbers.ts';
 import { type ErrnoName, errnoName, formatErrno } from './errno.ts';
-import { hostArchitecture, SYSCALL_NUMBERS, type SyscallName } from './syscall-numbers.ts';
+import { hostArchitecture } from './host-architecture.ts';
 
 /** What khop uses of koffi; its native module has these without koffi's JavaScript around it. */
 interface Koffi {

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import { SYSCALL_NUMBERS } from '../../src/formats/syscall-numbers.ts';
 import { errnoName, errnoNumber, formatErrno } from '../../src/machine/errno.ts';
+import { hostArchitecture } from '../../src/machine/host-architecture.ts';
 import { runProcess } from '../../src/machine/run-process.ts';
 import {
   formatCall,
@@ -18,7 +20,6 @@ import {
   trySyscall,
   trySyscallWithin,
 } from '../../src/machine/syscall.ts';
-import { hostArchitecture, SYSCALL_NUMBERS } from '../../src/machine/syscall-numbers.ts';
 
 test('a call returns its result: memfd_create gives a descriptor', () => {
   const fd = Number(syscall('memfd_create', textArgument('name', 'khop-test'), { name: 'flags', value: 1 }));

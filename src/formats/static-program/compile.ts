@@ -1,0 +1,268 @@
+/**
+ * A program becomes instructions: depth first, operands before operators, as it is written. What is not reached
+ * from the first function is not there.
+ * @module
+ */
+import type { Architecture } from '../architecture.ts';
+import { SYSCALL_NUMBERS } from '../syscall-numbers.ts';
+import { type FunctionDefinition, MOST_ARGUMENTS, refuse } from './functions.ts';
+import type { Instruction, Label, Register, Variable } from './instructions.ts';
+import type { Statement } from './statements.ts';
+import type { Call, Load, Local, Operator, SystemCall, Term } from './terms.ts';
+
+/** An operation as a term. */
+type Operation = readonly [Term, Operator, Term];
+
+/** Where `leaveLoop` and `nextRound` go. */
+interface Loop {
+  readonly behind: Label;
+  readonly start: Label;
+}
+
+/** What is known while a program is compiled. */
+interface Compilation {
+  readonly architecture: Architecture;
+  readonly output: Instruction[];
+  /** Functions that are called, and where each will be. */
+  readonly functions: Map<FunctionDefinition, Label>;
+  /** The function being compiled. */
+  current: FunctionDefinition | undefined;
+  labelCount: number;
+}
+
+/**
+ * All instructions of a program, from the kernel's jump to its entry on: `main` is called with the address of argc
+ * on the initial stack, and what it gives back is the exit status.
+ * @throws E_INTERNAL for a local variable of another function, a loop left outside of any, or a number that is none
+ */
+export function compileProgram(main: FunctionDefinition, architecture: Architecture): readonly Instruction[] {
+  const compilation: Compilation = {
+    architecture,
+    output: [],
+    functions: new Map(),
+    current: undefined,
+    labelCount: 0,
+  };
+  if (main.parameters.length !== 1) refuse(`${main.name} has to have one parameter, the initial stack`);
+  compilation.output.push(
+    { op: 'stack-pointer' },
+    { op: 'push' },
+    { op: 'call', label: labelOf(compilation, main), argumentCount: 1 },
+    { op: 'push' },
+    { op: 'system-call', number: SYSCALL_NUMBERS[architecture].exit_group, argumentCount: 1 },
+  );
+  // The map grows while functions are met; its order is that of the first calls.
+  for (const [definition, label] of compilation.functions) compileFunction(compilation, definition, label);
+  return compilation.output;
+}
+
+function compileFunction(compilation: Compilation, definition: FunctionDefinition, label: Label): void {
+  compilation.current = definition;
+  compilation.output.push({ op: 'label', label }, { op: 'enter', localCount: definition.locals.length });
+  compileBlock(compilation, definition.body(), undefined);
+  compilation.output.push(
+    { op: 'constant', to: 'first', value: 0n },
+    { op: 'return', parameterCount: definition.parameters.length },
+  );
+}
+
+function compileBlock(
+  compilation: Compilation,
+  statements: readonly Statement[],
+  innermost: Loop | undefined,
+): void {
+  for (const statement of statements) compileStatement(compilation, statement, innermost);
+}
+
+function compileStatement(compilation: Compilation, statement: Statement, innermost: Loop | undefined): void {
+  const { output } = compilation;
+  switch (statement.kind) {
+    case 'set':
+      compileTerm(compilation, statement.value);
+      output.push({ op: 'write', variable: variableOf(compilation, statement.local) });
+      return;
+    case 'store':
+      compileOperands(compilation, statement.address, statement.value);
+      output.push({ op: 'store', width: statement.width });
+      return;
+    case 'when':
+      compileWhen(compilation, statement, innermost);
+      return;
+    case 'loop':
+      compileLoop(compilation, statement.condition, statement.body);
+      return;
+    case 'leave-loop':
+    case 'next-round':
+      if (innermost === undefined) refuse(`${nameOf(compilation)} has a ${statement.kind} outside of a loop`);
+      output.push({
+        op: 'jump',
+        label: statement.kind === 'leave-loop' ? innermost.behind : innermost.start,
+      });
+      return;
+    case 'give-back':
+      compileTerm(compilation, statement.value);
+      output.push({ op: 'return', parameterCount: compilation.current?.parameters.length ?? 0 });
+      return;
+    case 'call':
+    case 'system-call':
+      compileTerm(compilation, statement);
+  }
+}
+
+function compileWhen(
+  compilation: Compilation,
+  { condition, then, otherwise }: Extract<Statement, { kind: 'when' }>,
+  innermost: Loop | undefined,
+): void {
+  const { output } = compilation;
+  const [other, end] = [newLabel(compilation), newLabel(compilation)];
+  compileTerm(compilation, condition);
+  output.push({ op: 'jump-if-zero', label: other });
+  compileBlock(compilation, then, innermost);
+  if (otherwise.length > 0) output.push({ op: 'jump', label: end });
+  output.push({ op: 'label', label: other });
+  compileBlock(compilation, otherwise, innermost);
+  output.push({ op: 'label', label: end });
+}
+
+function compileLoop(compilation: Compilation, condition: Term, body: readonly Statement[]): void {
+  const { output } = compilation;
+  const [start, behind] = [newLabel(compilation), newLabel(compilation)];
+  output.push({ op: 'label', label: start });
+  if (condition !== 1) {
+    compileTerm(compilation, condition);
+    output.push({ op: 'jump-if-zero', label: behind });
+  }
+  compileBlock(compilation, body, { start, behind });
+  output.push({ op: 'jump', label: start }, { op: 'label', label: behind });
+}
+
+/** A term into `first`. */
+function compileTerm(compilation: Compilation, term: Term): void {
+  const { output, architecture } = compilation;
+  const direct = directInstruction(compilation, term, 'first');
+  if (direct !== undefined) output.push(direct);
+  else if (isOperation(term)) compileOperation(compilation, term);
+  else if (!isComposed(term)) refuse(`${nameOf(compilation)} has a term that is none`);
+  else if (term.kind === 'load') {
+    compileTerm(compilation, term.address);
+    output.push({ op: 'load', width: term.width });
+  } else if (term.kind === 'call') {
+    compileArguments(compilation, term.callee.name, term.args, term.callee.parameters.length);
+    output.push({
+      op: 'call',
+      label: labelOf(compilation, term.callee),
+      argumentCount: term.args.length,
+    });
+  } else {
+    compileArguments(compilation, term.name, term.args, Math.min(term.args.length, MOST_ARGUMENTS));
+    const number = SYSCALL_NUMBERS[architecture][term.name];
+    output.push({ op: 'system-call', number, argumentCount: term.args.length });
+  }
+}
+
+/** The one instruction for a term that needs no more, and no other register. */
+function directInstruction(compilation: Compilation, term: Term, to: Register): Instruction | undefined {
+  if (typeof term === 'number' || typeof term === 'bigint')
+    return { op: 'constant', to, value: wordOf(term) };
+  if (typeof term === 'string') return { op: 'address', to, of: term };
+  if (isOperation(term)) return undefined;
+  switch (term.kind) {
+    case 'per-architecture':
+      return { op: 'constant', to, value: wordOf(term.values[compilation.architecture]) };
+    case 'bytes':
+    case 'words':
+    case 'zeroed':
+      return { op: 'address', to, of: term };
+    case 'local':
+      return { op: 'read', to, variable: variableOf(compilation, term) };
+    case 'load':
+    case 'call':
+    case 'system-call':
+      return undefined;
+  }
+}
+
+function compileArguments(
+  compilation: Compilation,
+  callee: string,
+  args: readonly Term[],
+  expected: number,
+): void {
+  if (args.length !== expected)
+    refuse(`${nameOf(compilation)} calls ${callee} with ${args.length} arguments instead of ${expected}`);
+  for (const argument of args) {
+    compileTerm(compilation, argument);
+    compilation.output.push({ op: 'push' });
+  }
+}
+
+function compileOperation(compilation: Compilation, [left, operator, right]: Operation): void {
+  if (operator === '&&' || operator === '||') compileLogic(compilation, left, operator, right);
+  else {
+    compileOperands(compilation, left, right);
+    compilation.output.push({ op: 'binary', operator });
+  }
+}
+
+/** `left` into `first` and `right` into `second`, in this order. */
+function compileOperands(compilation: Compilation, left: Term, right: Term): void {
+  compileTerm(compilation, left);
+  const direct = directInstruction(compilation, right, 'second');
+  if (direct !== undefined) {
+    compilation.output.push(direct);
+    return;
+  }
+  compilation.output.push({ op: 'push' });
+  compileTerm(compilation, right);
+  compilation.output.push({ op: 'pop' });
+}
+
+function compileLogic(compilation: Compilation, left: Term, operator: '&&' | '||', right: Term): void {
+  const { output } = compilation;
+  const decided = newLabel(compilation);
+  compileTerm(compilation, left);
+  output.push({ op: operator === '&&' ? 'jump-if-zero' : 'jump-unless-zero', label: decided });
+  compileTerm(compilation, right);
+  output.push({ op: 'label', label: decided });
+  output.push({ op: 'constant', to: 'second', value: 0n }, { op: 'binary', operator: '!=' });
+}
+
+/** The terms that `directInstruction` leaves. */
+function isComposed(term: Term): term is Load | Call | SystemCall {
+  return typeof term === 'object' && 'kind' in term && ['load', 'call', 'system-call'].includes(term.kind);
+}
+
+function isOperation(term: Term): term is Operation {
+  return Array.isArray(term);
+}
+
+function variableOf(compilation: Compilation, { name, owner }: Local): Variable {
+  if (owner !== compilation.current)
+    refuse(`${nameOf(compilation)} uses ${name}, which is a variable of ${owner.name}`);
+  const index = owner.locals.indexOf(name);
+  if (index >= 0) return { kind: 'local', index };
+  return { kind: 'parameter', behind: owner.parameters.length - 1 - owner.parameters.indexOf(name) };
+}
+
+function labelOf(compilation: Compilation, definition: FunctionDefinition): Label {
+  const label = compilation.functions.get(definition) ?? newLabel(compilation);
+  compilation.functions.set(definition, label);
+  return label;
+}
+
+function newLabel(compilation: Compilation): Label {
+  return compilation.labelCount++;
+}
+
+function nameOf(compilation: Compilation): string {
+  return compilation.current?.name ?? 'the program';
+}
+
+/** A number as 64 bits, unsigned. */
+export function wordOf(value: number | bigint): bigint {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) refuse(`${value} is no integer`);
+  const exact = BigInt(value);
+  if (exact < -(1n << 63n) || exact >= 1n << 64n) refuse(`${exact} does not fit into 64 bits`);
+  return BigInt.asUintN(64, exact);
+}
