@@ -9,7 +9,6 @@ import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
 import {
   ELF_HEADER_SIZE,
-  ELF_MAGIC,
   ELF_TYPES,
   PN_XNUM,
   PROGRAM_HEADER_SIZE,
@@ -18,6 +17,7 @@ import {
   SEGMENT_FLAGS,
   SEGMENT_TYPES,
 } from './elf.ts';
+import { encodeElfHeaders } from './elf-writer.ts';
 
 /** Where notes are: the crash_notes of one CPU, or VMCOREINFO. Physical. */
 export interface CoreNotes {
@@ -56,13 +56,12 @@ export function encodeElfCoreHeader(header: ElfCoreHeader): Uint8Array {
     throw new KhopError('E_UNSUPPORTED', `elfcorehdr: ${count} entries are more than a kernel reads`, {
       hint: 'Fewer possible CPUs (possible_cpus= or nr_cpus=) make fewer entries.',
     });
-  const bytes = new Uint8Array(elfCoreHeaderSize(header.notes.length, header.memory.length));
-  const view = new DataView(bytes.buffer);
-  writeFileHeader(bytes, view, header.machine, count);
-  const rows = [...header.notes.map(noteRow), ...header.memory.map(memoryRow)];
-  for (const [index, row] of rows.entries())
-    writeProgramHeader(view, ELF_HEADER_SIZE + index * PROGRAM_HEADER_SIZE, row);
-  return bytes;
+  return encodeElfHeaders({
+    type: ELF_TYPES.core,
+    machine: header.machine,
+    entry: 0n,
+    programHeaders: [...header.notes.map(noteRow), ...header.memory.map(memoryRow)],
+  });
 }
 
 /** @throws E_FORMAT unless the bytes are a core header of notes and memory, without sections */
@@ -85,18 +84,6 @@ export function decodeElfCoreHeader(bytes: Uint8Array): ElfCoreHeader {
       foundAt: row.offset,
     })),
   };
-}
-
-function writeFileHeader(bytes: Uint8Array, view: DataView, machine: number, count: number): void {
-  bytes.set(ELF_MAGIC);
-  bytes.set([2, 1, 1], 4);
-  view.setUint16(0x10, ELF_TYPES.core, true);
-  view.setUint16(0x12, machine, true);
-  view.setUint32(0x14, 1, true);
-  view.setBigUint64(0x20, BigInt(ELF_HEADER_SIZE), true);
-  view.setUint16(0x34, ELF_HEADER_SIZE, true);
-  view.setUint16(0x36, PROGRAM_HEADER_SIZE, true);
-  view.setUint16(0x38, count, true);
 }
 
 function noteRow({ address, size }: CoreNotes): ProgramHeader {
@@ -123,15 +110,4 @@ function memoryRow(range: CoreMemory): ProgramHeader {
     memorySize: range.size,
     alignment: 0n,
   };
-}
-
-function writeProgramHeader(view: DataView, at: number, row: ProgramHeader): void {
-  view.setUint32(at, row.type, true);
-  view.setUint32(at + 4, row.flags, true);
-  view.setBigUint64(at + 8, row.offset, true);
-  view.setBigUint64(at + 16, row.virtualAddress, true);
-  view.setBigUint64(at + 24, row.physicalAddress, true);
-  view.setBigUint64(at + 32, row.fileSize, true);
-  view.setBigUint64(at + 40, row.memorySize, true);
-  view.setBigUint64(at + 48, row.alignment, true);
 }

@@ -5,16 +5,17 @@
  */
 import {
   ELF_HEADER_SIZE,
-  ELF_MAGIC,
   ELF_TYPES,
   PROGRAM_HEADER_SIZE,
+  type ProgramHeader,
   SEGMENT_FLAGS,
   SEGMENT_TYPES,
 } from '../elf.ts';
+import { encodeElfHeaders } from '../elf-writer.ts';
 import { joinBytes } from '../join-bytes.ts';
 
 /** p_align: the largest page an arm64 kernel may have. */
-const PAGE = 0x1_0000;
+const PAGE = 0x1_0000n;
 const PROGRAM_HEADERS = 3;
 /** A segment without a byte in the file is legal, but rare enough that loaders were wrong about it. */
 const WRITABLE = new Uint8Array(16);
@@ -43,70 +44,49 @@ export interface Executable {
 
 /** An ET_EXEC for Linux. No segment can be both written and executed, the stack neither. */
 export function encodeExecutable({ machine, image, entry, zeroedSize }: Executable): Uint8Array {
-  const size = IMAGE_OFFSET + image.length;
-  const header = new Uint8Array(WRITABLE_OFFSET);
-  const view = new DataView(header.buffer);
-  header.set(ELF_MAGIC);
-  header.set([2, 1, 1], 4); // 64-bit, little-endian, EV_CURRENT
-  view.setUint16(0x10, ELF_TYPES.executable, true);
-  view.setUint16(0x12, machine, true);
-  view.setUint32(0x14, 1, true); // e_version
-  view.setBigUint64(0x18, entry, true);
-  view.setBigUint64(0x20, BigInt(ELF_HEADER_SIZE), true); // e_phoff
-  view.setUint16(0x34, ELF_HEADER_SIZE, true);
-  view.setUint16(0x36, PROGRAM_HEADER_SIZE, true);
-  view.setUint16(0x38, PROGRAM_HEADERS, true);
-  writeProgramHeader(view, 0, {
-    type: SEGMENT_TYPES.load,
-    flags: SEGMENT_FLAGS.read | SEGMENT_FLAGS.execute,
-    offset: 0,
-    address: READ_ONLY_BASE,
-    fileSize: size,
-    memorySize: size,
-    alignment: PAGE,
+  const { read, write, execute } = SEGMENT_FLAGS;
+  const headers = encodeElfHeaders({
+    type: ELF_TYPES.executable,
+    machine,
+    entry,
+    programHeaders: [
+      segment(SEGMENT_TYPES.load, read | execute, {
+        virtualAddress: READ_ONLY_BASE,
+        fileSize: BigInt(IMAGE_OFFSET + image.length),
+        memorySize: BigInt(IMAGE_OFFSET + image.length),
+        alignment: PAGE,
+      }),
+      segment(SEGMENT_TYPES.load, read | write, {
+        offset: BigInt(WRITABLE_OFFSET),
+        virtualAddress: WRITABLE_BASE + BigInt(WRITABLE_OFFSET),
+        fileSize: BigInt(WRITABLE.length),
+        memorySize: BigInt(WRITABLE.length + zeroedSize),
+        alignment: PAGE,
+      }),
+      segment(SEGMENT_TYPES.gnuStack, read | write, { alignment: 16n }),
+    ],
   });
-  writeProgramHeader(view, 1, {
-    type: SEGMENT_TYPES.load,
-    flags: SEGMENT_FLAGS.read | SEGMENT_FLAGS.write,
-    offset: WRITABLE_OFFSET,
-    address: WRITABLE_BASE + BigInt(WRITABLE_OFFSET),
-    fileSize: WRITABLE.length,
-    memorySize: WRITABLE.length + zeroedSize,
-    alignment: PAGE,
-  });
-  writeProgramHeader(view, 2, {
-    type: SEGMENT_TYPES.gnuStack,
-    flags: SEGMENT_FLAGS.read | SEGMENT_FLAGS.write,
-    offset: 0,
-    address: 0n,
-    fileSize: 0,
-    memorySize: 0,
-    alignment: 16,
-  });
-  return joinBytes([header, WRITABLE, image]);
+  const padding = new Uint8Array(WRITABLE_OFFSET - headers.length);
+  return joinBytes([headers, padding, WRITABLE, image]);
 }
 
-/** Elf64_Phdr; physical addresses mean nothing to a program. */
-interface Segment {
-  readonly type: number;
-  readonly flags: number;
-  readonly offset: number;
-  readonly address: bigint;
-  readonly fileSize: number;
-  readonly memorySize: number;
-  readonly alignment: number;
-}
-
-function writeProgramHeader(view: DataView, index: number, segment: Segment): void {
-  const at = ELF_HEADER_SIZE + index * PROGRAM_HEADER_SIZE;
-  view.setUint32(at, segment.type, true);
-  view.setUint32(at + 4, segment.flags, true);
-  view.setBigUint64(at + 8, BigInt(segment.offset), true);
-  view.setBigUint64(at + 16, segment.address, true);
-  view.setBigUint64(at + 24, segment.address, true);
-  view.setBigUint64(at + 32, BigInt(segment.fileSize), true);
-  view.setBigUint64(at + 40, BigInt(segment.memorySize), true);
-  view.setBigUint64(at + 48, BigInt(segment.alignment), true);
+/** A program header; what is not given is 0, and the physical address, which Linux does not ask for, the virtual one. */
+function segment(
+  type: number,
+  flags: number,
+  fields: Partial<ProgramHeader> & Pick<ProgramHeader, 'alignment'>,
+): ProgramHeader {
+  const virtualAddress = fields.virtualAddress ?? 0n;
+  return {
+    type,
+    flags,
+    offset: 0n,
+    virtualAddress,
+    physicalAddress: virtualAddress,
+    fileSize: 0n,
+    memorySize: 0n,
+    ...fields,
+  };
 }
 
 function alignUp(value: number, alignment: number): number {
