@@ -3,11 +3,16 @@
  * reads it. What is measured is not changed by them: from the counter to the system call after it there are
  * some thirty instructions.
  *
- * Each is put together from the pieces below. `d` is the scratch page: tag at +0, counter at +4, utsname
- * at +0x10.
+ * Each is put together from the pieces below, and not compiled: the first instruction has to be the one that reads
+ * the counter. `d` is the scratch memory: tag at +0, counter at +4, utsname at +0x10.
  * @module
  */
-import { encodeStaticProgram, SCRATCH } from './static-program.ts';
+import { ELF_MACHINES } from '../../src/formats/elf.ts';
+import {
+  encodeExecutable,
+  IMAGE_ADDRESS,
+  ZEROED_ADDRESS,
+} from '../../src/formats/static-program/executable.ts';
 
 /** Four letters before each counter. */
 export type MarkTag = 'JUMP' | 'INIT';
@@ -17,6 +22,9 @@ const REBOOT_COMMANDS = {
   LINUX_REBOOT_CMD_POWER_OFF: 0x4321fedc,
   LINUX_REBOOT_CMD_RESTART: 0x01234567,
 } as const;
+
+const SCRATCH = Number(ZEROED_ADDRESS);
+const SCRATCH_SIZE = 0x1000;
 
 /** `release` of struct utsname, the third of its fields of 65 bytes. */
 const UTSNAME = SCRATCH + 0x10;
@@ -84,8 +92,14 @@ function exit(status: number): number[] {
 /** An init that ends is a panic. */
 const STAY = [0xeb, 0xfe]; // ........................... jmp  itself
 
+/** An executable that begins with the first piece, with a stack and zeroed registers. */
 function program(...pieces: readonly (readonly number[])[]): Uint8Array {
-  return encodeStaticProgram(Uint8Array.from(pieces.flat()));
+  return encodeExecutable({
+    machine: ELF_MACHINES.x86_64,
+    image: Uint8Array.from(pieces.flat()),
+    entry: IMAGE_ADDRESS,
+    zeroedSize: SCRATCH_SIZE,
+  });
 }
 
 /** Writes JUMP and starts what is loaded; ends with status 1 when nothing is. */

@@ -27,7 +27,6 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   'test/machine/syscall.test.ts': [],
   'test/support/packing-tools.ts': [],
   'test/support/static-programs.ts': ['qemu-aarch64', 'qemu-x86_64'],
-  'test/tools/bench/mark-programs.test.ts': [],
   'test/tools/check/checks.test.ts': [],
   'tools/bench.ts': ['qemu-system-x86_64'],
   'tools/bench/firmware-disk.ts': [],

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadSegments, parseElf } from '../../../src/formats/elf.ts';
 import { initProgram, jumpProgram, restartingInitProgram } from '../../../tools/bench/mark-programs.ts';
-import { encodeStaticProgram, SCRATCH } from '../../../tools/bench/static-program.ts';
 
 const RDTSC = [0x0f, 0x31];
 const SYSCALL = Buffer.from([0x0f, 0x05]);
@@ -26,34 +21,14 @@ function systemCalls(code: Buffer): number[] {
   return numbers;
 }
 
-test('the kernel runs a static program: it starts at its first instruction and its exit status is seen', {
-  skip: process.arch === 'x64' ? false : 'the programs are for x86-64',
-}, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'khop-bench-'));
-  try {
-    const file = join(folder, 'program');
-    // mov [scratch], 42; mov edi, [scratch]; mov eax, 60 (exit); syscall
-    const scratch = [...new Uint8Array(new Uint32Array([SCRATCH]).buffer)];
-    const code = [
-      ...[0xc7, 0x04, 0x25, ...scratch, 42, 0, 0, 0],
-      ...[0x8b, 0x3c, 0x25, ...scratch],
-      ...[0xb8, 60, 0, 0, 0, ...SYSCALL],
-    ];
-    writeFileSync(file, encodeStaticProgram(Uint8Array.from(code)), { mode: 0o755 });
-    assert.equal(spawnSync(file, { timeout: 10_000 }).status, 42);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
-
-test('every program is one loadable segment that begins with the headers and has its entry inside', () => {
+test('every program begins with its first instruction and has room for what it writes', () => {
   for (const file of [jumpProgram(), initProgram(), restartingInitProgram()]) {
     const elf = parseElf(file);
-    const segments = loadSegments(elf);
-    assert.equal(segments.length, 1);
-    const [header] = elf.programHeaders;
-    assert.ok(elf.entry > header!.virtualAddress && elf.entry < header!.virtualAddress + header!.fileSize);
-    assert.ok(BigInt(SCRATCH) < header!.virtualAddress + header!.memorySize);
+    const [code, scratch] = loadSegments(elf);
+    assert.ok(elf.entry > code!.physicalAddress);
+    assert.ok(elf.entry < code!.physicalAddress + code!.memorySize);
+    // The release in struct utsname ends at 0x10 + 3 * 65.
+    assert.ok(scratch!.memorySize - BigInt(scratch!.bytes.length) > 0x10 + 6 * 65);
   }
 });
 
