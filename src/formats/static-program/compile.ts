@@ -8,7 +8,7 @@ import { SYSCALL_NUMBERS } from '../syscall-numbers.ts';
 import { type FunctionDefinition, MOST_ARGUMENTS, refuse } from './functions.ts';
 import type { Instruction, Label, Register, Variable } from './instructions.ts';
 import type { Statement } from './statements.ts';
-import type { Call, Load, Local, Operator, SystemCall, Term } from './terms.ts';
+import type { DataTerm, Local, Operator, PerArchitecture, Term } from './terms.ts';
 
 /** An operation as a term. */
 type Operation = readonly [Term, Operator, Term];
@@ -140,47 +140,45 @@ function compileLoop(compilation: Compilation, condition: Term, body: readonly S
 /** A term into `first`. */
 function compileTerm(compilation: Compilation, term: Term): void {
   const { output, architecture } = compilation;
-  const direct = directInstruction(compilation, term, 'first');
-  if (direct !== undefined) output.push(direct);
+  if (isDirect(term)) output.push(directInstruction(compilation, term, 'first'));
   else if (isOperation(term)) compileOperation(compilation, term);
-  else if (!isComposed(term)) refuse(`${nameOf(compilation)} has a term that is none`);
   else if (term.kind === 'load') {
     compileTerm(compilation, term.address);
     output.push({ op: 'load', width: term.width });
   } else if (term.kind === 'call') {
-    compileArguments(compilation, term.callee.name, term.args, term.callee.parameters.length);
-    output.push({
-      op: 'call',
-      label: labelOf(compilation, term.callee),
-      argumentCount: term.args.length,
-    });
+    const { callee, args } = term;
+    compileArguments(compilation, callee.name, args, callee.parameters.length);
+    output.push({ op: 'call', label: labelOf(compilation, callee), argumentCount: args.length });
   } else {
-    compileArguments(compilation, term.name, term.args, Math.min(term.args.length, MOST_ARGUMENTS));
-    const number = SYSCALL_NUMBERS[architecture][term.name];
-    output.push({ op: 'system-call', number, argumentCount: term.args.length });
+    const { name, args } = term;
+    compileArguments(compilation, name, args, Math.min(args.length, MOST_ARGUMENTS));
+    const number = SYSCALL_NUMBERS[architecture][name];
+    output.push({ op: 'system-call', number, argumentCount: args.length });
   }
 }
 
-/** The one instruction for a term that needs no more, and no other register. */
-function directInstruction(compilation: Compilation, term: Term, to: Register): Instruction | undefined {
+/** What takes one instruction and no register but the one it goes to. */
+type DirectTerm = number | bigint | DataTerm | PerArchitecture | Local;
+
+function isDirect(term: Term): term is DirectTerm {
+  if (typeof term !== 'object') return true;
+  return !isOperation(term) && term.kind !== 'load' && term.kind !== 'call' && term.kind !== 'system-call';
+}
+
+function directInstruction(compilation: Compilation, term: DirectTerm, to: Register): Instruction {
+  requireDeclared(compilation, term);
   if (typeof term === 'number' || typeof term === 'bigint')
     return { op: 'constant', to, value: wordOf(term) };
   if (typeof term === 'string') return { op: 'address', to, of: term };
-  if (isOperation(term)) return undefined;
-  switch (term.kind) {
-    case 'per-architecture':
-      return { op: 'constant', to, value: wordOf(term.values[compilation.architecture]) };
-    case 'bytes':
-    case 'words':
-    case 'zeroed':
-      return { op: 'address', to, of: term };
-    case 'local':
-      return { op: 'read', to, variable: variableOf(compilation, term) };
-    case 'load':
-    case 'call':
-    case 'system-call':
-      return undefined;
-  }
+  if (term.kind === 'per-architecture')
+    return { op: 'constant', to, value: wordOf(term.values[compilation.architecture]) };
+  if (term.kind === 'local') return { op: 'read', to, variable: variableOf(compilation, term) };
+  return { op: 'address', to, of: term };
+}
+
+/** Where types do not stop it, a variable that was not declared comes out of the others' record as undefined. */
+function requireDeclared(compilation: Compilation, term: Term | undefined): void {
+  if (term === undefined) refuse(`${nameOf(compilation)} uses a variable that it has not declared`);
 }
 
 function compileArguments(
@@ -208,14 +206,12 @@ function compileOperation(compilation: Compilation, [left, operator, right]: Ope
 /** `left` into `first` and `right` into `second`, in this order. */
 function compileOperands(compilation: Compilation, left: Term, right: Term): void {
   compileTerm(compilation, left);
-  const direct = directInstruction(compilation, right, 'second');
-  if (direct !== undefined) {
-    compilation.output.push(direct);
-    return;
+  if (isDirect(right)) compilation.output.push(directInstruction(compilation, right, 'second'));
+  else {
+    compilation.output.push({ op: 'push' });
+    compileTerm(compilation, right);
+    compilation.output.push({ op: 'pop' });
   }
-  compilation.output.push({ op: 'push' });
-  compileTerm(compilation, right);
-  compilation.output.push({ op: 'pop' });
 }
 
 function compileLogic(compilation: Compilation, left: Term, operator: '&&' | '||', right: Term): void {
@@ -224,20 +220,20 @@ function compileLogic(compilation: Compilation, left: Term, operator: '&&' | '||
   compileTerm(compilation, left);
   output.push({ op: operator === '&&' ? 'jump-if-zero' : 'jump-unless-zero', label: decided });
   compileTerm(compilation, right);
-  output.push({ op: 'label', label: decided });
-  output.push({ op: 'constant', to: 'second', value: 0n }, { op: 'binary', operator: '!=' });
-}
-
-/** The terms that `directInstruction` leaves. */
-function isComposed(term: Term): term is Load | Call | SystemCall {
-  return typeof term === 'object' && 'kind' in term && ['load', 'call', 'system-call'].includes(term.kind);
+  output.push(
+    { op: 'label', label: decided },
+    { op: 'constant', to: 'second', value: 0n },
+    { op: 'binary', operator: '!=' },
+  );
 }
 
 function isOperation(term: Term): term is Operation {
   return Array.isArray(term);
 }
 
-function variableOf(compilation: Compilation, { name, owner }: Local): Variable {
+function variableOf(compilation: Compilation, local: Local): Variable {
+  requireDeclared(compilation, local);
+  const { name, owner } = local;
   if (owner !== compilation.current)
     refuse(`${nameOf(compilation)} uses ${name}, which is a variable of ${owner.name}`);
   const index = owner.locals.indexOf(name);

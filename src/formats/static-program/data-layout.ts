@@ -31,8 +31,10 @@ interface Layout {
   readonly pieces: Uint8Array[];
   constantsSize: number;
   zeroedSize: number;
-  /** Constants by content, zeroed memory by identity. */
-  readonly addresses: Map<string | Zeroed, bigint>;
+  /** Of terms that were met; texts by what they say. */
+  readonly addresses: Map<DataTerm, bigint>;
+  /** Of constants, by alignment and content. */
+  readonly constants: Map<string, bigint>;
 }
 
 /**
@@ -52,6 +54,7 @@ export function layOutData(
     constantsSize: 0,
     zeroedSize: 0,
     addresses: new Map(),
+    constants: new Map(),
   };
   for (const term of terms) place(layout, term);
   return {
@@ -62,6 +65,14 @@ export function layOutData(
 }
 
 function place(layout: Layout, term: DataTerm): bigint {
+  const known = layout.addresses.get(term);
+  if (known !== undefined) return known;
+  const address = placeNew(layout, term);
+  layout.addresses.set(term, address);
+  return address;
+}
+
+function placeNew(layout: Layout, term: DataTerm): bigint {
   if (typeof term === 'string') return placeConstant(layout, textBytes(term), 1);
   switch (term.kind) {
     case 'bytes':
@@ -75,26 +86,22 @@ function place(layout: Layout, term: DataTerm): bigint {
 
 function placeConstant(layout: Layout, bytes: Uint8Array, alignment: number): bigint {
   const key = `${alignment}:${Buffer.from(bytes).toString('latin1')}`;
-  const known = layout.addresses.get(key);
+  const known = layout.constants.get(key);
   if (known !== undefined) return known;
   const padding = -layout.constantsSize & (alignment - 1);
   layout.pieces.push(new Uint8Array(padding), bytes);
   const address = layout.bases.constants + BigInt(layout.constantsSize + padding);
   layout.constantsSize += padding + bytes.length;
-  layout.addresses.set(key, address);
+  layout.constants.set(key, address);
   return address;
 }
 
-function placeZeroed(layout: Layout, term: Zeroed): bigint {
-  const known = layout.addresses.get(term);
-  if (known !== undefined) return known;
-  const { size, alignment } = term;
+function placeZeroed(layout: Layout, { size, alignment }: Zeroed): bigint {
   if (!Number.isSafeInteger(size) || size < 1) refuse(`${size} is no size of memory`);
   if (alignment < 1 || (alignment & (alignment - 1)) !== 0) refuse(`${alignment} is no alignment`);
   const start = layout.bases.zeroed + BigInt(layout.zeroedSize);
   const address = (start + BigInt(alignment - 1)) & -BigInt(alignment);
   layout.zeroedSize = Number(address - layout.bases.zeroed) + size;
-  layout.addresses.set(term, address);
   return address;
 }
 

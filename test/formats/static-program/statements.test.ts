@@ -165,7 +165,7 @@ for (const runner of PROGRAM_RUNNERS) {
           lists.map(resultAfter),
         );
       }),
-      { numRuns: 8, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { numRuns: 5, interruptAfterTimeLimit: 60_000, endOnFailure: true },
     );
   });
 

@@ -35,7 +35,7 @@ for (const runner of PROGRAM_RUNNERS) {
     const folder = mkdtempSync(join(tmpdir(), 'khop-program-'));
     try {
       const save = fn('save', ['stack'], ['fd'], ({ fd }) => [
-        set(fd, sys.openat(AT_FDCWD, 'report', [[O_WRONLY, '|', O_CREAT], '|', O_TRUNC], 0o640)),
+        set(fd, sys.openat(AT_FDCWD, 'report', O_WRONLY | O_CREAT | O_TRUNC, 0o640)),
         when([fd, '<', 0], [giveBack(1)]),
         when(writeAll(fd, 'saved', 5), [giveBack(2)]),
         when(sys.fsync(fd), [giveBack(3)]),
@@ -207,6 +207,25 @@ test('a program that cannot be is refused when it is made', () => {
   refused(
     () => (sys.close as (...args: number[]) => Term)(1, 2, 3, 4, 5, 6, 7),
     /calls close with 7 arguments instead of 6/,
+  );
+  const undeclared = /main uses a variable that it has not declared/;
+  refused(
+    () =>
+      // @ts-expect-error
+      fn('main', ['stack'], [], ({ missing }) => [giveBack(missing)]),
+    undeclared,
+  );
+  refused(
+    () =>
+      // @ts-expect-error
+      fn('main', ['stack'], [], ({ missing }) => [set(missing, 1)]),
+    undeclared,
+  );
+  refused(
+    () =>
+      // @ts-expect-error
+      fn('main', ['stack'], [], ({ missing }) => [giveBack([1, '+', missing])]),
+    undeclared,
   );
   refused(() => 0.5, /0\.5 is no integer/);
   refused(() => 1n << 64n, /does not fit into 64 bits/);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { fn } from '../../../src/formats/static-program/functions.ts';
-import { monotonicMs, sleepMs } from '../../../src/formats/static-program/library/clock.ts';
+import { fn } from '../../../../src/formats/static-program/functions.ts';
+import { monotonicMs, sleepMs } from '../../../../src/formats/static-program/library/clock.ts';
 import {
   appendByte,
   appendBytes,
@@ -12,14 +12,14 @@ import {
   sizeOf,
   startText,
   textMemory,
-} from '../../../src/formats/static-program/library/growing-text.ts';
-import { LINUX } from '../../../src/formats/static-program/library/linux.ts';
-import { areSame, copyBytes, zeroBytes } from '../../../src/formats/static-program/library/memory.ts';
-import { writeAll } from '../../../src/formats/static-program/library/output.ts';
-import { decimalAt, hexAt, lengthOf, valueOf } from '../../../src/formats/static-program/library/text.ts';
-import { giveBack, type Statement, set, when } from '../../../src/formats/static-program/statements.ts';
-import { bytesAt, load, sys, type Term, zeroed } from '../../../src/formats/static-program/terms.ts';
-import { PROGRAM_RUNNERS, runProgram, runTerms } from '../../support/static-programs.ts';
+} from '../../../../src/formats/static-program/library/growing-text.ts';
+import { LINUX } from '../../../../src/formats/static-program/library/linux.ts';
+import { areSame, copyBytes, zeroBytes } from '../../../../src/formats/static-program/library/memory.ts';
+import { writeAll } from '../../../../src/formats/static-program/library/output.ts';
+import { decimalAt, hexAt, lengthOf, valueOf } from '../../../../src/formats/static-program/library/text.ts';
+import { giveBack, type Statement, set, when } from '../../../../src/formats/static-program/statements.ts';
+import { bytesAt, load, sys, type Term, zeroed } from '../../../../src/formats/static-program/terms.ts';
+import { PROGRAM_RUNNERS, runProgram, runTerms } from '../../../support/static-programs.ts';
 
 for (const runner of PROGRAM_RUNNERS) {
   const { architecture, skip } = runner;
