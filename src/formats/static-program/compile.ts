@@ -5,10 +5,18 @@
  */
 import type { Architecture } from '../architecture.ts';
 import { SYSCALL_NUMBERS } from '../syscall-numbers.ts';
-import { type FunctionDefinition, MOST_ARGUMENTS, refuse } from './functions.ts';
+import { type FunctionDefinition, MOST_ARGUMENTS } from './functions.ts';
 import type { Instruction, Label, Register, Variable } from './instructions.ts';
+import { refuse } from './refusal.ts';
 import type { Statement } from './statements.ts';
-import type { DataTerm, Local, Operator, PerArchitecture, Term } from './terms.ts';
+import {
+  type DataTerm,
+  type Local,
+  type Operator,
+  type PerArchitecture,
+  type Term,
+  wordOf,
+} from './terms.ts';
 
 /** An operation as a term. */
 type Operation = readonly [Term, Operator, Term];
@@ -253,12 +261,4 @@ function newLabel(compilation: Compilation): Label {
 
 function nameOf(compilation: Compilation): string {
   return compilation.current?.name ?? 'the program';
-}
-
-/** A number as 64 bits, unsigned. */
-export function wordOf(value: number | bigint): bigint {
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) refuse(`${value} is no integer`);
-  const exact = BigInt(value);
-  if (exact < -(1n << 63n) || exact >= 1n << 64n) refuse(`${exact} does not fit into 64 bits`);
-  return BigInt.asUintN(64, exact);
 }

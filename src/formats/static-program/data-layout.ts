@@ -5,9 +5,8 @@
  */
 import type { Architecture } from '../architecture.ts';
 import { joinBytes } from '../join-bytes.ts';
-import { wordOf } from './compile.ts';
-import { refuse } from './functions.ts';
-import type { DataTerm, Term, Zeroed } from './terms.ts';
+import { refuse } from './refusal.ts';
+import { type DataTerm, type Term, wordOf, type Zeroed } from './terms.ts';
 
 /** What a program has besides code. */
 export interface DataLayout {

@@ -13,6 +13,7 @@ import {
 } from '../elf.ts';
 import { encodeElfHeaders } from '../elf-writer.ts';
 import { joinBytes } from '../join-bytes.ts';
+import { refuse } from './refusal.ts';
 
 /** p_align: the largest page an arm64 kernel may have. */
 const PAGE = 0x1_0000n;
@@ -42,8 +43,13 @@ export interface Executable {
   readonly zeroedSize: number;
 }
 
-/** An ET_EXEC for Linux. No segment can be both written and executed, the stack neither. */
+/**
+ * An ET_EXEC for Linux. No segment can be both written and executed, the stack neither.
+ * @throws E_INTERNAL when code and constants reach into the memory to write to
+ */
 export function encodeExecutable({ machine, image, entry, zeroedSize }: Executable): Uint8Array {
+  if (IMAGE_ADDRESS + BigInt(image.length) > WRITABLE_BASE)
+    refuse(`${image.length} bytes of code and constants are too many`);
   const { read, write, execute } = SEGMENT_FLAGS;
   const headers = encodeElfHeaders({
     type: ELF_TYPES.executable,

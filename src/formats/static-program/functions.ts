@@ -8,10 +8,13 @@
  *   … set(size, larger(size, 4096))
  *
  * So a call with too few arguments, or of a function that does not exist, is an error of types. A function that calls
- * itself needs its type written down: `const f: ProgramFunction<'n'> = fn(…)`.
+ * itself needs its type written down: `const f: ProgramFunction<readonly ['n']> = fn(…)`.
+ *
+ * What TypeScript itself can do, it does while the program is written: flags are joined with `|`, a function that gives
+ * a term or statements stands for them wherever it is called, and `map` unrolls a loop over what is known.
  * @module
  */
-import { KhopError } from '../../error.ts';
+import { refuse } from './refusal.ts';
 import type { Statement } from './statements.ts';
 import type { Call, Local, Term } from './terms.ts';
 
@@ -64,11 +67,4 @@ export function fn<const Parameters extends readonly string[], const Locals exte
   );
   const call = (...args: readonly Term[]): Call => ({ kind: 'call', callee: definition, args });
   return Object.assign(call, { definition }) as ProgramFunction<Parameters>;
-}
-
-/** @throws E_INTERNAL always: programs are written by khop, so a wrong one is khop's error */
-export function refuse(problem: string): never {
-  throw new KhopError('E_INTERNAL', `static program: ${problem}`, {
-    hint: 'Report this: khop wrote a program that cannot be.',
-  });
 }

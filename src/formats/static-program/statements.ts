@@ -1,5 +1,6 @@
 /**
- * What a static program does, one thing after another: lists of statements.
+ * What a static program does, one thing after another: lists of statements. It ends with what its first function gives
+ * back, or with `sys.exit_group(status)` anywhere.
  * @module
  */
 import type { Call, Local, SystemCall, Term, Width } from './terms.ts';

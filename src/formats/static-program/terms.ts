@@ -10,6 +10,7 @@
 import type { Architecture } from '../architecture.ts';
 import { SYSCALL_NUMBERS, type SyscallName } from '../syscall-numbers.ts';
 import type { FunctionDefinition } from './functions.ts';
+import { refuse } from './refusal.ts';
 
 /**
  * All on 64 bits, results too: they wrap. `/`, `%` and `>>` are unsigned; a shift counts modulo 64. Division by
@@ -133,3 +134,11 @@ export const sys = Object.fromEntries(
     (...args: readonly Term[]) => ({ kind: 'system-call', name, args }),
   ]),
 ) as Readonly<Record<SyscallName, (...args: SixTerms) => SystemCall>>;
+
+/** A number as 64 bits, unsigned. */
+export function wordOf(value: number | bigint): bigint {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) refuse(`${value} is no integer`);
+  const exact = BigInt(value);
+  if (exact < -(1n << 63n) || exact >= 1n << 64n) refuse(`${exact} does not fit into 64 bits`);
+  return BigInt.asUintN(64, exact);
+}

@@ -14,10 +14,11 @@ import {
   startText,
   textMemory,
 } from '../../../src/formats/static-program/library/growing-text.ts';
+import { readFile } from '../../../src/formats/static-program/library/input.ts';
 import { LINUX } from '../../../src/formats/static-program/library/linux.ts';
 import { writeAll } from '../../../src/formats/static-program/library/output.ts';
 import { fork } from '../../../src/formats/static-program/library/process.ts';
-import { decimalAt, valueOf } from '../../../src/formats/static-program/library/text.ts';
+import { decimalAt, findValue } from '../../../src/formats/static-program/library/text.ts';
 import {
   giveBack,
   leaveLoop,
@@ -44,15 +45,6 @@ const report = textMemory(256);
 const petWatchdog = fn('petWatchdog', [], ['fd'], ({ fd }) => [
   set(fd, sys.openat(AT_FDCWD, 'watchdog', O_WRONLY | O_APPEND)),
   loop([sys.write(fd, '.', 1), sleepMs(20)]),
-]);
-
-/** Bytes read, or a negative errno. */
-const readCommandLine = fn('readCommandLine', [], ['fd', 'size'], ({ fd, size }) => [
-  set(fd, sys.openat(AT_FDCWD, 'cmdline', O_RDONLY)),
-  when([fd, '<', 0], [giveBack(fd)]),
-  set(size, sys.read(fd, commandLine, 4095)),
-  sys.close(fd),
-  giveBack(size),
 ]);
 
 /** Bytes copied, or a negative errno. Ends at the deadline with what there is. */
@@ -96,9 +88,9 @@ const capture = fn(
   ({ child, size, seconds, copied }) => [
     set(child, fork()),
     when([child, '==', 0], [petWatchdog()]),
-    set(size, readCommandLine()),
+    set(size, readFile('cmdline', commandLine, 4096)),
     when([size, '<', 0], [giveBack(1)]),
-    set(seconds, decimalAt(valueOf(commandLine, size, 'khop.deadline='))),
+    set(seconds, decimalAt(findValue(commandLine, size, 'khop.deadline='))),
     set(copied, copyDump([monotonicMs(), '+', [seconds, '*', 1000]])),
     when([copied, '<', 0], [giveBack(2)]),
     when(writeReport(copied, seconds), [giveBack(3)]),

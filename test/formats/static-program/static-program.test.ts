@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../../src/error.ts';
 import { ELF_TYPES, parseElf, SEGMENT_FLAGS } from '../../../src/formats/elf.ts';
+import { encodeExecutable, IMAGE_ADDRESS } from '../../../src/formats/static-program/executable.ts';
 import { fn, type ProgramFunction } from '../../../src/formats/static-program/functions.ts';
 import { LINUX } from '../../../src/formats/static-program/library/linux.ts';
 import { writeAll } from '../../../src/formats/static-program/library/output.ts';
@@ -251,4 +252,14 @@ test('a program that cannot be is refused when it is made', () => {
     /more than 6 parameters/,
   );
   refused(() => fn('main', [], [], () => []) as unknown as typeof greet, /one parameter, the initial stack/);
+  assert.throws(
+    () =>
+      encodeExecutable({
+        machine: 62,
+        image: new Uint8Array(252 << 20),
+        entry: IMAGE_ADDRESS,
+        zeroedSize: 1,
+      }),
+    /264241152 bytes of code and constants are too many/,
+  );
 });

@@ -1,5 +1,7 @@
 /**
- * Reading text in a static program: the kernel's command line, VMCOREINFO, files of /proc and /sys.
+ * Understanding text in a static program: the kernel's command line, VMCOREINFO, files of /proc and /sys. The address
+ * 0, which `findValue` gives for what is not there, is taken for an empty text: a missing line must not be the end of a
+ * kernel's first process.
  * @module
  */
 import { fn } from '../functions.ts';
@@ -14,6 +16,7 @@ function codeOf(character: string): number {
 
 /** Bytes of a text in front of its NUL. */
 export const lengthOf = fn('lengthOf', ['text'], ['at'], ({ text, at }) => [
+  when([text, '==', 0], [giveBack(0)]),
   set(at, text),
   loopWhile(load.u8(at), [set(at, [at, '+', 1])]),
   giveBack([at, '-', text]),
@@ -21,6 +24,7 @@ export const lengthOf = fn('lengthOf', ['text'], ['at'], ({ text, at }) => [
 
 /** The decimal number that a text begins with, up to the first other character; 0 when there is none. */
 export const decimalAt = fn('decimalAt', ['text'], ['value', 'digit'], ({ text, value, digit }) => [
+  when([text, '==', 0], [giveBack(0)]),
   loop([
     set(digit, [load.u8(text), '-', codeOf('0')]),
     when([digit, '>u', 9], [leaveLoop]),
@@ -32,6 +36,7 @@ export const decimalAt = fn('decimalAt', ['text'], ['value', 'digit'], ({ text, 
 
 /** The hexadecimal number, in either case and without 0x, that a text begins with; 0 when there is none. */
 export const hexAt = fn('hexAt', ['text'], ['value', 'digit'], ({ text, value, digit }) => [
+  when([text, '==', 0], [giveBack(0)]),
   loop([
     set(digit, [load.u8(text), '-', codeOf('0')]),
     when(
@@ -53,8 +58,8 @@ export const hexAt = fn('hexAt', ['text'], ['value', 'digit'], ({ text, value, d
  * The address behind `key`, which ends with its own `=`, in `size` bytes of text; 0 when it is not there. A key
  * counts only at the start of a word, so that `SIZE(list)=` is not found in `OLDSIZE(list)=`.
  */
-export const valueOf = fn(
-  'valueOf',
+export const findValue = fn(
+  'findValue',
   ['text', 'size', 'key'],
   ['keySize', 'at', 'before'],
   ({ text, size, key, keySize, at, before }) => [

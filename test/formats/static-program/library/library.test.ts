@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { fn } from '../../../../src/formats/static-program/functions.ts';
@@ -13,10 +16,16 @@ import {
   startText,
   textMemory,
 } from '../../../../src/formats/static-program/library/growing-text.ts';
+import { readAll, readFile } from '../../../../src/formats/static-program/library/input.ts';
 import { LINUX } from '../../../../src/formats/static-program/library/linux.ts';
 import { areSame, copyBytes, zeroBytes } from '../../../../src/formats/static-program/library/memory.ts';
 import { writeAll } from '../../../../src/formats/static-program/library/output.ts';
-import { decimalAt, hexAt, lengthOf, valueOf } from '../../../../src/formats/static-program/library/text.ts';
+import {
+  decimalAt,
+  findValue,
+  hexAt,
+  lengthOf,
+} from '../../../../src/formats/static-program/library/text.ts';
 import { giveBack, type Statement, set, when } from '../../../../src/formats/static-program/statements.ts';
 import { bytesAt, load, sys, type Term, zeroed } from '../../../../src/formats/static-program/terms.ts';
 import { PROGRAM_RUNNERS, runProgram, runTerms } from '../../../support/static-programs.ts';
@@ -117,18 +126,19 @@ for (const runner of PROGRAM_RUNNERS) {
 
   test(`${architecture}: the value of a key is found at the start of a word only`, { skip }, () => {
     const text = 'OSRELEASE=6.1\nOLDSIZE(list)=9\nSIZE(list)=16\nkhop.deadline=30 quiet khop.last=';
-    const values = (key: string) => decimalAt(valueOf(text, text.length, key));
+    const values = (key: string) => decimalAt(findValue(text, text.length, key));
     const results = runTerms(runner, [
       values('SIZE(list)='),
       values('OSRELEASE='),
       values('khop.deadline='),
-      [valueOf(text, text.length, 'khop.last='), '-', text],
-      valueOf(text, text.length, 'deadline='),
-      valueOf(text, text.length - 1, 'khop.last='),
-      valueOf(text, 0, 'OSRELEASE='),
-      valueOf(text, text.length, `${text} and more`),
+      [findValue(text, text.length, 'khop.last='), '-', text],
+      findValue(text, text.length, 'deadline='),
+      findValue(text, text.length - 1, 'khop.last='),
+      findValue(text, 0, 'OSRELEASE='),
+      findValue(text, text.length, `${text} and more`),
     ]);
     assert.deepEqual(results, [16n, 6n, 30n, BigInt(text.length), 0n, 0n, 0n, 0n]);
+    assert.deepEqual(runTerms(runner, [lengthOf(0), decimalAt(0), hexAt(0)]), [0n, 0n, 0n]);
   });
 
   test(`${architecture}: texts grow by texts, bytes and numbers`, { skip }, () => {
@@ -200,6 +210,32 @@ for (const runner of PROGRAM_RUNNERS) {
     const result = runProgram(runner, toOutput);
     assert.equal(result.status, 0);
     assert.equal(result.output.length, size);
+  });
+
+  test(`${architecture}: a file is read to its end or as far as there is room`, { skip }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'khop-program-'));
+    try {
+      writeFileSync(join(folder, 'short'), 'five\n');
+      writeFileSync(join(folder, 'long'), 'x'.repeat(300));
+      const memory = zeroed(100);
+      const main = fn('main', ['stack'], ['size'], ({ size }) => [
+        set(size, readFile('long', memory, 100)),
+        when([[size, '!=', 99], '||', [lengthOf(memory), '!=', 99]], [giveBack(1)]),
+        set(size, readFile('short', memory, 100)),
+        when([[size, '!=', 5], '||', [lengthOf(memory), '!=', 5]], [giveBack(2)]),
+        set(size, readFile('missing', memory, 100)),
+        when([[size, '!=', -2], '||', [lengthOf(memory), '!=', 0]], [giveBack(3)]),
+        when([readFile('.', memory, 100), '!=', -21], [giveBack(4)]), // EISDIR
+        when([readAll(0, memory, 100), '!=', 70], [giveBack(5)]),
+        giveBack(writeAll(1, memory, 70)),
+      ]);
+      const input = Buffer.from('y'.repeat(70));
+      const result = runProgram(runner, main, { folder, input });
+      assert.equal(result.status, 0);
+      assert.deepEqual(result.output, input);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test(`${architecture}: a sleep takes its time by the clock`, { skip }, () => {
