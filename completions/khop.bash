@@ -15,6 +15,9 @@ _khop() {
             " switch") command="switch" ;;
             " history") command="history" ;;
             " arrive") command="arrive" ;;
+            " vmcore") command="vmcore" ;;
+            "vmcore dmesg") command="vmcore dmesg" ;;
+            "vmcore info") command="vmcore info" ;;
             " lab") command="lab" ;;
             "lab up") command="lab up" ;;
             "lab list") command="lab list" ;;
@@ -69,7 +72,7 @@ _khop() {
     case "$command" in
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive vmcore lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
@@ -100,6 +103,15 @@ _khop() {
         "arrive")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--measure --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "vmcore")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "dmesg info" -- "$cur")); fi ;;
+        "vmcore dmesg")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-x --decode --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
+        "vmcore info")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "lab")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "up list exec cp console down" -- "$cur")); fi ;;

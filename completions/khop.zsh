@@ -18,6 +18,7 @@ _khop() {
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
     'history:show past loads and switches, and whether they arrived' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
+    'vmcore:read the memory dump of a kernel that crashed' \
     'lab:virtual machines to try khop in' \
     'kexec:take kexec-tools’ options, for scripts')
   _arguments -C '(-V --version)-V[print the version]' \
@@ -127,6 +128,31 @@ _khop_arrive() {
   _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
+}
+_khop_vmcore() {
+  local state line
+  local -a commands
+  commands=('dmesg:print its kernel log' \
+    'info:say what it is and whether it is complete')
+  _arguments -C '(-h --help)--help[show help]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command) _describe command commands ;;
+    rest) (( $+functions[_khop_vmcore_$line[1]] )) && _khop_vmcore_$line[1] ;;
+  esac
+}
+_khop_vmcore_dmesg() {
+  _arguments -s '(-x --decode)-x[put facility, level and the task (T) or CPU (C) that wrote it before each line]' \
+    '(-x --decode)--decode[put facility, level and the task (T) or CPU (C) that wrote it before each line]' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
+    ':file:_files'
+}
+_khop_vmcore_info() {
+  _arguments -s '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
+    ':file:_files'
 }
 _khop_lab() {
   local state line

@@ -14,6 +14,7 @@ import { addLoadCommands } from './commands/load.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addPrepareCommand } from './commands/prepare.ts';
 import { addSwitchCommand } from './commands/switch.ts';
+import { addVmcoreCommand } from './commands/vmcore.ts';
 import type { CliContext } from './context.ts';
 import { withExamples } from './examples.ts';
 
@@ -40,6 +41,7 @@ export function buildProgram(context: CliContext): Command {
   addLoadCommands(program, context);
   addSwitchCommand(program, context);
   addHistoryCommands(program, context);
+  addVmcoreCommand(program, context);
   addLabCommand(program, context);
   addKexecCommand(program, context);
   for (const command of program.commands) command.copyInheritedSettings(program);
