@@ -18,6 +18,7 @@ _khop() {
             " vmcore") command="vmcore" ;;
             "vmcore dmesg") command="vmcore dmesg" ;;
             "vmcore info") command="vmcore info" ;;
+            "vmcore bt") command="vmcore bt" ;;
             " lab") command="lab" ;;
             "lab up") command="lab up" ;;
             "lab list") command="lab list" ;;
@@ -105,12 +106,15 @@ _khop() {
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "vmcore")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "dmesg info" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "dmesg info bt" -- "$cur")); fi ;;
         "vmcore dmesg")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-x --decode --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "vmcore info")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
+        "vmcore bt")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "lab")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

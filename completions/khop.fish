@@ -84,13 +84,17 @@ complete -c khop -n '__fish_seen_subcommand_from history' -l limit -x -d 'show t
 complete -c khop -n '__fish_seen_subcommand_from history' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from arrive' -l measure -d 'wait until systemd is done with starting, and record how long the way up took'
 complete -c khop -n '__fish_seen_subcommand_from arrive' -l json -d 'print the result as JSON'
-complete -c khop -n '__fish_seen_subcommand_from vmcore; and not __fish_seen_subcommand_from dmesg info' -a dmesg -d 'print its kernel log'
-complete -c khop -n '__fish_seen_subcommand_from vmcore; and not __fish_seen_subcommand_from dmesg info' -a info -d 'say what it is and whether it is complete'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and not __fish_seen_subcommand_from dmesg info bt' -a dmesg -d 'print its kernel log'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and not __fish_seen_subcommand_from dmesg info bt' -a info -d 'say what it is and whether it is complete'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and not __fish_seen_subcommand_from dmesg info bt' -a bt -d 'show what each CPU was doing'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from dmesg' -s x -l decode -d 'put facility, level and the task (T) or CPU (C) that wrote it before each line'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from dmesg' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from dmesg' -F
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -F
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l registers -d 'show the registers of each CPU, too'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l json -d 'print the result as JSON'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -F
 complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcommand_from up list exec cp console down' -a up -d 'start a machine'
 complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcommand_from up list exec cp console down' -a list -d 'show the machines that run'
 complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcommand_from up list exec cp console down' -a exec -d 'run a command in a machine'

@@ -133,7 +133,8 @@ _khop_vmcore() {
   local state line
   local -a commands
   commands=('dmesg:print its kernel log' \
-    'info:say what it is and whether it is complete')
+    'info:say what it is and whether it is complete' \
+    'bt:show what each CPU was doing')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
     '*:: :->rest'
@@ -151,6 +152,12 @@ _khop_vmcore_dmesg() {
 }
 _khop_vmcore_info() {
   _arguments -s '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
+    ':file:_files'
+}
+_khop_vmcore_bt() {
+  _arguments -s '*--registers[show the registers of each CPU, too]' \
+    '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':file:_files'
 }

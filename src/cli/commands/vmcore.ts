@@ -14,6 +14,10 @@ interface DmesgOptions extends VmcoreOptions {
   readonly decode?: boolean;
 }
 
+interface TraceOptions extends VmcoreOptions {
+  readonly registers?: boolean;
+}
+
 const FILE = 'a dump: ELF, kdump-compressed, or either as a stream of makedumpfile -F; /proc/vmcore too';
 
 export function addVmcoreCommand(program: Command, context: CliContext): void {
@@ -47,8 +51,24 @@ export function addVmcoreCommand(program: Command, context: CliContext): void {
     .option('--json', 'print the result as JSON')
     .action(async (file: string, options: VmcoreOptions) => showInfo(context, file, options));
   withExamples(info, [['khop vmcore info vmcore', 'is this dump worth keeping?']]);
+  const bt = vmcore
+    .command('bt')
+    .argument('<file>', FILE)
+    .summary('show what each CPU was doing')
+    .description(
+      'Show the calls that led to where each CPU was, the one that panicked first. The names come from the\n' +
+        'dump itself (since Linux 6.0). A line with `?` is a guess: a word on the stack that may be of a call.',
+    )
+    .option('--registers', 'show the registers of each CPU, too')
+    .option('--json', 'print the result as JSON')
+    .action(async (file: string, options: TraceOptions) => showTraces(context, file, options));
+  withExamples(bt, [
+    ['khop vmcore bt vmcore', 'where did it panic, and what did the other CPUs do?'],
+    ['khop vmcore bt --registers vmcore', 'the same with the registers'],
+  ]);
   withExamples(vmcore, [
     ['khop vmcore dmesg vmcore', 'print the log of the kernel that crashed'],
+    ['khop vmcore bt vmcore', 'show what each CPU was doing'],
     ['khop vmcore info vmcore', 'say what the dump has'],
   ]);
 }
@@ -75,10 +95,12 @@ async function showLog(context: CliContext, path: string, options: DmesgOptions)
 async function showInfo(context: CliContext, path: string, options: VmcoreOptions): Promise<void> {
   const { withDumpFile } = await import('../dump-file.ts');
   const { readDumpFacts } = await import('../../formats/vmcore/dump-facts.ts');
+  const { findPanicCpu } = await import('../../formats/vmcore/cpu-traces.ts');
+  const { openKernelMemory } = await import('../../formats/vmcore/kernel-memory.ts');
   const facts = withDumpFile(path, context, (dump, fileSize) => ({
     ...readDumpFacts(dump),
     fileSize,
-    panicCpu: undefined,
+    panicCpu: dump.vmcoreinfo === undefined ? undefined : findPanicCpu(openKernelMemory(dump)),
   }));
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
@@ -87,4 +109,22 @@ async function showInfo(context: CliContext, path: string, options: VmcoreOption
   }
   const { renderDumpFacts } = await import('../render/dump-facts.ts');
   context.print(renderDumpFacts(facts, context));
+}
+
+async function showTraces(context: CliContext, path: string, options: TraceOptions): Promise<void> {
+  const { withDumpFile } = await import('../dump-file.ts');
+  const { openKernelMemory } = await import('../../formats/vmcore/kernel-memory.ts');
+  const { readCpuTraces } = await import('../../formats/vmcore/cpu-traces.ts');
+  const [cpus, problems] = withDumpFile(path, context, (dump) => [
+    readCpuTraces(openKernelMemory(dump)),
+    dump.problems,
+  ]);
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ cpus, problems }));
+    return;
+  }
+  const { renderCpuTraces } = await import('../render/cpu-traces.ts');
+  context.print(renderCpuTraces(cpus, { style: context.style, withRegisters: options.registers === true }));
+  for (const problem of problems) context.remark(`note: ${problem}`);
 }
