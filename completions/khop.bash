@@ -19,6 +19,10 @@ _khop() {
             "vmcore dmesg") command="vmcore dmesg" ;;
             "vmcore info") command="vmcore info" ;;
             "vmcore bt") command="vmcore bt" ;;
+            " crashes") command="crashes" ;;
+            "crashes list") command="crashes list" ;;
+            "crashes show") command="crashes show" ;;
+            "crashes export") command="crashes export" ;;
             " lab") command="lab" ;;
             "lab up") command="lab up" ;;
             "lab list") command="lab list" ;;
@@ -62,6 +66,10 @@ _khop() {
         "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
+        "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "crashes export:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "crashes export:--html") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "lab up:--kernel") COMPREPLY=($(compgen -W "6.1 6.12 7.2" -- "$cur")); return ;;
         "lab up:--firmware") COMPREPLY=($(compgen -W "seabios ovmf" -- "$cur")); return ;;
         "lab up:--cpus") COMPREPLY=(); return ;;
@@ -74,6 +82,7 @@ _khop() {
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive vmcore lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive crashes lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
@@ -116,6 +125,18 @@ _khop() {
         "vmcore bt")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
+        "crashes")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "list show export" -- "$cur")); fi ;;
+        "crashes list")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "crashes show")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "crashes export")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --html --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "up list exec cp console down" -- "$cur")); fi ;;

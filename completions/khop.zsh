@@ -19,6 +19,7 @@ _khop() {
     'history:show past loads and switches, and whether they arrived' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
     'vmcore:read the memory dump of a kernel that crashed' \
+    'crashes:show what crashes left: why, where, and how the machine came back' \
     'lab:virtual machines to try khop in' \
     'kexec:take kexec-tools’ options, for scripts')
   _arguments -C '(-V --version)-V[print the version]' \
@@ -135,6 +136,12 @@ _khop_vmcore() {
   commands=('dmesg:print its kernel log' \
     'info:say what it is and whether it is complete' \
     'bt:show what each CPU was doing')
+_khop_crashes() {
+  local state line
+  local -a commands
+  commands=('list:one line for each crash, oldest first' \
+    'show:one report as text' \
+    'export:one report as a page that holds all it needs')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
     '*:: :->rest'
@@ -160,6 +167,26 @@ _khop_vmcore_bt() {
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':file:_files'
+    rest) (( $+functions[_khop_crashes_$line[1]] )) && _khop_crashes_$line[1] ;;
+  esac
+}
+_khop_crashes_list() {
+  _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_crashes_show() {
+  _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
+    ':id: '
+}
+_khop_crashes_export() {
+  _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
+    '*--json[print the result as JSON]' \
+    '*--html[where to write it; `-` is standard output (default\: khop-crash-ID.html)]:file:_files' \
+    '(-h --help)--help[show help]' \
+    ':id: '
 }
 _khop_lab() {
   local state line

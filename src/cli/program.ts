@@ -6,6 +6,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addCrashesCommand } from './commands/crashes.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addKexecCommand } from './commands/kexec.ts';
 import { addLabCommand } from './commands/lab.ts';
@@ -42,6 +43,7 @@ export function buildProgram(context: CliContext): Command {
   addSwitchCommand(program, context);
   addHistoryCommands(program, context);
   addVmcoreCommand(program, context);
+  addCrashesCommand(program, context);
   addLabCommand(program, context);
   addKexecCommand(program, context);
   for (const command of program.commands) command.copyInheritedSettings(program);

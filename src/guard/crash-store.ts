@@ -1,0 +1,111 @@
+/**
+ * The crashes of a machine: /var/lib/khop/crashes/ID/. The files in a folder are what the capture left; report.json
+ * beside them is made of them, again whenever they have changed, so that it is never older than they are.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { readFileText, readFolderNames } from '../machine/crash-folder.ts';
+import { writeDurably } from '../machine/durable-file.ts';
+import { buildCrashReport } from './build-crash-report.ts';
+import { type CrashReport, decodeCrashReport, encodeCrashReport } from './crash-report.ts';
+
+/** The reports there are, oldest first. */
+export interface CrashList {
+  readonly folder: string;
+  readonly reports: readonly CrashReport[];
+  /** One sentence for each report that could not be written or read, and for folders that are none. */
+  readonly remarks: readonly string[];
+}
+
+const REPORT = 'report.json';
+/** Names that are safe to be part of a path and to print. */
+const ID = /^[A-Za-z0-9][\w.+~:-]{0,200}$/;
+
+/** @throws E_UNREADABLE when the folder is there, but cannot be read */
+export function listCrashes(stateFolder: string): CrashList {
+  const folder = `${stateFolder}/crashes`;
+  const remarks: string[] = [];
+  const names = readCrashNames(folder);
+  const ids = names.filter((name) => ID.test(name));
+  if (ids.length < names.length)
+    remarks.push(`${folder} holds ${names.length - ids.length} folders that are no crashes`);
+  return { folder, reports: ids.map((id) => readCrash(folder, id, remarks)), remarks };
+}
+
+/**
+ * The crash that `asked` names: `last`, an id, or a beginning that only one has.
+ * @throws E_NOT_FOUND
+ */
+export function findCrash(
+  stateFolder: string,
+  asked: string,
+): { report: CrashReport; remarks: readonly string[] } {
+  const folder = `${stateFolder}/crashes`;
+  const ids = readCrashNames(folder).filter((name) => ID.test(name));
+  const found =
+    asked === 'last'
+      ? ids.slice(-1)
+      : ids.includes(asked)
+        ? [asked]
+        : ids.filter((id) => id.startsWith(asked));
+  const remarks: string[] = [];
+  if (found.length === 1) return { report: readCrash(folder, found[0]!, remarks), remarks };
+  throw new KhopError(
+    'E_NOT_FOUND',
+    found.length > 1
+      ? `${found.length} crashes begin with ${asked}: ${found.slice(0, 5).join(', ')}`
+      : ids.length === 0
+        ? `there are no crashes in ${folder}`
+        : `no crash is called ${asked}`,
+    { hint: 'khop crashes shows those there are; `last` is the newest.' },
+  );
+}
+
+function readCrashNames(folder: string): readonly string[] {
+  const names = readFolderNames(folder);
+  if (names.state === 'read') return names.value;
+  if (names.state === 'absent') return [];
+  throw new KhopError('E_UNREADABLE', `${folder} cannot be read: ${names.reason}`, {
+    hint: 'Reports of crashes hold what the kernel logged, so only root may read them.',
+  });
+}
+
+function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
+  const place = `${folder}/${id}`;
+  const read = (name: string) => readFileText(place, name);
+  const stored = read(REPORT);
+  const dmesg = read('dmesg.txt');
+  const chain = read('chain.txt');
+  const before =
+    stored.state === 'read' ? decodeStored(stored.value, `${place}/${REPORT}`, remarks) : undefined;
+  // Whoever keeps reports and removes logs keeps what was derived.
+  if (before !== undefined && before !== 'newer' && dmesg.state === 'absent' && chain.state === 'absent')
+    return before;
+  const report = buildCrashReport({
+    id,
+    dmesg,
+    records: undefined,
+    chain,
+    vmcoreinfo: read('vmcoreinfo.txt'),
+  });
+  const text = encodeCrashReport(report);
+  if (before !== 'newer' && (stored.state !== 'read' || stored.value !== text)) {
+    try {
+      writeDurably(`${place}/${REPORT}`, text);
+    } catch (error) {
+      remarks.push(`${place}/${REPORT} cannot be written: ${(error as Error).message}`);
+    }
+  }
+  return report;
+}
+
+/** A report that is damaged is made again; one of a newer khop is left as it is. */
+function decodeStored(text: string, path: string, remarks: string[]): CrashReport | 'newer' | undefined {
+  try {
+    return decodeCrashReport(text, path);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    remarks.push(error.message);
+    return /is of version/.test(error.message) ? 'newer' : undefined;
+  }
+}

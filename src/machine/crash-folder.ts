@@ -1,0 +1,49 @@
+/**
+ * The folder of what crashes left: one folder a crash, written by the capture program.
+ * @module
+ */
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Reading } from './reading.ts';
+
+/** The largest ring (CONFIG_LOG_BUF_SHIFT 25) as text with prefixes is rarely longer; of more, the end counts. */
+const TEXT_LIMIT = 32 * 1024 * 1024;
+
+/** The names of the folders in `folder`, sorted. */
+export function readFolderNames(folder: string): Reading<readonly string[]> {
+  return attempt(folder, () =>
+    readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort(),
+  );
+}
+
+/** The text of a file, whatever its bytes are; of a huge one its end. Only regular files are read. */
+export function readFileText(folder: string, name: string): Reading<string> {
+  const path = join(folder, name);
+  return attempt(path, () => {
+    const descriptor = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(descriptor);
+      const bytes = Buffer.alloc(Math.min(size, TEXT_LIMIT));
+      let length = 0;
+      for (let got = 1; got > 0 && length < bytes.length; length += got)
+        got = readSync(descriptor, bytes, length, bytes.length - length, size - bytes.length + length);
+      return bytes.toString('utf8', 0, length);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+function attempt<T>(source: string, read: () => T): Reading<T> {
+  try {
+    return { state: 'read', value: read(), source };
+  } catch (error) {
+    const reason = String((error as NodeJS.ErrnoException).code ?? error);
+    return reason === 'ENOENT' || reason === 'ENOTDIR'
+      ? { state: 'absent', source }
+      : { state: 'unreadable', source, reason };
+  }
+}
