@@ -73,7 +73,10 @@ const CPU_LINE =
   /^CPU: (?<cpu>\d+) (?:UID: \d+ )?PID: (?<pid>\d+) Comm: (?<comm>.*?) (?:Kdump: loaded )?(?<rest>(?:Not tainted|Tainted: ).*)$/;
 const TAINT =
   /^(?:Not tainted|Tainted: (?<letters>[A-Z](?:[A-Z ]{0,64}[A-Z])?)) +(?<release>\d+\.\d+\S*)(?: (?<build>#.*))?/;
-const TASK_LINE = /^task:(?<comm>.{1,64}?) +state:\S+ +stack: *\d+ +pid: *(?<pid>\d+)/;
+const TASK_LINE = /^task:(?<comm>.{1,64}?) +state:\S+ .{0,40}?stack: *\d+ +pid: *(?<pid>\d+)/;
+/** `WARNING: ... at FILE:LINE name+0x1/0x2 [module]`, `BUG: KASAN: ... in name+0x1/0x2`. */
+const NAMED_PLACE =
+  /^(?:WARNING: .*? at|BUG: K\w+: .*? in) (?:\S+:\d+ (?:at )?)?(?<place>[\w$.]+\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[[\w-]+\])?)(?=,| |$)/;
 const STACK_MARK = /^<(?<leave>\/?)(?<stack>#?[A-Za-z_]+\d?)>$/;
 const X86_INSTRUCTION = /^RIP: (?<selector>[0-9a-f]{4}):(?:\[<[0-9a-f]+>\] )?(?<place>.*)$/;
 const ARM64_PLACE = /^(?<register>pc|lr) : (?<place>.*)$/;
@@ -96,8 +99,8 @@ export class OopsDraft {
   #isUser = false;
   #isTracing = false;
   #frameCount = 0;
-  /** Whose backtrace follows, when it is not the event's own. */
-  #otherCpu: number | null = null;
+  /** Whose backtrace follows: the event's own, that of a CPU which was asked, or that of a task it is not about. */
+  #whose: 'own' | 'another task' | { readonly cpu: number } = 'own';
 
   /** @param line its index in the log */
   constructor(headline: Headline, { text, seconds, caller }: KernelLogLine, line: number) {
@@ -128,8 +131,8 @@ export class OopsDraft {
       lastUnloaded: null,
       isInterleaved: false,
     };
-    const warned = /^WARNING: .* at (?<place>\S+\+0x\S+(?: \[[^\]]+\])?)(?:, CPU#.*)?$/.exec(text.trim());
-    if (warned !== null) this.#event.instruction = parseCodePlace(warned.groups!['place']!) ?? null;
+    const named = NAMED_PLACE.exec(text.trim())?.groups;
+    if (named !== undefined) this.#event.instruction = parseCodePlace(named['place']!) ?? null;
   }
 
   /** Its kind so far. */
@@ -157,10 +160,10 @@ export class OopsDraft {
   add(text: string): void {
     if (this.isClosed) return;
     const line = text.trim();
-    const asked = /^NMI backtrace for cpu (?<cpu>\d+)/.exec(line)?.groups?.['cpu'];
     if (/^---\[ end (?:trace|Kernel panic)/.test(line)) this.isClosed = true;
-    else if (asked !== undefined) this.#beginBacktrace(Number(asked));
-    else if (this.#otherCpu !== null) this.#addTrace(text);
+    else if (this.#isTurn(line)) this.#isTracing = false;
+    else if (this.#whose === 'another task') return;
+    else if (this.#whose !== 'own') this.#addTrace(text);
     else if (
       this.#addOrigin(line) ||
       this.#addModules(line) ||
@@ -170,11 +173,28 @@ export class OopsDraft {
       this.hasBody = true;
   }
 
-  /** The first one, when nothing else was said before it, is what the event is about. */
-  #beginBacktrace(cpu: number): void {
-    if (this.hasBody) this.#otherCpu = cpu;
-    else this.#event.cpu ??= cpu;
-    this.#isTracing = false;
+  /**
+   * Whether the line says of whom the next ones speak. The first backtrace, when nothing else was said before it, is
+   * what the event is about; RCU shows its own thread before that.
+   */
+  #isTurn(line: string): boolean {
+    const asked = /^(?:NMI backtrace for cpu (\d+)|Task dump for CPU (\d+):)$/.exec(line);
+    if (asked !== null) {
+      const cpu = Number(asked[1] ?? asked[2]);
+      this.#whose = this.hasBody ? { cpu } : 'own';
+      if (!this.hasBody) this.#event.cpu ??= cpu;
+      return true;
+    }
+    if (/^(?:rcu: )?RCU grace-period kthread stack dump:/.test(line)) {
+      this.#whose = 'another task';
+      return true;
+    }
+    if (this.#whose === 'another task' && !this.hasBody && CPU_LINE.test(line)) this.#whose = 'own';
+    return false;
+  }
+
+  #tracedCpu(): number | null {
+    return typeof this.#whose === 'object' ? this.#whose.cpu : null;
   }
 
   finish(): OopsEvent {
@@ -272,18 +292,21 @@ export class OopsDraft {
     const line = text.trim();
     if (/^Call [Tt]race:/.test(line)) {
       this.#isTracing = true;
-      this.#traces.push({ stack: null, cpu: this.#otherCpu, frames: [] });
+      this.#traces.push({ stack: null, cpu: this.#tracedCpu(), frames: [] });
       return true;
     }
     if (!this.#isTracing) return false;
     const mark = STACK_MARK.exec(line)?.groups;
     if (mark !== undefined) {
       const stack = mark['leave'] === '' ? mark['stack']! : null;
-      this.#traces.push({ stack, cpu: this.#otherCpu, frames: [] });
+      this.#traces.push({ stack, cpu: this.#tracedCpu(), frames: [] });
       return true;
     }
+    // KASAN shows who allocated and who freed, with traces of theirs.
+    if (line === '' || /^(?:Allocated|Freed) by task|^Last potentially related/.test(line))
+      this.#isTracing = false;
     const frame = parseStackFrame(text);
-    if (frame === undefined) return false;
+    if (frame === undefined || !this.#isTracing) return false;
     if (this.#frameCount++ < FRAME_LIMIT) this.#traces.at(-1)!.frames.push(frame);
     return true;
   }

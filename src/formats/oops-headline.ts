@@ -115,7 +115,7 @@ const EVENTS: readonly Rule[] = [
   },
   { kind: 'warning', pattern: /^WARNING: .{1,200}, CPU#(?<cpu>\d+): (?<comm>.*)\/(?<pid>\d+)$/ },
   { kind: 'bug', pattern: /^kernel BUG at / },
-  { kind: 'bug', pattern: /^BUG: (?!workqueue lockup)\S/ },
+  { kind: 'bug', pattern: /^BUG(?: \S{1,64}(?: \(.{1,60}\))?)?: (?!workqueue lockup)\S/ },
   { kind: 'oops', pattern: /^(?:Oops|Internal error): / },
   {
     kind: 'oops',
@@ -176,6 +176,12 @@ export function mayEndIn(kind: OopsKind, panic: Headline): boolean {
   // A stack that overflows is reported by whatever fault finds it.
   if (panic.kind === 'stack-overflow' && panic.isConsequence) return EXCEPTIONS.has(kind);
   return kind === panic.kind;
+}
+
+/** Whether a headline of kind `next` right after one of kind `first` is another word for the same event. */
+export function mayBeToldTwice(first: OopsKind, next: OopsKind): boolean {
+  if (first === 'machine-check') return next === first;
+  return (EXCEPTIONS.has(first) || first === 'sysrq') && EXCEPTIONS.has(next);
 }
 
 function match(rules: readonly Rule[], text: string, isPanic: boolean): Headline | undefined {

@@ -10,7 +10,7 @@
  */
 import type { KernelLogLine } from './kernel-log-text.ts';
 import { OopsDraft, type OopsEvent } from './oops-event.ts';
-import { type Headline, mayEndIn, parseHeadline } from './oops-headline.ts';
+import { type Headline, mayBeToldTwice, mayEndIn, parseHeadline } from './oops-headline.ts';
 
 /** What a kernel's log says about its end. */
 export interface OopsReport {
@@ -93,7 +93,7 @@ function adoptBacktrace(
 /** Whether the headline goes on with the event, as `Oops: ` does after `BUG: `. */
 function belongs(current: OopsDraft, headline: Headline): boolean {
   if (current.isClosed || current.hasBody) return false;
-  if (!headline.isPanic) return headline.kind !== 'warning' && current.kind !== 'warning';
+  if (!headline.isPanic) return mayBeToldTwice(current.kind, headline.kind);
   return !headline.isConsequence || mayEndIn(current.kind, headline);
 }
 

@@ -39,6 +39,9 @@ export interface ChainStep {
 /** How the crash ended, as far as anybody wrote it down. */
 export type CrashOutcome = 'home-by-kexec' | 'home-by-firmware' | 'continued' | 'unknown';
 
+/** A chain has ten; a file that has many is none. */
+const LINES = 64;
+
 const LINE = /^(?<step>[a-z][a-z-]{0,31}) (?<ms>\d{1,12})(?: (?<reason>.{1,500}))?$/;
 
 /** Steps in the order of the file, and one sentence for each line that is none. */
@@ -48,7 +51,9 @@ export function parseChain(text: string): {
 } {
   const steps: ChainStep[] = [];
   const damaged: string[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
+  const lines = text.split('\n');
+  if (lines.length > LINES) damaged.push(`chain.txt has ${lines.length} lines; the first ${LINES} were read`);
+  for (const [index, line] of lines.slice(0, LINES).entries()) {
     if (line.trim() === '') continue;
     const groups = LINE.exec(line.trimEnd())?.groups;
     const step = CHAIN_STEPS.find((name) => name === groups?.['step']);

@@ -102,6 +102,12 @@ export function encodeCrashReport(report: CrashReport): string {
   return `${JSON.stringify(report, null, 1)}\n`;
 }
 
+/** Whether the text is a report of a khop that knows more than this one. */
+export function isNewerReport(text: string): boolean {
+  const found = /^\{\s*"version": ?(\d{1,9})\b/.exec(text)?.[1];
+  return found !== undefined && Number(found) > CRASH_REPORT_VERSION;
+}
+
 /**
  * @param path only for messages
  * @throws E_STATE when the text is damaged or of a newer khop; the file is to be left as it is
@@ -116,15 +122,10 @@ export function decodeCrashReport(text: string, path: string): CrashReport {
       cause,
     });
   }
-  const found = (value as { version?: unknown } | null)?.version;
-  if (typeof found === 'number' && found > CRASH_REPORT_VERSION)
-    throw new KhopError(
-      'E_STATE',
-      `${path} is of version ${found}; this khop knows up to ${CRASH_REPORT_VERSION}`,
-      {
-        hint: 'A newer khop wrote it: use that one.',
-      },
-    );
+  if (isNewerReport(text))
+    throw new KhopError('E_STATE', `${path} is of a version that this khop does not know`, {
+      hint: 'A newer khop wrote it: use that one.',
+    });
   const result = v.safeParse(CrashReport, value);
   if (result.success) return result.output;
   const issue = result.issues[0];

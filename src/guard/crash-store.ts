@@ -7,7 +7,7 @@ import { KhopError } from '../error.ts';
 import { readFileText, readFolderNames } from '../machine/crash-folder.ts';
 import { writeDurably } from '../machine/durable-file.ts';
 import { buildCrashReport } from './build-crash-report.ts';
-import { type CrashReport, decodeCrashReport, encodeCrashReport } from './crash-report.ts';
+import { type CrashReport, decodeCrashReport, encodeCrashReport, isNewerReport } from './crash-report.ts';
 
 /** The reports there are, oldest first. */
 export interface CrashList {
@@ -27,8 +27,11 @@ export function listCrashes(stateFolder: string): CrashList {
   const remarks: string[] = [];
   const names = readCrashNames(folder);
   const ids = names.filter((name) => ID.test(name));
-  if (ids.length < names.length)
-    remarks.push(`${folder} holds ${names.length - ids.length} folders that are no crashes`);
+  const others = names.length - ids.length;
+  if (others > 0)
+    remarks.push(
+      `${folder} holds ${others} ${others === 1 ? 'folder that is no crash' : 'folders that are no crashes'}`,
+    );
   return { folder, reports: ids.map((id) => readCrash(folder, id, remarks)), remarks };
 }
 
@@ -76,11 +79,11 @@ function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
   const stored = read(REPORT);
   const dmesg = read('dmesg.txt');
   const chain = read('chain.txt');
+  const isNewer = stored.state === 'read' && isNewerReport(stored.value);
   const before =
     stored.state === 'read' ? decodeStored(stored.value, `${place}/${REPORT}`, remarks) : undefined;
   // Whoever keeps reports and removes logs keeps what was derived.
-  if (before !== undefined && before !== 'newer' && dmesg.state === 'absent' && chain.state === 'absent')
-    return before;
+  if (before !== undefined && dmesg.state === 'absent' && chain.state === 'absent') return before;
   const report = buildCrashReport({
     id,
     dmesg,
@@ -89,7 +92,7 @@ function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
     vmcoreinfo: read('vmcoreinfo.txt'),
   });
   const text = encodeCrashReport(report);
-  if (before !== 'newer' && (stored.state !== 'read' || stored.value !== text)) {
+  if (!isNewer && (stored.state !== 'read' || stored.value !== text)) {
     try {
       writeDurably(`${place}/${REPORT}`, text);
     } catch (error) {
@@ -100,12 +103,12 @@ function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
 }
 
 /** A report that is damaged is made again; one of a newer khop is left as it is. */
-function decodeStored(text: string, path: string, remarks: string[]): CrashReport | 'newer' | undefined {
+function decodeStored(text: string, path: string, remarks: string[]): CrashReport | undefined {
   try {
     return decodeCrashReport(text, path);
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     remarks.push(error.message);
-    return /is of version/.test(error.message) ? 'newer' : undefined;
+    return undefined;
   }
 }

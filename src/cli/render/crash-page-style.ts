@@ -45,6 +45,7 @@ ol.steps .fatal { color: var(--alarm); font-weight: 600; }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: .8rem 1rem; margin: 0;
   overflow-x: auto; white-space: pre; }
 pre .maybe { color: var(--soft); }
+pre .hit { color: var(--alarm); }
 pre .module { color: var(--bar); }
 pre .l0, pre .l1, pre .l2 { color: var(--alarm); font-weight: 600; }
 pre .l3 { color: var(--alarm); }

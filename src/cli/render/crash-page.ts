@@ -19,12 +19,20 @@ interface Markup {
 
 type Piece = string | number | Markup | readonly Piece[];
 
-/** With these the page stays below 100 KB. */
-const TRACE_LIMIT = 14_000;
-const LOG_LIMIT = 36_000;
-const MODULES_LIMIT = 8_000;
-const PIECE_LIMIT = 2_000;
-const EVENTS_LIMIT = 24;
+/** The whole page, in bytes; what the other sections leave of it is for the log. */
+const PAGE_LIMIT = 96 * 1024;
+/** Of one value, in characters: the longest escape is 6 bytes. */
+const PIECE_LIMIT = 300;
+/** Of lists, in bytes. */
+const LIMITS = {
+  events: 5_000,
+  steps: 6_000,
+  hints: 7_000,
+  frames: 12_000,
+  gaps: 3_000,
+  modules: 6_000,
+  log: 40_000,
+};
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -46,10 +54,21 @@ function markupOf(piece: Piece): string {
     .replaceAll(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
+/** Items from the first on while there is room, then how many were left out. */
+function within(limit: number, items: readonly Markup[]): Piece {
+  let room = limit;
+  const count = items.findIndex(({ markup }) => {
+    room -= Buffer.byteLength(markup);
+    return room < 0;
+  });
+  return count < 0
+    ? items
+    : [...items.slice(0, count), `... and ${items.length - count} more, in report.json`];
+}
+
 /** The page, complete. */
 export function renderCrashPage(report: CrashReport): string {
-  const { event } = report;
-  const page = html`<!doctype html>
+  const head = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -60,26 +79,37 @@ export function renderCrashPage(report: CrashReport): string {
 </head>
 <body>
 <main>
-<header>
-<h1>${report.summary}</h1>
-<p class="soft">Linux ${report.kernel.release ?? 'of unknown release'} · ${describeWhen(report)} · <span class="end-${report.outcome}">${nameOutcome(report.outcome)}</span></p>
-</header>
-<section class="card"><dl>${facts(report)}</dl></section>
-${section('Timeline', timeline(report))}
-${section('Known of such crashes', hints(report))}
-${event === null ? '' : [section('Call trace', traces(event)), section('Registers', registers(event))]}
-${report.panic === null ? '' : section('The panic’s own trace', traces(report.panic))}
-${event === null ? '' : section('Modules', modules(event))}
-${section('The end of the log', log(report))}
-${section(
-  'Not known',
-  report.gaps.map((gap) => html`<p>${gap}</p>\n`),
-)}
+${[...sections(report)]}`;
+  const foot = html`${section(
+    'Not known',
+    within(
+      LIMITS.gaps,
+      report.gaps.map((gap) => html`<p>${gap}</p>\n`),
+    ),
+  )}
 <footer class="soft">Made by khop ${VERSION} from what the capture kernel saved as <code>${report.id}</code>.</footer>
 </main>
 </body>
 </html>`;
-  return page.markup;
+  const room = PAGE_LIMIT - Buffer.byteLength(head.markup) - Buffer.byteLength(foot.markup);
+  return `${head.markup}${markupOf(section('The end of the log', log(report, Math.min(room, LIMITS.log))))}${foot.markup}`;
+}
+
+function* sections(report: CrashReport): Generator<Piece> {
+  const { event, panic, summary, kernel, outcome } = report;
+  yield html`<header>
+<h1>${summary}</h1>
+<p class="soft">Linux ${kernel.release ?? 'of unknown release'} · ${describeWhen(report)} · <span class="end-${outcome}">${nameOutcome(outcome)}</span></p>
+</header>
+<section class="card"><dl>${facts(report)}</dl></section>\n`;
+  yield section('Timeline', timeline(report));
+  yield section('Known of such crashes', hints(report));
+  if (event !== null) {
+    yield section('Call trace', traces(event));
+    yield section('Registers', registers(event));
+  }
+  if (panic !== null) yield section('The panic’s own trace', traces(panic));
+  if (event !== null) yield section('Modules', modules(event));
 }
 
 function section(title: string, content: Piece): Piece {
@@ -126,12 +156,14 @@ function facts(report: CrashReport): Piece {
 
 /** Two clocks: the crashed kernel's, and from the start of the capture kernel. */
 function timeline(report: CrashReport): Piece {
-  const before = report.earlier.slice(-EVENTS_LIMIT);
   const fatal = [report.event, report.panic].filter((event) => event !== null);
-  const crashed = [...before, ...fatal, ...report.later.slice(0, EVENTS_LIMIT)].map(
-    (event) =>
-      html`<li><span class="at">${renderSeconds(event.seconds)}</span><span class="${fatal.includes(event) ? 'fatal' : ''}">${event.headline}</span></li>\n`,
-  );
+  const lineOf = (event: Event): Markup =>
+    html`<li><span class="at">${renderSeconds(event.seconds)}</span><span class="${fatal.includes(event) ? 'fatal' : ''}">${event.headline}</span></li>\n`;
+  const crashed = [
+    within(LIMITS.events, report.earlier.map(lineOf)),
+    fatal.map(lineOf),
+    within(LIMITS.events, report.later.map(lineOf)),
+  ];
   const steps = timeChain(report.chain);
   const whole = Math.max(1, steps.at(-1)?.atMs ?? 1);
   const percent = (ms: number): string => `${((ms / whole) * 100).toFixed(2)}%`;
@@ -139,37 +171,46 @@ function timeline(report: CrashReport): Piece {
     ({ words, reason, startMs, atMs, isShortfall }) =>
       html`<li><span class="at"><b>${renderMilliseconds(atMs)}</b></span><span class="${isShortfall ? 'short' : ''}">${words}${reason === null ? '' : `: ${reason}`} <span class="soft">+${renderMilliseconds(atMs - startMs)}</span></span><span class="track"><i style="--from:${percent(startMs)};--width:${percent(atMs - startMs)}"></i></span></li>\n`,
   );
-  if (crashed.length + capture.length === 0) return '';
+  if (fatal.length + capture.length === 0) return '';
   return html`<div class="card">
-${crashed.length === 0 ? '' : html`<h3>The kernel that crashed, seconds since its start</h3><ol class="steps">${crashed}</ol>`}
-${capture.length === 0 ? '' : html`<div class="split"></div><h3>The guard, since the start of the capture kernel</h3><ol class="steps">${capture}</ol>`}
+${fatal.length === 0 ? '' : html`<h3>The kernel that crashed, seconds since its start</h3><ol class="steps">${crashed}</ol>`}
+${capture.length === 0 ? '' : html`<div class="split"></div><h3>The guard, since the start of the capture kernel</h3><ol class="steps">${within(LIMITS.steps, capture)}</ol>`}
 </div>`;
 }
 
 function hints(report: CrashReport): Piece {
-  return report.hints.map(
+  const each = report.hints.map(
     ({ title, evidence, remedy, source }) =>
       html`<div class="hint"><p class="title">${title}</p><p><code>${evidence}</code></p><p>${remedy}</p><p class="soft">${source}</p></div>\n`,
   );
+  return within(LIMITS.hints, each);
 }
 
 function traces({ traces: all, code }: Event): Piece {
-  const lines: Piece[] = [];
-  let length = 0;
-  for (const { stack, cpu, frames } of all) {
+  const lines = all.flatMap(({ stack, cpu, frames }) => {
     const names = [...(cpu === null ? [] : [`CPU ${cpu}`]), ...(stack === null ? [] : [`<${stack}>`])];
-    if (names.length > 0) lines.push(html`<span class="time">${names.join(' ')}</span>\n`);
-    for (const frame of frames) {
-      const { module, isReliable } = frame;
-      const place = renderPlace({ ...frame, module: null });
-      const line = html`<span class="${isReliable ? '' : 'maybe'}">${isReliable ? '  ' : '? '}${place}</span>${module === null ? '' : html` <span class="module">[${module}]</span>`}\n`;
-      length += line.markup.length;
-      if (length <= TRACE_LIMIT) lines.push(line);
-    }
-  }
-  if (length > TRACE_LIMIT) lines.push('... the rest is in report.json\n');
+    return [
+      ...(names.length === 0 ? [] : [html`<span class="time">${names.join(' ')}</span>\n`]),
+      ...frames.map((frame) => {
+        const { module, isReliable } = frame;
+        const place = `${isReliable ? '  ' : '? '}${renderPlace({ ...frame, module: null })}`;
+        const owner = module === null ? '' : html` <span class="module">[${module}]</span>`;
+        return html`<span class="${isReliable ? '' : 'maybe'}">${place}</span>${owner}\n`;
+      }),
+    ];
+  });
   if (lines.length === 0) return '';
-  return html`<pre>${lines}</pre>${code === null ? '' : html`<h3>Code</h3><pre>${code}</pre>`}`;
+  return html`<pre>${within(LIMITS.frames, lines)}</pre>${code === null ? '' : html`<h3>Code</h3><pre>${markCode(code)}</pre>`}`;
+}
+
+/** The byte or word that was being executed stands out. */
+function markCode(code: string): Piece {
+  return code
+    .split(' ')
+    .map((part, index) => [
+      index === 0 ? '' : ' ',
+      /^[<(]/.test(part) ? html`<b class="hit">${part}</b>` : part,
+    ]);
 }
 
 function registers({ registers: all }: Event): Piece {
@@ -180,7 +221,7 @@ function registers({ registers: all }: Event): Piece {
 function modules({ modules: all, lastUnloaded }: Event): Piece {
   if (all.length === 0) return '';
   const names = all.map(({ name, marks }) => (marks === '' ? name : `${name}(${marks})`)).join(' ');
-  const shown = names.length > MODULES_LIMIT ? `${names.slice(0, MODULES_LIMIT)} ...` : names;
+  const shown = names.length > LIMITS.modules ? `${names.slice(0, LIMITS.modules)} ...` : names;
   return html`<p class="mono">${pieces(shown)}</p><p class="soft">${all.length} modules${lastUnloaded === null ? '' : `; last unloaded: ${lastUnloaded}`}. O: from outside the kernel, E: unsigned, P: proprietary.</p>`;
 }
 
@@ -190,13 +231,13 @@ function pieces(text: string): string[] {
 }
 
 /** As many lines from the end as have room. */
-function log({ log: lines, logLines }: CrashReport): Piece {
+function log({ log: lines, logLines }: CrashReport, limit: number): Piece {
   const shown: Markup[] = [];
   let length = 0;
   for (const { level, seconds, text } of lines.toReversed()) {
-    const line = html`<span class="${level === null ? '' : `l${level}`}"><span class="time">${seconds === null ? '' : `[${renderSeconds(seconds).padStart(12)}] `}</span>${text}</span>\n`;
+    const line = html`<span class="${level === null ? '' : `l${level}`}"><span class="time">${seconds === null ? '' : `[${renderSeconds(seconds).padStart(12)}] `}</span>${pieces(text)}</span>\n`;
     length += Buffer.byteLength(line.markup);
-    if (length > LOG_LIMIT) break;
+    if (length > limit) break;
     shown.unshift(line);
   }
   if (shown.length === 0) return '';
