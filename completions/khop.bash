@@ -41,6 +41,7 @@ _khop() {
         "check:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "check:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
         "check:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
+        "check:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "check:--accept") COMPREPLY=(); return ;;
         "plan:--diff") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -49,6 +50,7 @@ _khop() {
         "plan:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "plan:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
         "plan:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
+        "plan:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "plan:--accept") COMPREPLY=(); return ;;
         "prepare:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -57,6 +59,7 @@ _khop() {
         "load:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
         "load:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
+        "load:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "load:--accept") COMPREPLY=(); return ;;
         "switch:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--command-line") COMPREPLY=(); return ;;
@@ -64,6 +67,7 @@ _khop() {
         "switch:--dtb") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--method") COMPREPLY=($(compgen -W "auto file segments" -- "$cur")); return ;;
         "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
+        "switch:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -87,16 +91,16 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "check")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "plan")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "prepare")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --force --quiet --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "load")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "unload")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --json --help" -- "$cur"))
@@ -105,7 +109,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "switch")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "history")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--limit --json --help" -- "$cur"))

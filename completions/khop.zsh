@@ -48,6 +48,7 @@ _khop_check() {
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
+    '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -64,6 +65,7 @@ _khop_plan() {
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
+    '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -87,6 +89,7 @@ _khop_load() {
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
+    '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
@@ -115,6 +118,7 @@ _khop_switch() {
     '*--method[system call\: kexec_file_load, kexec_load, or what works best]:method:(auto file segments)' \
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
+    '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
     '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { OPTIMISATIONS } from '../switch/optimisations.ts';
+import { OPTIMISATIONS, PROFILES, type ProfileName } from '../switch/optimisations.ts';
 
 /** As commander hands them to an action. */
 export interface KernelOptions {
@@ -16,12 +16,13 @@ export interface KernelOptions {
   readonly panic?: boolean;
   readonly fast?: boolean;
   readonly without?: readonly string[];
+  readonly profile?: ProfileName;
   readonly accept?: readonly string[];
   readonly root?: string;
   readonly json?: boolean;
 }
 
-/** Adds `--initrd`, `--command-line`, `--reuse-cmdline`, `--append`, `--dtb`, `--method`, `--accept`, `--json`. */
+/** Adds `--initrd`, `--command-line`, `--reuse-cmdline`, `--append`, `--dtb`, `--method`, `--fast`, `--accept`, `--json`. */
 export function withKernelOptions(command: Command): Command {
   return command
     .option(
@@ -47,6 +48,12 @@ export function withKernelOptions(command: Command): Command {
       new Option('--without <optimisation>', 'leave one out of --fast; may be repeated')
         .choices([...OPTIMISATIONS])
         .argParser(collectOptimisation),
+    )
+    .addOption(
+      new Option(
+        '--profile <profile>',
+        'boot parameters of --fast: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids',
+      ).choices([...PROFILES]),
     )
     .option('--accept <id>', 'go on although this check refuses or warns; may be repeated', collect)
     .option('--json', 'print the result as JSON');

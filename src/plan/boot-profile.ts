@@ -19,6 +19,8 @@ export interface ProfileParameter {
   /** What it leaves out, and why that is safe here. */
   readonly why: string;
   readonly gain: string;
+  /** What is lost by it, for the one line that a person reads. */
+  readonly cost: string;
 }
 
 /** Something that is not added, and why. */
@@ -52,7 +54,8 @@ export function warmProfile(
   };
 }
 
-type Decision = ProfileParameter | ProfileNote;
+/** What became of one parameter: `gain` tells which. */
+export type Decision = ProfileParameter | ProfileNote;
 
 /** crypto/testmgr.c, alg_test(): skipped with `notests`, unless the kernel runs in FIPS mode. */
 function cryptoSelfTests({ config }: Pick<KernelView, 'config'>, commandLine: string): Decision {
@@ -74,6 +77,7 @@ function cryptoSelfTests({ config }: Pick<KernelView, 'config'>, commandLine: st
       'kernel has used; `echo N >/sys/module/cryptomgr/parameters/notests` brings the tests back for modules that ' +
       'are loaded later.',
     gain: '0.87 of 1.60 thousand million instructions (6.1), 0.70 of 1.70 (6.12)',
+    cost: 'the test that an algorithm computes rightly',
   };
 }
 
@@ -123,6 +127,7 @@ function consoleLevel(
       hypervisor.state === 'read'
         ? `an exit to the hypervisor for each of the ${characters} characters of this kernel's log`
         : `up to ${seconds} s: the ${characters} characters of this kernel's log at ${baud} baud on ${serial[1]}`,
+    cost: 'lines below a warning on the console; dmesg has them',
   };
 }
 
@@ -146,6 +151,7 @@ function timerCheck(
     text,
     why: 'The wait for ten interrupts of the timer finds boards that are wired wrongly; this is a virtual one.',
     gain: '0.012 of 1.60 thousand million instructions (6.1), 0.016 of 1.70 (6.12)',
+    cost: 'nothing on a virtual board',
   };
 }
 
@@ -164,21 +170,5 @@ const LEFT_OUT: readonly ProfileNote[] = [
   {
     text: 'lpj=',
     why: 'With a known timer frequency the loop is not calibrated at all. Measured gain: none.',
-  },
-  {
-    text: 'initcall_blacklist=trace_eval_init',
-    why:
-      'A debugging aid. Formats of trace events would show names of enumerations instead of numbers, which perf ' +
-      'and trace-cmd cannot decode.',
-  },
-  {
-    text: 'initcall_blacklist=init_kprobe_trace',
-    why:
-      'A debugging aid. tracefs would have no kprobe_events and kprobe_profile: no `perf probe`, no probes of ' +
-      'trace-cmd, and kprobe_event= would do nothing.',
-  },
-  {
-    text: 'initcall_blacklist=jent_mod_init',
-    why: 'A debugging aid. The deterministic random generator would lose one of its two sources of entropy.',
   },
 ];

@@ -3,11 +3,14 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { PROFILES, type ProfileName } from './optimisations.ts';
 
 /** What an administrator sets once for a machine. */
 export interface Configuration {
   /** Default of `--method`. */
   readonly method: 'auto' | 'file' | 'segments';
+  /** Default of `--profile`. */
+  readonly profile: ProfileName;
   /** Added to every new command line. */
   readonly append: string;
   /** Parameters (names) dropped from a reused command line. */
@@ -22,6 +25,7 @@ export interface Configuration {
 
 export const DEFAULT_CONFIGURATION: Configuration = {
   method: 'auto',
+  profile: 'warm',
   append: '',
   drop: [],
   accept: [],
@@ -32,6 +36,10 @@ export const DEFAULT_CONFIGURATION: Configuration = {
 const READERS: Record<string, (value: string) => Partial<Configuration> | undefined> = {
   method: (value) =>
     value === 'auto' || value === 'file' || value === 'segments' ? { method: value } : undefined,
+  profile: (value) => {
+    const profile = PROFILES.find((name) => name === value);
+    return profile && { profile };
+  },
   append: (value) => ({ append: value }),
   drop: (value) => ({ drop: words(value) }),
   accept: (value) => ({ accept: words(value) }),

@@ -7,7 +7,8 @@ import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
-import { warmProfile } from '../plan/boot-profile.ts';
+import { type ProfileParameter, warmProfile } from '../plan/boot-profile.ts';
+import { leanProfile } from '../plan/lean-profile.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
@@ -15,7 +16,7 @@ import type { PreparedRecord } from '../prepare/prepared-record.ts';
 import { addParameters } from './added-parameters.ts';
 import type { History } from './history.ts';
 import { initramfsWish } from './initramfs-wish.ts';
-import type { OptimisationName } from './optimisations.ts';
+import type { OptimisationName, ProfileName } from './optimisations.ts';
 import { fetchSupply, type Supply } from './prepared-supply.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -25,6 +26,8 @@ export interface Optimisation {
   readonly isUsed: boolean;
   /** What it does here, or why it cannot; one clause. */
   readonly detail: string;
+  /** What it costs where a person may want to know, a line each. */
+  readonly prices?: readonly string[];
 }
 
 /** Names of those that a plan has, for tickets and history. */
@@ -56,6 +59,8 @@ export interface FastRequest {
   readonly config: Reading<ReadonlyMap<string, string>>;
   /** Optimisations to leave out. */
   readonly without: ReadonlySet<string>;
+  /** Which boot parameters to add. */
+  readonly profile: ProfileName;
   readonly history: History;
   readonly plan: (request: LoadRequest) => PlanAttempt;
 }
@@ -102,22 +107,29 @@ function withObstacles(
   return { ...made, plan: { ...made.plan, directEntry: { isUsed: false, obstacles } } };
 }
 
+const PROFILE_MAKERS = { warm: warmProfile, lean: leanProfile } as const;
+
 /** @param given the command line as it was asked for: a UKI's own when none was */
 function withParameters(
-  { request, config, without }: FastRequest,
+  { request, config, without, profile }: FastRequest,
   given: string,
 ): { readonly request: LoadRequest; readonly parameters: Optimisation } {
   const name = 'parameters';
   if (without.has(name)) return { request, parameters: { name, isUsed: false, detail: LEFT_OUT } };
   const { machine } = request;
-  const { parameters } = warmProfile({ architecture: machine.architecture, config }, machine, given);
+  const kernel = { architecture: machine.architecture, config };
+  const { parameters } = PROFILE_MAKERS[profile](kernel, machine, given);
   const added = parameters.map(({ text }) => text);
   const isUsed = added.length > 0;
   const detail = isUsed ? `adds ${added.join(' ')}` : 'the command line has all that help here';
   return {
     request: isUsed ? { ...request, commandLine: addParameters(given, added) } : request,
-    parameters: { name, isUsed, detail },
+    parameters: { name, isUsed, detail, prices: parameters.map(priceOf) },
   };
+}
+
+function priceOf({ text, cost }: ProfileParameter): string {
+  return `${text} costs ${cost}`;
 }
 
 /** A supply, and why parts of it are missing. */

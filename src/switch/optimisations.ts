@@ -7,3 +7,7 @@
 /** What --fast consists of; `--without NAME` leaves one out. */
 export const OPTIMISATIONS = ['direct-entry', 'initramfs', 'trim', 'parameters'] as const;
 export type OptimisationName = (typeof OPTIMISATIONS)[number];
+
+/** Which boot parameters --fast adds; `--profile NAME`. Each has all that the one before it has. */
+export const PROFILES = ['warm', 'lean'] as const;
+export type ProfileName = (typeof PROFILES)[number];

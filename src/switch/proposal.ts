@@ -21,6 +21,7 @@ import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
 import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
 import { countArrivals, type Estimate, estimateFromHistory, type History } from './history.ts';
+import type { ProfileName } from './optimisations.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -38,6 +39,8 @@ export interface ProposalOptions {
   readonly fast?: boolean;
   /** Optimisations to leave out. */
   readonly without?: readonly string[];
+  /** Which boot parameters a fast switch adds. */
+  readonly profile?: ProfileName;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -155,7 +158,7 @@ function makePlan(
   history: History,
   options: ProposalOptions,
 ): Omit<FastPlan, 'optimisations'> & Pick<Proposal, 'optimisations'> {
-  const { fast, without, initrd } = options;
+  const { fast, without, initrd, profile } = options;
   if (fast !== true) return { request, ...tryPlan(request), optimisations: undefined };
   return planFast(world, {
     request,
@@ -164,6 +167,7 @@ function makePlan(
     readInitrds: () => readInitrds(request.kernel, options),
     config: configurationOf(files),
     without: new Set(without),
+    profile: profile ?? world.configuration.profile,
     history,
     plan: tryPlan,
   });

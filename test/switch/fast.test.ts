@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { listPrepared, type PreparedEntry } from '../../src/prepare/prepared-store.ts';
+import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import type { Optimisation } from '../../src/switch/fast.ts';
 import { type Proposal, type ProposalOptions, propose } from '../../src/switch/proposal.ts';
 import { segmentOf } from '../support/load-requests.ts';
@@ -161,6 +162,20 @@ test('available memory that cannot be read counts as too little', () => {
   const { proposal } = proposeFast(boot, { memoryAvailableBytes: unreadable('/proc/meminfo') });
   assert.equal(isDirect(proposal), false);
   assert.match(optimisation(proposal, 'direct-entry').detail, /\/proc\/meminfo cannot be read/);
+});
+
+test('boot parameters come with what each costs, and the lean ones only where they were asked for', () => {
+  using boot = buildBoot();
+  const lean = 'initcall_blacklist=jent_mod_init';
+  const warm = proposeFast(boot).proposal;
+  assert.doesNotMatch(warm.plan?.commandLine ?? '', /initcall_blacklist/);
+  const { plan, ...proposal } = proposeFast(boot, {}, { profile: 'lean' }).proposal;
+  assert.match(plan?.commandLine ?? '', new RegExp(` ${lean} .* khop\\.added=\\S*,${lean},`));
+  const { prices } = optimisation({ plan, ...proposal }, 'parameters');
+  assert.match(prices?.join('\n') ?? '', new RegExp(`^${lean} costs .*entropy`, 'm'));
+  const configuration = { ...DEFAULT_CONFIGURATION, profile: 'lean' } as const;
+  const world = quietWorld(boot.root, [], { configuration });
+  assert.match(propose(world, boot.image, { fast: true }).plan?.commandLine ?? '', new RegExp(lean));
 });
 
 test('a kernel without an initrd is entered directly, and the other half says why it is not there', () => {

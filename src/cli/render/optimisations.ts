@@ -1,5 +1,5 @@
 /**
- * What became of each optimisation of --fast, one line each.
+ * What became of each optimisation of --fast, one line each, and the price of those that have one.
  * @module
  */
 import type { Optimisation } from '../../switch/fast.ts';
@@ -13,10 +13,9 @@ export function renderOptimisations(
 ): string {
   const rows = [...optimisations]
     .sort((a, b) => Number(b.isUsed) - Number(a.isUsed))
-    .map(({ name, isUsed, detail }) => [
-      isUsed ? context.style('green', 'fast') : context.style('yellow', 'not fast'),
-      name,
-      detail,
+    .flatMap(({ name, isUsed, detail, prices }) => [
+      [isUsed ? context.style('green', 'fast') : context.style('yellow', 'not fast'), name, detail],
+      ...(prices ?? []).map((price) => ['', '', price]),
     ]);
   return renderTable(rows);
 }
