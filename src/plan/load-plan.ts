@@ -31,6 +31,8 @@ export interface DirectEntry {
   readonly isUsed: boolean;
   /** Why not, one clause each; empty when it is. */
   readonly obstacles: readonly string[];
+  /** The one obstacle is that there is no place for all of it: a smaller initramfs might fit. */
+  readonly hasNoRoom?: boolean;
 }
 
 interface PlanBase {

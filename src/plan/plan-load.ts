@@ -75,7 +75,8 @@ function tryDirect(
   } catch (error) {
     // Above all: no place for it in a small machine's memory. The ordinary way needs less of it.
     if (!(error instanceof KhopError)) throw error;
-    return { entry: { isUsed: false, obstacles: [error.message] }, layout: undefined };
+    const hasNoRoom = error.code === 'E_PLAN';
+    return { entry: { isUsed: false, obstacles: [error.message], hasNoRoom }, layout: undefined };
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type PreparedEntry,
 } from './prepared-store.ts';
 
-/** For the same files: one trimmed for the machine as it is, and one complete. */
+/** For the same files: one trimmed for the machine as it is, and one complete, or packed smaller. */
 const VARIANTS_KEPT = 2;
 
 /** It is no error when the entry is gone. */
@@ -35,11 +35,14 @@ export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
 
 /** Removes entries whose kernel or initrd is gone or has changed. @returns what was removed */
 export function removeOutdated(cacheFolder: string): PreparedEntry[] {
-  const outdated = listPrepared(cacheFolder).filter(
-    ({ record }) => ![record.image, ...record.initrds].every(isUnchanged),
-  );
+  const outdated = listPrepared(cacheFolder).filter((entry) => !isFresh(entry));
   for (const entry of outdated) removePrepared(entry);
   return outdated;
+}
+
+/** Whether the files it was made from are there, as they were. */
+export function isFresh({ record }: PreparedEntry): boolean {
+  return [record.image, ...record.initrds].every(isUnchanged);
 }
 
 function isUnchanged(identity: FileIdentity): boolean {
