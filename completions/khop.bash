@@ -97,7 +97,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "prepare")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --force --quiet --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --force --list --prune --quiet --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "load")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))

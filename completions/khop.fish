@@ -50,6 +50,8 @@ complete -c khop -n '__fish_seen_subcommand_from plan' -l json -d 'print the res
 complete -c khop -n '__fish_seen_subcommand_from plan' -F -a '(__khop_kernels)'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l initrd -r -F -d 'initrd instead of the entry’s; repeat for several'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l force -d 'make it anew, also when it is there'
+complete -c khop -n '__fish_seen_subcommand_from prepare' -l list -d 'show what is prepared, and prepare nothing'
+complete -c khop -n '__fish_seen_subcommand_from prepare' -l prune -d 'remove what was made from files that are gone, and prepare nothing'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l quiet -d 'say nothing unless something fails, for hooks of package managers'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -F -a '(__khop_kernels)'

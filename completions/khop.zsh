@@ -74,6 +74,8 @@ _khop_plan() {
 _khop_prepare() {
   _arguments -s '*--initrd[initrd instead of the entry’s; repeat for several]:file:_files' \
     '*--force[make it anew, also when it is there]' \
+    '*--list[show what is prepared, and prepare nothing]' \
+    '*--prune[remove what was made from files that are gone, and prepare nothing]' \
     '*--quiet[say nothing unless something fails, for hooks of package managers]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \

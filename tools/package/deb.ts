@@ -12,7 +12,12 @@ import type { TargetArch } from './runtime.ts';
 
 const DEBIAN_ARCH = { x64: 'amd64', arm64: 'arm64' } as const;
 /** What an administrator may change: dpkg asks before it replaces one. */
-const CONFFILES = ['etc/khop/khop.conf', 'etc/kernel/postinst.d/zz-khop', 'etc/initramfs/post-update.d/khop'];
+const CONFFILES = [
+  'etc/khop/khop.conf',
+  'etc/kernel/postinst.d/zz-khop',
+  'etc/kernel/postrm.d/zz-khop',
+  'etc/initramfs/post-update.d/khop',
+];
 const SCRIPTS = ['postinst', 'postrm'];
 const TIMEOUT_MS = 600_000;
 

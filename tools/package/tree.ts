@@ -26,17 +26,22 @@ const COPIED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(LAB_SCRIPTS.map((name) => [`src/lab/${name}`, `usr/lib/khop/lab/${name}`])),
 };
 
-/** Run by package managers when a kernel or its initramfs comes or changes. */
+/** Run by package managers when a kernel or its initramfs comes, changes or goes. */
 const HOOKS: Readonly<Record<string, string>> = {
   'packaging/khop-prepare-hook': 'usr/lib/khop/prepare-hook',
   'packaging/95-khop.install': 'usr/lib/kernel/install.d/95-khop.install',
 };
 
-const HOOK_SCRIPT =
-  '#!/bin/sh\n[ ! -x /usr/lib/khop/prepare-hook ] || exec /usr/lib/khop/prepare-hook "$@"\n';
+/** Configuration files of their own, so that an administrator can take them away; what each calls the hook for. */
+const HOOK_CALLERS: Readonly<Record<string, string>> = {
+  'etc/kernel/postinst.d/zz-khop': 'add',
+  'etc/kernel/postrm.d/zz-khop': 'remove',
+  'etc/initramfs/post-update.d/khop': 'add',
+};
 
-/** Configuration files of their own, so that an administrator can take them away. */
-const HOOK_LINKS = ['etc/kernel/postinst.d/zz-khop', 'etc/initramfs/post-update.d/khop'];
+function hookCaller(event: string): string {
+  return `#!/bin/sh\n[ ! -x /usr/lib/khop/prepare-hook ] || exec /usr/lib/khop/prepare-hook ${event} "$@"\n`;
+}
 
 /** Compressed, as Debian's policy wants manuals and changelogs. */
 const COMPRESSED: Readonly<Record<string, string>> = {
@@ -60,7 +65,7 @@ export async function layOutTree(
   };
   for (const [from, to] of Object.entries(COPIED)) await put(await readFile(join(root, from)), to);
   for (const [from, to] of Object.entries(HOOKS)) await put(await readFile(join(root, from)), to, 0o755);
-  for (const link of HOOK_LINKS) await put(HOOK_SCRIPT, link, 0o755);
+  for (const [path, event] of Object.entries(HOOK_CALLERS)) await put(hookCaller(event), path, 0o755);
   for (const [from, to] of Object.entries(COMPRESSED))
     await put(gzipSync(await readFile(join(root, from)), { level: 9 }), to);
   await put(gzipSync(debianChangelog(epochSeconds), { level: 9 }), 'usr/share/doc/khop/changelog.gz');

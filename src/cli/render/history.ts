@@ -33,11 +33,14 @@ function renderSwitch(
   context: Pick<CliContext, 'style'>,
 ): string[] {
   const ready = arrival?.finishedMs ?? null;
+  const service = arrival?.service ?? null;
+  const answered = service?.answeredMs ?? null;
   const times = [
     `load ${renderMilliseconds(entry.loadMs)}`,
     ...(entry.downMs === null ? [] : [`down ${renderMilliseconds(entry.downMs)}`]),
     ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
     ...(ready === null ? [] : [`ready ${renderMilliseconds(ready)}`]),
+    ...(answered === null ? [] : [`${service?.name} ${renderMilliseconds(answered)}`]),
   ];
   const outcomes = {
     arrived: context.style('green', `arrived on ${entry.arrivedRelease ?? 'an unnamed kernel'}`),

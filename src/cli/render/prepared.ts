@@ -3,7 +3,9 @@
  * @module
  */
 import type { PrepareOutcome } from '../../prepare/prepare-kernel.ts';
-import { renderBytes, renderMilliseconds } from './quantity.ts';
+import type { PreparedEntry } from '../../prepare/prepared-store.ts';
+import { renderBytes, renderMilliseconds, renderTime } from './quantity.ts';
+import { renderTable } from './table.ts';
 
 /** What there is now, part by part, and what could not be prepared with the reason. */
 export function renderPrepared({ folder, record, wasThere }: PrepareOutcome): string {
@@ -14,6 +16,19 @@ export function renderPrepared({ folder, record, wasThere }: PrepareOutcome): st
     `  initramfs  ${describeInitramfs(record)}`,
     `  kept in    ${folder}`,
   ].join('\n');
+}
+
+/** All that is prepared, one row each. */
+export function renderEntries(entries: readonly (PreparedEntry & { readonly isFresh: boolean })[]): string {
+  if (entries.length === 0) return 'Nothing is prepared. Next: khop prepare';
+  const rows = entries.map(({ record, isFresh }) => [
+    renderTime(record.madeAtMs),
+    record.release ?? record.image.path,
+    record.kernel === null ? 'not unpacked' : `unpacked, ${renderBytes(record.kernel.image.size)}`,
+    record.initramfs === null ? 'none' : `${renderBytes(record.initramfs.file.size)}`,
+    isFresh ? 'fresh' : 'its files have changed: khop prepare --prune',
+  ]);
+  return renderTable([['WHEN', 'KERNEL', 'IMAGE', 'INITRAMFS', 'STATE'], ...rows]);
 }
 
 function describeKernel({ kernel, kernelObstacle }: PrepareOutcome['record']): string {

@@ -74,6 +74,7 @@ describe('the packages', () => {
     assert.deepEqual(readFileSync(join(control, 'conffiles'), 'utf8').trimEnd().split('\n'), [
       '/etc/khop/khop.conf',
       '/etc/kernel/postinst.d/zz-khop',
+      '/etc/kernel/postrm.d/zz-khop',
       '/etc/initramfs/post-update.d/khop',
     ]);
     for (const script of ['postinst', 'postrm'])
