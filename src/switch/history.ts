@@ -143,6 +143,14 @@ export function countArrivals(history: History): number {
   return history.entries.filter((entry) => entry.kind === 'switch' && entry.outcome === 'arrived').length;
 }
 
+/** How long the way down usually took on this machine, ms; undefined before the first arrival. */
+export function usualDownMs(history: History): number | undefined {
+  const recent = history.entries
+    .flatMap((entry) => (entry.kind === 'switch' && entry.outcome === 'arrived' ? (entry.downMs ?? []) : []))
+    .slice(-5);
+  return recent.length === 0 ? undefined : median(recent);
+}
+
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)]!;

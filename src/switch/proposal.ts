@@ -20,7 +20,7 @@ import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
 import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
-import { countArrivals, type Estimate, estimateFromHistory, type History } from './history.ts';
+import { countArrivals, type Estimate, estimateFromHistory, type History, usualDownMs } from './history.ts';
 import type { ProfileName } from './optimisations.ts';
 import { readHistory } from './read-history.ts';
 import type { SwitchWorld } from './world.ts';
@@ -78,6 +78,7 @@ export function propose(
     planProblem: planError,
     slot: request.slot,
     successfulSwitches: countArrivals(history),
+    usualDownMs: usualDownMs(history),
   });
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);

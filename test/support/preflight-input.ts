@@ -118,6 +118,7 @@ export function healthyInput(overrides: Partial<PreflightInput> = {}): Preflight
     planProblem: undefined,
     slot: 'normal',
     successfulSwitches: 1,
+    usualDownMs: 3000,
     ...overrides,
   };
 }

@@ -7,6 +7,7 @@ import { commandLineLength, commandLineLost, commandLineStale } from './command-
 import { consoleLost, framebuffer } from './console.ts';
 import { crashImage, crashkernelLost, crashReservation } from './crash-kernel.ts';
 import { gpuDrivers, networkDrivers, storageDrivers } from './device-drivers.ts';
+import { deviceShutdown } from './device-shutdown.ts';
 import { hibernationImage, resumeDevice, tpmSealedDisk } from './disks.ts';
 import { iommuDma } from './dma.ts';
 import { loadPlan, serviceManager, switchHistory } from './experience.ts';
@@ -87,6 +88,7 @@ export const PREFLIGHT_CHECKS: readonly PreflightCheck[] = [
   gpuDrivers,
   networkDrivers,
   storageDrivers,
+  deviceShutdown,
   iommuDma,
   tpmSealedDisk,
   hibernationImage,

@@ -31,6 +31,8 @@ export interface PreflightInput {
   readonly slot: KexecSlot;
   /** How often khop has switched this machine and seen it come back. */
   readonly successfulSwitches: number;
+  /** From the start of the way down to the new kernel's clock, as switches of this machine took; undefined: none did. */
+  readonly usualDownMs: number | undefined;
 }
 
 /** One check: pure, and of findings that all carry its id. None: it does not apply here. */
