@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { KhopError } from '../../src/error.ts';
 import type { KernelLine } from '../../src/lab/kernel-store.ts';
+import { FIRMWARE_WAYS, type FirmwareWay } from './firmware.ts';
 import { type LoadMethod, METHODS } from './methods.ts';
 
 const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
@@ -19,6 +20,7 @@ export type Section = (typeof SECTIONS)[number];
 export interface BenchOptions {
   readonly lines: readonly KernelLine[];
   readonly methods: readonly LoadMethod[];
+  readonly ways: readonly FirmwareWay[];
   readonly sections: ReadonlySet<Section>;
   readonly repetitions: number;
   readonly json: string | undefined;
@@ -43,7 +45,7 @@ to the first instruction of the new kernel's init, in guest instructions of an e
   --repeat N      jumps of each method: 3 unless told, 1 with --quick
 
 Methods:
-${METHODS.map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
+${[...METHODS, ...FIRMWARE_WAYS].map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
 
 Sections: blackouts of all methods; the way through firmware; where the instructions go; what loading costs;
 how long the executable takes to start; what a client sees of a full Debian machine (wall time).
@@ -55,13 +57,14 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   const { values } = parse(argv);
   if (values.help) return 'help';
   const isQuick = values.quick ?? false;
-  const ids = METHODS.map(({ id }) => id);
+  const ids = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
   const wanted = choose('method', values.method, ids, isQuick ? QUICK_METHODS : ids);
   const sections = new Set(choose('section', values.only, SECTIONS, isQuick ? ['blackout'] : SECTIONS));
   const lines = choose('kernel', values.kernel, LINES, isQuick ? ['6.1'] : LINES);
   return {
     lines: PER_KERNEL.some((section) => sections.has(section)) && !isRenderOnly(values) ? lines : [],
     methods: METHODS.filter(({ id }) => wanted.includes(id)),
+    ways: FIRMWARE_WAYS.filter(({ id }) => wanted.includes(id)),
     sections: isRenderOnly(values) ? new Set() : sections,
     repetitions: parseCount(values.repeat ?? (isQuick ? '1' : '3')),
     json: values.json,

@@ -1,6 +1,6 @@
 /**
  * The way through firmware, in guest instructions: from the call reboot(LINUX_REBOOT_CMD_RESTART) through
- * reset, firmware and GRUB to the first instruction of the same kernel's init. The time stamp counter of the
+ * reset, firmware and boot loader to the first instruction of the same kernel's init. The time stamp counter of the
  * emulated CPU goes on counting over a reset.
  * @module
  */
@@ -8,19 +8,45 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../src/error.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import { type FirmwareKind, labFirmware } from '../../src/lab/ovmf.ts';
-import type { MachineDescription } from '../../src/lab/qemu.ts';
+import type { LabDisk, MachineDescription } from '../../src/lab/qemu.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { readMarks } from './counted-machine.ts';
 import { firmwareDisk } from './firmware-disk.ts';
 import { blackoutOf, type Mark } from './marks.ts';
+import { systemdBootDisk } from './systemd-boot-disk.ts';
 
 const BOOT_TIMEOUT_MS = 900_000;
 const POLL_MS = 250;
 
+/** One row: a kind of firmware and the boot loader that it starts. */
+export interface FirmwareWay {
+  readonly id: string;
+  readonly title: string;
+  readonly firmware: FirmwareKind;
+  readonly disk: (kernel: LabKernel) => Promise<LabDisk>;
+}
+
+/** In the order of the report. */
+export const FIRMWARE_WAYS: readonly FirmwareWay[] = [
+  {
+    id: 'firmware-seabios',
+    title: 'reboot, SeaBIOS and GRUB',
+    firmware: 'seabios',
+    disk: firmwareDisk,
+  },
+  { id: 'firmware-ovmf', title: 'reboot, OVMF and GRUB', firmware: 'ovmf', disk: firmwareDisk },
+  {
+    id: 'firmware-ovmf-systemd-boot',
+    title: 'reboot, OVMF and systemd-boot',
+    firmware: 'ovmf',
+    disk: systemdBootDisk,
+  },
+];
+
 /** Instructions of `repetitions` restarts, one after the other. */
 export async function measureFirmware(
   kernel: LabKernel,
-  firmware: FirmwareKind,
+  { firmware, disk }: FirmwareWay,
   repetitions: number,
 ): Promise<number[]> {
   const description: MachineDescription = {
@@ -34,7 +60,7 @@ export async function measureFirmware(
     hasDebugPort: true,
     hasDisplay: false,
     boot: { from: 'disk' },
-    disks: [await firmwareDisk(kernel)],
+    disks: [await disk(kernel)],
     sshPort: undefined,
     onReset: 'restart',
     extraArguments: [],

@@ -5,10 +5,9 @@
  */
 import { KhopError } from '../../src/error.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
-import type { FirmwareKind } from '../../src/lab/ovmf.ts';
 import { type BenchDisk, benchDisk } from './bench-disk.ts';
 import { measureBlackout } from './blackout.ts';
-import { measureFirmware } from './firmware.ts';
+import { type FirmwareWay, measureFirmware } from './firmware.ts';
 import type { LoadMethod } from './methods.ts';
 import { measurePhases } from './phases.ts';
 import type { KernelResult, MethodResult, PhaseResult } from './report.ts';
@@ -19,7 +18,7 @@ import { median, spread } from './statistics.ts';
 export interface KernelMeasurement {
   readonly kernel: LabKernel;
   readonly methods: readonly LoadMethod[];
-  readonly firmware: readonly FirmwareKind[];
+  readonly firmware: readonly FirmwareWay[];
   readonly phasesOf: readonly LoadMethod[];
   readonly repetitions: number;
   /** Told what was found out, line by line. */
@@ -31,7 +30,7 @@ export async function measureKernel(measurement: KernelMeasurement): Promise<Ker
   const { kernel, firmware, phasesOf, progress } = measurement;
   const disk = await benchDisk(kernel);
   const methods = await measureMethods(disk, measurement);
-  for (const kind of firmware) methods.push(await measureReboot(kind, measurement));
+  for (const way of firmware) methods.push(await measureReboot(way, measurement));
   const phases: Record<string, readonly PhaseResult[]> = {};
   for (const method of phasesOf) {
     const found = await attempt(() => measurePhases(disk, method));
@@ -66,17 +65,16 @@ async function measureMethods(disk: BenchDisk, measurement: KernelMeasurement): 
 }
 
 async function measureReboot(
-  kind: FirmwareKind,
+  way: FirmwareWay,
   { kernel, repetitions, progress }: KernelMeasurement,
 ): Promise<MethodResult> {
-  const title = `reboot, ${kind === 'ovmf' ? 'OVMF' : 'SeaBIOS'} and GRUB`;
-  const found = await attempt(() => measureFirmware(kernel, kind, repetitions));
+  const { id, title } = way;
+  const found = await attempt(() => measureFirmware(kernel, way, repetitions));
   progress(
     `${kernel.line} ${title}: ${typeof found === 'string' ? found : found.map(renderGiga).join(', ')}`,
   );
-  const name = { id: `firmware-${kind}`, title };
-  if (typeof found === 'string') return summarize(name, { ...emptyRow(), error: found });
-  return summarize(name, { ...emptyRow(), samples: found });
+  if (typeof found === 'string') return summarize({ id, title }, { ...emptyRow(), error: found });
+  return summarize({ id, title }, { ...emptyRow(), samples: found });
 }
 
 interface Row {

@@ -29,7 +29,7 @@ another one is the new kernel's init and reads it again. Where a method ran more
 median and the spread, (largest - smallest) / median.
 
 A reboot through firmware is counted from \`reboot(LINUX_REBOOT_CMD_RESTART)\` to the same init, on a disk whose
-GRUB waits for nobody. Emulated firmware has little to do; that of servers takes minutes.
+boot loader waits for nobody. Emulated firmware has little to do; that of servers takes minutes.
 `;
 
 const LOAD_STEP = `## Loading

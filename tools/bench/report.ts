@@ -101,17 +101,19 @@ export interface BenchReport extends ReportOrigin {
 /** The sections that a run fills. */
 export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp' | 'downtime'>;
 
-/** `findings` with what is said of them at the top. */
+/** `findings` with what is said of them at the top. Either may be a report of before: what else it says is left. */
 export function makeReport(origin: ReportOrigin, findings: Findings): BenchReport {
   const first = Object.values(findings.kernels)[0]?.methods ?? [];
+  const { khop, date, qemu, host } = origin;
+  const { kernels, loadStep, downtime, startUp } = findings;
   return {
-    ...origin,
+    ...{ khop, date, qemu, host },
     unit: 'guest instructions',
     blackout: Object.fromEntries(
       first.flatMap(({ id, median }) => (median === undefined ? [] : [[id, median]])),
     ),
     errors: Object.fromEntries(first.flatMap(({ id, error }) => (error === undefined ? [] : [[id, error]]))),
-    ...findings,
+    ...{ kernels, loadStep, downtime, startUp },
   };
 }
 

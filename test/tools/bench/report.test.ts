@@ -64,6 +64,13 @@ test('what is measured again replaces what was known, and the rest is kept unles
   assert.equal(mergeKernel(KERNEL, { ...again, release: '6.1.0-2-amd64' }, []).methods.length, 2);
 });
 
+test('a report that is added to says at its top what was measured last', () => {
+  const kernels = { '6.1': { ...KERNEL, methods: [{ ...KERNEL.methods[0]!, median: 5 }] } };
+  const added = makeReport({ ...ORIGIN, date: '2026-02-02T00:00:00Z' }, { ...REPORT, kernels });
+  assert.deepEqual(added.blackout, { 'khop-file': 5 });
+  assert.equal(added.date, '2026-02-02T00:00:00Z');
+});
+
 test('the chart has a bar for each number, the longest for the largest, and escapes its texts', () => {
   const chart = renderChart('6.1', KERNEL);
   const widths = [...chart.matchAll(/<rect [^>]*width="(\d+)"/g)].map((match) => Number(match[1]));
