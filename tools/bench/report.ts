@@ -113,7 +113,10 @@ export function makeReport(origin: ReportOrigin, findings: Findings): BenchRepor
       first.flatMap(({ id, median }) => (median === undefined ? [] : [[id, median]])),
     ),
     errors: Object.fromEntries(first.flatMap(({ id, error }) => (error === undefined ? [] : [[id, error]]))),
-    ...{ kernels, loadStep, downtime, startUp },
+    kernels,
+    ...(loadStep && { loadStep }),
+    ...(downtime && { downtime }),
+    ...(startUp && { startUp }),
   };
 }
 
