@@ -80,10 +80,15 @@ interface Placement {
  * @throws E_FORMAT for a name or number that an archive cannot hold, or a hard link to nothing
  */
 export function encodeCpio(entries: readonly CpioEntry[]): Uint8Array {
+  return joinBytes(encodeCpioPieces(entries));
+}
+
+/** The same in pieces, with the entries' own bytes among them: an archive may be as large as memory allows. */
+export function encodeCpioPieces(entries: readonly CpioEntry[]): Uint8Array[] {
   const placements = placeEntries(entries);
   const chunks = entries.map((entry, index) => encodeEntry(entry, placements[index]!));
   const trailer = encodeEntry(entryOf(CPIO_TRAILER, 0), { inode: 0, linkCount: 1, carriesData: true });
-  return joinBytes([...chunks.flat(), ...trailer]);
+  return [...chunks.flat(), ...trailer];
 }
 
 function placeEntries(entries: readonly CpioEntry[]): Placement[] {

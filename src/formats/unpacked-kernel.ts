@@ -50,6 +50,11 @@ export interface UnpackedKernel {
   readonly setupHeader: Uint8Array;
   /** From `prefAddress` on up to .bss, which the kernel clears itself. */
   readonly image: Uint8Array;
+  /**
+   * The image as it was, to be written into, where that takes no copy of it: another call has it back, so only
+   * the last one's bytes count.
+   */
+  readonly takeImage?: (() => Uint8Array) | undefined;
   /** See x86-relocations.ts; empty when the kernel has none. */
   readonly relocationTable: Uint8Array;
 }

@@ -16,6 +16,7 @@ import { hostArchitecture } from './host-architecture.ts';
 interface Koffi {
   load(library: null): { func(name: string, result: string, parameters: readonly string[]): RawSyscall };
   address(bytes: Uint8Array): bigint;
+  view(address: bigint, length: number): ArrayBuffer;
   errno(): number;
 }
 
@@ -92,6 +93,11 @@ function native(): { readonly koffi: Koffi; readonly call: RawSyscall } {
 /** The address of `bytes`, for structures that hold pointers. Keep `bytes` referenced until the call is over. */
 export function addressOf(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : native().koffi.address(bytes);
+}
+
+/** Memory that a call has made, e.g. mmap; it must stay as long as anybody reads the bytes. */
+export function memoryAt(address: bigint, length: number): Uint8Array {
+  return new Uint8Array(native().koffi.view(address, length));
 }
 
 function words(name: SyscallName, args: readonly SyscallArgument[]): bigint[] {

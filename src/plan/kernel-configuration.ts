@@ -13,16 +13,19 @@ import type { UnwrappedImage } from './unwrap-image.ts';
 /**
  * The text beside the kernel where there is one, else what the kernel carries in itself (CONFIG_IKCONFIG=y).
  * A bzImage has to be unpacked for that, which takes up to a second.
+ * @param unpacked what the image unpacks to, where that was done before
  */
 export function readKernelConfiguration(
   { kind, kernel }: UnwrappedImage,
   text: string | undefined,
+  unpacked?: Uint8Array | undefined,
 ): Reading<ReadonlyMap<string, string>> {
   const source = `the configuration of ${kernel.name}`;
   if (text !== undefined) return { state: 'read', value: parseKernelConfig(text), source };
   try {
-    const unpacked = kind === 'bzimage' ? unpackPayload(kernel.bytes, kernel.name) : kernel.bytes;
-    const own = readIkconfig(unpacked, kernel.name);
+    const content =
+      kind === 'bzimage' ? (unpacked ?? unpackPayload(kernel.bytes, kernel.name)) : kernel.bytes;
+    const own = readIkconfig(content, kernel.name);
     if (own === undefined) return { state: 'absent', source };
     return { state: 'read', value: parseKernelConfig(own), source: `the configuration in ${kernel.name}` };
   } catch (error) {

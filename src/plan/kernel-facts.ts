@@ -28,6 +28,8 @@ const ELF_ARCHITECTURES = new Map<number, Architecture>([
 export interface KernelSurroundings {
   /** Text of its build configuration. */
   readonly config: string | undefined;
+  /** The image unpacked, where that was done before. */
+  readonly unpacked?: Uint8Array | undefined;
   readonly modules: Reading<ReadonlySet<string>>;
   readonly release: string | undefined;
   /** security.ima of the file as it is on disk. */
@@ -114,7 +116,7 @@ function describeContext(unwrapped: UnwrappedImage, around: KernelSurroundings) 
   return {
     signers: attempt(`signatures of ${unwrapped.kernel.name}`, () => signersOf(unwrapped.kernel.bytes)),
     imaMark: around.imaMark,
-    config: readKernelConfiguration(unwrapped, around.config),
+    config: readKernelConfiguration(unwrapped, around.config, around.unpacked),
     modules: around.modules,
   };
 }

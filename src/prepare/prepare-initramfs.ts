@@ -29,9 +29,9 @@ export interface InitramfsWish {
   readonly packing: InitramfsPacking;
 }
 
-/** Bytes, and what became of the content. */
+/** What it consists of, and what became of the content. */
 export interface PreparedInitramfs {
-  readonly bytes: Uint8Array;
+  readonly pieces: readonly Uint8Array[];
   readonly packing: InitramfsPacking;
   readonly originalBytes: number;
   readonly unpackedBytes: number;
@@ -86,9 +86,8 @@ export function prepareInitramfs(
   const trimmed =
     wish.needs === undefined ? undefined : trimInitramfs(content, { ...wish, needs: wish.needs });
   const entries = trimmed?.entries ?? mainParts(content).flatMap((part) => part.entries);
-  const { bytes } = packInitramfs(initrd, content, entries, wish.packing);
   return {
-    bytes,
+    pieces: packInitramfs(initrd, content, entries, wish.packing),
     packing: wish.packing,
     originalBytes: initrd.bytes.length,
     unpackedBytes: content.unpackedBytes,

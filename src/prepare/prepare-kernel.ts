@@ -65,7 +65,7 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   );
   const contents: FileContent[] = [
     ...(kernel.value === undefined ? [] : kernelContents(kernel.value)),
-    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: [initramfs.value.bytes] }]),
+    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
   ];
   const entry = writePrepared(world.cacheFolder, contents, (written) => ({
     version: PREPARED_VERSION,

@@ -23,6 +23,7 @@ import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import { syncFolder } from '../machine/durable-file.ts';
+import { forgetPages, mapFile } from '../machine/mapped-file.ts';
 import {
   decodePreparedRecord,
   encodePreparedRecord,
@@ -32,6 +33,10 @@ import {
 } from './prepared-record.ts';
 
 const RECORD = 'prepared.json';
+/** Whole pages. */
+const SUM_STEP = 1 << 22;
+/** Of one write, in bytes. */
+const CHUNK = 1 << 18;
 /** Before the writer's process id. */
 const UNFINISHED = 'unfinished-';
 
@@ -122,10 +127,16 @@ function readRecord(folder: string): PreparedRecord | undefined {
 export function readPreparedKernel({ folder, record }: PreparedEntry): UnpackedKernel | undefined {
   if (record.kernel === null) return undefined;
   const { layout, setupHeader, image, relocations } = record.kernel;
+  const mapped = readChecked(folder, image);
+  const takeImage = () => {
+    forgetPages(mapped);
+    return mapped;
+  };
   return {
     layout,
     setupHeader: new Uint8Array(Buffer.from(setupHeader, 'base64')),
-    image: readChecked(folder, image),
+    image: mapped,
+    takeImage,
     relocationTable: readChecked(folder, relocations),
   };
 }
@@ -138,17 +149,32 @@ export function readPreparedInitramfs({ folder, record }: PreparedEntry): NamedB
   return { name: path, path, bytes: readChecked(folder, file) };
 }
 
+/**
+ * Mapped, because kexec_load takes the bytes from wherever they are. Only entries of the cache: nobody writes
+ * into one, a newer one takes its name.
+ */
 function readChecked(folder: string, file: PreparedFile): Uint8Array {
   const path = join(folder, file.name);
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = mapFile(path);
   } catch (cause) {
     throw decayed(path, (cause as Error).message, cause);
   }
   if (bytes.length !== file.size) throw decayed(path, `has ${bytes.length} bytes instead of ${file.size}`);
-  if (crc32(bytes) !== file.crc32) throw decayed(path, 'is not what was written: its CRC-32 differs');
+  if (sumOf(bytes) !== file.crc32) throw decayed(path, 'is not what was written: its CRC-32 differs');
   return bytes;
+}
+
+/** Takes no more of memory than a step. */
+function sumOf(mapped: Uint8Array): number {
+  let sum = 0;
+  for (let at = 0; at < mapped.length; at += SUM_STEP) {
+    const step = mapped.subarray(at, at + SUM_STEP);
+    sum = crc32(step, sum);
+    forgetPages(step);
+  }
+  return sum;
 }
 
 function decayed(path: string, problem: string, cause?: unknown): KhopError {
@@ -217,7 +243,7 @@ function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile 
   const descriptor = openSync(join(folder, name), 'wx', 0o600);
   try {
     let [size, sum] = [0, 0];
-    for (const piece of pieces) {
+    for (const piece of inChunks(pieces)) {
       for (let offset = 0; offset < piece.length; ) offset += writeSync(descriptor, piece, offset);
       size += piece.length;
       sum = crc32(piece, sum);
@@ -227,4 +253,22 @@ function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile 
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Small pieces together, large ones as they are: an archive has four for each of its thousands of files. */
+function* inChunks(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  const chunk = new Uint8Array(CHUNK);
+  let filled = 0;
+  for (const piece of pieces) {
+    if (filled + piece.length > CHUNK) {
+      yield chunk.subarray(0, filled);
+      filled = 0;
+    }
+    if (piece.length > CHUNK) yield piece;
+    else {
+      chunk.set(piece, filled);
+      filled += piece.length;
+    }
+  }
+  yield chunk.subarray(0, filled);
 }

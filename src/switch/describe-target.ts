@@ -22,6 +22,7 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
     kernel,
     image: describeKernel(files.image, {
       config: files.config,
+      unpacked: request.unpacked?.image,
       modules: moduleNames(kernel),
       release: kernel.release,
       imaMark: imaMark(files.image),

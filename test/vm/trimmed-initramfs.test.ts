@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
+import { joinBytes } from '../../src/formats/join-bytes.ts';
 import type { NamedBytes } from '../../src/formats/named-bytes.ts';
 import { dracutInitrds } from '../../src/lab/dracut-initrd.ts';
 import { startFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
@@ -28,7 +29,11 @@ function trimmed(initrd: NamedBytes, commandLine: string, packing: InitramfsPack
   });
   assert.equal(obstacle, undefined);
   assert.ok(dropped.modules.length > 0);
-  return packInitramfs(initrd, content, entries, packing);
+  return {
+    name: 'packed',
+    path: undefined,
+    bytes: joinBytes(packInitramfs(initrd, content, entries, packing)),
+  };
 }
 
 test(

@@ -5,7 +5,7 @@
  */
 import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
-import { encodeCpio } from '../../formats/cpio-writer.ts';
+import { encodeCpioPieces } from '../../formats/cpio-writer.ts';
 import type { Initramfs } from '../../formats/initramfs.ts';
 import { joinBytes } from '../../formats/join-bytes.ts';
 import { encodeLz4Legacy } from '../../formats/lz4-writer.ts';
@@ -23,6 +23,7 @@ export type InitramfsPacking = 'none' | 'lz4';
 /**
  * @param initrd what `content` was read from
  * @param entries those of `content` but the early ones, in their order; some may be missing
+ * @returns what it consists of, one behind the other: bytes of `initrd` and of `entries` are not copied
  * @throws E_UNSUPPORTED when the kernel would not unpack the same tree from it; see rewrite-obstacle.ts
  */
 export function packInitramfs(
@@ -30,7 +31,7 @@ export function packInitramfs(
   content: Initramfs,
   entries: readonly CpioEntry[],
   packing: InitramfsPacking,
-): NamedBytes {
+): Uint8Array[] {
   const obstacle = rewriteObstacle(content);
   if (obstacle !== undefined)
     throw new KhopError('E_UNSUPPORTED', `${initrd.name} cannot be packed again: ${obstacle}`, {
@@ -38,8 +39,7 @@ export function packInitramfs(
     });
   // A plain archive has to begin on a multiple of 4; where there is one, the first main part does.
   const mainStart = Math.floor(mainParts(content)[0]!.offset / 4) * 4;
-  const archive = encodeCpio(entries);
-  const main = packing === 'lz4' ? encodeLz4Legacy(archive) : archive;
-  const bytes = joinBytes([initrd.bytes.subarray(0, mainStart), main]);
-  return { name: `${initrd.name}, packed again`, path: undefined, bytes };
+  const archive = encodeCpioPieces(entries);
+  const main = packing === 'lz4' ? [encodeLz4Legacy(joinBytes(archive))] : archive;
+  return [initrd.bytes.subarray(0, mainStart), ...main];
 }

@@ -117,7 +117,7 @@ export function directKernel(
       hint: 'This is a mistake in khop: please report it.',
     });
   const draws = new RandomDraws(options.entropy.subarray(ENTROPY_OFFSET));
-  const bytes = new Uint8Array(unpacked.image);
+  const bytes = unpacked.takeImage?.() ?? new Uint8Array(unpacked.image);
   applyKernelRelocations(bytes, relocations, drawVirtualDistance(layout, draws));
   return {
     kernel: {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CpioEntry } from '../../../src/formats/cpio.ts';
 import { type Initramfs, readInitramfs } from '../../../src/formats/initramfs.ts';
+import { joinBytes } from '../../../src/formats/join-bytes.ts';
 import type { NamedBytes } from '../../../src/formats/named-bytes.ts';
 import { debianInitramfs } from '../../../src/lab/debian-initramfs.ts';
 import { labKernel } from '../../../src/lab/kernel-store.ts';
@@ -90,8 +91,8 @@ test('an initramfs of Debian loses nine tenths of its modules, and nothing else'
 for (const packing of ['none', 'lz4'] satisfies InitramfsPacking[])
   test(`packed again with ${packing}, it is read back as the same entries`, OPTIONS, async () => {
     const { initrd, before, after } = await trimmed();
-    const packed = packInitramfs(initrd, before, after.entries, packing);
-    const { entries, parts, unpackedBytes } = readInitramfs(packed.bytes, packed.name);
+    const packed = joinBytes(packInitramfs(initrd, before, after.entries, packing));
+    const { entries, parts, unpackedBytes } = readInitramfs(packed, 'packed');
     assert.deepEqual(
       parts.map(({ compression }) => compression),
       [packing],
@@ -103,7 +104,7 @@ for (const packing of ['none', 'lz4'] satisfies InitramfsPacking[])
       assert.deepEqual({ ...entry, bytes: undefined }, { ...expected, bytes: undefined });
     }
     assert.ok(unpackedBytes < 40 * MIB && before.unpackedBytes > 130 * MIB);
-    assert.ok(packed.bytes.length < (packing === 'none' ? 36 : 18) * MIB, `${packed.bytes.length} bytes`);
+    assert.ok(packed.length < (packing === 'none' ? 36 : 18) * MIB, `${packed.length} bytes`);
   });
 
 /** Exit status and everything that `modprobe --show-depends NAME` of the unpacked image says. */
@@ -123,7 +124,7 @@ test('its own modprobe finds what is left, by all indexes, and calls the rest no
   const { initrd, before, after, release } = await trimmed();
   const root = mkdtempSync(join(tmpdir(), 'khop-initramfs-'));
   try {
-    const { bytes } = packInitramfs(initrd, before, after.entries, 'none');
+    const bytes = joinBytes(packInitramfs(initrd, before, after.entries, 'none'));
     const unpacked = spawnSync('busybox', ['cpio', '-id'], { cwd: root, input: bytes, timeout: 60_000 });
     assert.equal(unpacked.status, 0, unpacked.stderr.toString());
     for (const [name, module] of [

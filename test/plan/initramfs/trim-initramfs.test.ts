@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { CpioEntry } from '../../../src/formats/cpio.ts';
 import { cpioFile, cpioFolder, cpioHardLink, encodeCpio } from '../../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../../src/formats/initramfs.ts';
+import { joinBytes } from '../../../src/formats/join-bytes.ts';
 import { moduleName } from '../../../src/formats/module-file.ts';
 import type { InitramfsNeeds } from '../../../src/machine/initramfs-needs.ts';
 import { modulePlaceOf } from '../../../src/plan/initramfs/module-folder.ts';
@@ -351,7 +352,7 @@ test('cut off or damaged, an image is refused, left alone, or trimmed and read b
     const { entries, obstacle } = trimInitramfs(content, trimRequest());
     if (obstacle !== undefined) return;
     const packed = packInitramfs({ name: 'initrd', path: undefined, bytes }, content, entries, 'none');
-    assert.equal(readInitramfs(packed.bytes, packed.name).entries.length, entries.length);
+    assert.equal(readInitramfs(joinBytes(packed), 'packed').entries.length, entries.length);
   };
   fc.assert(
     fc.property(fc.nat(image.length - 1), fc.nat(255), fc.boolean(), (at, byte, isCut) => {

@@ -1,0 +1,53 @@
+/**
+ * A file as memory of this process: pages come from the page cache when they are touched, and go back when
+ * memory is short. A copy of its own, which reading makes, costs its whole size once more.
+ *
+ * Whoever makes a mapped file shorter ends this process with SIGBUS: only for files that nobody else writes.
+ * @module
+ */
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { addressOf, memoryAt, syscall } from './syscall.ts';
+
+const PROT_READ_WRITE = 3;
+const MAP_PRIVATE = 2;
+const MADV_DONTNEED = 4;
+
+/**
+ * The content as it is now. What is written into it stays in this process; the mapping ends with it.
+ * @throws E_SYSCALL; errors of node:fs when it cannot be opened
+ */
+export function mapFile(path: string): Uint8Array {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size === 0) return new Uint8Array(0);
+    const address = syscall(
+      'mmap',
+      { name: 'addr', value: null },
+      { name: 'length', value: size },
+      { name: 'prot', value: PROT_READ_WRITE, shown: 'PROT_READ|PROT_WRITE' },
+      { name: 'flags', value: MAP_PRIVATE, shown: 'MAP_PRIVATE' },
+      { name: 'fd', value: descriptor, shown: `${descriptor}<${path}>` },
+      { name: 'offset', value: 0 },
+    );
+    return memoryAt(address, size);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Gives back what bytes of a mapped file take of memory. They can be read on, and say what the file says: what was
+ * written into them is gone.
+ * @param mapped begins at a multiple of the page size in the file
+ * @throws E_SYSCALL
+ */
+export function forgetPages(mapped: Uint8Array): void {
+  if (mapped.length === 0) return;
+  syscall(
+    'madvise',
+    { name: 'addr', value: addressOf(mapped) },
+    { name: 'length', value: mapped.length },
+    { name: 'advice', value: MADV_DONTNEED, shown: 'MADV_DONTNEED' },
+  );
+}
