@@ -25,7 +25,9 @@ chomp(my $boot = <$file>);
 my $server = IO::Socket::INET->new(LocalPort => ${GUEST_PORT}, Listen => 16, ReuseAddr => 1) or die "listen: $!";
 while (my $client = $server->accept) {
   while (defined(my $line = <$client>)) { last if $line =~ /^\\r?\\n$/ }
-  print $client "HTTP/1.0 200 OK\\r\\nConnection: close\\r\\n\\r\\n$boot";
+  open(my $clock, "<", "/proc/uptime") or die "uptime: $!";
+  my ($uptime) = split " ", <$clock>;
+  print $client "HTTP/1.0 200 OK\\r\\nConnection: close\\r\\n\\r\\n$boot $uptime";
   close $client;
 }
 `;
@@ -65,8 +67,8 @@ async function freePort(): Promise<number> {
 export async function waitForAnswer(port: number, timeoutMs: number): Promise<string> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const bootId = await ask(port);
-    if (bootId !== undefined) return bootId;
+    const answer = await ask(port);
+    if (answer !== undefined) return answer.bootId;
     if (performance.now() > deadline) throw silent(timeoutMs);
     await sleep(POLL_MS);
   }
@@ -77,6 +79,8 @@ export interface Downtime {
   readonly downtimeMs: number;
   /** What the machine used of the host's processors meanwhile: other work on the host changes it less. */
   readonly cpuMs: number;
+  /** How long the kernel that answers ran by then, by its own clock; to a hundredth of a second. */
+  readonly uptimeMs: number;
 }
 
 /** Whose downtime is measured. */
@@ -99,9 +103,13 @@ export async function measureDowntime(watched: Watched, timeoutMs: number): Prom
   while (performance.now() < deadline) {
     const answer = await ask(watched.port);
     const here = now();
-    if (answer === watched.bootId) last = here;
+    if (answer?.bootId === watched.bootId) last = here;
     else if (answer !== undefined)
-      return { downtimeMs: here.wallMs - last.wallMs, cpuMs: here.cpuMs - last.cpuMs };
+      return {
+        downtimeMs: here.wallMs - last.wallMs,
+        cpuMs: here.cpuMs - last.cpuMs,
+        uptimeMs: answer.uptimeMs,
+      };
     await sleep(POLL_MS);
   }
   throw silent(timeoutMs);
@@ -113,16 +121,26 @@ function silent(timeoutMs: number): KhopError {
   });
 }
 
+interface Answer {
+  readonly bootId: string;
+  readonly uptimeMs: number;
+}
+
+function parseAnswer(body: string): Answer | undefined {
+  const found = /^(\S+) (\d+\.\d+)$/.exec(body);
+  return found === null ? undefined : { bootId: found[1]!, uptimeMs: Number(found[2]) * 1000 };
+}
+
 /** One question; no answer within two seconds is none. */
-function ask(port: number): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+function ask(port: number): Promise<Answer | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
   const request = get({ host: '127.0.0.1', port, agent: false }, (response) => {
     let body = '';
     response.setEncoding('latin1');
     response.on('data', (text: string) => {
       body += text;
     });
-    response.once('end', () => resolve(body === '' ? undefined : body));
+    response.once('end', () => resolve(parseAnswer(body)));
     response.once('error', () => resolve(undefined));
   });
   const timer = setTimeout(() => request.destroy(), ANSWER_TIMEOUT_MS);

@@ -46,7 +46,9 @@ Debian 12 with systemd, one CPU, its own 6.1 kernel and initramfs again. A clien
 service every 50 ms; the time is from the last answer of the old kernel to the first of the new one, shutdown
 and start of all services included. This is wall time of an emulated machine and of whatever else its host did:
 the emulator's CPU time in the same interval depends less on that. Compare the rows with each other, not with
-real machines. The last two times are by the new kernel's clock.
+real machines. *To the new kernel* is the way down and what is between the kernels: unpacking, or firmware and
+boot loader. The times after it are by the new kernel's clock, from its start.
+A service that is stopped first and started last is away for all of that, whoever switches.
 `;
 
 /** The page. */

@@ -7,9 +7,12 @@
  * where the loader happened to put the kernel, some thousand instructions earlier.
  * @module
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KhopError } from '../../src/error.ts';
-import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { type MachineDescription, machineFiles } from '../../src/lab/qemu.ts';
+import { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
 import { loadKernel } from './blackout.ts';
 import { readMarks, startCountedMachine } from './counted-machine.ts';
@@ -18,6 +21,7 @@ import type { LoadMethod } from './methods.ts';
 import type { PhaseResult } from './report.ts';
 
 const STOP_TIMEOUT_MS = 900_000;
+const HELLO_TIMEOUT_MS = 60_000;
 
 /** Functions in the order in which they are reached. */
 const FUNCTIONS = [
@@ -37,25 +41,58 @@ type Timeline = Readonly<Record<FunctionName | 'init', bigint>>;
 
 /** The phases of a jump by `method`. @throws E_LAB when the kernel has not all of the functions */
 export async function measurePhases(disk: BenchDisk, method: LoadMethod): Promise<PhaseResult[]> {
-  const counters: Partial<Record<FunctionName | 'init', bigint>> = {};
-  for (const name of [...FUNCTIONS, 'init'] as const) counters[name] = await measureUntil(disk, method, name);
-  return phasesOf(counters as Timeline);
+  const folder = await mkdtemp(join(tmpdir(), 'khop-phases-'));
+  try {
+    const loaded = await saveLoaded(disk, method, folder);
+    const counters: Partial<Record<FunctionName | 'init', bigint>> = { init: await jumpToInit(loaded) };
+    for (const name of FUNCTIONS) counters[name] = await jumpUntil(loaded, loaded.addresses[name]);
+    return phasesOf(counters as Timeline);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A machine with a kernel loaded, to be started again and again. */
+interface LoadedMachine {
+  readonly description: MachineDescription;
+  readonly state: string;
+  readonly addresses: Readonly<Record<FunctionName, bigint>>;
+}
+
+async function saveLoaded(disk: BenchDisk, method: LoadMethod, folder: string): Promise<LoadedMachine> {
+  await using machine = await startCountedMachine(disk, { kernelArguments: 'nokaslr' });
+  await loadKernel(machine, method.load(disk, 'nokaslr'));
+  const addresses: Partial<Record<FunctionName, bigint>> = {};
+  for (const name of FUNCTIONS) addresses[name] = await readAddress(machine, name);
+  await machine.saveCheckpoint(folder);
+  return {
+    description: machine.description,
+    state: machineFiles(folder).state,
+    addresses: addresses as Record<FunctionName, bigint>,
+  };
+}
+
+async function startLoaded({ description, state }: LoadedMachine): Promise<VirtualMachine> {
+  const machine = await VirtualMachine.start(description, { state });
+  try {
+    await machine.waitForHello(HELLO_TIMEOUT_MS);
+    return machine;
+  } catch (cause) {
+    await machine[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+async function jumpToInit(loaded: LoadedMachine): Promise<bigint> {
+  await using machine = await startLoaded(loaded);
+  await machine.start(`exec ${MOUNT_POINT}/bin/jump`);
+  await machine.waitForEnd(STOP_TIMEOUT_MS);
+  return (await lastMark(machine, 'INIT')) - (await lastMark(machine, 'JUMP'));
 }
 
 /** One jump with one stop: a guest that goes on after a stop goes on at its next timer, milliseconds later. */
-async function measureUntil(
-  disk: BenchDisk,
-  method: LoadMethod,
-  name: FunctionName | 'init',
-): Promise<bigint> {
-  await using machine = await startCountedMachine(disk, { kernelArguments: 'nokaslr' });
-  await loadKernel(machine, method.load(disk, 'nokaslr'));
-  if (name === 'init') {
-    await machine.start(`exec ${MOUNT_POINT}/bin/jump`);
-    await machine.waitForEnd(STOP_TIMEOUT_MS);
-    return (await lastMark(machine, 'INIT')) - (await lastMark(machine, 'JUMP'));
-  }
-  const address = await readAddress(machine, name);
+async function jumpUntil(loaded: LoadedMachine, address: bigint): Promise<bigint> {
+  await using machine = await startLoaded(loaded);
   const path = join(machine.folder, 'gdb');
   await machine.qmp.executeHuman(`gdbserver unix:${path},server=on,wait=off`);
   using gdb = await GdbClient.connect(path, 10_000);

@@ -61,6 +61,8 @@ export interface DowntimeSample {
   readonly downtimeMs: number;
   /** CPU time of the emulator meanwhile: other work on the host changes it less. */
   readonly cpuMs: number;
+  /** From the new kernel's start to its first answer, by its clock. The rest is the way down and the way between. */
+  readonly answerMs: number;
   /** From the new kernel's start to PID 1 on the real root, and to the end of systemd's start, by its clock. */
   readonly initMs: number;
   readonly multiUserMs: number;

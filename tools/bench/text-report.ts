@@ -53,19 +53,33 @@ export function phaseTable(result: KernelResult): string[][] {
 /** One row a method; times of the new kernel are medians too. */
 export function downtimeTable(results: readonly DowntimeResult[]): string[][] {
   const row = ({ title, samples, median: downtime, spread, error }: DowntimeResult): string[] => {
-    if (downtime === undefined) return [title, `failed: ${error}`, '', '', '', '', ''];
+    if (downtime === undefined) return [title, `failed: ${error}`, '', '', '', '', '', '', ''];
     return [
       title,
       renderMilliseconds(downtime),
       renderSpread(samples, spread, 0),
       renderMilliseconds(median(samples.map(({ cpuMs }) => cpuMs))),
+      renderMilliseconds(
+        median(samples.map(({ downtimeMs, answerMs }) => Math.max(0, downtimeMs - answerMs))),
+      ),
       renderMilliseconds(median(samples.map(({ initMs }) => initMs))),
+      renderMilliseconds(median(samples.map(({ answerMs }) => answerMs))),
       renderMilliseconds(median(samples.map(({ multiUserMs }) => multiUserMs))),
       String(samples.length),
     ];
   };
   return [
-    ['Method', 'Without answer', 'Spread', 'Emulator CPU time', 'Kernel to init', 'To multi-user', 'Runs'],
+    [
+      ...[
+        'Method',
+        'Without answer',
+        'Spread',
+        'Emulator CPU time',
+        'To the new kernel',
+        'Its start to init',
+      ],
+      ...['to the first answer', 'to multi-user', 'Runs'],
+    ],
     ...results.map(row),
   ];
 }

@@ -6,7 +6,7 @@ import { measureDowntime, waitForAnswer } from '../../../tools/bench/answering-s
 
 /** Answers with `bootId` on `port`, or on any when it is 0. */
 async function serve(bootId: string, port = 0): Promise<{ readonly server: Server; readonly port: number }> {
-  const server = createServer((_request, response) => response.end(bootId));
+  const server = createServer((_request, response) => response.end(`${bootId} 1.25`));
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
@@ -39,6 +39,7 @@ test('the downtime ends with the first answer of another kernel, not with one of
     measured.downtimeMs >= 390 && measured.downtimeMs <= longest,
     `${measured.downtimeMs} ms, at most ${longest}`,
   );
+  assert.equal(measured.uptimeMs, 1250);
   assert.equal(measured.cpuMs, 70, 'what was used before the last answer does not count');
 });
 
