@@ -16,6 +16,15 @@ import { parseResourceUse, type ResourceUse } from './resource-use.ts';
 const LOAD_TIMEOUT_MS = 1_800_000;
 const JUMP_TIMEOUT_MS = 900_000;
 const RESOURCES = '/tmp/resources';
+const CHARGED = '/tmp/charged';
+
+/**
+ * Runs a command in a control group of its own. memory.peak (cgroup-v2.rst, since Linux 5.19) says what was
+ * charged to it: not the page cache of files that were read before, and not what the kernel keeps for kexec.
+ */
+const IN_GROUP = `groups=/tmp/groups
+mkdir -p $groups && { grep -q " $groups " /proc/mounts || mount -t cgroup2 none $groups; } || exit
+echo +memory >$groups/cgroup.subtree_control && mkdir -p $groups/$$ && echo $$ >$groups/$$/cgroup.procs || exit`;
 
 /** One jump. */
 export interface BlackoutSample {
@@ -52,11 +61,15 @@ export async function loadKernel(machine: VirtualMachine, command: string): Prom
 
 /** Runs `command`: what it used. @throws E_LAB with its last words when it fails */
 export async function timeCommand(machine: VirtualMachine, command: string): Promise<ResourceUse> {
-  const result = await machine.exec(`exec busybox time -v -o ${RESOURCES} sh -c ${quoteWord(command)}`, {
-    timeoutMs: LOAD_TIMEOUT_MS,
-  });
-  if (result.status === 0)
-    return parseResourceUse(Buffer.from((await machine.copyOut(RESOURCES)).bytes).toString());
+  const script = `${IN_GROUP}
+busybox time -v -o ${RESOURCES} sh -c ${quoteWord(command)} || exit
+cat $groups/$$/memory.peak >${CHARGED}`;
+  const result = await machine.exec(script, { timeoutMs: LOAD_TIMEOUT_MS });
+  if (result.status === 0) {
+    const read = async (path: string) => Buffer.from((await machine.copyOut(path)).bytes).toString();
+    const chargedKib = Math.round(Number(await read(CHARGED)) / 1024);
+    return { ...parseResourceUse(await read(RESOURCES)), chargedKib };
+  }
   throw new KhopError('E_LAB', `exit status ${result.status}: ${lastLine(result.stderr)}`, {
     hint: tryIt(command),
   });

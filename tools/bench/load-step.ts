@@ -1,6 +1,6 @@
 /**
  * What loading costs while the machine still serves: CPU time and peak memory, for initramfs of two sizes.
- * One instruction is a nanosecond of CPU time here. Reading from the disk is waiting and not counted.
+ * One instruction is a nanosecond of CPU time here. The files are in the page cache already.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -17,6 +17,7 @@ import { startCountedMachine } from './counted-machine.ts';
 import type { LoadMethod } from './methods.ts';
 import type { LoadStepResult } from './report.ts';
 
+const READ_TIMEOUT_MS = 300_000;
 const SIZES_MIB = [60, 300] as const;
 
 /** Every method with both sizes; one that fails says why. */
@@ -44,6 +45,8 @@ async function attempt(
 ): Promise<Pick<LoadStepResult, 'use' | 'preparation' | 'error'>> {
   try {
     await using machine = await startCountedMachine(disk);
+    // What is in the page cache already is charged to nobody who reads it again.
+    await machine.run(`cat ${disk.image} ${disk.initrd} >/dev/null`, { timeoutMs: READ_TIMEOUT_MS });
     const preparation = prepare === undefined ? undefined : await timeCommand(machine, prepare);
     return { preparation, use: await loadKernel(machine, load), error: undefined };
   } catch (cause) {

@@ -11,6 +11,8 @@ export interface ResourceUse {
   readonly elapsedMs: number;
   /** The largest resident set of one of its processes. */
   readonly peakKib: number;
+  /** The most that was charged to its control group: without pages of files that others have read, too. */
+  readonly chargedKib?: number | undefined;
 }
 
 /** @param report what `busybox time -v -o FILE` wrote to FILE. @throws E_FORMAT */

@@ -84,19 +84,26 @@ export function downtimeTable(results: readonly DowntimeResult[]): string[][] {
   ];
 }
 
-/** One row a method, two columns a size. */
+/** One row a method, three columns a size. */
 export function loadStepTable(results: readonly LoadStepResult[]): string[][] {
   const sizes = [...new Set(results.map(({ initrdMib }) => initrdMib))];
   const titles = [...new Set(results.map(({ title }) => title))];
   const cells = (title: string, size: number): string[] => {
     const found = results.find((result) => result.title === title && result.initrdMib === size);
-    if (found?.use === undefined) return [`failed: ${found?.error}`, ''];
+    if (found?.use === undefined) return [`failed: ${found?.error}`, '', ''];
     const { preparation, use } = found;
     const once = preparation === undefined ? '' : ` (once before: ${renderMilliseconds(preparation.cpuMs)})`;
-    return [`${renderMilliseconds(use.cpuMs)}${once}`, `${Math.round(use.peakKib / 1024)} MiB`];
+    return [`${renderMilliseconds(use.cpuMs)}${once}`, renderKib(use.peakKib), renderKib(use.chargedKib)];
   };
   return [
-    ['Method', ...sizes.flatMap((size) => [`${size} MiB: CPU`, `${size} MiB: peak memory`])],
+    [
+      'Method',
+      ...sizes.flatMap((size) => [`${size} MiB: CPU`, `${size} MiB: resident`, `${size} MiB: of its own`]),
+    ],
     ...titles.map((title) => [title, ...sizes.flatMap((size) => cells(title, size))]),
   ];
+}
+
+function renderKib(kib: number | undefined): string {
+  return kib === undefined ? '-' : `${Math.round(kib / 1024)} MiB`;
 }
