@@ -3,6 +3,7 @@
  * @module
  */
 import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
+import { goalTable } from './goals.ts';
 import type { BenchReport, KernelResult } from './report.ts';
 import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './text-report.ts';
 
@@ -70,6 +71,7 @@ export function renderPage(report: BenchReport): string {
         `\`node -e 0\` ${renderMilliseconds(bareNodeMs)} (medians of 20).\n`,
     );
   }
+  sections.push(`## Goals\n\n${renderMarkdownTable(goalTable(report))}\n`);
   sections.push(
     `## Where\n\nkhop ${report.khop}, ${report.qemu}, on ${report.host}, ${report.date.slice(0, 10)}.\n`,
   );
