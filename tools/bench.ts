@@ -22,8 +22,10 @@ import {
   type BenchReport,
   type Findings,
   failuresOf,
+  type LoadStepResult,
   makeReport,
   mergeKernel,
+  mergeResult,
   parseReport,
 } from './bench/report.ts';
 import { measureServiceDowntime } from './bench/service-downtime.ts';
@@ -82,10 +84,17 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
         [line]: mergeKernel(findings.kernels[line], await measureLine(wanted, line), ORDER),
       },
     });
-  if (wanted.sections.has('load'))
-    await keep({ loadStep: await measureLoadStep(await labKernel('6.1'), wanted.methods, progress) });
-  if (wanted.sections.has('full'))
-    await keep({ downtime: await measureServiceDowntime(wanted.repetitions, progress) });
+  for (const initrdMib of wanted.loadSizes)
+    for (const method of wanted.methods) {
+      const found = await measureLoadStep(await labKernel('6.1'), method, initrdMib);
+      progress(`load ${found.title}, ${initrdMib} MiB: ${found.error ?? `${found.use?.cpuMs} ms`}`);
+      const nameOf = (one: LoadStepResult): string => `${one.id} ${one.initrdMib}`;
+      await keep({ loadStep: mergeResult(findings.loadStep, found, nameOf) });
+    }
+  for (const method of wanted.downtimeMethods) {
+    const found = await measureServiceDowntime(method, wanted.repetitions, progress);
+    await keep({ downtime: mergeResult(findings.downtime, found, ({ id }) => id) });
+  }
   if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
   return makeReport(origin, findings);
 }

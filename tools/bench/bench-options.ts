@@ -6,7 +6,9 @@ import { parseArgs } from 'node:util';
 import { KhopError } from '../../src/error.ts';
 import type { KernelLine } from '../../src/lab/kernel-store.ts';
 import { FIRMWARE_WAYS, type FirmwareWay } from './firmware.ts';
+import { SIZES_MIB } from './load-step.ts';
 import { type LoadMethod, METHODS } from './methods.ts';
+import { DOWNTIME_METHODS, type DowntimeMethod } from './service-downtime.ts';
 
 const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
 const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start', 'full'] as const;
@@ -21,6 +23,9 @@ export interface BenchOptions {
   readonly lines: readonly KernelLine[];
   readonly methods: readonly LoadMethod[];
   readonly ways: readonly FirmwareWay[];
+  /** MiB; none: that section is not asked for. */
+  readonly loadSizes: readonly number[];
+  readonly downtimeMethods: readonly DowntimeMethod[];
   readonly sections: ReadonlySet<Section>;
   readonly repetitions: number;
   readonly json: string | undefined;
@@ -42,10 +47,11 @@ to the first instruction of the new kernel's init, in guest instructions of an e
   --kernel LINE   ${LINES.join(', ')}; may be repeated
   --method ID     one of the methods below; may be repeated
   --only SECTION  ${SECTIONS.join(', ')}; may be repeated
+  --size MIB      of the initramfs that are loaded in section load: 60, 300; may be repeated
   --repeat N      jumps of each method: 3 unless told, 1 with --quick
 
 Methods:
-${[...METHODS, ...FIRMWARE_WAYS].map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
+${[...METHODS, ...FIRMWARE_WAYS, ...DOWNTIME_METHODS].map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
 
 Sections: blackouts of all methods; the way through firmware; where the instructions go; what loading costs;
 how long the executable takes to start; what a client sees of a full Debian machine (wall time).
@@ -57,14 +63,17 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   const { values } = parse(argv);
   if (values.help) return 'help';
   const isQuick = values.quick ?? false;
-  const ids = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
+  const ids = [...METHODS, ...FIRMWARE_WAYS, ...DOWNTIME_METHODS].map(({ id }) => id);
   const wanted = choose('method', values.method, ids, isQuick ? QUICK_METHODS : ids);
   const sections = new Set(choose('section', values.only, SECTIONS, isQuick ? ['blackout'] : SECTIONS));
   const lines = choose('kernel', values.kernel, LINES, isQuick ? ['6.1'] : LINES);
+  const has = (section: Section): boolean => sections.has(section) && !isRenderOnly(values);
   return {
     lines: PER_KERNEL.some((section) => sections.has(section)) && !isRenderOnly(values) ? lines : [],
     methods: METHODS.filter(({ id }) => wanted.includes(id)),
     ways: FIRMWARE_WAYS.filter(({ id }) => wanted.includes(id)),
+    loadSizes: SIZES_MIB.filter((size) => has('load') && (values.size ?? [`${size}`]).includes(`${size}`)),
+    downtimeMethods: DOWNTIME_METHODS.filter(({ id }) => has('full') && wanted.includes(id)),
     sections: isRenderOnly(values) ? new Set() : sections,
     repetitions: parseCount(values.repeat ?? (isQuick ? '1' : '3')),
     json: values.json,
@@ -88,6 +97,7 @@ function parse(argv: readonly string[]) {
         method: { type: 'string', multiple: true },
         only: { type: 'string', multiple: true },
         repeat: { type: 'string' },
+        size: { type: 'string', multiple: true },
       },
     });
   } catch (cause) {

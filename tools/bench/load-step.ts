@@ -18,24 +18,17 @@ import type { LoadMethod } from './methods.ts';
 import type { LoadStepResult } from './report.ts';
 
 const READ_TIMEOUT_MS = 300_000;
-const SIZES_MIB = [60, 300] as const;
+/** Of the initramfs. */
+export const SIZES_MIB = [60, 300] as const;
 
-/** Every method with both sizes; one that fails says why. */
+/** One method with one size; when it fails, the result says why. */
 export async function measureLoadStep(
   kernel: LabKernel,
-  methods: readonly LoadMethod[],
-  progress: (text: string) => void,
-): Promise<LoadStepResult[]> {
-  const results: LoadStepResult[] = [];
-  for (const initrdMib of SIZES_MIB) {
-    const disk = await loadDisk(kernel, initrdMib);
-    for (const { id, title, prepare, load } of methods) {
-      const result = await attempt(disk, prepare?.(disk), load(disk));
-      results.push({ id, title, initrdMib, ...result });
-      progress(`load ${title}, ${initrdMib} MiB: ${result.error ?? `${result.use?.cpuMs} ms`}`);
-    }
-  }
-  return results;
+  { id, title, prepare, load }: LoadMethod,
+  initrdMib: number,
+): Promise<LoadStepResult> {
+  const disk = await loadDisk(kernel, initrdMib);
+  return { id, title, initrdMib, ...(await attempt(disk, prepare?.(disk), load(disk))) };
 }
 
 async function attempt(

@@ -140,6 +140,11 @@ export function mergeKernel(
   return { ...found, methods, phases: { ...known.phases, ...found.phases } };
 }
 
+/** `known` with `found`, which replaces what has the same name. */
+export function mergeResult<T>(known: readonly T[] | undefined, found: T, nameOf: (one: T) => string): T[] {
+  return [...new Map([...(known ?? []), found].map((one) => [nameOf(one), one])).values()];
+}
+
 /** Everything in a report that could not be measured, one sentence each. */
 export function failuresOf(findings: Findings): string[] {
   const failure = (where: string, title: string, error: string | undefined): string[] =>

@@ -1,7 +1,7 @@
 /**
  * What a client outside sees of a switch: a full Debian machine with systemd, a service in it, and the time
  * between its last answer from the old kernel and its first one from the new. Wall time of an emulated
- * machine, so only ratios mean something; the methods take turns.
+ * machine, so only ratios mean something.
  * @module
  */
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const START_TIMEOUT_MS = 120_000;
 const PREPARE_TIMEOUT_MS = 600_000;
 
 /** One row: what is typed in the guest. All but the reboots load the running kernel's own files again. */
-interface DowntimeMethod {
+export interface DowntimeMethod {
   readonly id: string;
   readonly title: string;
   readonly firmware: FirmwareKind;
@@ -29,7 +29,8 @@ interface DowntimeMethod {
   readonly leave: string;
 }
 
-const DOWNTIME_METHODS: readonly DowntimeMethod[] = [
+/** In the order of the report. */
+export const DOWNTIME_METHODS: readonly DowntimeMethod[] = [
   {
     id: 'khop-switch-fast',
     title: 'khop switch --fast',
@@ -67,28 +68,28 @@ const DOWNTIME_METHODS: readonly DowntimeMethod[] = [
   },
 ];
 
-/** Every method `repetitions` times; one that fails says why. */
+/** One method `repetitions` times; when it fails, the result says why. */
 export async function measureServiceDowntime(
+  method: DowntimeMethod,
   repetitions: number,
   progress: (text: string) => void,
-): Promise<DowntimeResult[]> {
-  const rows = DOWNTIME_METHODS.map((method) => ({ method, samples: [] as DowntimeSample[], error: '' }));
-  for (let round = 1; round <= repetitions; round++)
-    for (const row of rows.filter(({ error }) => error === '')) {
-      const name = `full machine, ${row.method.title}, ${round} of ${repetitions}`;
-      try {
-        const sample = await measureOnce(row.method);
-        row.samples.push(sample);
-        progress(`${name}: ${(sample.downtimeMs / 1000).toFixed(1)} s`);
-      } catch (cause) {
-        if (!(cause instanceof KhopError)) throw cause;
-        row.error = cause.message.split('\n')[0] ?? cause.code;
-        progress(`${name}: ${row.error}`);
-      }
+): Promise<DowntimeResult> {
+  const { id, title } = method;
+  const samples: DowntimeSample[] = [];
+  for (let round = 1; round <= repetitions; round++) {
+    const name = `full machine, ${title}, ${round} of ${repetitions}`;
+    try {
+      const sample = await measureOnce(method);
+      samples.push(sample);
+      progress(`${name}: ${(sample.downtimeMs / 1000).toFixed(1)} s`);
+    } catch (cause) {
+      if (!(cause instanceof KhopError)) throw cause;
+      const error = cause.message.split('\n')[0] ?? cause.code;
+      progress(`${name}: ${error}`);
+      return { id, title, samples: [], error };
     }
-  return rows.map(({ method: { id, title }, samples, error }) =>
-    error === '' ? { id, title, samples, ...summarize(samples) } : { id, title, samples: [], error },
-  );
+  }
+  return { id, title, samples, ...summarize(samples) };
 }
 
 function summarize(samples: readonly DowntimeSample[]): Pick<DowntimeResult, 'median' | 'spread'> {
