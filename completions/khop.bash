@@ -85,8 +85,7 @@ _khop() {
     case "$command" in
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive vmcore lab kexec" -- "$cur")); fi ;;
-            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive crashes lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive vmcore crashes lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;

@@ -142,12 +142,6 @@ _khop_vmcore() {
   commands=('dmesg:print its kernel log' \
     'info:say what it is and whether it is complete' \
     'bt:show what each CPU was doing')
-_khop_crashes() {
-  local state line
-  local -a commands
-  commands=('list:one line for each crash, oldest first' \
-    'show:one report as text' \
-    'export:one report as a page that holds all it needs')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
     '*:: :->rest'
@@ -173,6 +167,18 @@ _khop_vmcore_bt() {
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':file:_files'
+}
+_khop_crashes() {
+  local state line
+  local -a commands
+  commands=('list:one line for each crash, oldest first' \
+    'show:one report as text' \
+    'export:one report as a page that holds all it needs')
+  _arguments -C '(-h --help)--help[show help]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command) _describe command commands ;;
     rest) (( $+functions[_khop_crashes_$line[1]] )) && _khop_crashes_$line[1] ;;
   esac
 }
