@@ -12,14 +12,13 @@
  * How it becomes code. `compile.ts` turns functions into instructions of a machine with two registers and a stack
  * (`instructions.ts`), `data-layout.ts` gives data their addresses, and each instruction is then a row of a table for
  * the processor (`x86-64.ts`, `arm64.ts`). Nothing is optimised except that a constant or variable on the right
- * side is not put on the stack: a page of such a program is a few hundred bytes, and it waits for disks.
+ * side is not put on the stack: a page of such a program is two or three KiB, and it waits for disks anyway.
  *
  * The calling convention. There is one data type, a word of 64 bits. Arguments are pushed in their order; the function
  * makes a frame in which its local variables are zero, and gives its result back in the first register. No
  * register is kept across anything, so there is nothing to save; only the stack and the frame register are restored.
- * The stack grows without a check: recursion is for small depths. The program starts with the address of argc,
- * below which argv, envp and the auxiliary vector follow as the System V ABI says; `argumentsOf` of the library
- * finds them.
+ * The stack grows without a check: recursion is for small depths. The first function gets the address of argc,
+ * behind which argv, envp and the auxiliary vector follow as the System V ABI says; `library/process.ts` finds them.
  *
  * What cannot be said: pointers to functions, signal handlers, threads (clone with memory shared), variables whose
  * address is taken (use `zeroed`), floating point.
