@@ -6,7 +6,7 @@ import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import type { KexecSlot, LoadMethod } from './load-plan.ts';
+import type { KexecSlot, LoadMethod, PlannedSegment } from './load-plan.ts';
 
 /** Input of `planLoad`. */
 export interface LoadRequest {
@@ -26,6 +26,8 @@ export interface LoadRequest {
   /** The image's kernel, unpacked beforehand: entered directly where that is possible. */
   readonly unpacked?: UnpackedKernel | undefined;
   readonly slot: KexecSlot;
+  /** Kept in the reservation beside the panic kernel, which is not told of this memory; see x86-64/way-home.ts. */
+  readonly kept?: PlannedSegment | undefined;
   /** At least 256 random bytes for RNG and KASLR seeds: never printed. */
   readonly entropy: Uint8Array;
 }

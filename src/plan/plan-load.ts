@@ -43,8 +43,8 @@ export function planLoad(request: LoadRequest): LoadPlan {
     fileObstacles: fileObstacles(planner, request, image),
     segmentObstacles: planner.segmentObstacles(image, machine),
   };
-  const { deviceTree, entropy } = request;
-  const parts: SegmentParts = { image, initrd, commandLine, deviceTree, machine, slot, entropy };
+  const { deviceTree, kept, entropy } = request;
+  const parts: SegmentParts = { image, initrd, commandLine, deviceTree, machine, slot, kept, entropy };
   const direct = tryDirect(planner, request, question, parts);
   const notes = wrappingNotes(image);
   if (direct?.layout !== undefined)
@@ -67,9 +67,7 @@ function tryDirect(
     ...question,
     segmentObstacles: planner.directObstacles(unpacked, machine, parts.commandLine),
   });
-  const crash = parts.slot === 'crash' ? ['a panic kernel is loaded as it is'] : [];
-  const obstacles = [...crash, ...gates];
-  if (obstacles.length > 0) return { entry: { isUsed: false, obstacles }, layout: undefined };
+  if (gates.length > 0) return { entry: { isUsed: false, obstacles: gates }, layout: undefined };
   try {
     return { entry: { isUsed: true, obstacles: [] }, layout: planner.planDirect(unpacked, parts) };
   } catch (error) {

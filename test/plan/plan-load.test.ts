@@ -9,7 +9,13 @@ import { planLoad } from '../../src/plan/plan-load.ts';
 import { buildArm64Image } from '../support/arm64-image-builder.ts';
 import { buildBzImage } from '../support/bzimage-builder.ts';
 import { directPlan, directRequest, fallenBack } from '../support/direct-requests.ts';
-import { loadRequest, machineWithReservation, segmentOf, segmentPlan } from '../support/load-requests.ts';
+import {
+  CRASH_RANGE,
+  loadRequest,
+  machineWithReservation,
+  segmentOf,
+  segmentPlan,
+} from '../support/load-requests.ts';
 import { healthyArm64Machine, healthyMachine, read, unreadable } from '../support/machine-facts.ts';
 import { buildPe } from '../support/pe-builder.ts';
 
@@ -163,15 +169,13 @@ test('a gate that closes both calls is no plan, for a kernel that was unpacked b
     }
 });
 
-test('a panic kernel is never entered directly', () => {
-  const { plan, why } = fallenBack({
-    slot: 'crash',
-    machine: machineWithReservation(),
-    method: 'segments',
-  });
-  assert.equal(why, 'a panic kernel is loaded as it is');
+test('a panic kernel is entered directly as well, at an address inside the reservation', () => {
+  const plan = planLoad(directRequest({ slot: 'crash', machine: machineWithReservation() }));
   assert.equal(plan.method, 'segments');
+  assert.equal(plan.directEntry?.isUsed, true);
   assert.equal(plan.flags, 1);
+  const kernel = plan.segments.find(({ name }) => name === 'kernel')!;
+  assert.ok(kernel.address >= CRASH_RANGE.start && kernel.address < CRASH_RANGE.end);
 });
 
 test('arm64 kernels are entered directly anyway, so what was unpacked is left alone', () => {

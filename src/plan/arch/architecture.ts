@@ -18,6 +18,8 @@ export interface SegmentParts {
   readonly deviceTree: NamedBytes | undefined;
   readonly machine: MachineFacts;
   readonly slot: KexecSlot;
+  /** See LoadRequest. */
+  readonly kept?: PlannedSegment | undefined;
   readonly entropy: Uint8Array;
 }
 

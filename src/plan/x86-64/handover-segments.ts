@@ -9,11 +9,12 @@
  */
 import { BOOT_PARAMS_SIZE, encodeBootParams } from '../../formats/boot-params.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
-import type { Range } from '../../formats/range.ts';
+import { type Range, rangeFromSize } from '../../formats/range.ts';
 import { encodeSetupData, type SetupDataNode, setupDataSize } from '../../formats/setup-data.ts';
 import type { SegmentLayout, SegmentParts } from '../arch/architecture.ts';
 import { appendArguments, checkCommandLine, commandLineBytes } from '../command-line.ts';
 import { type CrashHeader, crashHeader } from '../crash-header.ts';
+import type { PlannedSegment } from '../load-plan.ts';
 import {
   type CrashReservation,
   type PlacementMemory,
@@ -117,8 +118,9 @@ function efiNotes(efi: EfiHandover): string[] {
 function mapFor({ parts, crash }: Handover, addressOf: AddressOf): MemoryMap {
   if (crash === undefined) return handedOverMap(parts.machine);
   const start = addressOf('elfcorehdr');
-  const end = start + BigInt(crash.header.memorySize);
-  return crashMap(parts.machine, crash.reservation, { start, end });
+  const header = rangeFromSize(start, BigInt(crash.header.memorySize));
+  const kept = parts.kept === undefined ? [] : [rangeOfSegment(parts.kept)];
+  return crashMap(parts.machine, crash.reservation, [header, ...kept]);
 }
 
 function commandLineFor({ parts, crash }: Handover, addressOf: AddressOf): string {
@@ -160,15 +162,34 @@ function smallWish(handover: Handover, size: number) {
   return handover.crash === undefined ? lowWish(size) : { ...lowWish(size), maximum: undefined };
 }
 
-function crashDrafts({ crash }: Handover): SegmentDraft[] {
+function rangeOfSegment({ address, memorySize }: PlannedSegment): Range {
+  return rangeFromSize(address, BigInt(memorySize));
+}
+
+function crashDrafts({ parts, crash }: Handover): SegmentDraft[] {
   if (crash === undefined) return [];
   const { header } = crash;
   return [
+    ...keptDrafts(parts.kept),
     {
       name: 'elfcorehdr',
       source: header.source,
       wish: () => ({ ...lowWish(header.memorySize), maximum: undefined }),
       bytes: () => header.bytes,
+    },
+  ];
+}
+
+/** It knows its place already: what starts it from there does, too. */
+function keptDrafts(kept: PlannedSegment | undefined): SegmentDraft[] {
+  if (kept === undefined) return [];
+  const { name, source, address, memorySize, bytes } = kept;
+  return [
+    {
+      name,
+      source,
+      wish: () => ({ ...lowWish(memorySize), maximum: undefined, choosePlace: () => address }),
+      bytes: () => bytes,
     },
   ];
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { MemoryMap, MemoryMapEntry, MemoryType } from '../../formats/memory-map.ts';
-import { type Range, subtractRange, subtractRanges } from '../../formats/range.ts';
+import { type Range, subtractRanges } from '../../formats/range.ts';
 import type { IomemEntry, MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { hasArgument } from '../command-line.ts';
@@ -71,14 +71,14 @@ export function x86PlacementMemory(machine: MachineFacts): PlacementMemory {
  * What a panic kernel is told: the reservation as its RAM, low memory for its CPUs' trampoline, and everything
  * that is not RAM as it was, because firmware tables lie there (arch/x86/kernel/crash.c,
  * crash_setup_memmap_entries).
- * @param elfcorehdr inside the reservation; the kernel must find it unchanged
+ * @param kept inside the reservation: the ELF header and other things that the kernel must leave unchanged
  */
-export function crashMap(machine: MachineFacts, crash: CrashReservation, elfcorehdr: Range): MemoryMap {
+export function crashMap(machine: MachineFacts, crash: CrashReservation, kept: readonly Range[]): MemoryMap {
   const all = handedOverMap(machine);
   const low = all
     .filter((entry) => entry.type === 'ram' && entry.start < LOW_MEMORY.end)
     .map((entry) => ({ ...entry, end: entry.end < LOW_MEMORY.end ? entry.end : LOW_MEMORY.end }));
-  const reserved = [...subtractRange(crash.main, elfcorehdr), ...crash.low];
+  const reserved = [...subtractRanges([crash.main], kept), ...crash.low];
   return [
     ...low,
     ...all.filter((entry) => entry.type !== 'ram'),

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rangeFromSize } from '../../../src/formats/range.ts';
+import type { SegmentsLoadPlan } from '../../../src/plan/load-plan.ts';
+import { planLoad } from '../../../src/plan/plan-load.ts';
+import { returnStub } from '../../../src/plan/x86-64/return-stub.ts';
+import { planWayHome, wayHomeSize } from '../../../src/plan/x86-64/way-home.ts';
+import { CRASH_RANGE, loadRequest, machineWithReservation } from '../../support/load-requests.ts';
+
+const machine = machineWithReservation();
+
+function homePlan(): SegmentsLoadPlan {
+  const plan = planLoad(loadRequest({ machine }));
+  assert.equal(plan.method, 'segments');
+  return plan;
+}
+
+/** The copies that a stub's table holds. */
+function copiesOf(stub: Uint8Array) {
+  const view = new DataView(stub.buffer, stub.byteOffset);
+  const copies: { source: bigint; destination: bigint; copied: bigint; cleared: bigint }[] = [];
+  for (let offset = 0x80; view.getBigUint64(offset + 8, true) !== 0n; offset += 32)
+    copies.push({
+      source: view.getBigUint64(offset, true),
+      destination: view.getBigUint64(offset + 8, true),
+      copied: 8n * view.getBigUint64(offset + 16, true),
+      cleared: 8n * view.getBigUint64(offset + 24, true),
+    });
+  return copies;
+}
+
+test('the stub is, instruction by instruction, what its listing says', () => {
+  const stub = returnStub(
+    { copies: [], entry: 0x1234_5678_9abcn, isFiveLevel: false },
+    rangeFromSize(0x6800_0000n, 0x10_0000n),
+  );
+  assert.equal(
+    Buffer.from(stub.subarray(0, 0x43)).toString('hex'),
+    [
+      'fc', // cld
+      '48b80010006800000000', // mov rax, 0x68001000: the tables behind the code
+      '0f22d8', // mov cr3, rax
+      '4c8d056b000000', // lea r8, [rip+0x6b]
+      '498b7808', // mov rdi, [r8+8]
+      '4885ff', // test rdi, rdi
+      '7419', // jz 0x37
+      '498b30', // mov rsi, [r8]
+      '498b4810', // mov rcx, [r8+16]
+      'f348a5', // rep movsq
+      '31c0', // xor eax, eax
+      '498b4818', // mov rcx, [r8+24]
+      'f348ab', // rep stosq
+      '4983c020', // add r8, 32
+      'ebde', // jmp 0x15
+      '48b8bc9a785634120000', // mov rax, 0x123456789abc
+      'ffe0', // jmp rax
+    ].join(''),
+  );
+});
+
+test('following the copies puts every segment of the plan where it runs, with zeros behind it', () => {
+  const plan = homePlan();
+  const size = wayHomeSize(plan, false);
+  const region = rangeFromSize(CRASH_RANGE.end - size, size);
+  const { kept, stub } = planWayHome(plan, region, false);
+  assert.equal(BigInt(kept.memorySize), size);
+  assert.equal(stub.address, region.start);
+  const copies = copiesOf(stub.bytes);
+  assert.equal(copies.length, plan.segments.length);
+  for (const segment of plan.segments) {
+    const copy = copies.find(({ destination }) => destination === segment.address)!;
+    assert.equal(copy.copied + copy.cleared, BigInt(segment.memorySize));
+    const from = Number(copy.source - region.start);
+    assert.ok(from >= stub.bytes.length, 'the stub is not written over what it copies');
+    assert.deepEqual(
+      kept.bytes.subarray(from, from + segment.bytes.length),
+      new Uint8Array(segment.bytes),
+      segment.name,
+    );
+    const rest = kept.bytes.subarray(from + segment.bytes.length, from + Number(copy.copied));
+    assert.ok(rest.every((byte) => byte === 0));
+  }
+});
+
+test('the panic kernel is told of no memory in which the way home is kept', () => {
+  const plan = homePlan();
+  const size = wayHomeSize(plan, false);
+  const region = rangeFromSize(CRASH_RANGE.end - size, size);
+  const { kept } = planWayHome(plan, region, false);
+  const panic = planLoad(loadRequest({ machine, slot: 'crash', kept }));
+  assert.equal(panic.method, 'segments');
+  const home = panic.segments.find(({ name }) => name === 'home')!;
+  assert.equal(home.address, region.start);
+  for (const { start, end, type } of panic.memoryMap)
+    if (type === 'ram') assert.ok(end <= region.start || start >= region.end);
+});
+
+test('a stub for five-level paging has one table more', () => {
+  const order = { copies: [], entry: 0x10_0000n };
+  const around = rangeFromSize(0x6800_0000n, 0x10_0000n);
+  const four = returnStub({ ...order, isFiveLevel: false }, around);
+  const five = returnStub({ ...order, isFiveLevel: true }, around);
+  assert.equal(five.length - four.length, 4096);
+});
