@@ -6,9 +6,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpioEntry } from '../formats/cpio.ts';
 import { cpioFile, cpioFolder, cpioSymlink, encodeCpio, parentFolders } from '../formats/cpio-writer.ts';
+import { collectModules } from '../kernels/kernel-modules.ts';
 import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import { fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
-import { collectModules } from './kernel-modules.ts';
 import type { LabKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
 

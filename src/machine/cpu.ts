@@ -19,6 +19,10 @@ export function readCpu(root: string): CpuFacts {
     possible: mapReading(readText(root, '/sys/devices/system/cpu/possible'), countCpuList),
     flags,
     vendor: readVendor(cpuinfo),
+    bootProcessor: mapReading(cpuinfo, (text) => {
+      const id = /^initial apicid\s*: (\d+)$/m.exec(text)?.[1];
+      return id === undefined ? undefined : Number(id);
+    }),
     // The kernel clears the flag when it was told no5lvl, and when it was built without.
     fiveLevelPaging: mapReading(flags, (names) => names.has('la57')),
     enableMethods: readEnableMethods(root),

@@ -124,6 +124,8 @@ export interface CpuFacts {
   readonly flags: Reading<ReadonlySet<string>>;
   /** x86: `GenuineIntel`, `AuthenticAMD`, ... */
   readonly vendor: Reading<string>;
+  /** x86: initial APIC id of processor 0, which is the one that the firmware started with. */
+  readonly bootProcessor: Reading<number>;
   /** x86: five-level paging in use: flag la57 and no `no5lvl`. */
   readonly fiveLevelPaging: Reading<boolean>;
   /** arm64: distinct enable-methods, `psci` or `spin-table`. */

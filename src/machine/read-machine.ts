@@ -14,10 +14,11 @@ import * as guest from './hypervisor.ts';
 import { readKexecState, readLockdown, type SyscallProbe } from './kexec-state.ts';
 import { readLuksTokens } from './luks.ts';
 import { readFirmwareMap, readIomem, readMeminfo } from './memory.ts';
-import { readMounts, readRootStorage } from './mounts.ts';
+import { readMounts } from './mounts.ts';
 import * as platform from './platform.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { mapReading, readBytes, readNames, readText } from './source.ts';
+import { readRootStorage } from './storage.ts';
 import * as system from './system.ts';
 import { readSystemdSettings } from './systemd-settings.ts';
 

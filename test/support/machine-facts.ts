@@ -119,6 +119,7 @@ function firmware() {
       flags: read(new Set(['lm', 'hypervisor']), '/proc/cpuinfo'),
       vendor: read('GenuineIntel', '/proc/cpuinfo'),
       fiveLevelPaging: read(false, '/proc/cpuinfo'),
+      bootProcessor: read(0, '/proc/cpuinfo'),
       enableMethods: absent('/proc/device-tree/cpus'),
     },
   } satisfies Partial<MachineFacts>;
@@ -243,6 +244,7 @@ export function healthyArm64Machine(overrides: Partial<MachineFacts> = {}): Mach
     cpu: {
       ...base.cpu,
       fiveLevelPaging: absent('/proc/cpuinfo'),
+      bootProcessor: absent('/proc/cpuinfo'),
       enableMethods: read(['psci'], '/proc/device-tree/cpus'),
     },
     ...overrides,

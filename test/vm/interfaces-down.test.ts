@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collectModules } from '../../src/lab/kernel-modules.ts';
+import { collectModules } from '../../src/kernels/kernel-modules.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';

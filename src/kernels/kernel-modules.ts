@@ -1,6 +1,6 @@
 /**
- * The modules a small initramfs needs: found by name, with what they depend on, in an order in which they
- * can be inserted one after the other.
+ * A kernel's modules, found by name with what they depend on, in an order in which they can be inserted one after
+ * the other: for a small initramfs.
  * @module
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ export interface KernelModule {
  * `wanted` and what they depend on, dependencies first. What is built into the kernel is left out.
  * Those of `optional` that exist as modules come before all others.
  * @param folder /lib/modules/RELEASE
- * @throws E_LAB when a module neither exists nor is built in
+ * @throws E_NOT_FOUND when a module neither exists nor is built in
  */
 export async function collectModules(
   folder: string,
@@ -40,8 +40,8 @@ export async function collectModules(
   const names = [...optional.filter((name) => byName.has(name)), ...wanted];
   const missing = names.find((name) => !byName.has(name) && !builtIn.has(name));
   if (missing !== undefined)
-    throw new KhopError('E_LAB', `${folder} has no module ${missing}, and it is not built in`, {
-      hint: 'This kernel cannot be used for a lab machine as it is; choose another flavour.',
+    throw new KhopError('E_NOT_FOUND', `${folder} has no module ${missing}, and it is not built in`, {
+      hint: 'Choose another kernel, or install the package that has its modules.',
     });
   const collected = new Map<string, KernelModule & { readonly info: ModuleInfo }>();
   const queue = [...names];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parseModule } from '../../src/formats/module-file.ts';
-import { collectModules } from '../../src/lab/kernel-modules.ts';
+import { collectModules } from '../../src/kernels/kernel-modules.ts';
 import { buildModule } from '../support/module-builder.ts';
 
 async function withTree(use: (folder: string) => Promise<void>): Promise<void> {
@@ -40,5 +40,5 @@ test('dependencies come first, packed modules are unpacked, built-in ones are le
 
 test('a module that is neither there nor built in is an error that names it', () =>
   withTree(async (folder) => {
-    await assert.rejects(collectModules(folder, ['nvme']), { code: 'E_LAB', message: /nvme/ });
+    await assert.rejects(collectModules(folder, ['nvme']), { code: 'E_NOT_FOUND', message: /nvme/ });
   }));

@@ -1,0 +1,74 @@
+/**
+ * Where a folder really lies: its file system, how that is told from others, and what its device needs. For a
+ * kernel that has nothing mounted and to which devices have other names.
+ * @module
+ */
+import { identityField } from '../formats/file-system-identity.ts';
+import { type MountInfo, readMounts } from './mounts.ts';
+import type { Reading } from './reading.ts';
+import { readDeviceBytes } from './source.ts';
+import { storageOf } from './storage.ts';
+
+/** A folder as a kernel without mounts can reach it. */
+export interface ReportPlace {
+  /** As mount(2) takes it. */
+  readonly fileSystem: string;
+  /** Options for mount(2) that make `folder` right. */
+  readonly options: string;
+  /** The file system's own UUID in its superblock. */
+  readonly identity: { readonly offset: number; readonly bytes: Uint8Array };
+  /** From the top of the file system, without a slash in front. */
+  readonly folder: string;
+  /** As the running kernel calls it. */
+  readonly device: string;
+  /** Modules of the drivers of its disks; what is built in is not among them. */
+  readonly modules: readonly string[];
+}
+
+/** Carriers that need programs of user space to come up. */
+const ASSEMBLED = /^(dm-|md|drbd|rbd|nbd|bcache)/;
+
+/** Unreadable with the reason when a bare kernel could not reach it. @param path absolute */
+export function readReportPlace(root: string, path: string): Reading<ReportPlace> {
+  const mounts = readMounts(root);
+  if (mounts.state !== 'read') return mounts;
+  const source = path;
+  const refuse = (reason: string): Reading<ReportPlace> => ({ state: 'unreadable', source, reason });
+  const mount = mountOf(mounts.value, path);
+  if (mount === undefined) return refuse('no file system is mounted there');
+  const field = identityField(mount.fileSystem);
+  if (field === undefined) return refuse(`${mount.fileSystem} has no UUID that khop knows`);
+  const storage = storageOf(root, mount);
+  const top = storage.blockDevices[0];
+  if (top === undefined) return refuse(`no block device carries ${mount.mountPoint}`);
+  const assembled = storage.blockDevices.find((name) => ASSEMBLED.test(name));
+  if (assembled !== undefined) return refuse(`${assembled} comes up only with programs of user space`);
+  const identity = readDeviceBytes(root, `/dev/${top}`, field.offset, field.length);
+  if (identity.state !== 'read') return identity;
+  const inside = path.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length);
+  return {
+    state: 'read',
+    source,
+    value: {
+      fileSystem: mount.fileSystem,
+      // The folder of a btrfs mount is counted from the top of all subvolumes.
+      options: mount.fileSystem === 'btrfs' ? 'subvolid=5' : '',
+      identity: { offset: field.offset, bytes: identity.value },
+      folder: `${mount.folder}/${inside}`
+        .split('/')
+        .filter((part) => part !== '')
+        .join('/'),
+      device: `/dev/${top}`,
+      modules: storage.modules,
+    },
+  };
+}
+
+/** The mount in which a path lies: the longest, and of equals the one that was mounted last. */
+function mountOf(mounts: readonly MountInfo[], path: string): MountInfo | undefined {
+  const holding = mounts.filter(
+    ({ mountPoint }) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`),
+  );
+  const longest = Math.max(0, ...holding.map(({ mountPoint }) => mountPoint.length));
+  return holding.findLast(({ mountPoint }) => mountPoint.length === longest);
+}
