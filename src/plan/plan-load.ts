@@ -3,19 +3,15 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import type { Architecture } from '../formats/architecture.ts';
 import { joinInitrds } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { ArchitecturePlanner, SegmentLayout, SegmentParts } from './arch/architecture.ts';
-import { ARM64 } from './arch/arm64.ts';
-import { X86_64 } from './arch/x86-64.ts';
+import { PLANNERS } from './arch/planners.ts';
 import { chooseMethod, directGates, type MethodQuestion } from './choose-method.ts';
 import { checkCommandLine } from './command-line.ts';
 import type { DirectEntry, KexecSlot, LoadPlan } from './load-plan.ts';
 import type { LoadRequest } from './load-request.ts';
 import { type UnwrappedImage, unwrapImage } from './unwrap-image.ts';
-
-const PLANNERS: Readonly<Record<Architecture, ArchitecturePlanner>> = { 'x86-64': X86_64, arm64: ARM64 };
 
 const DIRECT_REASON =
   'The kernel was unpacked beforehand and is entered directly, which only kexec_load can.';

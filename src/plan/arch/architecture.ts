@@ -5,9 +5,10 @@
  */
 import type { MemoryMap } from '../../formats/memory-map.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
+import type { Range } from '../../formats/range.ts';
 import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
-import type { KexecSlot, PlannedSegment } from '../load-plan.ts';
+import type { KexecSlot, PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 
 /** What a segment plan is made from. */
@@ -54,4 +55,23 @@ export interface ArchitecturePlanner {
   ) => readonly string[];
   /** As `planSegments`, for a kernel that was unpacked beforehand. */
   readonly planDirect: (kernel: UnpackedKernel, parts: SegmentParts) => SegmentLayout;
+  /** Keeps a plan in a panic kernel's reservation; undefined where khop cannot go home without the firmware. */
+  readonly keepHome?: KeepHome | undefined;
+}
+
+/** See x86-64/way-home.ts. */
+export interface KeepHome {
+  /** Bytes of the reservation. */
+  readonly size: (plan: SegmentsLoadPlan, isFiveLevel: boolean) => bigint;
+  readonly plan: (plan: SegmentsLoadPlan, region: Range, isFiveLevel: boolean) => WayHome;
+}
+
+/** A known-good kernel that waits in the reservation, and what starts it from there. */
+export interface WayHome {
+  /** Inside the reservation; to be left out of the panic kernel's memory. */
+  readonly region: Range;
+  /** The content of `region`, the stub's place empty. */
+  readonly kept: PlannedSegment;
+  /** To be given to kexec_load by the panic kernel: one segment, entered at its start. */
+  readonly stub: { readonly address: bigint; readonly bytes: Uint8Array };
 }

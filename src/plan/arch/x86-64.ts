@@ -12,6 +12,7 @@ import { directKernel, directObstacles } from '../x86-64/direct-kernel.ts';
 import { planHandover } from '../x86-64/handover-segments.ts';
 import { handedOverMap } from '../x86-64/memory-map.ts';
 import { vmlinuxKernel, vmlinuxObstacles } from '../x86-64/vmlinux-segments.ts';
+import { planWayHome, wayHomeSize } from '../x86-64/way-home.ts';
 import type { ArchitecturePlanner, SegmentLayout, SegmentParts } from './architecture.ts';
 
 /** arch/x86/kernel/kexec-bzimage64.c always keeps room for `elfcorehdr=0x<64-bit> `. */
@@ -59,4 +60,5 @@ export const X86_64: ArchitecturePlanner = {
   planSegments,
   directObstacles,
   planDirect,
+  keepHome: { size: wayHomeSize, plan: planWayHome },
 };

@@ -8,21 +8,12 @@
  * @module
  */
 import { alignUp, type Range, rangeFromSize, rangeSize } from '../../formats/range.ts';
+import type { WayHome } from '../arch/architecture.ts';
 import type { PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
 import { PAGE_SIZE } from './memory-map.ts';
 import { type ReturnCopy, returnStub, returnStubSize } from './return-stub.ts';
 
 const PAGE = BigInt(PAGE_SIZE);
-
-/** What is kept, and what the panic kernel needs to go home. */
-export interface WayHome {
-  /** Inside the reservation; to be left out of the panic kernel's memory. */
-  readonly region: Range;
-  /** The content of `region`, the stub's place empty. */
-  readonly kept: PlannedSegment;
-  /** To be given to kexec_load by the panic kernel: one segment, entered at its start. */
-  readonly stub: { readonly address: bigint; readonly bytes: Uint8Array };
-}
 
 /** A region of less than a GiB touches two of them at most: two page directories and two tables above them. */
 const REGION_TABLES = 4n * PAGE;

@@ -1,0 +1,114 @@
+/**
+ * The first and only program of the capture kernel, /init: it saves what the dead kernel leaves, and takes the
+ * machine home.
+ *
+ * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
+ * from then on. The report comes next, in memory and then on disk. Every step that fails is said on the console
+ * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
+ * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
+ * @module
+ */
+import type { Architecture } from '../../formats/architecture.ts';
+import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { type Statement, set, when } from '../../formats/static-program/statements.ts';
+import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
+import { sys } from '../../formats/static-program/terms.ts';
+import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
+import { mark, say, startChain } from './chain.ts';
+import { openCrashedMemory } from './crashed-memory.ts';
+import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
+import { guardian } from './guardian.ts';
+import { startCounting, startKeeping } from './log-text.ts';
+import { writeKernelLog } from './printk-ring.ts';
+import { nameReport } from './report-name.ts';
+import { saveChain, saveReport } from './save-report.ts';
+
+/** What one machine's capture has to do. */
+export interface CaptureOrder {
+  readonly architecture: Architecture;
+  /** From the start of the capture kernel until the machine leaves at the latest, ms. */
+  readonly deadlineMs: number;
+  /** Paths of kernel modules in the initramfs, in the order in which they go in. */
+  readonly modules: readonly string[];
+  /** Undefined: there is nowhere to write to. */
+  readonly target: CaptureTarget | undefined;
+  /** Undefined: home leads through the firmware. */
+  readonly home: HomeStub | undefined;
+}
+
+/** MS_NOSUID | MS_NODEV | MS_NOEXEC, linux/mount.h. */
+const HARMLESS = 0b1110;
+
+/** The program as an executable file. */
+export function captureProgram(order: CaptureOrder): Uint8Array {
+  const way = wayOut(order.home);
+  const startGuardian = guardian(order.deadlineMs, way);
+  const insertModules = moduleInserter(order.modules);
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target);
+  const main = fn('main', ['stack'], ['status'], ({ status }) => [
+    sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
+    sys.mount('proc', '/proc', 'proc', HARMLESS),
+    sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
+    startChain(),
+    mark('captured'),
+    set(status, way.loadHome()),
+    when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
+    when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
+    set(status, openCrashedMemory()),
+    when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
+    nameReport(),
+    insertModules(),
+    ...(keepReport === undefined ? [] : [keepReport()]),
+    way.leave(),
+  ]);
+  return encodeStaticProgram(main, order.architecture);
+}
+
+function readLog(status: Parameters<typeof set>[0]): readonly Statement[] {
+  return [
+    startCounting(),
+    writeKernelLog(),
+    startKeeping(),
+    set(status, writeKernelLog()),
+    say('records of the kernel log:', status),
+    mark('log-read'),
+  ];
+}
+
+function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []> {
+  const insert = fn('insertModule', ['path'], ['fd', 'status'], ({ path, fd, status }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, path, LINUX.O_RDONLY | LINUX.O_CLOEXEC)),
+    set(status, sys.finit_module(fd, '', 0)),
+    when([status, '<', 0], [say(path, status)]),
+    sys.close(fd),
+  ]);
+  return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
+}
+
+function reportKeeper(target: CaptureTarget): ProgramFunction<readonly []> {
+  const mount = mountTarget(target);
+  const save = saveReport(target.folder);
+  return fn('keepReport', [], ['status'], ({ status }) => [
+    set(status, mount()),
+    when([status, '<', 0], [say('the place for the report cannot be mounted:', status)]),
+    when(
+      [status, '==', 0],
+      [
+        mark('target-mounted'),
+        set(status, save()),
+        when(
+          [status, '<', 0],
+          [say('the report is not on disk:', status)],
+          [
+            mark('report'),
+            when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
+            saveChain(),
+          ],
+        ),
+        sys.chdir('/'),
+        sys.umount2(TARGET_MOUNT, 0),
+      ],
+    ),
+  ]);
+}

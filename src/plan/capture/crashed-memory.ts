@@ -1,0 +1,150 @@
+/**
+ * The capture program's view of the kernel that died: /proc/vmcore, an ELF file whose headers say which memory
+ * lies where in it (ELF-64 Object File Format, "Program Header"). Memory is fetched by virtual address.
+ * @module
+ */
+import { fn } from '../../formats/static-program/functions.ts';
+import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { giveBack, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
+import { load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
+import { keepVmcoreinfo, keyAt, numberOf } from './vmcoreinfo-keys.ts';
+
+/** Room for 1170 program headers: ranges of memory are a few dozen. */
+const HEADERS_SIZE = 0x1_0000;
+const HEADER_SIZE = 56;
+const PT_LOAD = 1;
+const PT_NOTE = 4;
+/** __START_KERNEL_map of x86-64. On arm64 no kernel lies that high, and PT_LOAD headers tell of its image. */
+const IMAGE_MAP = 0xffff_ffff_8000_0000n;
+/** Notes are read up to here: 336 bytes a CPU and VMCOREINFO at their end. */
+const NOTES_SIZE = 0x4_0000;
+
+/** Offsets in a program header. */
+const FILE_OFFSET = 8;
+const VIRTUAL_ADDRESS = 16;
+const PHYSICAL_ADDRESS = 24;
+const FILE_SIZE = 32;
+
+const EFAULT = 14;
+/** What the name of the note begins with, as a word of little-endian memory. */
+const VMCOREINFO = Buffer.from('VMCOREIN').readBigUInt64LE();
+
+const dump = zeroed(8);
+const headers = zeroed(HEADERS_SIZE);
+const headerCount = zeroed(8);
+const notes = zeroed(NOTES_SIZE);
+const word = zeroed(8);
+
+/** Opens the dump, and copies its VMCOREINFO to where `numberOf` looks. Gives back 0 or a negative errno. */
+export const openCrashedMemory = fn('openCrashedMemory', [], ['fd', 'size', 'got'], (v) => [
+  set(v.fd, sys.openat(LINUX.AT_FDCWD, '/proc/vmcore', LINUX.O_RDONLY)),
+  when([v.fd, '<', 0], [giveBack(v.fd)]),
+  store.u64(dump, v.fd),
+  when([sys.pread64(v.fd, headers, 64, 0), '!=', 64], [giveBack(-LINUX.EIO)]),
+  store.u64(headerCount, load.u16([headers, '+', 56])),
+  set(v.size, [load.u64(headerCount), '*', HEADER_SIZE]),
+  when([v.size, '>', HEADERS_SIZE], [giveBack(-LINUX.EIO)]),
+  set(v.got, sys.pread64(v.fd, headers, v.size, load.u64([headers, '+', 32]))),
+  when([v.got, '!=', v.size], [giveBack(-LINUX.EIO)]),
+  readVmcoreinfo(),
+  giveBack(0),
+]);
+
+/** Contents of notes are padded to 4 bytes. */
+function padded(size: Term): Term {
+  return [[size, '+', 3], '&', ~3];
+}
+
+/** Finds the note VMCOREINFO behind the registers of the CPUs. Without it, the text stays empty. */
+const readVmcoreinfo = fn('readVmcoreinfo', [], ['header', 'left', 'note', 'end', 'size', 'room'], (v) => [
+  set(v.header, headers),
+  set(v.left, load.u64(headerCount)),
+  loopWhile(
+    [[v.left, '>', 0], '&&', [load.u32(v.header), '!=', PT_NOTE]],
+    [set(v.header, [v.header, '+', HEADER_SIZE]), set(v.left, [v.left, '-', 1])],
+  ),
+  when([v.left, '==', 0], [giveBack(0)]),
+  set(v.size, load.u64([v.header, '+', FILE_SIZE])),
+  when([v.size, '>u', NOTES_SIZE], [set(v.size, NOTES_SIZE)]),
+  set(v.size, sys.pread64(load.u64(dump), notes, v.size, load.u64([v.header, '+', FILE_OFFSET]))),
+  when([v.size, '<', 12], [giveBack(0)]),
+  set(v.note, notes),
+  set(v.end, [notes, '+', v.size]),
+  // A note: size of the name, size of the content, type; name and content are padded to 4 bytes.
+  loopWhile(
+    [[v.note, '+', 24], '<=u', v.end],
+    [
+      set(v.room, load.u32([v.note, '+', 4])),
+      when(
+        [
+          [load.u64([v.note, '+', 12]), '==', VMCOREINFO],
+          '&&',
+          [[[v.note, '+', 24], '+', v.room], '<=u', v.end],
+        ],
+        [giveBack(keepVmcoreinfo([v.note, '+', 24], v.room))],
+      ),
+      set(v.note, [[v.note, '+', 12], '+', [padded(load.u32(v.note)), '+', padded(v.room)]]),
+    ],
+  ),
+]);
+
+/** The offset in the dump of `length` bytes at a virtual address, or a negative errno. */
+const offsetOf = fn('offsetOf', ['address', 'length'], ['header', 'left', 'by', 'at'], (v) => [
+  set(v.by, VIRTUAL_ADDRESS),
+  set(v.at, v.address),
+  // The image by its physical place: headers made by older tools leave its virtual address out.
+  when(
+    [[v.address, '>=u', IMAGE_MAP], '&&', keyAt('NUMBER(phys_base)=')],
+    [
+      set(v.by, PHYSICAL_ADDRESS),
+      set(v.at, [[v.address, '-', IMAGE_MAP], '+', numberOf('NUMBER(phys_base)=')]),
+    ],
+  ),
+  set(v.header, headers),
+  set(v.left, load.u64(headerCount)),
+  loopWhile(
+    [v.left, '>', 0],
+    [
+      when(
+        [
+          [load.u32(v.header), '==', PT_LOAD],
+          '&&',
+          [
+            [v.at, '>=u', load.u64([v.header, '+', v.by])],
+            '&&',
+            [
+              [[v.at, '-', load.u64([v.header, '+', v.by])], '+', v.length],
+              '<=u',
+              load.u64([v.header, '+', FILE_SIZE]),
+            ],
+          ],
+        ],
+        [
+          giveBack([
+            load.u64([v.header, '+', FILE_OFFSET]),
+            '+',
+            [v.at, '-', load.u64([v.header, '+', v.by])],
+          ]),
+        ],
+      ),
+      set(v.header, [v.header, '+', HEADER_SIZE]),
+      set(v.left, [v.left, '-', 1]),
+    ],
+  ),
+  giveBack(-EFAULT),
+]);
+
+/** Fetches `length` bytes at a virtual address. Gives back 0 or a negative errno. */
+export const fetch = fn('fetch', ['address', 'buffer', 'length'], ['offset'], (v) => [
+  set(v.offset, offsetOf(v.address, v.length)),
+  when([v.offset, '<', 0], [giveBack(v.offset)]),
+  when([sys.pread64(load.u64(dump), v.buffer, v.length, v.offset), '!=', v.length], [giveBack(-LINUX.EIO)]),
+  giveBack(0),
+]);
+
+/** The 64-bit word at a virtual address; 0 where there is none. */
+export const wordAt = fn('wordAt', ['address'], [], (v) => [
+  store.u64(word, 0),
+  fetch(v.address, word, 8),
+  giveBack(load.u64(word)),
+]);

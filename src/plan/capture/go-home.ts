@@ -1,0 +1,93 @@
+/**
+ * Leaving the capture kernel: to the known-good kernel that waits in the reservation, or through the firmware.
+ * @module
+ */
+import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { readFile } from '../../formats/static-program/library/input.ts';
+import { decimalAt, findValue } from '../../formats/static-program/library/text.ts';
+import { giveBack, set, store, when } from '../../formats/static-program/statements.ts';
+import { bytesAt, load, sys, type Term, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
+import { say } from './chain.ts';
+
+/** linux/reboot.h. */
+const REBOOT_MAGIC1 = 0xfee1dead;
+const REBOOT_MAGIC2 = 672274793;
+const REBOOT_RESTART = 0x01234567;
+const REBOOT_KEXEC = 0x45584543;
+
+/** KEXEC_ARCH_X86_64. */
+const KEXEC_ARCH = 62 << 16;
+/** One processor's part of /proc/cpuinfo. */
+const CPUINFO_ROOM = 0x2000;
+const INITIAL_APICID = 'initial apicid\t: ';
+
+/** How to get home without firmware. */
+export interface HomeStub {
+  /** Physical; the entry is its start. */
+  readonly address: bigint;
+  /** A multiple of the page size long. */
+  readonly bytes: Uint8Array;
+  /** Initial APIC id of the processor that the firmware started this machine with. */
+  readonly bootProcessor: number;
+}
+
+/** What the other parts call. */
+export interface WayOut {
+  /** Gives the stub to the kernel. Gives back 0 or a negative number. */
+  readonly loadHome: ProgramFunction<readonly []>;
+  /** Does not come back. */
+  readonly leave: ProgramFunction<readonly []>;
+}
+
+const cpuinfo = zeroed(CPUINFO_ROOM);
+const loaded = zeroed(8);
+
+/** Whether the stub is in the kernel. */
+export function isHomeLoaded(): Term {
+  return load.u64(loaded);
+}
+
+/** The initial APIC id of the processor that this kernel runs on; -1 when it is not told. */
+const startedOn = fn('startedOn', [], ['size', 'at'], ({ size, at }) => [
+  set(size, readFile('/proc/cpuinfo', cpuinfo, CPUINFO_ROOM)),
+  when([size, '>', 0], [set(at, findValue(cpuinfo, size, INITIAL_APICID))]),
+  when([at, '==', 0], [giveBack(-1)]),
+  giveBack(decimalAt(at)),
+]);
+
+/** @param home undefined: only the firmware leads home */
+export function wayOut(home: HomeStub | undefined): WayOut {
+  return {
+    loadHome: fn('loadHome', [], ['processor', 'status'], ({ processor, status }) => {
+      if (home === undefined) return [giveBack(-1)];
+      const { address, bytes, bootProcessor } = home;
+      return [
+        set(processor, startedOn()),
+        // A kernel on another processor cannot start the one that the firmware used: an INIT restarts the machine.
+        when(
+          [processor, '!=', bootProcessor],
+          [
+            say('the panic was not on the boot processor, so home leads through the firmware:', processor),
+            giveBack(-1),
+          ],
+        ),
+        set(
+          status,
+          sys.kexec_load(
+            address,
+            1,
+            wordsAt(bytesAt(bytes), bytes.length, address, bytes.length),
+            KEXEC_ARCH,
+          ),
+        ),
+        store.u64(loaded, [status, '==', 0]),
+        giveBack(status),
+      ];
+    }),
+    leave: fn('leave', [], ['status'], ({ status }) => [
+      set(status, sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_KEXEC, 0)),
+      say('no kernel to go home with, so through the firmware:', status),
+      sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
+    ]),
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * The second process of a capture: it sees to it that the machine leaves in time, whatever the first one waits
+ * for, and keeps a watchdog that was running from ending the capture before.
+ * @module
+ */
+import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock.ts';
+import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { fork } from '../../formats/static-program/library/process.ts';
+import { giveBack, loop, loopWhile, set, when } from '../../formats/static-program/statements.ts';
+import { sys } from '../../formats/static-program/terms.ts';
+import { say } from './chain.ts';
+import type { WayOut } from './go-home.ts';
+
+/** linux/watchdog.h, _IOR('W', 5, int). */
+const WDIOC_KEEPALIVE = 0x80045705;
+/** Between two looks: well below the shortest time of a watchdog. */
+const PAUSE_MS = 500;
+/** How long the orderly way may take once the deadline is over, ms. */
+const LAST_WAIT_MS = 10_000;
+
+/** When the kernel does not get out of its drivers: a reset that asks none of them (Documentation, sysrq.rst). */
+const force = fn('force', [], ['until', 'fd'], ({ until, fd }) => [
+  set(until, [monotonicMs(), '+', LAST_WAIT_MS]),
+  loopWhile([monotonicMs(), '<', until], [sleepMs(PAUSE_MS)]),
+  set(fd, sys.openat(LINUX.AT_FDCWD, '/proc/sysrq-trigger', LINUX.O_WRONLY)),
+  sys.write(fd, 'b', 1),
+]);
+
+/**
+ * Starts it. Gives back its process id, or a negative errno: then nothing watches.
+ * @param deadlineMs from the start of the capture kernel
+ */
+export function guardian(deadlineMs: number, { leave }: WayOut): ProgramFunction<readonly []> {
+  const watch = fn('watch', [], ['watchdog'], ({ watchdog }) => [
+    loop([
+      when(
+        [watchdog, '<=', 0],
+        [set(watchdog, sys.openat(LINUX.AT_FDCWD, '/dev/watchdog', LINUX.O_WRONLY | LINUX.O_CLOEXEC))],
+      ),
+      when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_KEEPALIVE, 0)]),
+      when(
+        [monotonicMs(), '>=', deadlineMs],
+        [say('the deadline is over, ms:', deadlineMs), when([fork(), '==', 0], [leave()]), giveBack(force())],
+      ),
+      sleepMs(PAUSE_MS),
+    ]),
+  ]);
+  return fn('startGuardian', [], ['pid'], ({ pid }) => [
+    set(pid, fork()),
+    when([pid, '==', 0], [watch(), sys.exit_group(1)]),
+    giveBack(pid),
+  ]);
+}

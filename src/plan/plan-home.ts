@@ -1,0 +1,55 @@
+/**
+ * The way home of a panic kernel: an ordinary plan, kept at the end of the reservation.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { alignDown, rangeSize } from '../formats/range.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import type { WayHome } from './arch/architecture.ts';
+import { PLANNERS } from './arch/planners.ts';
+import type { LoadPlan } from './load-plan.ts';
+import { requireCrashReservation } from './machine-memory.ts';
+
+const PAGE = 4096n;
+
+/**
+ * @param plan of the known-good kernel, for the normal slot of this machine
+ * @throws E_UNSUPPORTED where only the firmware leads home, E_PLAN when the reservation is too small for it
+ */
+export function planHome(plan: LoadPlan, machine: MachineFacts): WayHome {
+  const { keepHome } = PLANNERS[plan.architecture];
+  if (keepHome === undefined || plan.method !== 'segments')
+    throw new KhopError('E_UNSUPPORTED', whyNot(plan), {
+      hint: 'The guard works without: the way home then leads through the firmware.',
+    });
+  const isFiveLevel = valueOf(machine.cpu.fiveLevelPaging);
+  if (isFiveLevel === undefined)
+    throw new KhopError(
+      'E_UNREADABLE',
+      `${machine.cpu.fiveLevelPaging.source} does not tell the paging mode`,
+      {
+        hint: 'Check that /proc is mounted.',
+      },
+    );
+  const { main } = requireCrashReservation(machine);
+  const size = keepHome.size(plan, isFiveLevel);
+  if (size > rangeSize(main))
+    throw new KhopError(
+      'E_PLAN',
+      `the way home takes ${mib(size)} MiB, and crashkernel= has reserved ${mib(rangeSize(main))}`,
+      { hint: 'Reserve more with `khop guard on --memory SIZE`.' },
+    );
+  const start = alignDown(main.end - size, PAGE);
+  return keepHome.plan(plan, { start, end: start + size }, isFiveLevel);
+}
+
+function whyNot({ architecture, method, reason }: LoadPlan): string {
+  return method === 'segments'
+    ? `on ${architecture}, khop cannot go home from a panic kernel without the firmware`
+    : `the known-good kernel can only be loaded by kexec_file_load, which a panic kernel cannot use for it: ${reason}`;
+}
+
+function mib(bytes: bigint): bigint {
+  return (bytes + 0xf_ffffn) >> 20n;
+}
