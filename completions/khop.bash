@@ -13,6 +13,12 @@ _khop() {
             " unload") command="unload" ;;
             " status") command="status" ;;
             " switch") command="switch" ;;
+            " guard") command="guard" ;;
+            "guard on") command="guard on" ;;
+            "guard off") command="guard off" ;;
+            "guard status") command="guard status" ;;
+            "guard rearm") command="guard rearm" ;;
+            "guard test") command="guard test" ;;
             " history") command="history" ;;
             " arrive") command="arrive" ;;
             " vmcore") command="vmcore" ;;
@@ -69,6 +75,9 @@ _khop() {
         "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "switch:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
+        "guard on:--kernel") COMPREPLY=(); return ;;
+        "guard on:--home") COMPREPLY=(); return ;;
+        "guard on:--deadline") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -85,7 +94,7 @@ _khop() {
     case "$command" in
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch history arrive vmcore crashes lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch guard history arrive vmcore crashes lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
@@ -110,6 +119,24 @@ _khop() {
         "switch")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
+        "guard")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "on off status rearm test" -- "$cur")); fi ;;
+        "guard on")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "guard off")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "guard status")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "guard rearm")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--quiet --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "guard test")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--yes --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "history")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--limit --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;

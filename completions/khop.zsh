@@ -16,6 +16,7 @@ _khop() {
     'unload:take a loaded kernel out again' \
     'status:show what is loaded and whether a switch is in flight' \
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
+    'guard:after a panic, save a report and come back to a good kernel' \
     'history:show past loads and switches, and whether they arrived' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
     'vmcore:read the memory dump of a kernel that crashed' \
@@ -125,6 +126,46 @@ _khop_switch() {
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     '::kernel:_khop_kernels'
+}
+_khop_guard() {
+  local state line
+  local -a commands
+  commands=('on:arm the guard, now and at every boot' \
+    'off:disarm the guard, now and at every boot' \
+    'status:say whether a panic now would be caught, and how' \
+    'rearm:arm again if that is needed (run by khop-guard.service)' \
+    'test:crash this machine on purpose, to see that it comes back')
+  _arguments -C '(-h --help)--help[show help]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command) _describe command commands ;;
+    rest) (( $+functions[_khop_guard_$line[1]] )) && _khop_guard_$line[1] ;;
+  esac
+}
+_khop_guard_on() {
+  _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
+    '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
+    '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_off() {
+  _arguments -s '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_status() {
+  _arguments -s '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_rearm() {
+  _arguments -s '*--quiet[say nothing unless something fails]' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_test() {
+  _arguments -s '*--yes[do not ask]' \
+    '(-h --help)--help[show help]'
 }
 _khop_history() {
   _arguments -s '*--limit[show the newest n]:n: ' \

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addCrashesCommand } from './commands/crashes.ts';
+import { addGuardCommand } from './commands/guard.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addKexecCommand } from './commands/kexec.ts';
 import { addLabCommand } from './commands/lab.ts';
@@ -41,6 +42,7 @@ export function buildProgram(context: CliContext): Command {
   addPrepareCommand(program, context);
   addLoadCommands(program, context);
   addSwitchCommand(program, context);
+  addGuardCommand(program, context);
   addHistoryCommands(program, context);
   addVmcoreCommand(program, context);
   addCrashesCommand(program, context);

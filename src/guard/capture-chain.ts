@@ -13,6 +13,9 @@ import { printableUnicode } from '../formats/printable-text.ts';
 /** In the order in which they are taken; not every chain has every step. */
 export const CHAIN_STEPS = [
   'captured',
+  'home-loaded',
+  'log-read',
+  'target-mounted',
   'report',
   'dump-started',
   'dump-done',

@@ -13,10 +13,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kernels: ['formats', 'ground'],
   plan: ['machine', 'kernels', 'formats', 'ground'],
   prepare: ['plan', 'machine', 'kernels', 'formats', 'ground'],
-  guard: ['plan', 'machine', 'kernels', 'formats', 'ground'],
   switch: ['prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
+  guard: ['switch', 'prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
   lab: ['machine', 'kernels', 'formats', 'ground'],
-  cli: ['switch', 'guard', 'prepare', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
+  cli: ['guard', 'switch', 'prepare', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
 };
 
 /** The pure room opens no files: only these modules of Node.js may be used there. */

@@ -70,14 +70,21 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { openWorld } = await import('../world.ts');
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
-  const entry = concludeSwitch(world, world.readMachine());
+  const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
+  const machine = world.readMachine();
+  const entry = concludeSwitch(world, machine);
+  const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null }));
+    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec }));
     return;
   }
+  for (const id of crashes)
+    context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
+  if (crashes.length === 0 && isHomeByKexec)
+    context.print('The kernel before this one crashed, and its report could not be saved.');
   if (entry === undefined) {
-    context.print('No switch is in flight.');
+    if (crashes.length === 0) context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');

@@ -18,6 +18,9 @@ export interface TimedStep {
 
 const STEPS: Readonly<Record<ChainStepName, string>> = {
   captured: 'capture program started',
+  'home-loaded': 'way home ready',
+  'log-read': 'kernel log read',
+  'target-mounted': 'disk mounted',
   report: 'report safe on disk',
   'dump-started': 'dump begun',
   'dump-done': 'dump complete',

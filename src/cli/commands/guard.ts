@@ -1,0 +1,187 @@
+/**
+ * `khop guard`.
+ * @module
+ */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { positiveInteger } from '../kernel-options.ts';
+
+interface OnOptions {
+  readonly kernel?: string;
+  readonly home?: string;
+  readonly deadline: number;
+  readonly json?: boolean;
+}
+
+interface RearmOptions {
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+interface TestOptions {
+  readonly yes?: boolean;
+}
+
+/** Seconds. */
+const DEADLINE = 60;
+
+export function addGuardCommand(program: Command, context: CliContext): void {
+  const guard = program
+    .command('guard')
+    .summary('after a panic, save a report and come back to a good kernel')
+    .description(
+      'Keep a panic kernel armed. When the running kernel dies, it saves what happened to /var/lib/khop/crashes\n' +
+        'and takes the machine back to a known-good kernel, with all its memory and without the firmware.',
+    );
+
+  const on = guard
+    .command('on')
+    .summary('arm the guard, now and at every boot')
+    .description(
+      'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
+        'to come home with. Whatever happens there, the machine leaves it before the deadline.',
+    )
+    .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
+    .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
+    .option('--deadline <seconds>', 'when the panic kernel leaves at the latest', positiveInteger, DEADLINE)
+    .option('--json', 'print the result as JSON')
+    .action(async (options: OnOptions) => turnOn(context, options));
+  withExamples(on, [
+    ['khop guard on', 'guard the running kernel, and come home with it'],
+    [
+      'khop guard on --home 6.1 --deadline 120',
+      'come home with another kernel, after two minutes at the latest',
+    ],
+  ]);
+
+  const off = guard
+    .command('off')
+    .summary('disarm the guard, now and at every boot')
+    .description('Unload the panic kernel and forget that one was wanted. Reports stay where they are.')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: { readonly json?: boolean }) => turnOff(context, options));
+  withExamples(off, [['khop guard off', 'a panic is then the kernel’s own affair again']]);
+
+  const status = guard
+    .command('status')
+    .summary('say whether a panic now would be caught, and how')
+    .description(
+      'Compare what the kernel says, what was armed and what the machine is now. What cannot be read counts as not\n' +
+        'armed. Exit status 3 when the guard is wanted and not armed.',
+    )
+    .option('--json', 'print the result as JSON')
+    .action(async (options: { readonly json?: boolean }) => showStatus(context, options));
+  withExamples(status, [['khop guard status', 'would a panic be caught now?']]);
+
+  const rearm = guard
+    .command('rearm')
+    .summary('arm again if that is needed (run by khop-guard.service)')
+    .description(
+      'Arm again when the guard is wanted and what is loaded is not what it should be: after a boot, a switch, an\n' +
+        'update of a kernel or an initrd, or when CPUs or memory were plugged in.',
+    )
+    .option('--quiet', 'say nothing unless something fails')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: RearmOptions) => rearmGuard(context, options));
+  withExamples(rearm, [['khop guard rearm', 'after an update of the kernel']]);
+
+  const test = guard
+    .command('test')
+    .summary('crash this machine on purpose, to see that it comes back')
+    .description(
+      'Crash the running kernel after asking. Services are not stopped; file systems are synced before. Afterwards,\n' +
+        '`khop crashes show last` tells each step of the way back with its time.',
+    )
+    .option('--yes', 'do not ask')
+    .action(async (options: TestOptions) => testGuard(context, options));
+  withExamples(test, [['khop guard test', 'prove the way back while somebody watches']]);
+}
+
+async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { turnGuardOn } = await import('../../guard/guard.ts');
+  const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
+  const world = openGuardWorld(context);
+  const record = await world.exclusively(async () =>
+    turnGuardOn(world, {
+      ...DEFAULT_GUARD_SETTINGS,
+      kernel: options.kernel ?? null,
+      home: options.home ?? null,
+      deadlineSeconds: options.deadline,
+    }),
+  );
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson(record));
+    return;
+  }
+  const { renderArmed } = await import('../render/guard.ts');
+  context.print(renderArmed(record));
+}
+
+async function turnOff(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { turnGuardOff } = await import('../../guard/guard.ts');
+  const world = openWorld(context);
+  await world.exclusively(async () => turnGuardOff(world));
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ state: 'off' }));
+    return;
+  }
+  context.print('The guard is off: a panic does what the kernel was told by panic=. Next: khop guard on');
+}
+
+async function showStatus(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { readGuardStatus } = await import('../../guard/guard-status.ts');
+  const world = openWorld(context);
+  const status = readGuardStatus(world, world.readMachine());
+  if (status.state === 'not-armed') context.exitWith(3);
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson(status));
+    return;
+  }
+  const { renderGuardStatus } = await import('../render/guard.ts');
+  context.print(renderGuardStatus(status, context));
+}
+
+async function rearmGuard(context: CliContext, options: RearmOptions): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { keepArmed } = await import('../../guard/guard.ts');
+  const world = openGuardWorld(context);
+  const outcome = await world.exclusively(async () => keepArmed(world));
+  if (options.quiet === true) return;
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson(outcome));
+    return;
+  }
+  const { renderKeptArmed } = await import('../render/guard.ts');
+  context.print(renderKeptArmed(outcome));
+}
+
+async function testGuard(context: CliContext, options: TestOptions): Promise<void> {
+  const { KhopError } = await import('../../error.ts');
+  const { openWorld } = await import('../world.ts');
+  const { readGuardStatus } = await import('../../guard/guard-status.ts');
+  const { crashKernel } = await import('../../machine/crash-trigger.ts');
+  const world = openWorld(context);
+  const { state, problems } = readGuardStatus(world, world.readMachine());
+  if (state !== 'armed')
+    throw new KhopError('E_REFUSED', `the guard is not armed: ${problems[0] ?? 'it is off'}`, {
+      hint: 'A crash now would need hands. Arm it first: khop guard on',
+    });
+  if (options.yes !== true) {
+    if (!context.canAsk)
+      throw new KhopError('E_USAGE', 'nobody is there to be asked', {
+        hint: 'Say --yes to crash without asking.',
+      });
+    if (!(await context.ask('Crash this machine now? Its services stop without notice.'))) return;
+  }
+  context.remark('Crashing. When the machine is back: khop crashes show last');
+  await world.shutdown.syncAhead();
+  crashKernel();
+}

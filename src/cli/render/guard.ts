@@ -1,0 +1,59 @@
+/**
+ * `khop guard` as text.
+ * @module
+ */
+import type { ArmedRecord } from '../../guard/armed-record.ts';
+import type { KeepArmedOutcome } from '../../guard/guard.ts';
+import type { GuardStatus } from '../../guard/guard-status.ts';
+import type { CliContext } from '../context.ts';
+import { renderBytes, renderTime } from './quantity.ts';
+
+/** What happens at a panic from now on. */
+export function renderArmed(record: ArmedRecord): string {
+  return [
+    `The guard is armed. When this kernel dies:`,
+    ...chainLines(record),
+    '',
+    'Next: khop guard test, or khop guard status',
+  ].join('\n');
+}
+
+function chainLines(record: ArmedRecord): string[] {
+  const { reportDevice, reportObstacle, homeTitle, homeObstacle } = record;
+  return [
+    `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
+    reportDevice === null
+      ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
+      : `  report        on ${reportDevice}, khop crashes`,
+    homeTitle === null
+      ? `  home          through the firmware: ${homeObstacle ?? 'no kernel is known'}`
+      : `  home          ${homeTitle}, without the firmware`,
+    `  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`,
+  ];
+}
+
+/** One word, then why, then what to do. */
+export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext, 'style'>): string {
+  const { state, record, problems } = status;
+  if (state === 'off') return 'The guard is off. Next: khop guard on';
+  if (state === 'armed' && record !== undefined)
+    return [
+      `The guard is ${context.style('green', 'armed')} since ${renderTime(record.armedAtMs)}.`,
+      ...chainLines(record),
+    ].join('\n');
+  return [
+    `The guard is ${context.style('red', 'not armed')}:`,
+    ...problems.map((problem) => `  ${problem}`),
+    '',
+    'Next: khop guard rearm',
+  ].join('\n');
+}
+
+/** What was done, if anything, and why. */
+export function renderKeptArmed(outcome: KeepArmedOutcome): string {
+  if (outcome.did === 'nothing')
+    return outcome.because === 'off'
+      ? 'The guard is off; nothing to do.'
+      : 'The guard is armed; nothing to do.';
+  return [`Armed again, because ${outcome.because.join('; ')}.`, ...chainLines(outcome.record)].join('\n');
+}

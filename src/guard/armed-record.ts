@@ -1,0 +1,53 @@
+/**
+ * What the guard has armed in this boot, /run/khop/guard.json. The kernel says only that some panic kernel is loaded;
+ * this says which, made of which files, for a machine of which shape.
+ * @module
+ */
+import * as v from 'valibot';
+import { decodeState } from '../switch/ticket.ts';
+import type { Folders } from '../switch/world.ts';
+
+const VERSION = 1;
+
+const ArmedRecord = v.object({
+  version: v.literal(VERSION),
+  bootId: v.string(),
+  /** 16 hex digits, also on the command line of the kernel that comes home, as `khop.guard=`. */
+  id: v.string(),
+  /** Realtime, ms since 1970. */
+  armedAtMs: v.number(),
+  captureTitle: v.string(),
+  deadlineSeconds: v.number(),
+  /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
+  homeTitle: v.nullable(v.string()),
+  homeObstacle: v.nullable(v.string()),
+  /** The device that reports go to; null when there is none that the panic kernel can reach. */
+  reportDevice: v.nullable(v.string()),
+  reportObstacle: v.nullable(v.string()),
+  /** Bytes of the reservation, and of it what khop has filled. */
+  reservedBytes: v.number(),
+  usedBytes: v.number(),
+  /** Files it was made of, with their SHA-256. */
+  inputs: v.array(v.object({ path: v.string(), sha256: v.string() })),
+  /** SHA-256 of the CPUs and the memory that it was made for. */
+  shape: v.string(),
+});
+
+/** Versioned. */
+export type ArmedRecord = v.InferOutput<typeof ArmedRecord>;
+
+export const ARMED_VERSION = VERSION;
+
+/** Gone at the next boot, as what it describes is. */
+export function armedRecordPath(folders: Folders): string {
+  return `${folders.run}/guard.json`;
+}
+
+export function encodeArmedRecord(record: ArmedRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+/** @throws E_STATE, see `decodeState` */
+export function decodeArmedRecord(text: string, path: string): ArmedRecord {
+  return decodeState(text, path, ArmedRecord, VERSION);
+}

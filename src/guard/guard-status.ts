@@ -1,0 +1,70 @@
+/**
+ * Whether the guard is armed, from the state of the kernel and of files. What cannot be read counts as not armed.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { readLoadedRecord } from '../switch/load.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { type ArmedRecord, armedRecordPath, decodeArmedRecord } from './armed-record.ts';
+import { driftOf } from './drift.ts';
+import { decodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+
+/** Answer of `khop guard status`. */
+export interface GuardStatus {
+  /** `off`: nobody wants it; `armed`: a panic now is caught; `not-armed`: it is wanted, and `problems` say why not. */
+  readonly state: 'off' | 'armed' | 'not-armed';
+  readonly settings: GuardSettings | undefined;
+  readonly record: ArmedRecord | undefined;
+  /** Bytes that crashkernel= has reserved; undefined when that cannot be read. */
+  readonly reservedBytes: bigint | undefined;
+  readonly problems: readonly string[];
+}
+
+/** @throws E_STATE when the settings are damaged or of a newer khop */
+export function readGuardStatus(world: SwitchWorld, machine: MachineFacts): GuardStatus {
+  const settings = readGuardSettings(world);
+  const reservedBytes = valueOf(machine.kexec.crashSize);
+  const problems: string[] = [];
+  const record = readArmed(world, problems);
+  if (settings === undefined) return { state: 'off', settings, record, reservedBytes, problems: [] };
+  if (reservedBytes === undefined) problems.push(`${machine.kexec.crashSize.source} cannot be read`);
+  if (reservedBytes === 0n) problems.push('no memory is reserved (crashkernel=)');
+  problems.push(...loadProblems(world, machine, record));
+  if (problems.length === 0 && record !== undefined) problems.push(...driftOf(record, machine));
+  return { state: problems.length === 0 ? 'armed' : 'not-armed', settings, record, reservedBytes, problems };
+}
+
+/** Undefined when the guard is off. @throws E_STATE */
+export function readGuardSettings(world: SwitchWorld): GuardSettings | undefined {
+  const path = guardSettingsPath(world.folders);
+  const text = world.files.read(path);
+  return text === undefined ? undefined : decodeGuardSettings(text, path);
+}
+
+function readArmed(world: SwitchWorld, problems: string[]): ArmedRecord | undefined {
+  const path = armedRecordPath(world.folders);
+  try {
+    const text = world.files.read(path);
+    return text === undefined ? undefined : decodeArmedRecord(text, path);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+function loadProblems(world: SwitchWorld, machine: MachineFacts, record: ArmedRecord | undefined): string[] {
+  const { crashLoaded } = machine.kexec;
+  if (crashLoaded.state !== 'read') return [`${crashLoaded.source} cannot be read`];
+  if (!crashLoaded.value) return ['no panic kernel is loaded'];
+  const bootId = valueOf(machine.bootId);
+  if (bootId === undefined) return [`${machine.bootId.source} cannot be read`];
+  if (record === undefined || record.bootId !== bootId)
+    return ['the panic kernel that is loaded is not the guard’s'];
+  const loaded = readLoadedRecord(world, 'crash', bootId);
+  if (loaded === undefined || loaded.loadedAtMs > record.armedAtMs)
+    return [`the panic kernel was loaded by ${loaded?.by ?? 'something else'} after the guard was armed`];
+  return [];
+}

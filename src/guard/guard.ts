@@ -1,0 +1,47 @@
+/**
+ * Turning the guard on and off, and keeping it armed.
+ * @module
+ */
+
+import { unload } from '../switch/load.ts';
+import { newSwitchId } from '../switch/switch-kernel.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { armGuard, planGuard } from './arm.ts';
+import type { ArmedRecord } from './armed-record.ts';
+import { armedRecordPath } from './armed-record.ts';
+import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+import { readGuardSettings, readGuardStatus } from './guard-status.ts';
+import type { GuardWorld } from './world.ts';
+
+/**
+ * Arms, and remembers to at every boot. The settings are written last: what could not be armed is not wanted either.
+ * @throws as `planGuard` and `armGuard`; then nothing has changed
+ */
+export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
+  const planned = await planGuard(world, settings, newSwitchId(world));
+  const record = armGuard(world, planned, settings);
+  world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+  return record;
+}
+
+/** Succeeds when it is off already. @throws E_SYSCALL */
+export function turnGuardOff(world: SwitchWorld): void {
+  world.files.remove(guardSettingsPath(world.folders));
+  unload(world, 'crash');
+  world.files.remove(armedRecordPath(world.folders));
+}
+
+/** What `keepArmed` did. */
+export type KeepArmedOutcome =
+  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' }
+  | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
+
+/** Arms again when the guard is wanted and what is loaded is not what it should be. */
+export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
+  const settings = readGuardSettings(world);
+  if (settings === undefined) return { did: 'nothing', because: 'off' };
+  const { state, problems } = readGuardStatus(world, world.readMachine());
+  if (state === 'armed') return { did: 'nothing', because: 'armed' };
+  const planned = await planGuard(world, settings, newSwitchId(world));
+  return { did: 'armed', because: problems, record: armGuard(world, planned, settings) };
+}
