@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeElfNotes } from '../../../src/formats/elf-notes.ts';
 import { readCpuTraces } from '../../../src/formats/vmcore/cpu-traces.ts';
-import type { CrashedMemory } from '../../../src/formats/vmcore/crashed-memory.ts';
 import type { KernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
 import { readKernelSymbols } from '../../../src/formats/vmcore/kernel-symbols.ts';
 import { prstatusNote } from '../../support/dump-writers.ts';
@@ -15,6 +14,7 @@ import {
   type OrcLayout,
   type OrcSpec,
 } from '../../support/kernel-image-builder.ts';
+import { sparseKernel } from '../../support/sparse-kernel.ts';
 
 const IMAGE = 0xffff_ffff_8100_0000n;
 /** Functions of 256 bytes from the beginning of the text on. */
@@ -23,28 +23,6 @@ const functionAt = (name: string) => IMAGE + BigInt(FUNCTIONS.indexOf(name) * 25
 const DATA = IMAGE + 0x10000n;
 const STACK = 0xffff_c900_0001_0000n;
 const STACK_SIZE = 0x4000;
-
-interface Region {
-  readonly start: bigint;
-  readonly bytes: Buffer;
-}
-
-/** A kernel of which only the regions are there, at their virtual addresses. */
-function kernelOf(regions: readonly Region[], info: ReadonlyMap<string, string>): KernelMemory {
-  const dump = { machine: 62, notes: [] } as unknown as CrashedMemory;
-  return {
-    dump,
-    vmcoreinfo: info,
-    read: (address, length) => {
-      const region = regions.find(
-        ({ start, bytes }) => address >= start && address + BigInt(length) <= start + BigInt(bytes.length),
-      );
-      if (region === undefined) return { state: 'absent', address, reason: 'nothing is there' };
-      const at = Number(address - region.start);
-      return { state: 'read', bytes: Uint8Array.from(region.bytes.subarray(at, at + length)) };
-    },
-  };
-}
 
 interface Options {
   readonly encoding?: AddressEncoding;
@@ -114,7 +92,7 @@ function buildKernel({
   ]);
   if (encoding !== 'place-relative') info.set('SYMBOL(kallsyms_relative_base)', put(u64(IMAGE)).toString(16));
   damage?.(data);
-  return kernelOf(
+  return sparseKernel(
     [
       { start: DATA, bytes: data },
       { start: STACK, bytes: buildStack() },
@@ -239,7 +217,7 @@ test('names of up to 16383 tokens have their length in two bytes', () => {
     ['SYMBOL(kallsyms_num_syms)', at(0x3800, Uint8Array.of(2, 0, 0, 0))],
     ['SYMBOL(kallsyms_relative_base)', at(0x3808, Buffer.from(BigUint64Array.of(IMAGE).buffer))],
   ]);
-  const symbols = readKernelSymbols(kernelOf([{ start: DATA, bytes }], info));
+  const symbols = readKernelSymbols(sparseKernel([{ start: DATA, bytes }], info));
   assert.equal(symbols.find(long), IMAGE);
 });
 
