@@ -23,7 +23,8 @@ function renderCpu(
   cpu: CpuTrace,
   { style, withRegisters }: Pick<CliContext, 'style'> & { readonly withRegisters: boolean },
 ): string {
-  const task = cpu.pid === undefined ? '' : cpu.pid === 0 ? ', idle' : `, pid ${cpu.pid}`;
+  const name = cpu.taskName === undefined ? '' : ` (${cpu.taskName})`;
+  const task = cpu.pid === undefined ? '' : cpu.pid === 0 ? ', idle' : `, pid ${cpu.pid}${name}`;
   return [
     style('bold', `CPU ${cpu.cpu}${cpu.hasPanicked ? ', which panicked' : ''}${task}`),
     ...(withRegisters ? renderRegisters(cpu) : []),
@@ -32,12 +33,12 @@ function renderCpu(
   ].join('\n');
 }
 
-/** As the kernel prints them: ` name+0x12/0x34`, with `? ` before a guess. */
+/** As the kernel prints them: ` name+0x12/0x34 [module]`, with `? ` before a guess. */
 function renderFrame({ address, symbol, certainty }: StackFrame): string {
   const place =
     symbol === undefined
       ? `0x${address.toString(16)}`
-      : `${symbol.name}+0x${symbol.offset.toString(16)}/0x${symbol.size.toString(16)}`;
+      : `${symbol.name}+0x${symbol.offset.toString(16)}/0x${symbol.size.toString(16)}${symbol.module === undefined ? '' : ` [${symbol.module}]`}`;
   return `  ${certainty === 'guess' ? '? ' : ''}${place}`;
 }
 

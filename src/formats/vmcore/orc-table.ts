@@ -57,19 +57,26 @@ const TYPES: readonly OrcType[] = ['undefined', 'end', 'call', 'regs', 'regs-par
 /** Before. */
 const OLD_TYPES: readonly OrcType[] = ['call', 'regs', 'regs-partial', 'undefined'];
 
+/** Makes a table of `count` entries, in the layout of the kernel's own: for modules. */
+export type OrcReader = (addresses: bigint, entries: bigint, count: number) => OrcTable;
+
 /** Undefined where the kernel has no such table: another processor, or CONFIG_UNWINDER_FRAME_POINTER. */
-export function readOrcTable(memory: KernelMemory, symbols: KernelSymbols): OrcTable | undefined {
+export function readOrcTable(
+  memory: KernelMemory,
+  symbols: KernelSymbols,
+): { readonly table: OrcTable; readonly readAlike: OrcReader } | undefined {
   const [start, stop] = [symbols.find('__start_orc_unwind_ip'), symbols.find('__stop_orc_unwind_ip')];
   const entries = symbols.find('__start_orc_unwind');
   if (start === undefined || stop === undefined || entries === undefined || stop <= start) return undefined;
   const count = Number((stop - start) / 4n);
   if (count > ENTRIES_LIMIT) return undefined;
   const layout = chooseLayout(memory, entries, count);
-  return (address) => {
-    const index = findEntry(memory, start, count, address);
-    const entry = index === undefined ? undefined : readEntry(memory, entries, index);
+  const readAlike: OrcReader = (addressesAt, entriesAt, length) => (address) => {
+    const index = findEntry(memory, addressesAt, length, address);
+    const entry = index === undefined ? undefined : readEntry(memory, entriesAt, index);
     return entry === undefined ? undefined : layout(entry);
   };
+  return { table: readAlike(start, entries, count), readAlike };
 }
 
 /** The last entry that is not above `address`. Two dozen reads of 4 bytes, rather than 2 MiB. */
