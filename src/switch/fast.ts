@@ -268,7 +268,9 @@ function problemWith(supply: Supply, made: PlanAttempt, machine: MachineFacts): 
       isRoom: directEntry?.hasNoRoom === true,
     };
   const text = roomProblem(made.plan, machine);
-  return text === undefined ? undefined : { text, isRoom: true };
+  // A smaller initramfs is no answer to memory that cannot be read.
+  const isRoom = machine.memoryAvailableBytes.state === 'read';
+  return text === undefined ? undefined : { text, isRoom };
 }
 
 function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {
