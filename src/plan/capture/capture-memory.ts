@@ -10,7 +10,7 @@
  * the files.
  * @module
  */
-import { compareReleases } from '../kernels/release-order.ts';
+import { compareReleases } from '../../kernels/release-order.ts';
 
 /** What is to be in the reservation. All sizes are bytes. */
 export interface CaptureMemoryRequest {

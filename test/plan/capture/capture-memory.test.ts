@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type CaptureMemoryRequest, captureMemoryNeed } from '../../src/plan/capture-memory.ts';
+import { type CaptureMemoryRequest, captureMemoryNeed } from '../../../src/plan/capture/capture-memory.ts';
 import {
   CAPTURE_PARAMETERS,
   captureParameters,
   DROPPED_FOR_CAPTURE,
-} from '../../src/plan/capture-parameters.ts';
-import { commandLineBytes, kernelArguments } from '../../src/plan/command-line.ts';
+} from '../../../src/plan/capture/capture-parameters.ts';
+import { commandLineBytes, kernelArguments } from '../../../src/plan/command-line.ts';
 
 const MIB = 1024 * 1024;
 
