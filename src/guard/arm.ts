@@ -3,7 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { readKernelFiles } from '../kernels/kernel-files.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
@@ -21,6 +21,7 @@ import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { GuardSettings } from './guard-settings.ts';
@@ -42,6 +43,10 @@ export interface GuardPlan {
 /** Of the deadline, how much may pass until the place for the report is there. */
 const TARGET_SHARE = 0.5;
 
+const NO_HOME: HomePlan = { state: 'firmware', reason: '' };
+/** The return stub with its page tables, which is part of the program. */
+const STUB_ROOM = 64 * 1024;
+
 /**
  * Everything but the call. Changes nothing.
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
@@ -49,20 +54,32 @@ const TARGET_SHARE = 0.5;
 export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
-  const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
+  const capture = readCaptureKernel(world, machine, kernel);
   const place = world.readReportPlace(crashesFolder(world.folders));
   const modules = await modulesFor(world, kernel.release, place);
-  const program = captureProgram({
-    architecture: machine.architecture,
-    deadlineMs: settings.deadlineSeconds * 1000,
-    modules: modules.map(capturedModulePath),
-    target: targetOf(place, settings),
-    home: homeStub(home, machine),
-  });
+  const initramfsFor = (home: HomePlan): NamedBytes => {
+    const program = captureProgram({
+      architecture: machine.architecture,
+      deadlineMs: settings.deadlineSeconds * 1000,
+      modules: modules.map(capturedModulePath),
+      target: targetOf(place, settings),
+      home: homeStub(home, machine),
+    });
+    return captureInitramfs(program, modules);
+  };
+  const alone = captureNeed(capture, initramfsFor(NO_HOME).bytes.length + STUB_ROOM, 0).bytes;
+  const home = planHomeKernel(
+    world,
+    machine,
+    settings.home ?? runningSelector(world, machine),
+    id,
+    reservedBytes(machine) - BigInt(alone),
+  );
   const plan = planLoad({
     kernel,
-    image: readKernelFiles({ ...kernel, initrds: [], problems: [] }).image,
-    initrds: [captureInitramfs(program, modules)],
+    image: capture.image,
+    unpacked: capture.unpacked,
+    initrds: [initramfsFor(home)],
     isInitrdWhole: true,
     deviceTree: undefined,
     machine,
