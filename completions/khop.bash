@@ -153,7 +153,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "vmcore bt")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --blocked --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "crashes")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

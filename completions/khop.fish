@@ -115,6 +115,7 @@ complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcomm
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -F
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l registers -d 'show the registers of each CPU, too'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l blocked -d 'show the tasks that waited in uninterruptible sleep instead: what did it hang on?'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -F
 complete -c khop -n '__fish_seen_subcommand_from crashes; and not __fish_seen_subcommand_from list show export' -a list -d 'one line for each crash, oldest first'

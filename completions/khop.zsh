@@ -205,6 +205,7 @@ _khop_vmcore_info() {
 }
 _khop_vmcore_bt() {
   _arguments -s '*--registers[show the registers of each CPU, too]' \
+    '*--blocked[show the tasks that waited in uninterruptible sleep instead\: what did it hang on?]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':file:_files'

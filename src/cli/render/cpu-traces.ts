@@ -2,8 +2,10 @@
  * What CPUs were doing, as text in the kernel's own form.
  * @module
  */
+
+import type { BlockedTask } from '../../formats/vmcore/blocked-tasks.ts';
 import type { CpuTrace } from '../../formats/vmcore/cpu-traces.ts';
-import type { StackFrame } from '../../formats/vmcore/stack-trace.ts';
+import type { StackFrame, StackTrace } from '../../formats/vmcore/stack-trace.ts';
 import type { CliContext } from '../context.ts';
 
 /** A paragraph a CPU, the one that panicked first. */
@@ -19,6 +21,23 @@ export function renderCpuTraces(
     .join('\n\n');
 }
 
+/** A paragraph a task. */
+export function renderBlockedTasks(
+  tasks: readonly BlockedTask[],
+  { style }: Pick<CliContext, 'style'>,
+): string {
+  if (tasks.length === 0) return 'No task was in uninterruptible sleep.';
+  return tasks
+    .map(({ pid, name, trace }) =>
+      [style('bold', `pid ${pid} (${name})`), ...renderTrace(trace, style)].join('\n'),
+    )
+    .join('\n\n');
+}
+
+function renderTrace(trace: StackTrace, style: CliContext['style']): string[] {
+  return [...trace.frames.map(renderFrame), style('dim', `  (${trace.end})`)];
+}
+
 function renderCpu(
   cpu: CpuTrace,
   { style, withRegisters }: Pick<CliContext, 'style'> & { readonly withRegisters: boolean },
@@ -28,8 +47,7 @@ function renderCpu(
   return [
     style('bold', `CPU ${cpu.cpu}${cpu.hasPanicked ? ', which panicked' : ''}${task}`),
     ...(withRegisters ? renderRegisters(cpu) : []),
-    ...cpu.trace.frames.map(renderFrame),
-    style('dim', `  (${cpu.trace.end})`),
+    ...renderTrace(cpu.trace, style),
   ].join('\n');
 }
 

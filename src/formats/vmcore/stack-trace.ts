@@ -57,6 +57,16 @@ export function traceStack(code: KernelCode, registers: CpuRegisters): StackTrac
     : traceOrc(code, start);
 }
 
+/** struct inactive_task_frame of x86-64: r15 to r12, bx, bp, and where __schedule goes on. */
+const SWITCH_FRAME = { bp: 40n, ip: 48n, size: 56n };
+
+/** Of a task that sleeps. @param sp thread.sp */
+export function traceSleeper(code: KernelCode, sp: bigint): StackTrace {
+  const [ip, bp] = [word(code.memory, sp + SWITCH_FRAME.ip), word(code.memory, sp + SWITCH_FRAME.bp)];
+  if (ip === undefined || bp === undefined) return { frames: [], end: 'its stack is not in the dump' };
+  return traceOrc(code, { ip, bp, sp: sp + SWITCH_FRAME.size, isExact: false });
+}
+
 function traceOrc(code: KernelCode, start: State): StackTrace {
   const frames: StackFrame[] = [];
   let state = start;
