@@ -147,6 +147,11 @@ _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
     '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
+    '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
+    '*--dry-run[say what would be done about memory, and do nothing]' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
@@ -55,19 +56,13 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
   const capture = readCaptureKernel(world, machine, kernel);
-  const place = world.readReportPlace(crashesFolder(world.folders));
-  const modules = await modulesFor(world, kernel.release, place);
-  const initramfsFor = (home: HomePlan): NamedBytes => {
-    const program = captureProgram({
-      architecture: machine.architecture,
-      deadlineMs: settings.deadlineSeconds * 1000,
-      modules: modules.map(capturedModulePath),
-      target: targetOf(place, settings),
-      home: homeStub(home, machine),
-    });
-    return captureInitramfs(program, modules);
-  };
-  const alone = captureNeed(capture, initramfsFor(NO_HOME).bytes.length + STUB_ROOM, 0).bytes;
+  const { place, modules, initramfsFor, initramfsBytes } = await planCapture(
+    world,
+    machine,
+    settings,
+    kernel,
+  );
+  const alone = captureNeed(capture, initramfsBytes, 0).bytes;
   const home = planHomeKernel(
     world,
     machine,
@@ -91,6 +86,37 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
   });
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : [])];
   return { plan, home, place, modules, inputs, id };
+}
+
+/** What goes into the capture kernel's initramfs. */
+export interface CapturePlan {
+  readonly place: Reading<ReportPlace>;
+  readonly modules: readonly CaptureModule[];
+  readonly initramfsFor: (home: HomePlan) => NamedBytes;
+  /** How large it will be at most. */
+  readonly initramfsBytes: number;
+}
+
+/** @throws E_NOT_FOUND when a module is missing */
+export async function planCapture(
+  world: GuardWorld,
+  machine: MachineFacts,
+  settings: GuardSettings,
+  kernel: Kernel,
+): Promise<CapturePlan> {
+  const place = world.readReportPlace(crashesFolder(world.folders));
+  const modules = await modulesFor(world, kernel.release, place);
+  const initramfsFor = (home: HomePlan): NamedBytes => {
+    const program = captureProgram({
+      architecture: machine.architecture,
+      deadlineMs: settings.deadlineSeconds * 1000,
+      modules: modules.map(capturedModulePath),
+      target: targetOf(place, settings),
+      home: homeStub(home, machine),
+    });
+    return captureInitramfs(program, modules);
+  };
+  return { place, modules, initramfsFor, initramfsBytes: initramfsFor(NO_HOME).bytes.length + STUB_ROOM };
 }
 
 /**

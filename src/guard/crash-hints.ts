@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
   {
     id: 'memory-corruption',
     pattern:
-      /^BUG: (?:Bad page (?:state|map)|KASAN|KFENCE)|^list_(?:add|del) corruption|^(?:slab error|SLUB: )|^BUG \S+ \(.+\): |general protection fault, probably for non-canonical address 0x(?:dead|6b6b|5a5a)/,
+      /^BUG: (?:Bad page (?:state|map)|KASAN|KFENCE)|^list_(?:add|del) corruption|^slab error|^BUG \S+ \(.+\): |general protection fault, probably for non-canonical address 0x(?:dead|6b6b|5a5a)/,
     title:
       'Memory was used after it had been freed, or overwritten: the place of the crash need not be the culprit.',
     remedy: 'Run a memory test once; then boot with slub_debug=FZPU, or a kernel with KASAN or KFENCE.',

@@ -9,7 +9,7 @@ import { type Reading, valueOf } from '../machine/reading.ts';
 import { type ProfileParameter, warmProfile } from '../plan/boot-profile.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import { leanProfile } from '../plan/lean-profile.ts';
-import type { LoadPlan } from '../plan/load-plan.ts';
+import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
@@ -285,11 +285,6 @@ function keepingProblem(plan: LoadPlan, roomBytes: bigint): Problem | undefined 
         text: `it takes ${mib(Number(bytes))}, and there is room for ${mib(Number(roomBytes))}`,
         isRoom: true,
       };
-}
-
-function contentBytes(plan: LoadPlan): bigint {
-  if (plan.method === 'file') return BigInt(plan.image.bytes.length + (plan.initrd?.bytes.length ?? 0));
-  return plan.segments.reduce((sum, { bytes }) => sum + BigInt(bytes.length), 0n);
 }
 
 function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {
