@@ -146,7 +146,11 @@ _khop_guard() {
 _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
-    '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--deadline[when the panic kernel leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
+    '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
+    '*--keep-crashes[how many crashes are kept (10)]:number: ' \
+    '*--keep-dumps[how many dumps are kept (2)]:number: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

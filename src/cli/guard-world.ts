@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { GuardWorld } from '../guard/world.ts';
 import { collectModules } from '../kernels/kernel-modules.ts';
+import { readProgramFiles } from '../machine/program-files.ts';
 import { readReportPlace } from '../machine/report-place.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
@@ -16,6 +17,7 @@ export function openGuardWorld(context: CliContext): GuardWorld {
   return {
     ...world,
     readReportPlace: (path) => readReportPlace(root, path),
+    readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),
   };

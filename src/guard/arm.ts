@@ -23,6 +23,7 @@ import { loadPlan } from '../switch/load.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { digestFiles, shapeOf } from './drift.ts';
+import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -34,6 +35,7 @@ export interface GuardPlan {
   /** Where reports go, or why nowhere. */
   readonly place: Reading<ReportPlace>;
   readonly modules: readonly CaptureModule[];
+  readonly dump: DumpPlan | undefined;
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
@@ -52,17 +54,19 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
   const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
   const place = world.readReportPlace(crashesFolder(world.folders));
   const modules = await modulesFor(world, kernel.release, place);
+  const dump = planDump(world, settings);
   const program = captureProgram({
     architecture: machine.architecture,
     deadlineMs: settings.deadlineSeconds * 1000,
     modules: modules.map(capturedModulePath),
     target: targetOf(place, settings),
+    dump: dump?.order,
     home: homeStub(home, machine),
   });
   const plan = planLoad({
     kernel,
     image: readKernelFiles({ ...kernel, initrds: [], problems: [] }).image,
-    initrds: [captureInitramfs(program, modules)],
+    initrds: [captureInitramfs(program, modules, dump?.order.filter)],
     isInitrdWhole: true,
     deviceTree: undefined,
     machine,
@@ -72,8 +76,8 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     kept: home.state === 'planned' ? home.wayHome.kept : undefined,
     entropy: world.entropy(256),
   });
-  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : [])];
-  return { plan, home, place, modules, inputs, id };
+  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
+  return { plan, home, place, modules, dump, inputs, id };
 }
 
 /**
@@ -82,7 +86,7 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, inputs, id }: GuardPlan,
+  { plan, home, place, dump, inputs, id }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
@@ -99,6 +103,7 @@ export function armGuard(
     homeObstacle: home.state === 'planned' ? null : home.reason,
     reportDevice: valueOf(place)?.device ?? null,
     reportObstacle: place.state === 'read' ? null : describeUnread(place),
+    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,

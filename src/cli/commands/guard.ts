@@ -2,7 +2,8 @@
  * `khop guard`.
  * @module
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { GuardSettings } from '../../guard/guard-settings.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -10,7 +11,11 @@ import { positiveInteger } from '../kernel-options.ts';
 interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
-  readonly deadline: number;
+  readonly deadline?: number;
+  readonly dump: GuardSettings['dump'];
+  readonly keepFree?: number;
+  readonly keepCrashes?: number;
+  readonly keepDumps?: number;
   readonly json?: boolean;
 }
 
@@ -23,8 +28,10 @@ interface TestOptions {
   readonly yes?: boolean;
 }
 
-/** Seconds. */
-const DEADLINE = 60;
+/** Seconds. Saving memory takes its time. */
+const DEADLINES = { withDump: 600, withoutDump: 60 } as const;
+/** guard-settings.ts has the same, but costs its library of checks when it is imported. */
+const DUMP_KINDS = ['none', 'filtered', 'whole'] as const satisfies readonly GuardSettings['dump'][];
 
 export function addGuardCommand(program: Command, context: CliContext): void {
   const guard = program
@@ -44,7 +51,19 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
-    .option('--deadline <seconds>', 'when the panic kernel leaves at the latest', positiveInteger, DEADLINE)
+    .option(
+      '--deadline <seconds>',
+      'when the panic kernel leaves at the latest (60, with a dump 600)',
+      positiveInteger,
+    )
+    .addOption(
+      new Option('--dump <kind>', 'memory to save after the report: what makedumpfile keeps, or all')
+        .choices(DUMP_KINDS)
+        .default('none'),
+    )
+    .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
+    .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
+    .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [
@@ -53,6 +72,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'khop guard on --home 6.1 --deadline 120',
       'come home with another kernel, after two minutes at the latest',
     ],
+    ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
   ]);
 
   const off = guard
@@ -108,7 +128,12 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
       ...DEFAULT_GUARD_SETTINGS,
       kernel: options.kernel ?? null,
       home: options.home ?? null,
-      deadlineSeconds: options.deadline,
+      deadlineSeconds:
+        options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
+      dump: options.dump,
+      ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
+      ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
+      ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
     }),
   );
   if (options.json) {

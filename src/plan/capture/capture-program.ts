@@ -3,7 +3,7 @@
  * machine home.
  *
  * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk. Every step that fails is said on the console
+ * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step that fails is said on the console
  * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
  * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
  * @module
@@ -17,11 +17,13 @@ import { sys } from '../../formats/static-program/terms.ts';
 import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
 import { mark, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
+import type { DumpOrder } from './dump-order.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
 import { startCounting, startKeeping } from './log-text.ts';
 import { writeKernelLog } from './printk-ring.ts';
 import { nameReport } from './report-name.ts';
+import { saveDump } from './save-dump.ts';
 import { saveChain, saveReport } from './save-report.ts';
 
 /** What one machine's capture has to do. */
@@ -33,6 +35,8 @@ export interface CaptureOrder {
   readonly modules: readonly string[];
   /** Undefined: there is nowhere to write to. */
   readonly target: CaptureTarget | undefined;
+  /** Undefined: nobody asked for the memory. */
+  readonly dump: DumpOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
 }
@@ -45,7 +49,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
   const way = wayOut(order.home);
   const startGuardian = guardian(order.deadlineMs, way);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target);
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target, order.dump);
   const main = fn('main', ['stack'], ['status'], ({ status }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
@@ -55,7 +59,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(status, way.loadHome()),
     when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
     when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
-    set(status, openCrashedMemory()),
+    set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
     insertModules(),
@@ -86,9 +90,10 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
-function reportKeeper(target: CaptureTarget): ProgramFunction<readonly []> {
+function reportKeeper(target: CaptureTarget, dump: DumpOrder | undefined): ProgramFunction<readonly []> {
   const mount = mountTarget(target);
   const save = saveReport(target.folder);
+  const saveMemory = dump === undefined ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
     set(status, mount()),
     when([status, '<', 0], [say('the place for the report cannot be mounted:', status)]),
@@ -102,6 +107,7 @@ function reportKeeper(target: CaptureTarget): ProgramFunction<readonly []> {
           [say('the report is not on disk:', status)],
           [
             mark('report'),
+            ...(saveMemory === undefined ? [] : [saveMemory()]),
             when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
             saveChain(),
           ],
