@@ -96,6 +96,7 @@ complete -c khop -n '__fish_seen_subcommand_from guard; and not __fish_seen_subc
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l kernel -x -d 'the panic kernel; the running one unless told'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l home -x -d 'the kernel to come home with; the running one unless told'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l deadline -x -d 'when the panic kernel leaves at the latest (60, with a dump 600)'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l to -x -d 'where reports go: UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path; /var/lib/khop/crashes unless told'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l dump -x -a 'none filtered whole' -d 'memory to save after the report: what makedumpfile keeps, or all'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-free -x -d 'MiB that a dump leaves free where it goes (256)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-crashes -x -d 'how many crashes are kept (10)'

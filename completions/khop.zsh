@@ -147,6 +147,7 @@ _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
     '*--deadline[when the panic kernel leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \

@@ -5,8 +5,7 @@
 import { KhopError } from '../error.ts';
 import { readKernelFiles } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { type Reading, valueOf } from '../machine/reading.ts';
-import type { ReportPlace } from '../machine/report-place.ts';
+import { valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
 import {
   type CaptureModule,
@@ -14,18 +13,17 @@ import {
   captureInitramfs,
 } from '../plan/capture/capture-initramfs.ts';
 import { captureProgram } from '../plan/capture/capture-program.ts';
-import type { CaptureTarget } from '../plan/capture/capture-target.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
-import { crashesFolder } from './crashes-folder.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
+import { planTarget, type TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** A panic kernel that is ready to be loaded. */
@@ -33,16 +31,13 @@ export interface GuardPlan {
   readonly plan: LoadPlan;
   readonly home: HomePlan;
   /** Where reports go, or why nowhere. */
-  readonly place: Reading<ReportPlace>;
+  readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
 }
-
-/** Of the deadline, how much may pass until the place for the report is there. */
-const TARGET_SHARE = 0.5;
 
 /**
  * Everything but the call. Changes nothing.
@@ -52,14 +47,14 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
   const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
-  const place = world.readReportPlace(crashesFolder(world.folders));
+  const place = await planTarget(world, settings);
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
   const program = captureProgram({
     architecture: machine.architecture,
     deadlineMs: settings.deadlineSeconds * 1000,
     modules: modules.map(capturedModulePath),
-    target: targetOf(place, settings),
+    target: place.state === 'planned' ? place.target : undefined,
     dump: dump?.order,
     home: homeStub(home, machine),
   });
@@ -91,6 +86,8 @@ export function armGuard(
 ): ArmedRecord {
   const machine = world.readMachine();
   const digests = digestFiles(inputs);
+  if (place.state === 'planned' && place.label !== undefined)
+    world.rawAreas.label(place.label.device, place.label.id);
   loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
   const record: ArmedRecord = {
     version: ARMED_VERSION,
@@ -101,8 +98,8 @@ export function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
-    reportDevice: valueOf(place)?.device ?? null,
-    reportObstacle: place.state === 'read' ? null : describeUnread(place),
+    reportDevice: place.state === 'planned' ? place.where : null,
+    reportObstacle: place.state === 'planned' ? null : place.reason,
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
@@ -114,17 +111,12 @@ export function armGuard(
   return record;
 }
 
-function describeUnread(place: Exclude<Reading<ReportPlace>, { state: 'read' }>): string {
-  return place.state === 'absent' ? `${place.source} does not exist` : place.reason;
-}
-
 async function modulesFor(
   world: GuardWorld,
   release: string | undefined,
-  place: Reading<ReportPlace>,
+  place: TargetPlan,
 ): Promise<readonly CaptureModule[]> {
-  const needed = valueOf(place);
-  if (needed === undefined) return [];
+  if (place.state !== 'planned') return [];
   if (release === undefined)
     throw new KhopError(
       'E_NOT_FOUND',
@@ -133,17 +125,7 @@ async function modulesFor(
         hint: 'Choose another with `khop guard on --kernel K`.',
       },
     );
-  return await world.collectModules(release, [...needed.modules, needed.fileSystem], ['crc32c_generic']);
-}
-
-function targetOf(
-  place: Reading<ReportPlace>,
-  { deadlineSeconds }: GuardSettings,
-): CaptureTarget | undefined {
-  const found = valueOf(place);
-  if (found === undefined) return undefined;
-  const { fileSystem, options, identity, folder } = found;
-  return { fileSystem, options, identity, folder, deadlineMs: deadlineSeconds * 1000 * TARGET_SHARE };
+  return await world.collectModules(release, place.modules, ['crc32c_generic']);
 }
 
 function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {

@@ -12,6 +12,7 @@ interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
   readonly deadline?: number;
+  readonly to?: string;
   readonly dump: GuardSettings['dump'];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
@@ -56,6 +57,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'when the panic kernel leaves at the latest (60, with a dump 600)',
       positiveInteger,
     )
+    .option(
+      '--to <place>',
+      'where reports go: UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path; /var/lib/khop/crashes unless told',
+    )
     .addOption(
       new Option('--dump <kind>', 'memory to save after the report: what makedumpfile keeps, or all')
         .choices(DUMP_KINDS)
@@ -72,6 +77,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'khop guard on --home 6.1 --deadline 120',
       'come home with another kernel, after two minutes at the latest',
     ],
+    ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
     ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
   ]);
 
@@ -119,9 +125,16 @@ export function addGuardCommand(program: Command, context: CliContext): void {
 }
 
 async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
+  const { KhopError } = await import('../../error.ts');
   const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOn } = await import('../../guard/guard.ts');
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
+  const { parseReportTarget } = await import('../../guard/report-target.ts');
+  const to = options.to === undefined ? DEFAULT_GUARD_SETTINGS.to : parseReportTarget(options.to);
+  if (options.dump !== 'none' && (to.kind === 'raw' || to.kind === 'http'))
+    throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
+      hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
+    });
   const world = openGuardWorld(context);
   const record = await world.exclusively(async () =>
     turnGuardOn(world, {
@@ -130,6 +143,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
       home: options.home ?? null,
       deadlineSeconds:
         options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
+      to,
       dump: options.dump,
       ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
       ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),

@@ -71,13 +71,15 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
   const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
+  const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const { renderBytes } = await import('../render/quantity.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
+  const unreached = bringReportsIn(world);
   const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
   const { removed, remarks } = removeOldCrashes(world);
-  for (const line of remarks) context.remark(line);
+  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, removed }));
