@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,16 +23,21 @@ async function makedumpfileDisk(folder: string): Promise<string> {
     ['perl', 'libc6', 'libgcc-s1'],
   ))
     await unpackPackage(await fetchPackage(found), unpacked);
-  cpSync(join(unpacked, 'usr/bin/makedumpfile'), join(tree, 'makedumpfile'));
+  copyFileSync(join(unpacked, 'usr/bin/makedumpfile'), join(tree, 'makedumpfile'));
   for (const libraries of ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((at) =>
     join(unpacked, at),
   ))
     if (existsSync(libraries))
-      for (const name of readdirSync(libraries).filter((each) => /\.so(\.|$)/.test(each)))
-        cpSync(join(libraries, name), join(tree, name), { dereference: true });
+      for (const name of readdirSync(libraries).filter((each) => isLibrary(join(libraries, each))))
+        copyFileSync(join(libraries, name), join(tree, name));
   const image = join(folder, 'makedumpfile.img');
   await writeExt4Image(tree, image, { label: 'makedumpfile', spareMib: 8 });
   return image;
+}
+
+/** A file, or a link to one. */
+function isLibrary(path: string): boolean {
+  return /\.so(\.|$)/.test(path) && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
 /** As after every start of a kernel: the initramfs is new. */

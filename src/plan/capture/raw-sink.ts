@@ -17,7 +17,7 @@ import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { copyBytes, zeroBytes } from '../../formats/static-program/library/memory.ts';
 import { lengthOf } from '../../formats/static-program/library/text.ts';
 import { giveBack, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
-import { load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
+import { bytesAt, load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
 import type { RawTarget } from './capture-target.ts';
 import { chain } from './chain.ts';
 import { addToCrc32 } from './crc32.ts';
@@ -60,7 +60,7 @@ const add = fn('add', ['bytes', 'size'], ['status'], ({ bytes, size, status }) =
 
 /** Adds zeros up to a multiple of 4: in an archive, names and contents begin there. */
 const align = fn('align', [], [], () => [
-  giveBack(add('\0\0\0', [[RAW_REPORT.files, '-', load.u64(position)], '&', 3])),
+  giveBack(add(bytesAt(new Uint8Array(3)), [[RAW_REPORT.files, '-', load.u64(position)], '&', 3])),
 ]);
 
 function field(value: Term) {
