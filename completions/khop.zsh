@@ -146,7 +146,12 @@ _khop_guard() {
 _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
-    '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--deadline[when the panic kernel leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
+    '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
+    '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
+    '*--keep-crashes[how many crashes are kept (10)]:number: ' \
+    '*--keep-dumps[how many dumps are kept (2)]:number: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \

@@ -24,6 +24,8 @@ const ArmedRecord = v.object({
   /** The device that reports go to; null when there is none that the panic kernel can reach. */
   reportDevice: v.nullable(v.string()),
   reportObstacle: v.nullable(v.string()),
+  /** How the memory is saved, and what that takes of the reservation; null when it is not. */
+  dump: v.optional(v.nullable(v.object({ how: v.string(), memoryBytes: v.number() })), null),
   /** Bytes of the reservation, and of it what khop has filled. */
   reservedBytes: v.number(),
   usedBytes: v.number(),

@@ -15,6 +15,7 @@ import { unwrapImage } from '../plan/unwrap-image.ts';
 import { initramfsWish } from '../switch/initramfs-wish.ts';
 import { fetchSupply } from '../switch/prepared-supply.ts';
 import { readHistory } from '../switch/read-history.ts';
+import type { CapturePlan } from './capture-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** Its files as they are loaded. */
@@ -53,13 +54,10 @@ function unpackedOf(world: GuardWorld, machine: MachineFacts, kernel: Kernel): U
   }
 }
 
-/**
- * @param initramfsBytes of the capture initramfs
- * @param keptBytes of the way home
- */
+/** @param keptBytes of the way home */
 export function captureNeed(
   { kernel, image, unpacked }: CaptureKernel,
-  initramfsBytes: number,
+  { initramfsBytes, dump }: Pick<CapturePlan, 'initramfsBytes' | 'dump'>,
   keptBytes: number,
 ): CaptureMemoryNeed {
   const memoryBytes = unpacked?.layout.memorySize ?? initSizeOf(image);
@@ -70,7 +68,7 @@ export function captureNeed(
     packedBytes: initramfsBytes,
     unpackedBytes: initramfsBytes,
     keptBytes,
-    userBytes: PROGRAM_BYTES,
+    userBytes: PROGRAM_BYTES + (dump?.memoryBytes ?? 0),
     cpus: 1,
   });
 }

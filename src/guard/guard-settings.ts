@@ -5,8 +5,18 @@
 import * as v from 'valibot';
 import { decodeState } from '../switch/ticket.ts';
 import type { Folders } from '../switch/world.ts';
+import { ReportTarget } from './report-target.ts';
 
 const VERSION = 1;
+const MINIMUM_FREE_MIB = 256;
+const KEEP_CRASHES = 10;
+const KEEP_DUMPS = 2;
+
+export const DUMP_KINDS = ['none', 'filtered', 'whole'] as const;
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** The newest is never removed. */
+const Kept = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 const GuardSettings = v.object({
   version: v.literal(VERSION),
@@ -17,6 +27,14 @@ const GuardSettings = v.object({
   mode: v.picklist(['capture', 'continue']),
   /** From the start of the capture kernel until it leaves at the latest. */
   deadlineSeconds: v.pipe(v.number(), v.integer(), v.minValue(5), v.maxValue(3600)),
+  to: v.optional(ReportTarget, { kind: 'folder' }),
+  /** What is saved of the memory: nothing, what makedumpfile thinks is worth it, or all that is not zero. */
+  dump: v.optional(v.picklist(DUMP_KINDS), 'none'),
+  /** Of the file system that reports go to, what a dump leaves free. */
+  minimumFreeMib: v.optional(Count, MINIMUM_FREE_MIB),
+  /** How many crashes, and how many dumps of them, are kept. */
+  keepCrashes: v.optional(Kept, KEEP_CRASHES),
+  keepDumps: v.optional(Kept, KEEP_DUMPS),
 });
 
 /** Versioned. */
@@ -28,6 +46,11 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   home: null,
   mode: 'capture',
   deadlineSeconds: 60,
+  to: { kind: 'folder' },
+  dump: 'none',
+  minimumFreeMib: MINIMUM_FREE_MIB,
+  keepCrashes: KEEP_CRASHES,
+  keepDumps: KEEP_DUMPS,
 };
 
 /** Kept for ever. */

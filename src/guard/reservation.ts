@@ -13,8 +13,8 @@ import { contentBytes } from '../plan/load-plan.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
 import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
-import { planCapture } from './arm.ts';
 import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
+import { planCapture } from './capture-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { runningSelector } from './home-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -80,9 +80,9 @@ async function needOf(
   selector: string,
 ): Promise<CaptureMemoryNeed> {
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
-  const { initramfsBytes } = await planCapture(world, machine, settings, kernel);
+  const planned = await planCapture(world, machine, settings, kernel);
   const home = smallestHome(world, settings.home ?? selector);
-  return captureNeed(readCaptureKernel(world, machine, kernel), initramfsBytes, Number(home));
+  return captureNeed(readCaptureKernel(world, machine, kernel), planned, Number(home));
 }
 
 /** Bytes of the smallest plan of the known-good kernel, 0 when there is none. */

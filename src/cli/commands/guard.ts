@@ -2,7 +2,8 @@
  * `khop guard`.
  * @module
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { GuardSettings } from '../../guard/guard-settings.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -11,7 +12,12 @@ import { positiveInteger } from '../kernel-options.ts';
 export interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
-  readonly deadline: number;
+  readonly deadline?: number;
+  readonly to?: string;
+  readonly dump: GuardSettings['dump'];
+  readonly keepFree?: number;
+  readonly keepCrashes?: number;
+  readonly keepDumps?: number;
   readonly memory?: string;
   readonly switch: boolean;
   readonly dryRun?: boolean;
@@ -28,8 +34,10 @@ interface TestOptions {
   readonly yes?: boolean;
 }
 
-/** Seconds. */
-const DEADLINE = 60;
+/** Seconds. Saving memory takes its time. */
+const DEADLINES = { withDump: 600, withoutDump: 60 } as const;
+/** guard-settings.ts has the same, but costs its library of checks when it is imported. */
+const DUMP_KINDS = ['none', 'filtered', 'whole'] as const satisfies readonly GuardSettings['dump'][];
 
 export function addGuardCommand(program: Command, context: CliContext): void {
   const guard = program
@@ -50,7 +58,23 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
-    .option('--deadline <seconds>', 'when the panic kernel leaves at the latest', positiveInteger, DEADLINE)
+    .option(
+      '--deadline <seconds>',
+      'when the panic kernel leaves at the latest (60, with a dump 600)',
+      positiveInteger,
+    )
+    .option(
+      '--to <place>',
+      'where reports go: UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path; /var/lib/khop/crashes unless told',
+    )
+    .addOption(
+      new Option('--dump <kind>', 'memory to save after the report: what makedumpfile keeps, or all')
+        .choices(DUMP_KINDS)
+        .default('none'),
+    )
+    .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
+    .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
+    .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
     .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
     .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
     .option('--dry-run', 'say what would be done about memory, and do nothing')
@@ -64,6 +88,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'khop guard on --home 6.1 --deadline 120',
       'come home with another kernel, after two minutes at the latest',
     ],
+    ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
+    ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
   ]);
 
   const off = guard
@@ -115,12 +141,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
   const world = openGuardWorld(context);
-  const settings = {
-    ...DEFAULT_GUARD_SETTINGS,
-    kernel: options.kernel ?? null,
-    home: options.home ?? null,
-    deadlineSeconds: options.deadline,
-  };
+  const settings = { ...DEFAULT_GUARD_SETTINGS, ...(await chosenSettings(options)) };
   await world.exclusively(async () => {
     const isReserved = reservedBytes(world.readMachine()) > 0n;
     if (!isReserved || options.memory !== undefined) {
@@ -136,6 +157,28 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
     const { renderArmed } = await import('../render/guard.ts');
     context.print(renderArmed(record));
   });
+}
+
+/** @throws E_USAGE for a place that is none, or that takes no dump */
+async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
+  const { KhopError } = await import('../../error.ts');
+  const { parseReportTarget } = await import('../../guard/report-target.ts');
+  const to = options.to === undefined ? undefined : parseReportTarget(options.to);
+  if (options.dump !== 'none' && (to?.kind === 'raw' || to?.kind === 'http'))
+    throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
+      hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
+    });
+  return {
+    kernel: options.kernel ?? null,
+    home: options.home ?? null,
+    deadlineSeconds:
+      options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
+    ...(to === undefined ? {} : { to }),
+    dump: options.dump,
+    ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
+    ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
+    ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
+  };
 }
 
 async function turnOff(context: CliContext, options: { readonly json?: boolean }): Promise<void> {

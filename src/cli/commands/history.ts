@@ -71,14 +71,26 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
   const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
+  const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
+  const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
+  const { renderBytes } = await import('../render/quantity.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
+  const unreached = bringReportsIn(world);
   const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
+  const { removed, remarks } = removeOldCrashes(world);
+  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec }));
+    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, removed }));
     return;
   }
+  for (const { what, id, bytes } of removed)
+    context.print(
+      what === 'dump'
+        ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
+        : `Removed the report of an older crash: ${id}`,
+    );
   for (const id of crashes)
     context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
   if (crashes.length === 0 && isHomeByKexec)

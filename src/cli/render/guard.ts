@@ -19,12 +19,15 @@ export function renderArmed(record: ArmedRecord): string {
 }
 
 function chainLines(record: ArmedRecord): string[] {
-  const { reportDevice, reportObstacle, homeTitle, homeObstacle } = record;
+  const { reportDevice, reportObstacle, homeTitle, homeObstacle, dump } = record;
   return [
     `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
     reportDevice === null
       ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
       : `  report        on ${reportDevice}, khop crashes`,
+    ...(dump === null || reportDevice === null
+      ? []
+      : [`  dump          ${dump.how}; takes ${renderBytes(dump.memoryBytes)} of the reservation`]),
     homeTitle === null
       ? `  home          through the firmware: ${homeObstacle ?? 'no kernel is known'}`
       : `  home          ${homeTitle}, without the firmware`,

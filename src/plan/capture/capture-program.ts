@@ -3,7 +3,7 @@
  * machine home.
  *
  * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk. Every step that fails is said on the console
+ * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step that fails is said on the console
  * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
  * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
  * @module
@@ -11,18 +11,24 @@
 import type { Architecture } from '../../formats/architecture.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { type Statement, set, when } from '../../formats/static-program/statements.ts';
+import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
-import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
+import type { CaptureTarget } from './capture-target.ts';
 import { mark, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
+import type { DumpOrder } from './dump-order.ts';
+import { fileSystemSink } from './file-system-sink.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
+import { httpSink } from './http-sink.ts';
 import { startCounting, startKeeping } from './log-text.ts';
+import { leavePersistentMessage } from './persistent-message.ts';
 import { writeKernelLog } from './printk-ring.ts';
+import { rawSink } from './raw-sink.ts';
 import { nameReport } from './report-name.ts';
-import { saveChain, saveReport } from './save-report.ts';
+import type { ReportSink } from './report-sink.ts';
+import { saveDump } from './save-dump.ts';
 
 /** What one machine's capture has to do. */
 export interface CaptureOrder {
@@ -33,6 +39,8 @@ export interface CaptureOrder {
   readonly modules: readonly string[];
   /** Undefined: there is nowhere to write to. */
   readonly target: CaptureTarget | undefined;
+  /** Undefined: nobody asked for the memory. */
+  readonly dump: DumpOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
 }
@@ -45,7 +53,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
   const way = wayOut(order.home);
   const startGuardian = guardian(order.deadlineMs, way);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target);
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target, order.dump);
   const main = fn('main', ['stack'], ['status'], ({ status }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
@@ -55,10 +63,11 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(status, way.loadHome()),
     when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
     when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
-    set(status, openCrashedMemory()),
+    set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
     insertModules(),
+    leavePersistentMessage(),
     ...(keepReport === undefined ? [] : [keepReport()]),
     way.leave(),
   ]);
@@ -86,29 +95,36 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
-function reportKeeper(target: CaptureTarget): ProgramFunction<readonly []> {
-  const mount = mountTarget(target);
-  const save = saveReport(target.folder);
+function sinkOf(target: CaptureTarget): ReportSink {
+  switch (target.kind) {
+    case 'file-system':
+      return fileSystemSink(target);
+    case 'raw':
+      return rawSink(target);
+    case 'http':
+      return httpSink(target);
+  }
+}
+
+function reportKeeper(target: CaptureTarget, dump: DumpOrder | undefined): ProgramFunction<readonly []> {
+  const { open, save, saveSteps, close } = sinkOf(target);
+  // The current folder is then that of the report, which only a file system has.
+  const saveMemory = dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
-    set(status, mount()),
-    when([status, '<', 0], [say('the place for the report cannot be mounted:', status)]),
+    set(status, open()),
+    when([status, '<', 0], [say('the place for the report cannot be reached:', status), giveBack(status)]),
+    mark('target-mounted'),
+    set(status, save()),
     when(
-      [status, '==', 0],
+      [status, '<', 0],
+      [say('the report is not saved:', status)],
       [
-        mark('target-mounted'),
-        set(status, save()),
-        when(
-          [status, '<', 0],
-          [say('the report is not on disk:', status)],
-          [
-            mark('report'),
-            when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
-            saveChain(),
-          ],
-        ),
-        sys.chdir('/'),
-        sys.umount2(TARGET_MOUNT, 0),
+        mark('report'),
+        ...(saveMemory === undefined ? [] : [saveMemory()]),
+        when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
+        saveSteps(),
       ],
     ),
+    close(),
   ]);
 }
