@@ -61,7 +61,7 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     modules: modules.map(capturedModulePath),
     target: targetOf(place, settings),
     dump: dump?.order,
-    home: homeStub(home, machine),
+    home: homeStub(home, machine, id),
   });
   const plan = planLoad({
     kernel,
@@ -104,6 +104,7 @@ export function armGuard(
     reportDevice: valueOf(place)?.device ?? null,
     reportObstacle: place.state === 'read' ? null : describeUnread(place),
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
+    reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,
@@ -146,7 +147,7 @@ function targetOf(
   return { fileSystem, options, identity, folder, deadlineMs: deadlineSeconds * 1000 * TARGET_SHARE };
 }
 
-function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {
+function homeStub(home: HomePlan, machine: MachineFacts, id: string): HomeStub | undefined {
   if (home.state !== 'planned') return undefined;
   const bootProcessor = valueOf(machine.cpu.bootProcessor);
   if (bootProcessor === undefined)
@@ -157,5 +158,10 @@ function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {
         hint: 'Check that /proc is mounted.',
       },
     );
-  return { ...home.wayHome.stub, bootProcessor };
+  const { stub, report } = home.wayHome;
+  return {
+    ...stub,
+    bootProcessor,
+    report: report === undefined ? undefined : { room: report, arming: id },
+  };
 }

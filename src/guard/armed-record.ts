@@ -26,6 +26,8 @@ const ArmedRecord = v.object({
   reportObstacle: v.nullable(v.string()),
   /** How the memory is saved, and what that takes of the reservation; null when it is not. */
   dump: v.optional(v.nullable(v.object({ how: v.string(), memoryBytes: v.number() })), null),
+  /** Whether the report also comes home in memory, where no disk can refuse it. */
+  reportInMemory: v.optional(v.boolean(), false),
   /** Bytes of the reservation, and of it what khop has filled. */
   reservedBytes: v.number(),
   usedBytes: v.number(),

@@ -10,6 +10,7 @@ import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { parseChain } from './capture-chain.ts';
+import { keepCarriedReport } from './carried-report.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { GUARD_PARAMETER } from './home-plan.ts';
 
@@ -19,11 +20,18 @@ export interface CrashConclusion {
   readonly crashes: readonly string[];
   /** Whether a guard brought this kernel up without firmware. */
   readonly isHomeByKexec: boolean;
+  /** What is wrong with the report that came home in memory; undefined when nothing is, or there is none. */
+  readonly problem: string | undefined;
 }
 
-/** Adds `home` to every chain that has none. Says nothing of crashes that were concluded before. */
+/**
+ * Writes the report that came home in memory, if no disk has it, and adds `home` to every chain that has none. Says
+ * nothing of crashes that were concluded before.
+ */
 export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): CrashConclusion {
-  const isHomeByKexec = commandLineValue(valueOf(machine.commandLine) ?? '', GUARD_PARAMETER) !== undefined;
+  const arming = commandLineValue(valueOf(machine.commandLine) ?? '', GUARD_PARAMETER);
+  const isHomeByKexec = arming !== undefined;
+  const problem = arming === undefined ? undefined : keepCarriedReport(world, arming).problem;
   const folder = crashesFolder(world.folders);
   const upMs = Math.round(valueOf(machine.uptimeMs) ?? 0);
   const crashes = (valueOf(readFolderNames(folder)) ?? []).filter((id) => {
@@ -33,5 +41,5 @@ export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): Cras
     world.files.append(`${folder}/${id}/chain.txt`, `home ${upMs} ${isHomeByKexec ? 'kexec' : 'firmware'}\n`);
     return true;
   });
-  return { crashes, isHomeByKexec };
+  return { crashes, isHomeByKexec, problem };
 }

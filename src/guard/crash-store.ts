@@ -20,6 +20,8 @@ export interface CrashList {
 const REPORT = 'report.json';
 /** Names that are safe to be part of a path and to print. */
 const ID = /^[A-Za-z0-9][\w.+~:-]{0,200}$/;
+/** What a capture did not get done; the whole of it may have come home in memory. */
+const PARTIAL = '.partial';
 
 /** @throws E_UNREADABLE when the folder is there, but cannot be read */
 export function listCrashes(stateFolder: string): CrashList {
@@ -66,7 +68,10 @@ export function findCrash(
 
 function readCrashNames(folder: string): readonly string[] {
   const names = readFolderNames(folder);
-  if (names.state === 'read') return names.value;
+  if (names.state === 'read')
+    return names.value.filter(
+      (name) => !name.endsWith(PARTIAL) || !names.value.includes(name.slice(0, -PARTIAL.length)),
+    );
   if (names.state === 'absent') return [];
   throw new KhopError('E_UNREADABLE', `${folder} cannot be read: ${names.reason}`, {
     hint: 'Reports of crashes hold what the kernel logged, so only root may read them.',

@@ -14,6 +14,9 @@ import type { GuardWorld } from './world.ts';
 /** The parameter by which a kernel knows that a guard brought it home, and which one. */
 export const GUARD_PARAMETER = 'khop.guard';
 
+/** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
+const REPORT_ROOM = 0x4_0000;
+
 /** A way home, or why only the firmware leads there. */
 export type HomePlan =
   | {
@@ -50,6 +53,7 @@ export function planHomeKernel(
       method: 'segments',
       reuseCmdline: true,
       append: [`${GUARD_PARAMETER}=${id}`],
+      reportRoom: REPORT_ROOM,
     });
     return {
       state: 'planned',

@@ -41,6 +41,8 @@ export interface ProposalOptions {
   readonly without?: readonly string[];
   /** Which boot parameters a fast switch adds. */
   readonly profile?: ProfileName;
+  /** See LoadRequest. */
+  readonly reportRoom?: number;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -117,6 +119,7 @@ function requestFor(
     commandLine: composeCommandLine(world, machine, kernel, options, slot),
     method: options.method ?? world.configuration.method,
     slot,
+    reportRoom: options.reportRoom,
     entropy: world.entropy(256),
   };
 }

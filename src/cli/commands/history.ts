@@ -73,16 +73,18 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
+  const { crashes, isHomeByKexec, problem } = concludeCrashes(world, machine);
+  if (problem !== undefined)
+    context.remark(`${problem}. It stays in memory until the next boot: then run khop arrive again.`);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec }));
+    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null }));
     return;
   }
   for (const id of crashes)
     context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
   if (crashes.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed, and its report could not be saved.');
+    context.print('The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes');
   if (entry === undefined) {
     if (crashes.length === 0) context.print('No switch is in flight.');
     return;

@@ -19,12 +19,10 @@ export function renderArmed(record: ArmedRecord): string {
 }
 
 function chainLines(record: ArmedRecord): string[] {
-  const { reportDevice, reportObstacle, homeTitle, homeObstacle, dump } = record;
+  const { reportDevice, homeTitle, homeObstacle, dump } = record;
   return [
     `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
-    reportDevice === null
-      ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
-      : `  report        on ${reportDevice}, khop crashes`,
+    `  report        ${reportPlaces(record).join('; ')}`,
     ...(dump === null || reportDevice === null
       ? []
       : [`  dump          ${dump.how}; takes ${renderBytes(dump.memoryBytes)} of the reservation`]),
@@ -32,6 +30,15 @@ function chainLines(record: ArmedRecord): string[] {
       ? `  home          through the firmware: ${homeObstacle ?? 'no kernel is known'}`
       : `  home          ${homeTitle}, without the firmware`,
     `  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`,
+  ];
+}
+
+function reportPlaces({ reportDevice, reportObstacle, reportInMemory }: ArmedRecord): string[] {
+  return [
+    reportDevice === null
+      ? `on no disk: ${reportObstacle ?? 'no place is known'}`
+      : `on ${reportDevice}, khop crashes`,
+    reportInMemory ? 'in memory, with the kernel that comes home' : 'not in memory',
   ];
 }
 

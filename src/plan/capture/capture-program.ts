@@ -3,19 +3,20 @@
  * machine home.
  *
  * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step that fails is said on the console
- * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
- * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
+ * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step
+ * that fails is said on the console and left behind: nothing but the deadline decides that the machine leaves, and
+ * nothing keeps it here. If this program dies, the kernel panics, and `panic=` on its command line sends the machine
+ * through the firmware.
  * @module
  */
 import type { Architecture } from '../../formats/architecture.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { type Statement, set, when } from '../../formats/static-program/statements.ts';
+import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
 import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
-import { mark, say, startChain } from './chain.ts';
+import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
@@ -62,8 +63,18 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
+    // Marked first, so that the report says of itself that it was on its way.
+    when(isHomeLoaded(), [mark('report-in-memory')]),
+    set(status, way.loadReport()),
+    when([status, '<', 0], [say('the report does not go home in memory:', status)]),
     insertModules(),
-    ...(keepReport === undefined ? [] : [keepReport()]),
+    ...(keepReport === undefined
+      ? [markLeave()]
+      : [
+          set(status, keepReport()),
+          when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
+        ]),
+    way.loadReport(),
     way.leave(),
   ]);
   return encodeStaticProgram(main, order.architecture);
@@ -90,31 +101,26 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
+const markLeave = fn('markLeave', [], [], () => [
+  when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
+]);
+
+/** Gives back 0, or a negative errno: then the report is not on disk, and leaving is not marked. */
 function reportKeeper(target: CaptureTarget, dump: DumpOrder | undefined): ProgramFunction<readonly []> {
   const mount = mountTarget(target);
   const save = saveReport(target.folder);
   const saveMemory = dump === undefined ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
     set(status, mount()),
-    when([status, '<', 0], [say('the place for the report cannot be mounted:', status)]),
+    when([status, '<', 0], [giveBack(status)]),
+    mark('target-mounted'),
+    set(status, save()),
     when(
       [status, '==', 0],
-      [
-        mark('target-mounted'),
-        set(status, save()),
-        when(
-          [status, '<', 0],
-          [say('the report is not on disk:', status)],
-          [
-            mark('report'),
-            ...(saveMemory === undefined ? [] : [saveMemory()]),
-            when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
-            saveChain(),
-          ],
-        ),
-        sys.chdir('/'),
-        sys.umount2(TARGET_MOUNT, 0),
-      ],
+      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveChain()],
     ),
+    sys.chdir('/'),
+    sys.umount2(TARGET_MOUNT, 0),
+    giveBack(status),
   ]);
 }
