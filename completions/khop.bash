@@ -82,6 +82,7 @@ _khop() {
         "guard on:--keep-free") COMPREPLY=(); return ;;
         "guard on:--keep-crashes") COMPREPLY=(); return ;;
         "guard on:--keep-dumps") COMPREPLY=(); return ;;
+        "guard on:--loop-window") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -127,7 +128,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --dump --keep-free --keep-crashes --keep-dumps --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --dump --keep-free --keep-crashes --keep-dumps --loop-window --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))

@@ -100,6 +100,7 @@ complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcomma
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-free -x -d 'MiB that a dump leaves free where it goes (256)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-crashes -x -d 'how many crashes are kept (10)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-dumps -x -d 'how many dumps are kept (2)'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l loop-window -x -d 'within which the same crash twice leads to another kernel, or a shell (60)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from off' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from status' -l json -d 'print the result as JSON'

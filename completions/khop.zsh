@@ -151,6 +151,7 @@ _khop_guard_on() {
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
+    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

@@ -13,19 +13,23 @@ import {
   capturedModulePath,
   captureInitramfs,
 } from '../plan/capture/capture-initramfs.ts';
-import { captureProgram } from '../plan/capture/capture-program.ts';
+import { type CaptureEnding, captureProgram } from '../plan/capture/capture-program.ts';
 import type { CaptureTarget } from '../plan/capture/capture-target.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
+import { readHistory } from '../switch/read-history.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
+import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
-import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
+import { chooseHome, type HomePlan, runningSelector } from './home-plan.ts';
+import { planRescue } from './rescue-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** A panic kernel that is ready to be loaded. */
@@ -39,6 +43,8 @@ export interface GuardPlan {
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
+  readonly loop: CrashLoop | undefined;
+  readonly ending: ArmedRecord['ending'];
 }
 
 /** Of the deadline, how much may pass until the place for the report is there. */
@@ -51,7 +57,14 @@ const TARGET_SHARE = 0.5;
 export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
-  const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
+  const loop = loopNow(world, machine, settings);
+  const { home, isStranded } = chooseHome(world, machine, {
+    selector: settings.home ?? undefined,
+    argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
+    loop,
+  });
+  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
+  const ending = isStranded ? (rescue ?? 'firmware') : 'home';
   const place = world.readReportPlace(crashesFolder(world.folders));
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
@@ -62,11 +75,18 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     target: targetOf(place, settings),
     dump: dump?.order,
     home: homeStub(home, machine, id),
+    ending,
   });
+  const content = {
+    program,
+    modules,
+    dumpProgram: dump?.order.filter,
+    rescueFiles: rescue?.files ?? [],
+  };
   const plan = planLoad({
     kernel,
     image: readKernelFiles({ ...kernel, initrds: [], problems: [] }).image,
-    initrds: [captureInitramfs(program, modules, dump?.order.filter)],
+    initrds: [captureInitramfs(content)],
     isInitrdWhole: true,
     deviceTree: undefined,
     machine,
@@ -77,7 +97,29 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     entropy: world.entropy(256),
   });
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  return { plan, home, place, modules, dump, inputs, id };
+  return { plan, home, place, modules, dump, inputs, id, loop, ending: nameEnding(ending) };
+}
+
+/** Whether going home as before would be a loop. */
+function loopNow(world: GuardWorld, machine: MachineFacts, settings: GuardSettings): CrashLoop | undefined {
+  return findCrashLoop({
+    history: readHistory(world),
+    guardReturn: returnOf(machine),
+    release: valueOf(machine.release),
+    ...windowOf(world, settings),
+  });
+}
+
+function returnOf(machine: MachineFacts): GuardReturn | undefined {
+  return guardReturnOf(valueOf(machine.commandLine) ?? '');
+}
+
+function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
+  return { nowMs: world.nowMs(), windowMs: loopWindowMinutes * 60_000 };
+}
+
+function nameEnding(ending: CaptureEnding): ArmedRecord['ending'] {
+  return typeof ending === 'object' ? 'rescue' : ending;
 }
 
 /**
@@ -86,7 +128,7 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, inputs, id }: GuardPlan,
+  { plan, home, place, dump, inputs, id, loop, ending }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
@@ -101,6 +143,8 @@ export function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
+    ending,
+    loopReason: loop?.reason ?? null,
     reportDevice: valueOf(place)?.device ?? null,
     reportObstacle: place.state === 'read' ? null : describeUnread(place),
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },

@@ -25,6 +25,7 @@ export const CHAIN_STEPS = [
   'dump-skipped',
   'leave-kexec',
   'leave-firmware',
+  'rescue',
   'continue',
   'home',
 ] as const;

@@ -7,12 +7,12 @@
 import { readFileText, readFolderNames } from '../machine/crash-folder.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import { commandLineValue } from '../plan/command-line.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { parseChain } from './capture-chain.ts';
 import { keepCarriedReport } from './carried-report.ts';
+import { crashIdsAmong } from './crash-store.ts';
 import { crashesFolder } from './crashes-folder.ts';
-import { GUARD_PARAMETER } from './home-plan.ts';
+import { guardReturnOf } from './guard-return.ts';
 
 /** How this boot is connected with a crash. */
 export interface CrashConclusion {
@@ -29,17 +29,25 @@ export interface CrashConclusion {
  * nothing of crashes that were concluded before.
  */
 export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): CrashConclusion {
-  const arming = commandLineValue(valueOf(machine.commandLine) ?? '', GUARD_PARAMETER);
+  const arming = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming;
   const isHomeByKexec = arming !== undefined;
-  const problem = arming === undefined ? undefined : keepCarriedReport(world, arming).problem;
+  const problems = arming === undefined ? [] : [keepCarriedReport(world, arming).problem];
   const folder = crashesFolder(world.folders);
   const upMs = Math.round(valueOf(machine.uptimeMs) ?? 0);
-  const crashes = (valueOf(readFolderNames(folder)) ?? []).filter((id) => {
+  const crashes = crashIdsAmong(valueOf(readFolderNames(folder)) ?? []).filter((id) => {
     const chain = readFileText(`${folder}/${id}`, 'chain.txt');
     if (chain.state !== 'read' || parseChain(chain.value).steps.some(({ step }) => step === 'home'))
       return false;
-    world.files.append(`${folder}/${id}/chain.txt`, `home ${upMs} ${isHomeByKexec ? 'kexec' : 'firmware'}\n`);
+    try {
+      world.files.append(
+        `${folder}/${id}/chain.txt`,
+        `home ${upMs} ${isHomeByKexec ? 'kexec' : 'firmware'}\n`,
+      );
+    } catch (error) {
+      problems.push(`${folder}/${id}/chain.txt cannot be written: ${(error as Error).message}`);
+    }
     return true;
   });
+  const problem = problems.find((each) => each !== undefined);
   return { crashes, isHomeByKexec, problem };
 }

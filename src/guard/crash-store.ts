@@ -66,12 +66,18 @@ export function findCrash(
   );
 }
 
+/** Of the names of folders those that are crashes. */
+export function crashIdsAmong(names: readonly string[]): readonly string[] {
+  return withoutDoubles(names).filter((name) => ID.test(name));
+}
+
+function withoutDoubles(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !name.endsWith(PARTIAL) || !names.includes(name.slice(0, -PARTIAL.length)));
+}
+
 function readCrashNames(folder: string): readonly string[] {
   const names = readFolderNames(folder);
-  if (names.state === 'read')
-    return names.value.filter(
-      (name) => !name.endsWith(PARTIAL) || !names.value.includes(name.slice(0, -PARTIAL.length)),
-    );
+  if (names.state === 'read') return withoutDoubles(names.value);
   if (names.state === 'absent') return [];
   throw new KhopError('E_UNREADABLE', `${folder} cannot be read: ${names.reason}`, {
     hint: 'Reports of crashes hold what the kernel logged, so only root may read them.',

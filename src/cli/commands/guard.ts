@@ -16,6 +16,7 @@ interface OnOptions {
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
+  readonly loopWindow?: number;
   readonly json?: boolean;
 }
 
@@ -47,7 +48,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('arm the guard, now and at every boot')
     .description(
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
-        'to come home with. Whatever happens there, the machine leaves it before the deadline.',
+        'to come home with. Whatever happens there, the machine leaves it before the deadline. When a kernel dies\n' +
+        'twice in the same way, the next way home is an older kernel that was seen well; without one, it is a shell\n' +
+        'on the console of the panic kernel, where busybox is installed.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
@@ -64,6 +67,11 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
     .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
+    .option(
+      '--loop-window <minutes>',
+      'within which the same crash twice leads to another kernel, or a shell (60)',
+      positiveInteger,
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [
@@ -134,6 +142,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
       ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
       ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
       ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
+      ...(options.loopWindow === undefined ? {} : { loopWindowMinutes: options.loopWindow }),
     }),
   );
   if (options.json) {

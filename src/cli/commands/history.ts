@@ -70,12 +70,11 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { openWorld } = await import('../world.ts');
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
-  const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
+  const { arriveFromCrash } = await import('../../guard/record-crash.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const { crashes, isHomeByKexec, problem } = concludeCrashes(world, machine);
-  if (problem !== undefined)
-    context.remark(`${problem}. It stays in memory until the next boot: then run khop arrive again.`);
+  const { crashes, isHomeByKexec, problem } = arriveFromCrash(world, machine);
+  if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null }));

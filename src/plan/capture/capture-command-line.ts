@@ -11,7 +11,7 @@ const DROPPED = [
   ...['root', 'rootflags', 'rootfstype', 'rootdelay', 'rootwait', 'ro', 'rw', 'resume', 'init', 'rdinit'],
   ...['quiet', 'splash', 'debug', 'loglevel', 'log_buf_len', 'ignore_loglevel', 'audit', 'ima_policy'],
   ...['hugepages', 'hugepagesz', 'default_hugepagesz', 'hugetlb_cma', 'swiotlb', 'slub_debug', 'cma'],
-  ...['nr_cpus', 'maxcpus', 'isolcpus', 'nohz_full', 'rcu_nocbs', 'panic', 'khop.switch', 'khop.guard'],
+  ...['nr_cpus', 'maxcpus', 'isolcpus', 'nohz_full', 'rcu_nocbs', 'panic', 'khop.switch'],
 ];
 
 /** Dropped whatever stands behind the dot. */

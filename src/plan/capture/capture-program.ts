@@ -24,6 +24,7 @@ import { guardian } from './guardian.ts';
 import { startCounting, startKeeping } from './log-text.ts';
 import { writeKernelLog } from './printk-ring.ts';
 import { nameReport } from './report-name.ts';
+import { type RescueOrder, rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
 import { saveChain, saveReport } from './save-report.ts';
 
@@ -40,7 +41,11 @@ export interface CaptureOrder {
   readonly dump: DumpOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
+  /** How it ends: `home`, a shell, or through the firmware although a kernel waits: it would only die again. */
+  readonly ending: CaptureEnding;
 }
+
+export type CaptureEnding = 'home' | 'firmware' | RescueOrder;
 
 /** MS_NOSUID | MS_NODEV | MS_NOEXEC, linux/mount.h. */
 const HARMLESS = 0b1110;
@@ -48,10 +53,13 @@ const HARMLESS = 0b1110;
 /** The program as an executable file. */
 export function captureProgram(order: CaptureOrder): Uint8Array {
   const way = wayOut(order.home);
-  const startGuardian = guardian(order.deadlineMs, way);
+  const isHome = order.ending === 'home';
+  const watch = guardian(order.deadlineMs, isHome ? way.leave : way.leaveByFirmware);
+  const end = typeof order.ending === 'object' ? rescue(order.ending, way, watch) : undefined;
+  const markLeave = leaveMarker(order.ending);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target, order.dump);
-  const main = fn('main', ['stack'], ['status'], ({ status }) => [
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order, order.target, markLeave);
+  const main = fn('main', ['stack'], ['status', 'watcher'], ({ status, watcher }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
     sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
@@ -59,7 +67,8 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     mark('captured'),
     set(status, way.loadHome()),
     when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
-    when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
+    set(watcher, watch.startGuardian()),
+    when([watcher, '<', 0], [say('nothing watches the deadline', watcher)]),
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
@@ -75,7 +84,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
           when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
         ]),
     way.loadReport(),
-    way.leave(),
+    end === undefined ? (isHome ? way.leave() : way.leaveByFirmware()) : end(watcher),
   ]);
   return encodeStaticProgram(main, order.architecture);
 }
@@ -101,12 +110,20 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
-const markLeave = fn('markLeave', [], [], () => [
-  when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
-]);
+function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
+  return fn('markLeave', [], [], () => {
+    if (typeof ending === 'object') return [mark('rescue')];
+    if (ending === 'firmware') return [mark('leave-firmware')];
+    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
+  });
+}
 
 /** Gives back 0, or a negative errno: then the report is not on disk, and leaving is not marked. */
-function reportKeeper(target: CaptureTarget, dump: DumpOrder | undefined): ProgramFunction<readonly []> {
+function reportKeeper(
+  { dump }: CaptureOrder,
+  target: CaptureTarget,
+  markLeave: ProgramFunction<readonly []>,
+): ProgramFunction<readonly []> {
   const mount = mountTarget(target);
   const save = saveReport(target.folder);
   const saveMemory = dump === undefined ? undefined : saveDump(dump);

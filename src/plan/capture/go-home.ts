@@ -41,8 +41,10 @@ export interface WayOut {
   readonly loadHome: ProgramFunction<readonly []>;
   /** Gives it again, with the report as it is now. Gives back 0, or a negative number: then the stub stays as it was. */
   readonly loadReport: ProgramFunction<readonly []>;
-  /** Does not come back. */
+  /** To the kernel that waits, or else through the firmware. Does not come back. */
   readonly leave: ProgramFunction<readonly []>;
+  /** Does not come back. */
+  readonly leaveByFirmware: ProgramFunction<readonly []>;
 }
 
 const EBUSY = 16;
@@ -66,6 +68,10 @@ const startedOn = fn('startedOn', [], ['size', 'at'], ({ size, at }) => [
   when([size, '>', 0], [set(at, findValue(cpuinfo, size, INITIAL_APICID))]),
   when([at, '==', 0], [giveBack(-1)]),
   giveBack(decimalAt(at)),
+]);
+
+const leaveByFirmware = fn('leaveByFirmware', [], [], () => [
+  sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
 ]);
 
 /** @param home undefined: only the firmware leads home */
@@ -121,7 +127,8 @@ export function wayOut(home: HomeStub | undefined): WayOut {
         sleepMs(PAUSE_MS),
       ]),
       say('no kernel to go home with, so through the firmware:', status),
-      sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
+      leaveByFirmware(),
     ]),
+    leaveByFirmware,
   };
 }
