@@ -17,7 +17,7 @@ _khop() {
     'status:show what is loaded and whether a switch is in flight' \
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
     'guard:after a panic, save a report and come back to a good kernel' \
-    'history:show past loads and switches, and whether they arrived' \
+    'history:show past loads, switches and crashes, and how they ended' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
     'vmcore:read the memory dump of a kernel that crashed' \
     'crashes:show what crashes left: why, where, and how the machine came back' \
@@ -179,6 +179,7 @@ _khop_history() {
 }
 _khop_arrive() {
   _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
+    '*--hooks[start the programs in /etc/khop/hooks/crash.d, if a crash led here]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

@@ -8,6 +8,7 @@ import { type CrashHistoryEntry, encodeHistoryEntry, HISTORY_VERSION } from '../
 import { readHistory } from '../switch/read-history.ts';
 import { historyPath } from '../switch/state-paths.ts';
 import type { SwitchWorld } from '../switch/world.ts';
+import { announceCrashes } from './announce-crash.ts';
 import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
 import type { CrashReport } from './crash-report.ts';
 import { findCrash } from './crash-store.ts';
@@ -19,7 +20,10 @@ export interface CrashArrival extends CrashConclusion {
   readonly entries: readonly CrashHistoryEntry[];
 }
 
-/** Concludes crashes that ended with this boot, and writes each into the history. A second time it does nothing. */
+/**
+ * Concludes crashes that ended with this boot, writes each into the history, and leaves word of them. A second time it
+ * does nothing.
+ */
 export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): CrashArrival {
   const conclusion = concludeCrashes(world, machine);
   const arrived = {
@@ -39,6 +43,7 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   } catch (error) {
     problem ??= `${historyPath(world.folders)} cannot be written: ${(error as Error).message}`;
   }
+  for (const sentence of announceCrashes(world, entries)) problem ??= sentence;
   return { ...conclusion, problem, entries };
 }
 
