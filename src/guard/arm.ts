@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import type { Kernel } from '../kernels/kernel.ts';
 import { readKernelFiles } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
@@ -63,11 +64,41 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
     loop,
   });
-  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
-  const ending = isStranded ? (rescue ?? 'firmware') : 'home';
   const place = world.readReportPlace(crashesFolder(world.folders));
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
+  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
+  const parts = { machine, kernel, home, place, modules, dump, id };
+  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
+  const planned = { home, place, modules, dump, inputs, id, loop };
+  if (!isStranded) return { ...planned, ending: 'home', plan: planCapture(world, settings, parts, 'home') };
+  const shell = rescue && tryRescue(() => planCapture(world, settings, parts, rescue));
+  if (shell !== undefined) return { ...planned, ending: 'rescue', plan: shell };
+  return { ...planned, ending: 'firmware', plan: planCapture(world, settings, parts, 'firmware') };
+}
+
+/** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */
+function tryRescue(plan: () => LoadPlan): LoadPlan | undefined {
+  try {
+    return plan();
+  } catch (error) {
+    if (error instanceof KhopError && error.code === 'E_PLAN') return undefined;
+    throw error;
+  }
+}
+
+/** What the panic kernel is made of, however it ends. */
+interface CaptureParts extends Pick<GuardPlan, 'home' | 'place' | 'modules' | 'dump' | 'id'> {
+  readonly machine: MachineFacts;
+  readonly kernel: Kernel;
+}
+
+function planCapture(
+  world: GuardWorld,
+  settings: GuardSettings,
+  { machine, kernel, home, place, modules, dump, id }: CaptureParts,
+  ending: CaptureEnding,
+): LoadPlan {
   const program = captureProgram({
     architecture: machine.architecture,
     deadlineMs: settings.deadlineSeconds * 1000,
@@ -77,16 +108,11 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     home: homeStub(home, machine, id),
     ending,
   });
-  const content = {
-    program,
-    modules,
-    dumpProgram: dump?.order.filter,
-    rescueFiles: rescue?.files ?? [],
-  };
-  const plan = planLoad({
+  const rescueFiles = typeof ending === 'object' ? ending.files : [];
+  return planLoad({
     kernel,
     image: readKernelFiles({ ...kernel, initrds: [], problems: [] }).image,
-    initrds: [captureInitramfs(content)],
+    initrds: [captureInitramfs({ program, modules, dumpProgram: dump?.order.filter, rescueFiles })],
     isInitrdWhole: true,
     deviceTree: undefined,
     machine,
@@ -96,8 +122,6 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     kept: home.state === 'planned' ? home.wayHome.kept : undefined,
     entropy: world.entropy(256),
   });
-  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  return { plan, home, place, modules, dump, inputs, id, loop, ending: nameEnding(ending) };
 }
 
 /** Whether going home as before would be a loop. */
@@ -116,10 +140,6 @@ function returnOf(machine: MachineFacts): GuardReturn | undefined {
 
 function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
   return { nowMs: world.nowMs(), windowMs: loopWindowMinutes * 60_000 };
-}
-
-function nameEnding(ending: CaptureEnding): ArmedRecord['ending'] {
-  return typeof ending === 'object' ? 'rescue' : ending;
 }
 
 /**

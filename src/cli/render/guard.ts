@@ -36,7 +36,7 @@ function homeWords({ ending, homeTitle, homeObstacle, loopReason }: ArmedRecord)
   if (ending === 'rescue')
     return `a shell on the console, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
   if (ending === 'firmware')
-    return 'through the firmware: no other kernel was seen well, and no busybox is there';
+    return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
   return `${homeTitle}, without the firmware${loopReason === null ? '' : ', because of the loop'}`;
 }
