@@ -17,7 +17,7 @@ _khop() {
     'status:show what is loaded and whether a switch is in flight' \
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
     'guard:after a panic, save a report and come back to a good kernel' \
-    'history:show past loads and switches, and whether they arrived' \
+    'history:show past loads, switches and crashes, and how they ended' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
     'vmcore:read the memory dump of a kernel that crashed' \
     'crashes:show what crashes left: why, where, and how the machine came back' \
@@ -157,6 +157,7 @@ _khop_guard_on() {
     '*--dry-run[say what would be done about memory, and do nothing]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
+    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }
@@ -184,6 +185,7 @@ _khop_history() {
 }
 _khop_arrive() {
   _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
+    '*--hooks[start the programs in /etc/khop/hooks/crash.d, if a crash led here]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

@@ -2,20 +2,27 @@
  * Arming the guard: a panic kernel of khop's own making, and the way home that it takes.
  * @module
  */
+import { KhopError } from '../error.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
 import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
+import type { CaptureEnding } from '../plan/capture/capture-program.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
+import { readHistory } from '../switch/read-history.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
+import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { DumpPlan } from './dump-plan.ts';
+import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
-import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
+import { chooseHome, type HomePlan, runningSelector } from './home-plan.ts';
+import { planRescue } from './rescue-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -30,6 +37,8 @@ export interface GuardPlan {
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
+  readonly loop: CrashLoop | undefined;
+  readonly ending: ArmedRecord['ending'];
 }
 
 /**
@@ -39,33 +48,67 @@ export interface GuardPlan {
 export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
+  const loop = loopNow(world, machine, settings);
   const capture = readCaptureKernel(world, machine, kernel);
-  const planned = await planCapture(world, machine, settings, kernel);
-  const { place, modules, dump, initramfsFor } = planned;
-  const alone = captureNeed(capture, planned, 0).bytes;
-  const home = planHomeKernel(
-    world,
-    machine,
-    settings.home ?? runningSelector(world, machine),
-    id,
-    reservedBytes(machine) - BigInt(alone),
-  );
-  const plan = planLoad({
-    kernel,
-    image: capture.image,
-    unpacked: capture.unpacked,
-    initrds: [initramfsFor(home)],
-    isInitrdWhole: true,
-    deviceTree: undefined,
-    machine,
-    commandLine: captureCommandLine(valueOf(machine.commandLine) ?? ''),
-    method: home.state === 'planned' ? 'segments' : 'auto',
-    slot: 'crash',
-    kept: home.state === 'planned' ? home.wayHome.kept : undefined,
-    entropy: world.entropy(256),
+  const parts = await planCapture(world, machine, settings, kernel);
+  const { place, modules, dump } = parts;
+  const alone = captureNeed(capture, parts, 0).bytes;
+  const { home, isStranded } = chooseHome(world, machine, {
+    selector: settings.home ?? undefined,
+    argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
+    loop,
+    roomBytes: reservedBytes(machine) - BigInt(alone),
   });
+  const load = (ending: CaptureEnding): LoadPlan =>
+    planLoad({
+      kernel,
+      image: capture.image,
+      unpacked: capture.unpacked,
+      initrds: [parts.initramfsFor(home, ending, id)],
+      isInitrdWhole: true,
+      deviceTree: undefined,
+      machine,
+      commandLine: captureCommandLine(valueOf(machine.commandLine) ?? ''),
+      method: home.state === 'planned' ? 'segments' : 'auto',
+      slot: 'crash',
+      kept: home.state === 'planned' ? home.wayHome.kept : undefined,
+      entropy: world.entropy(256),
+    });
+  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  return { plan, home, place, modules, dump, inputs, id };
+  const planned = { home, place, modules, dump, inputs, id, loop };
+  if (!isStranded) return { ...planned, ending: 'home', plan: load('home') };
+  const shell = rescue && tryRescue(() => load(rescue));
+  if (shell !== undefined) return { ...planned, ending: 'rescue', plan: shell };
+  return { ...planned, ending: 'firmware', plan: load('firmware') };
+}
+
+/** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */
+function tryRescue(plan: () => LoadPlan): LoadPlan | undefined {
+  try {
+    return plan();
+  } catch (error) {
+    if (error instanceof KhopError && error.code === 'E_PLAN') return undefined;
+    throw error;
+  }
+}
+
+/** Whether going home as before would be a loop. */
+function loopNow(world: GuardWorld, machine: MachineFacts, settings: GuardSettings): CrashLoop | undefined {
+  return findCrashLoop({
+    history: readHistory(world),
+    guardReturn: returnOf(machine),
+    release: valueOf(machine.release),
+    ...windowOf(world, settings),
+  });
+}
+
+function returnOf(machine: MachineFacts): GuardReturn | undefined {
+  return guardReturnOf(valueOf(machine.commandLine) ?? '');
+}
+
+function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
+  return { nowMs: world.nowMs(), windowMs: loopWindowMinutes * 60_000 };
 }
 
 /**
@@ -74,7 +117,7 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, inputs, id }: GuardPlan,
+  { plan, home, place, dump, inputs, id, loop, ending }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
@@ -91,9 +134,12 @@ export function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
+    ending,
+    loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' ? null : place.reason,
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
+    reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,

@@ -21,11 +21,17 @@ const ArmedRecord = v.object({
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
   homeTitle: v.nullable(v.string()),
   homeObstacle: v.nullable(v.string()),
+  /** How a capture ends: with that kernel; with a shell on the console, or through the firmware, because of a loop. */
+  ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
+  /** Why going home as before would be a loop; null when it would not. */
+  loopReason: v.optional(v.nullable(v.string()), null),
   /** The device that reports go to; null when there is none that the panic kernel can reach. */
   reportDevice: v.nullable(v.string()),
   reportObstacle: v.nullable(v.string()),
   /** How the memory is saved, and what that takes of the reservation; null when it is not. */
   dump: v.optional(v.nullable(v.object({ how: v.string(), memoryBytes: v.number() })), null),
+  /** Whether the report also comes home in memory, where no disk can refuse it. */
+  reportInMemory: v.optional(v.boolean(), false),
   /** Bytes of the reservation, and of it what khop has filled. */
   reservedBytes: v.number(),
   usedBytes: v.number(),

@@ -12,7 +12,7 @@ import {
   capturedModulePath,
   captureInitramfs,
 } from '../plan/capture/capture-initramfs.ts';
-import { captureProgram } from '../plan/capture/capture-program.ts';
+import { type CaptureEnding, captureProgram } from '../plan/capture/capture-program.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
@@ -29,7 +29,7 @@ export interface CapturePlan {
   readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
-  readonly initramfsFor: (home: HomePlan) => NamedBytes;
+  readonly initramfsFor: (home: HomePlan, ending: CaptureEnding, id: string) => NamedBytes;
   /** How large it will be at most. */
   readonly initramfsBytes: number;
 }
@@ -44,18 +44,20 @@ export async function planCapture(
   const place = await planTarget(world, settings);
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
-  const initramfsFor = (home: HomePlan): NamedBytes => {
+  const initramfsFor: CapturePlan['initramfsFor'] = (home, ending, id) => {
     const program = captureProgram({
       architecture: machine.architecture,
       deadlineMs: settings.deadlineSeconds * 1000,
       modules: modules.map(capturedModulePath),
       target: place.state === 'planned' ? place.target : undefined,
       dump: dump?.order,
-      home: homeStub(home, machine),
+      home: homeStub(home, machine, id),
+      ending,
     });
-    return captureInitramfs(program, modules, dump?.order.filter);
+    const rescueFiles = typeof ending === 'object' ? ending.files : [];
+    return captureInitramfs({ program, modules, dumpProgram: dump?.order.filter, rescueFiles });
   };
-  const initramfsBytes = initramfsFor(NO_HOME).bytes.length + STUB_ROOM;
+  const initramfsBytes = initramfsFor(NO_HOME, 'home', '').bytes.length + STUB_ROOM;
   return { place, modules, dump, initramfsFor, initramfsBytes };
 }
 
@@ -76,16 +78,19 @@ async function modulesFor(
   return await world.collectModules(release, place.modules, ['crc32c_generic']);
 }
 
-function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {
+function homeStub(home: HomePlan, machine: MachineFacts, id: string): HomeStub | undefined {
   if (home.state !== 'planned') return undefined;
   const bootProcessor = valueOf(machine.cpu.bootProcessor);
   if (bootProcessor === undefined)
     throw new KhopError(
       'E_UNREADABLE',
       `${machine.cpu.bootProcessor.source} does not tell the boot processor`,
-      {
-        hint: 'Check that /proc is mounted.',
-      },
+      { hint: 'Check that /proc is mounted.' },
     );
-  return { ...home.wayHome.stub, bootProcessor };
+  const { stub, report } = home.wayHome;
+  return {
+    ...stub,
+    bootProcessor,
+    report: report === undefined ? undefined : { room: report, arming: id },
+  };
 }

@@ -11,6 +11,7 @@ const VERSION = 1;
 const MINIMUM_FREE_MIB = 256;
 const KEEP_CRASHES = 10;
 const KEEP_DUMPS = 2;
+const LOOP_WINDOW_MINUTES = 60;
 
 export const DUMP_KINDS = ['none', 'filtered', 'whole'] as const;
 
@@ -35,6 +36,8 @@ const GuardSettings = v.object({
   /** How many crashes, and how many dumps of them, are kept. */
   keepCrashes: v.optional(Kept, KEEP_CRASHES),
   keepDumps: v.optional(Kept, KEEP_DUMPS),
+  /** Within which the same crash twice is a loop, to be left by another way than it was entered. */
+  loopWindowMinutes: v.optional(Kept, LOOP_WINDOW_MINUTES),
 });
 
 /** Versioned. */
@@ -51,6 +54,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   minimumFreeMib: MINIMUM_FREE_MIB,
   keepCrashes: KEEP_CRASHES,
   keepDumps: KEEP_DUMPS,
+  loopWindowMinutes: LOOP_WINDOW_MINUTES,
 };
 
 /** Kept for ever. */

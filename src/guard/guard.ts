@@ -11,6 +11,7 @@ import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
+import { arriveFromCrash } from './record-crash.ts';
 import type { GuardWorld } from './world.ts';
 
 /**
@@ -18,6 +19,7 @@ import type { GuardWorld } from './world.ts';
  * @throws as `planGuard` and `armGuard`; then nothing has changed
  */
 export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
+  arriveFromCrash(world, world.readMachine());
   const planned = await planGuard(world, settings, newSwitchId(world));
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
@@ -42,6 +44,8 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   if (settings === undefined) return { did: 'nothing', because: 'off' };
   const { state, problems } = readGuardStatus(world, world.readMachine());
   if (state === 'armed') return { did: 'nothing', because: 'armed' };
+  // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
+  arriveFromCrash(world, world.readMachine());
   const planned = await planGuard(world, settings, newSwitchId(world));
   return { did: 'armed', because: problems, record: armGuard(world, planned, settings) };
 }

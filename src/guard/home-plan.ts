@@ -8,12 +8,15 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from '../plan/arch/architecture.ts';
 import { planHome } from '../plan/plan-home.ts';
-import { readKernels } from '../switch/choose-kernel.ts';
+import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
+import { readHistory } from '../switch/read-history.ts';
+import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
+import { GUARD_PARAMETER } from './guard-return.ts';
 import type { GuardWorld } from './world.ts';
 
-/** The parameter by which a kernel knows that a guard brought it home, and which one. */
-export const GUARD_PARAMETER = 'khop.guard';
+/** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
+const REPORT_ROOM = 0x4_0000;
 
 /** A way home, or why only the firmware leads there. */
 export type HomePlan =
@@ -36,17 +39,60 @@ export function runningSelector(world: GuardWorld, machine: MachineFacts): strin
   });
 }
 
+/** Where a capture is to end. */
+export interface HomeChoice {
+  readonly home: HomePlan;
+  /** Going home would only begin anew what the loop is. */
+  readonly isStranded: boolean;
+}
+
+/**
+ * The kernel that was asked for; in a loop, the latest that was seen well and did not die in it.
+ * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
+ */
+export function chooseHome(
+  world: GuardWorld,
+  machine: MachineFacts,
+  { selector, argument, loop, roomBytes }: HomeQuestion,
+): HomeChoice {
+  const first = selector ?? runningSelector(world, machine);
+  if (loop === undefined)
+    return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: false };
+  const { kernels } = readKernels(world, machine);
+  const wished = chooseKernel(world, machine, first);
+  const good = knownGoodReleases(readHistory(world)).flatMap(
+    (release) => kernels.find((kernel) => kernel.release === release) ?? [],
+  );
+  for (const { id, release } of [wished, ...good]) {
+    if (release === undefined || loop.releases.includes(release)) continue;
+    const home = planHomeKernel(world, machine, id, argument, roomBytes);
+    if (home.state === 'planned') return { home, isStranded: false };
+  }
+  return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: true };
+}
+
+/** What the choice depends on. */
+export interface HomeQuestion {
+  /** Undefined: the running kernel. */
+  readonly selector: string | undefined;
+  /** By which the kernel knows how it came home, see guard-return.ts. */
+  readonly argument: string;
+  readonly loop: CrashLoop | undefined;
+  /** What the way home may take of the reservation, bytes. */
+  readonly roomBytes: bigint;
+}
+
 /**
  * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
- * @param id of this arming, for the command line
+ * @param argument by which it knows how it came home, see guard-return.ts
  * @param roomBytes what the way home may take of the reservation
  */
-export function planHomeKernel(
+function planHomeKernel(
   world: GuardWorld,
   machine: MachineFacts,
   selector: string,
-  id: string,
+  argument: string,
   roomBytes: bigint,
 ): HomePlan {
   if (roomBytes <= 0n)
@@ -56,9 +102,10 @@ export function planHomeKernel(
       method: 'segments',
       reuseCmdline: true,
       drop: [GUARD_PARAMETER],
-      append: [`${GUARD_PARAMETER}=${id}`],
+      append: [argument],
       fast: true,
       roomBytes,
+      reportRoom: REPORT_ROOM,
     });
     const wayHome = planHome(agreedPlan(proposal), machine);
     const size = rangeSize(wayHome.region);

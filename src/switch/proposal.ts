@@ -45,6 +45,8 @@ export interface ProposalOptions {
   readonly roomBytes?: bigint;
   /** Names of parameters that the command line shall not have. */
   readonly drop?: readonly string[];
+  /** See LoadRequest. */
+  readonly reportRoom?: number;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -121,6 +123,7 @@ function requestFor(
     commandLine: composeCommandLine(world, machine, kernel, options, slot),
     method: options.method ?? world.configuration.method,
     slot,
+    reportRoom: options.reportRoom,
     entropy: world.entropy(256),
   };
 }

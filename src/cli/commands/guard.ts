@@ -22,6 +22,7 @@ export interface OnOptions {
   readonly switch: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
+  readonly loopWindow?: number;
   readonly json?: boolean;
 }
 
@@ -54,7 +55,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .description(
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
         'to come home with. Whatever happens there, the machine leaves it before the deadline. Where no memory is\n' +
-        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.',
+        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
+        'When a kernel dies twice in the same way, the next way home is an older kernel that was seen well; without\n' +
+        'one, it is a shell on the console of the panic kernel, where busybox is installed.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
@@ -79,6 +82,11 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
     .option('--dry-run', 'say what would be done about memory, and do nothing')
     .option('-y, --yes', 'do not ask')
+    .option(
+      '--loop-window <minutes>',
+      'within which the same crash twice leads to another kernel, or a shell (60)',
+      positiveInteger,
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [
@@ -178,6 +186,7 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
     ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
     ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
     ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
+    ...(options.loopWindow === undefined ? {} : { loopWindowMinutes: options.loopWindow }),
   };
 }
 

@@ -19,19 +19,34 @@ export function renderArmed(record: ArmedRecord): string {
 }
 
 function chainLines(record: ArmedRecord): string[] {
-  const { reportDevice, reportObstacle, homeTitle, homeObstacle, dump } = record;
+  const { reportDevice, dump } = record;
   return [
     `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
-    reportDevice === null
-      ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
-      : `  report        on ${reportDevice}, khop crashes`,
+    `  report        ${reportPlaces(record).join('; ')}`,
     ...(dump === null || reportDevice === null
       ? []
       : [`  dump          ${dump.how}; takes ${renderBytes(dump.memoryBytes)} of the reservation`]),
-    homeTitle === null
-      ? `  home          through the firmware: ${homeObstacle ?? 'no kernel is known'}`
-      : `  home          ${homeTitle}, without the firmware`,
+    ...(record.loopReason === null ? [] : [`  loop          ${record.loopReason}`]),
+    `  home          ${homeWords(record)}`,
     `  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`,
+  ];
+}
+
+function homeWords({ ending, homeTitle, homeObstacle, loopReason }: ArmedRecord): string {
+  if (ending === 'rescue')
+    return `a shell on the console, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
+  if (ending === 'firmware')
+    return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
+  if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
+  return `${homeTitle}, without the firmware${loopReason === null ? '' : ', because of the loop'}`;
+}
+
+function reportPlaces({ reportDevice, reportObstacle, reportInMemory }: ArmedRecord): string[] {
+  return [
+    reportDevice === null
+      ? `on no disk: ${reportObstacle ?? 'no place is known'}`
+      : `on ${reportDevice}, khop crashes`,
+    reportInMemory ? 'in memory, with the kernel that comes home' : 'not in memory',
   ];
 }
 

@@ -3,9 +3,10 @@
  * machine home.
  *
  * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step that fails is said on the console
- * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
- * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
+ * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step
+ * that fails is said on the console and left behind: nothing but the deadline decides that the machine leaves, and
+ * nothing keeps it here. If this program dies, the kernel panics, and `panic=` on its command line sends the machine
+ * through the firmware.
  * @module
  */
 import type { Architecture } from '../../formats/architecture.ts';
@@ -15,7 +16,7 @@ import { giveBack, type Statement, set, when } from '../../formats/static-progra
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
 import type { CaptureTarget } from './capture-target.ts';
-import { mark, say, startChain } from './chain.ts';
+import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
 import { fileSystemSink } from './file-system-sink.ts';
@@ -28,6 +29,7 @@ import { writeKernelLog } from './printk-ring.ts';
 import { rawSink } from './raw-sink.ts';
 import { nameReport } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
+import { type RescueOrder, rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
 
 /** What one machine's capture has to do. */
@@ -43,7 +45,11 @@ export interface CaptureOrder {
   readonly dump: DumpOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
+  /** How it ends: `home`, a shell, or through the firmware although a kernel waits: it would only die again. */
+  readonly ending: CaptureEnding;
 }
+
+export type CaptureEnding = 'home' | 'firmware' | RescueOrder;
 
 /** MS_NOSUID | MS_NODEV | MS_NOEXEC, linux/mount.h. */
 const HARMLESS = 0b1110;
@@ -51,10 +57,13 @@ const HARMLESS = 0b1110;
 /** The program as an executable file. */
 export function captureProgram(order: CaptureOrder): Uint8Array {
   const way = wayOut(order.home);
-  const startGuardian = guardian(order.deadlineMs, way);
+  const isHome = order.ending === 'home';
+  const watch = guardian(order.deadlineMs, isHome ? way.leave : way.leaveByFirmware);
+  const end = typeof order.ending === 'object' ? rescue(order.ending, way, watch) : undefined;
+  const markLeave = leaveMarker(order.ending);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target, order.dump);
-  const main = fn('main', ['stack'], ['status'], ({ status }) => [
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order, order.target, markLeave);
+  const main = fn('main', ['stack'], ['status', 'watcher'], ({ status, watcher }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
     sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
@@ -62,14 +71,25 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     mark('captured'),
     set(status, way.loadHome()),
     when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
-    when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
+    set(watcher, watch.startGuardian()),
+    when([watcher, '<', 0], [say('nothing watches the deadline', watcher)]),
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
+    // Marked first, so that the report says of itself that it was on its way.
+    when(isHomeLoaded(), [mark('report-in-memory')]),
+    set(status, way.loadReport()),
+    when([status, '<', 0], [say('the report does not go home in memory:', status)]),
     insertModules(),
     leavePersistentMessage(),
-    ...(keepReport === undefined ? [] : [keepReport()]),
-    way.leave(),
+    ...(keepReport === undefined
+      ? [markLeave()]
+      : [
+          set(status, keepReport()),
+          when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
+        ]),
+    way.loadReport(),
+    end === undefined ? (isHome ? way.leave() : way.leaveByFirmware()) : end(watcher),
   ]);
   return encodeStaticProgram(main, order.architecture);
 }
@@ -106,25 +126,33 @@ function sinkOf(target: CaptureTarget): ReportSink {
   }
 }
 
-function reportKeeper(target: CaptureTarget, dump: DumpOrder | undefined): ProgramFunction<readonly []> {
+function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
+  return fn('markLeave', [], [], () => {
+    if (typeof ending === 'object') return [mark('rescue')];
+    if (ending === 'firmware') return [mark('leave-firmware')];
+    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
+  });
+}
+
+/** Gives back 0, or a negative errno: then the report is not saved, and leaving is not marked. */
+function reportKeeper(
+  { dump }: CaptureOrder,
+  target: CaptureTarget,
+  markLeave: ProgramFunction<readonly []>,
+): ProgramFunction<readonly []> {
   const { open, save, saveSteps, close } = sinkOf(target);
   // The current folder is then that of the report, which only a file system has.
   const saveMemory = dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
     set(status, open()),
-    when([status, '<', 0], [say('the place for the report cannot be reached:', status), giveBack(status)]),
+    when([status, '<', 0], [giveBack(status)]),
     mark('target-mounted'),
     set(status, save()),
     when(
-      [status, '<', 0],
-      [say('the report is not saved:', status)],
-      [
-        mark('report'),
-        ...(saveMemory === undefined ? [] : [saveMemory()]),
-        when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
-        saveSteps(),
-      ],
+      [status, '==', 0],
+      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveSteps()],
     ),
     close(),
+    giveBack(status),
   ]);
 }
