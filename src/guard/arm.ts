@@ -22,6 +22,7 @@ import type { DumpPlan } from './dump-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, runningSelector } from './home-plan.ts';
+import { mayPanicElsewhere } from './panic-processor.ts';
 import { planRescue } from './rescue-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -134,6 +135,7 @@ export function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
+    isHomeFromFirstOnly: mayPanicElsewhere(machine),
     ending,
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,

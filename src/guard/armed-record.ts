@@ -21,6 +21,8 @@ const ArmedRecord = v.object({
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
   homeTitle: v.nullable(v.string()),
   homeObstacle: v.nullable(v.string()),
+  /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts. */
+  isHomeFromFirstOnly: v.boolean(),
   /** How a capture ends: with that kernel; with a shell on the console, or through the firmware, because of a loop. */
   ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
   /** Why going home as before would be a loop; null when it would not. */

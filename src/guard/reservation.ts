@@ -17,6 +17,7 @@ import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { runningSelector } from './home-plan.ts';
+import { panicProcessorArgument } from './panic-processor.ts';
 import type { GuardWorld } from './world.ts';
 
 const PARAMETER = 'crashkernel';
@@ -36,6 +37,8 @@ export interface ReservationPlan {
   readonly obstacle: string | undefined;
   /** The kernel to switch into: the one that runs. */
   readonly selector: string;
+  /** What else it is started with, see panic-processor.ts. */
+  readonly panicProcessor: string | undefined;
 }
 
 /**
@@ -51,7 +54,8 @@ export async function planReservation(
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await needOf(world, machine, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));
-  return { mib, need, selector, ...(await planPermanent(world, `${mib}M`)) };
+  const panicProcessor = panicProcessorArgument(valueOf(machine.release));
+  return { mib, need, selector, panicProcessor, ...(await planPermanent(world, `${mib}M`)) };
 }
 
 function roundUp(bytes: bigint): bigint {
@@ -115,13 +119,13 @@ export async function releaseReservation(world: GuardWorld): Promise<BootLoaderP
 /** How to come to the running kernel again, with memory reserved. */
 export function proposeReserving(
   world: GuardWorld,
-  { selector, mib }: ReservationPlan,
+  { selector, mib, panicProcessor }: ReservationPlan,
   id: string,
 ): Proposal {
   return propose(world, selector, {
     reuseCmdline: true,
     drop: [PARAMETER],
-    append: [`${PARAMETER}=${mib}M`],
+    append: [`${PARAMETER}=${mib}M`, ...(panicProcessor === undefined ? [] : [panicProcessor])],
     fast: true,
     switchId: id,
   });

@@ -32,13 +32,20 @@ function chainLines(record: ArmedRecord): string[] {
   ];
 }
 
-function homeWords({ ending, homeTitle, homeObstacle, loopReason }: ArmedRecord): string {
+function homeWords({
+  ending,
+  homeTitle,
+  homeObstacle,
+  loopReason,
+  isHomeFromFirstOnly,
+}: ArmedRecord): string {
   if (ending === 'rescue')
     return `a shell on the console, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
   if (ending === 'firmware')
     return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
-  return `${homeTitle}, without the firmware${loopReason === null ? '' : ', because of the loop'}`;
+  const where = isHomeFromFirstOnly ? ' when the panic is on CPU 0, else through it' : '';
+  return `${homeTitle}, without the firmware${where}${loopReason === null ? '' : ', because of the loop'}`;
 }
 
 function reportPlaces({ reportDevice, reportObstacle, reportInMemory }: ArmedRecord): string[] {
