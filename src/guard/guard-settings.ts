@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { decodeState } from '../switch/ticket.ts';
 import type { Folders } from '../switch/world.ts';
+import { ReportTarget } from './report-target.ts';
 
 const VERSION = 1;
 const MINIMUM_FREE_MIB = 256;
@@ -27,6 +28,7 @@ const GuardSettings = v.object({
   mode: v.picklist(['capture', 'continue']),
   /** From the start of the capture kernel until it leaves at the latest. */
   deadlineSeconds: v.pipe(v.number(), v.integer(), v.minValue(5), v.maxValue(3600)),
+  to: v.optional(ReportTarget, { kind: 'folder' }),
   /** What is saved of the memory: nothing, what makedumpfile thinks is worth it, or all that is not zero. */
   dump: v.optional(v.picklist(DUMP_KINDS), 'none'),
   /** Of the file system that reports go to, what a dump leaves free. */
@@ -47,6 +49,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   home: null,
   mode: 'capture',
   deadlineSeconds: 60,
+  to: { kind: 'folder' },
   dump: 'none',
   minimumFreeMib: MINIMUM_FREE_MIB,
   keepCrashes: KEEP_CRASHES,

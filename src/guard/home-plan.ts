@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { rangeSize } from '../formats/range.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from '../plan/arch/architecture.ts';
@@ -10,8 +11,8 @@ import { planHome } from '../plan/plan-home.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
 import { readHistory } from '../switch/read-history.ts';
+import type { SwitchWorld } from '../switch/world.ts';
 import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
-import type { GuardWorld } from './world.ts';
 
 /** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
 const REPORT_ROOM = 0x4_0000;
@@ -27,7 +28,7 @@ export type HomePlan =
   | { readonly state: 'firmware'; readonly reason: string };
 
 /** The id of the kernel that runs. @throws E_NOT_FOUND when no boot entry is it */
-export function runningSelector(world: GuardWorld, machine: MachineFacts): string {
+export function runningSelector(world: SwitchWorld, machine: MachineFacts): string {
   const { kernels } = readKernels(world, machine);
   const running = kernels.find((kernel) => kernel.isRunning);
   if (running !== undefined) return running.id;
@@ -49,12 +50,13 @@ export interface HomeChoice {
  * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
  */
 export function chooseHome(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
-  { selector, argument, loop }: HomeQuestion,
+  { selector, argument, loop, roomBytes }: HomeQuestion,
 ): HomeChoice {
   const first = selector ?? runningSelector(world, machine);
-  if (loop === undefined) return { home: planHomeKernel(world, machine, first, argument), isStranded: false };
+  if (loop === undefined)
+    return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: false };
   const { kernels } = readKernels(world, machine);
   const wished = chooseKernel(world, machine, first);
   const good = knownGoodReleases(readHistory(world)).flatMap(
@@ -62,10 +64,10 @@ export function chooseHome(
   );
   for (const { id, release } of [wished, ...good]) {
     if (release === undefined || loop.releases.includes(release)) continue;
-    const home = planHomeKernel(world, machine, id, argument);
+    const home = planHomeKernel(world, machine, id, argument, roomBytes);
     if (home.state === 'planned') return { home, isStranded: false };
   }
-  return { home: planHomeKernel(world, machine, first, argument), isStranded: true };
+  return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: true };
 }
 
 /** What the choice depends on. */
@@ -75,33 +77,49 @@ export interface HomeQuestion {
   /** By which the kernel knows how it came home, see guard-return.ts. */
   readonly argument: string;
   readonly loop: CrashLoop | undefined;
+  /** What the way home may take of the reservation. */
+  readonly roomBytes: bigint;
 }
 
 /**
+ * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
  * @param argument by which it knows how it came home, see guard-return.ts
+ * @param roomBytes what the way home may take of the reservation
  */
 function planHomeKernel(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
   argument: string,
+  roomBytes: bigint,
 ): HomePlan {
+  if (roomBytes <= 0n)
+    return { state: 'firmware', reason: 'the panic kernel alone needs all of the reservation' };
   try {
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
       append: [argument],
       reportRoom: REPORT_ROOM,
+      fast: true,
+      roomBytes,
     });
-    return {
-      state: 'planned',
-      wayHome: planHome(agreedPlan(proposal), machine),
-      title: proposal.kernel.title,
-      inputs: [proposal.kernel.image, ...proposal.kernel.initrds],
-    };
+    const wayHome = planHome(agreedPlan(proposal), machine);
+    const size = rangeSize(wayHome.region);
+    if (size > roomBytes)
+      return {
+        state: 'firmware',
+        reason: `the way home takes ${mib(size)} MiB of the reservation, and ${mib(roomBytes)} MiB are left`,
+      };
+    const { title, image, initrds } = proposal.kernel;
+    return { state: 'planned', wayHome, title, inputs: [image, ...initrds] };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return { state: 'firmware', reason: error.message };
   }
+}
+
+function mib(bytes: bigint): bigint {
+  return bytes >> 20n;
 }

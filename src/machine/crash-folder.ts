@@ -2,12 +2,22 @@
  * The folder of what crashes left: one folder a crash, written by the capture program.
  * @module
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncFolder } from './durable-file.ts';
 import type { Reading } from './reading.ts';
 
 /** The largest ring (CONFIG_LOG_BUF_SHIFT 25) as text with prefixes is rarely longer; of more, the end counts. */
 const TEXT_LIMIT = 32 * 1024 * 1024;
+
+/** What a file takes; one with holes takes less than its size. */
+export interface DiskUse {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** st_blocks counts in these, stat(2). */
+const SECTOR = 512;
 
 /** The names of the folders in `folder`, sorted. */
 export function readFolderNames(folder: string): Reading<readonly string[]> {
@@ -34,6 +44,20 @@ export function readFileText(folder: string, name: string): Reading<string> {
     } finally {
       closeSync(descriptor);
     }
+  });
+}
+
+/** Removes a folder or file with all that is in it; what is not there is removed already. @throws what fs throws */
+export function removeCrashFiles(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  syncFolder(dirname(path));
+}
+
+/** The sizes of those of `names` that are in the folder, bytes on disk. */
+export function sizesOnDisk(folder: string, names: readonly string[]): readonly DiskUse[] {
+  return names.flatMap((name) => {
+    const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+    return stats === undefined ? [] : [{ name, bytes: stats.blocks * SECTOR }];
   });
 }
 

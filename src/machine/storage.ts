@@ -36,6 +36,16 @@ export function storageOf(root: string, mount: MountInfo): RootStorage {
 }
 
 /**
+ * Modules of the drivers of one device, e.g. `/sys/class/net/eth0`; undefined when it is not there or has no hardware
+ * of its own.
+ */
+export function modulesOfDevice(root: string, link: string): readonly string[] | undefined {
+  const path = sysfsPath(root, link);
+  if (path === undefined || path.startsWith('/sys/devices/virtual/')) return undefined;
+  return [...new Set(driversAbove(root, path).flatMap(({ module }) => module ?? []))];
+}
+
+/**
  * The block device a file system lies on. Its number is asked first: a kernel that mounted its root without
  * an initrd calls the source /dev/root, which does not exist. btrfs has a number of its own, but a true source.
  */

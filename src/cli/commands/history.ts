@@ -78,19 +78,24 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
   const { arriveFromCrash } = await import('../../guard/record-crash.ts');
+  const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
+  const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const { crashes, isHomeByKexec, problem, entries } = arriveFromCrash(world, machine);
+  const unreached = bringReportsIn(world);
+  const arrival = arriveFromCrash(world, machine);
+  const { crashes, isHomeByKexec, problem, entries } = arrival;
+  const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
+  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null }));
+    const concluded = entry ?? null;
+    context.print(renderJson({ concluded, crashes, isHomeByKexec, problem: problem ?? null, removed }));
     return;
   }
-  for (const { id, summary } of entries)
-    context.print(`The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`);
-  if (entries.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes');
+  const { renderCrashArrival } = await import('../render/crash-arrival.ts');
+  for (const line of renderCrashArrival(arrival, removed)) context.print(line);
   if (entry === undefined) {
     if (entries.length === 0 && !isHomeByKexec) context.print('No switch is in flight.');
     return;

@@ -15,18 +15,22 @@ import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
-import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
+import type { CaptureTarget } from './capture-target.ts';
 import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
+import { fileSystemSink } from './file-system-sink.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
+import { httpSink } from './http-sink.ts';
 import { startCounting, startKeeping } from './log-text.ts';
+import { leavePersistentMessage } from './persistent-message.ts';
 import { writeKernelLog } from './printk-ring.ts';
+import { rawSink } from './raw-sink.ts';
 import { nameReport } from './report-name.ts';
+import type { ReportSink } from './report-sink.ts';
 import { type RescueOrder, rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
-import { saveChain, saveReport } from './save-report.ts';
 
 /** What one machine's capture has to do. */
 export interface CaptureOrder {
@@ -77,6 +81,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(status, way.loadReport()),
     when([status, '<', 0], [say('the report does not go home in memory:', status)]),
     insertModules(),
+    leavePersistentMessage(),
     ...(keepReport === undefined
       ? [markLeave()]
       : [
@@ -118,26 +123,36 @@ function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
   });
 }
 
-/** Gives back 0, or a negative errno: then the report is not on disk, and leaving is not marked. */
+function sinkOf(target: CaptureTarget): ReportSink {
+  switch (target.kind) {
+    case 'file-system':
+      return fileSystemSink(target);
+    case 'raw':
+      return rawSink(target);
+    case 'http':
+      return httpSink(target);
+  }
+}
+
+/** Gives back 0, or a negative errno: then the report is not saved, and leaving is not marked. */
 function reportKeeper(
   { dump }: CaptureOrder,
   target: CaptureTarget,
   markLeave: ProgramFunction<readonly []>,
 ): ProgramFunction<readonly []> {
-  const mount = mountTarget(target);
-  const save = saveReport(target.folder);
-  const saveMemory = dump === undefined ? undefined : saveDump(dump);
+  const { open, save, saveSteps, close } = sinkOf(target);
+  // The current folder is then that of the report, which only a file system has.
+  const saveMemory = dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
-    set(status, mount()),
+    set(status, open()),
     when([status, '<', 0], [giveBack(status)]),
     mark('target-mounted'),
     set(status, save()),
     when(
       [status, '==', 0],
-      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveChain()],
+      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveSteps()],
     ),
-    sys.chdir('/'),
-    sys.umount2(TARGET_MOUNT, 0),
+    close(),
     giveBack(status),
   ]);
 }

@@ -27,6 +27,7 @@ function order(ending: CaptureEnding, over: Partial<CaptureOrder> = {}): Capture
     deadlineMs: 60_000,
     modules: ['/modules/virtio_blk.ko'],
     target: {
+      kind: 'file-system',
       fileSystem: 'ext4',
       options: '',
       identity: { offset: 0x468, bytes: new Uint8Array(16).fill(1) },
