@@ -83,8 +83,8 @@ _khop() {
         "guard on:--keep-free") COMPREPLY=(); return ;;
         "guard on:--keep-crashes") COMPREPLY=(); return ;;
         "guard on:--keep-dumps") COMPREPLY=(); return ;;
-        "guard on:--memory") COMPREPLY=(); return ;;
         "guard on:--loop-window") COMPREPLY=(); return ;;
+        "guard on:--memory") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -130,7 +130,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --to --dump --keep-free --keep-crashes --keep-dumps --memory --no-switch --dry-run -y --yes --loop-window --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --to --dump --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))

@@ -152,12 +152,12 @@ _khop_guard_on() {
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
+    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
-    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

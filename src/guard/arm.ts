@@ -49,23 +49,23 @@ export interface GuardPlan {
 export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
-  const loop = loopNow(world, machine, settings);
   const capture = readCaptureKernel(world, machine, kernel);
-  const parts = await planCapture(world, machine, settings, kernel);
-  const { place, modules, dump } = parts;
-  const alone = captureNeed(capture, parts, 0).bytes;
+  const planned = await planCapture(world, machine, settings, kernel);
+  const { place, modules, dump, initramfsFor } = planned;
+  const alone = captureNeed(capture, planned, 0).bytes;
+  const loop = loopNow(world, machine, settings);
   const { home, isStranded } = chooseHome(world, machine, {
     selector: settings.home ?? undefined,
     argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
     loop,
     roomBytes: reservedBytes(machine) - BigInt(alone),
   });
-  const load = (ending: CaptureEnding): LoadPlan =>
+  const planFor = (ending: CaptureEnding): LoadPlan =>
     planLoad({
       kernel,
       image: capture.image,
       unpacked: capture.unpacked,
-      initrds: [parts.initramfsFor(home, ending, id)],
+      initrds: [initramfsFor(home, { ending, arming: id })],
       isInitrdWhole: true,
       deviceTree: undefined,
       machine,
@@ -75,13 +75,13 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
       kept: home.state === 'planned' ? home.wayHome.kept : undefined,
       entropy: world.entropy(256),
     });
-  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  const planned = { home, place, modules, dump, inputs, id, loop };
-  if (!isStranded) return { ...planned, ending: 'home', plan: load('home') };
-  const shell = rescue && tryRescue(() => load(rescue));
-  if (shell !== undefined) return { ...planned, ending: 'rescue', plan: shell };
-  return { ...planned, ending: 'firmware', plan: load('firmware') };
+  const common = { home, place, modules, dump, inputs, id, loop };
+  if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
+  const rescue = loop && planRescue(world, loop, home);
+  const shell = rescue && tryRescue(() => planFor(rescue));
+  if (shell !== undefined) return { ...common, ending: 'rescue', plan: shell };
+  return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
 
 /** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */

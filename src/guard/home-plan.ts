@@ -11,9 +11,8 @@ import { planHome } from '../plan/plan-home.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
 import { readHistory } from '../switch/read-history.ts';
+import type { SwitchWorld } from '../switch/world.ts';
 import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
-import { GUARD_PARAMETER } from './guard-return.ts';
-import type { GuardWorld } from './world.ts';
 
 /** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
 const REPORT_ROOM = 0x4_0000;
@@ -29,7 +28,7 @@ export type HomePlan =
   | { readonly state: 'firmware'; readonly reason: string };
 
 /** The id of the kernel that runs. @throws E_NOT_FOUND when no boot entry is it */
-export function runningSelector(world: GuardWorld, machine: MachineFacts): string {
+export function runningSelector(world: SwitchWorld, machine: MachineFacts): string {
   const { kernels } = readKernels(world, machine);
   const running = kernels.find((kernel) => kernel.isRunning);
   if (running !== undefined) return running.id;
@@ -51,7 +50,7 @@ export interface HomeChoice {
  * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
  */
 export function chooseHome(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
   { selector, argument, loop, roomBytes }: HomeQuestion,
 ): HomeChoice {
@@ -78,7 +77,7 @@ export interface HomeQuestion {
   /** By which the kernel knows how it came home, see guard-return.ts. */
   readonly argument: string;
   readonly loop: CrashLoop | undefined;
-  /** What the way home may take of the reservation, bytes. */
+  /** What the way home may take of the reservation. */
   readonly roomBytes: bigint;
 }
 
@@ -89,7 +88,7 @@ export interface HomeQuestion {
  * @param roomBytes what the way home may take of the reservation
  */
 function planHomeKernel(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
   argument: string,
@@ -101,11 +100,10 @@ function planHomeKernel(
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
-      drop: [GUARD_PARAMETER],
       append: [argument],
+      reportRoom: REPORT_ROOM,
       fast: true,
       roomBytes,
-      reportRoom: REPORT_ROOM,
     });
     const wayHome = planHome(agreedPlan(proposal), machine);
     const size = rangeSize(wayHome.region);

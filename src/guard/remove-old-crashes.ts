@@ -13,7 +13,7 @@ import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from './guard-settings.ts'
 import { readGuardSettings } from './guard-status.ts';
 
 /** One thing that is no longer there. */
-interface RemovedCrash {
+export interface RemovedCrash {
   readonly what: 'crash' | 'dump';
   readonly id: string;
   /** That it took on disk. */

@@ -41,12 +41,12 @@ export interface ProposalOptions {
   readonly without?: readonly string[];
   /** Which boot parameters a fast switch adds. */
   readonly profile?: ProfileName;
+  /** See LoadRequest. */
+  readonly reportRoom?: number;
   /** The plan will be kept where there is so much room, bytes; see FastRequest. */
   readonly roomBytes?: bigint;
   /** Names of parameters that the command line shall not have. */
   readonly drop?: readonly string[];
-  /** See LoadRequest. */
-  readonly reportRoom?: number;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }

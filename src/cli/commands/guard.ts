@@ -18,11 +18,11 @@ export interface OnOptions {
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
+  readonly loopWindow?: number;
   readonly memory?: string;
   readonly switch: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
-  readonly loopWindow?: number;
   readonly json?: boolean;
 }
 
@@ -78,15 +78,15 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
     .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
-    .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
-    .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
-    .option('--dry-run', 'say what would be done about memory, and do nothing')
-    .option('-y, --yes', 'do not ask')
     .option(
       '--loop-window <minutes>',
       'within which the same crash twice leads to another kernel, or a shell (60)',
       positiveInteger,
     )
+    .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
+    .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
+    .option('--dry-run', 'say what would be done about memory, and do nothing')
+    .option('-y, --yes', 'do not ask')
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [

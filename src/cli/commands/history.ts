@@ -80,31 +80,22 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { arriveFromCrash } = await import('../../guard/record-crash.ts');
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
-  const { renderBytes } = await import('../render/quantity.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
   const unreached = bringReportsIn(world);
-  const { crashes, isHomeByKexec, problem, entries } = arriveFromCrash(world, machine);
+  const arrival = arriveFromCrash(world, machine);
+  const { crashes, isHomeByKexec, problem, entries } = arrival;
   const { removed, remarks } = removeOldCrashes(world);
-  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
+  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(
-      renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, removed, problem: problem ?? null }),
-    );
+    const concluded = entry ?? null;
+    context.print(renderJson({ concluded, crashes, isHomeByKexec, problem: problem ?? null, removed }));
     return;
   }
-  for (const { what, id, bytes } of removed)
-    context.print(
-      what === 'dump'
-        ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
-        : `Removed the report of an older crash: ${id}`,
-    );
-  for (const { id, summary } of entries)
-    context.print(`The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`);
-  if (entries.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes');
+  const { renderCrashArrival } = await import('../render/crash-arrival.ts');
+  for (const line of renderCrashArrival(arrival, removed)) context.print(line);
   if (entry === undefined) {
     if (entries.length === 0 && !isHomeByKexec) context.print('No switch is in flight.');
     return;

@@ -1,0 +1,28 @@
+/**
+ * What `khop arrive` says of crashes that led to this boot.
+ * @module
+ */
+import type { CrashArrival } from '../../guard/record-crash.ts';
+import type { RemovedCrash } from '../../guard/remove-old-crashes.ts';
+import { renderBytes } from './quantity.ts';
+
+/** Lines. @param removed to make room */
+export function renderCrashArrival(
+  { entries, isHomeByKexec }: CrashArrival,
+  removed: readonly RemovedCrash[],
+): string[] {
+  return [
+    ...removed.map(({ what, id, bytes }) =>
+      what === 'dump'
+        ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
+        : `Removed the report of an older crash: ${id}`,
+    ),
+    ...entries.map(
+      ({ id, summary }) =>
+        `The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`,
+    ),
+    ...(entries.length === 0 && isHomeByKexec
+      ? ['The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes']
+      : []),
+  ];
+}
