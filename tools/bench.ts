@@ -102,10 +102,9 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     const found = await measureServiceDowntime(method, wanted.repetitions, progress);
     await keep({ downtime: mergeResult(findings.downtime, found, ({ id }) => id) });
   }
-  for (const method of wanted.guardMethods) {
-    const found = await measureRecovery(method, wanted.repetitions, progress);
-    await keep({ recovery: mergeResult(findings.recovery, found, ({ id }) => id) });
-  }
+  for (const method of wanted.guardMethods)
+    for await (const found of measureRecovery(method, wanted.repetitions, progress))
+      await keep({ recovery: mergeResult(findings.recovery, found, ({ id }) => id) });
   if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
   return makeReport(origin, findings);
 }

@@ -4,6 +4,7 @@
  * time of its emulator, so only ratios mean something.
  * @module
  */
+import { renderMilliseconds } from '../../src/cli/render/quantity.ts';
 import { KhopError } from '../../src/error.ts';
 import { startFromCheckpoint } from '../../src/lab/checkpoint.ts';
 import { describeFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
@@ -27,35 +28,42 @@ const SHOW_STATUS = '/etc/systemd/system.conf.d/khop-bench.conf';
  */
 const CRASH = 'sync; exec taskset -c 0 sh -c "echo c >/proc/sysrq-trigger"';
 
-/** One method `repetitions` times; when it fails, the result says why. */
-export async function measureRecovery(
+/**
+ * One method `repetitions` times: what is known after each panic. When one fails, the last result says why, beside
+ * the samples before it.
+ */
+export async function* measureRecovery(
   method: GuardMethod,
   repetitions: number,
   progress: (text: string) => void,
-): Promise<RecoveryResult> {
+): AsyncGenerator<RecoveryResult> {
   const { id, title } = method;
-  const samples: RecoverySample[] = [];
   const parcel = await method.pack();
-  let reservedMib = 0;
+  let known: RecoveryResult = { id, title, samples: [] };
   for (let round = 1; round <= repetitions; round++) {
     const name = `panic, ${title}, ${round} of ${repetitions}`;
     try {
       await using machine = await startGuardedMachine(method, parcel);
-      reservedMib = await readReservation(machine);
+      const reservedMib = await readReservation(machine);
       const sample = await measureOnce(machine, method);
-      samples.push(sample);
-      const seconds = (ms: number): string => (ms / 1000).toFixed(1);
-      progress(
-        `${name}: report ${seconds(sample.report.wallMs)} s, home ${seconds(sample.home.wallMs)} s, ` +
-          `${reservedMib} MiB reserved`,
-      );
+      known = { ...known, reservedMib, samples: [...known.samples, sample] };
+      progress(`${name}: ${describeSample(sample)}, ${reservedMib} MiB reserved`);
+      yield known;
     } catch (cause) {
       if (!(cause instanceof KhopError)) throw cause;
       progress(`${name}: ${cause.message}`);
-      return { id, title, samples: [], error: cause.message.split('\n')[0] ?? cause.code };
+      yield { ...known, error: cause.message.split('\n')[0] ?? cause.code };
+      return;
     }
   }
-  return { id, title, samples, reservedMib };
+}
+
+function describeSample({ capture, report, dump, home, ready }: RecoverySample): string {
+  return Object.entries({ capture, report, dump, home, ready })
+    .flatMap(([name, moment]) =>
+      moment === undefined ? [] : [`${name} ${renderMilliseconds(moment.wallMs)}`],
+    )
+    .join(', ');
 }
 
 /** The machine with the method's tool installed and armed: made once, and the same for every panic. */

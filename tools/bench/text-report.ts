@@ -101,7 +101,7 @@ export function recoveryTable(results: readonly RecoveryResult[]): string[][] {
   return [
     [...header, 'Spread of home', 'Reserved', 'Saved', 'Runs'],
     ...results.map(({ title, samples, reservedMib, error }) => {
-      if (error !== undefined) return [title, `failed: ${error}`, ...Array(width - 2).fill('')];
+      if (samples.length === 0) return [title, `failed: ${error}`, ...Array(width - 2).fill('')];
       return [
         title,
         ...MOMENTS.map((name) => renderMoments(samples.flatMap((sample) => sample[name] ?? []))),
