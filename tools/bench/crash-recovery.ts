@@ -38,7 +38,7 @@ export async function* measureRecovery(
   progress: (text: string) => void,
 ): AsyncGenerator<RecoveryResult> {
   const { id, title } = method;
-  const parcel = await method.pack();
+  const parcel = await method.pack?.();
   let known: RecoveryResult = { id, title, samples: [] };
   for (let round = 1; round <= repetitions; round++) {
     const name = `panic, ${title}, ${round} of ${repetitions}`;
@@ -68,17 +68,17 @@ function describeSample({ capture, report, dump, home, ready }: RecoverySample):
 
 /** The machine with the method's tool installed and armed: made once, and the same for every panic. */
 async function startGuardedMachine(
-  { firmware }: GuardMethod,
-  { madeWith, install }: Parcel,
+  { firmware, packages }: GuardMethod,
+  parcel: Parcel | undefined,
 ): Promise<VirtualMachine> {
-  const description = await describeFullMachine({ firmware, withoutKhop: true });
+  const description = await describeFullMachine({ firmware, morePackages: packages, withoutKhop: true });
   const machine = await startFromCheckpoint(description, {
-    madeWith: { recipe: 1, ...madeWith },
+    madeWith: { recipe: 1, ...parcel?.madeWith },
     isReady: async (fresh) => {
       await waitForSystem(fresh);
       await prepareGuest(fresh, { hasKhop: false });
       await fresh.copyIn('[Manager]\nShowStatus=yes\n', SHOW_STATUS);
-      await install(fresh);
+      await parcel?.install(fresh);
       await requireArmed(fresh);
       await fresh.run('sync', COMMAND);
     },

@@ -3,24 +3,27 @@
  * the same full machine, by what it would be installed with anywhere, and how its console is read.
  * @module
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import type { CacheInputs } from '../../src/lab/cache-folder.ts';
-import { type DebianPackage, fetchPackage, findWithDependencies } from '../../src/lab/debian-packages.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CacheInputs, cachedFolder } from '../../src/lab/cache-folder.ts';
+import { hashFolder } from '../../src/lab/folder-hash.ts';
 import { waitForSystem } from '../../src/lab/full-machine.ts';
 import type { FirmwareKind } from '../../src/lab/ovmf.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { quickDeb } from '../package/quick-deb.ts';
 import type { CrashSigns } from './crash-moments.ts';
 
-const COMMAND = { timeoutMs: 120_000 };
 const INSTALL = { timeoutMs: 400_000 };
 /** From the command that leaves this kernel until the next one's agent answers. */
 const RESTART_TIMEOUT_MS = 400_000;
-const DEBS = '/root/debs';
+const HELLO_TIMEOUT_MS = 60_000;
+const ROOT = join(import.meta.dirname, '..', '..');
+/** What the package is made of. */
+const PACKAGED = ['src', 'packaging', 'man', 'completions', join('tools', 'package')];
+const PACK_TIMEOUT_MS = 600_000;
+const DEB = '/root/khop.deb';
 
-/** What is installed, ready to be copied into the guest. */
+/** What is copied into the guest. */
 export interface Parcel {
   /** Its contents, for the name of a checkpoint. */
   readonly madeWith: CacheInputs;
@@ -33,21 +36,26 @@ export interface GuardMethod {
   readonly id: string;
   readonly title: string;
   readonly firmware: FirmwareKind;
-  readonly pack: () => Promise<Parcel>;
+  /** Packages of Debian. */
+  readonly packages: readonly string[];
+  /** What is installed besides; undefined: they are armed as they come. */
+  readonly pack: (() => Promise<Parcel>) | undefined;
   readonly signs: CrashSigns;
   /** Where it leaves what it saved. */
   readonly folder: string;
 }
 
-const KHOP: Pick<GuardMethod, 'pack' | 'signs' | 'folder'> = {
+const KHOP: Omit<GuardMethod, 'id' | 'title' | 'firmware'> = {
+  packages: [],
   pack: packKhop,
   signs: { capture: /khop: captured \d/, report: /khop: report \d/, dump: undefined },
   folder: '/var/lib/khop/crashes',
 };
 
 /** Its word that the log is saved comes before its sync, and this line of its own comes after it. */
-const KDUMP_TOOLS: Pick<GuardMethod, 'pack' | 'signs' | 'folder'> = {
-  pack: packKdumpTools,
+const KDUMP_TOOLS: Omit<GuardMethod, 'id' | 'title' | 'firmware'> = {
+  packages: ['kdump-tools', 'makedumpfile'],
+  pack: undefined,
   signs: { capture: /Welcome to .*Debian/, report: /running makedumpfile/, dump: /saved vmcore in/ },
   folder: '/var/crash',
 };
@@ -61,56 +69,24 @@ export const GUARD_METHODS: readonly GuardMethod[] = [
 ];
 
 async function packKhop(): Promise<Parcel> {
-  const deb = await quickDeb();
-  return {
-    madeWith: { khop: createHash('sha256').update(deb).digest('hex') },
-    install: async (machine) => {
-      await machine.copyIn(deb, `${DEBS}/khop.deb`, 0o644, INSTALL.timeoutMs);
-      await installDebs(machine);
-      await restart(machine, '/usr/bin/khop guard on --yes');
-    },
-  };
+  const sources = await Promise.all(PACKAGED.map((name) => hashFolder(join(ROOT, name))));
+  const lock = await readFile(join(ROOT, 'package-lock.json'), 'utf8');
+  const madeWith = { sources, lock };
+  const folder = await cachedFolder({
+    kind: 'bench-package',
+    inputs: madeWith,
+    keepDays: 1,
+    timeoutMs: PACK_TIMEOUT_MS,
+    build: async (target) => await writeFile(join(target, 'khop.deb'), await quickDeb()),
+  });
+  return { madeWith, install: async (machine) => await installKhop(machine, join(folder, 'khop.deb')) };
 }
 
-async function packKdumpTools(): Promise<Parcel> {
-  const packages = await findWithDependencies('bookworm', ['kdump-tools', 'makedumpfile'], []);
-  return {
-    madeWith: { packages: packages.map(({ name, version }) => `${name} ${version}`) },
-    install: async (machine) => {
-      for (const entry of await missingOf(machine, packages)) {
-        const deb = await fetchPackage(entry);
-        await machine.copyIn(await readFile(deb), `${DEBS}/${basename(deb)}`);
-      }
-      await installDebs(machine);
-      // Its initramfs; otherwise its service makes it at the first start.
-      await machine.run('/etc/kernel/postinst.d/kdump-tools "$(uname -r)"', INSTALL);
-      await restart(machine, 'systemctl reboot --force');
-    },
-  };
-}
-
-async function missingOf(
-  machine: VirtualMachine,
-  packages: readonly DebianPackage[],
-): Promise<DebianPackage[]> {
-  const { stdout } = await machine.run(
-    'dpkg-query --list | awk \'/^ii/ { sub(/:.*/, "", $2); print $2 }\'',
-    COMMAND,
-  );
-  const installed = new Set(stdout.split('\n'));
-  return packages.filter(({ name }) => !installed.has(name));
-}
-
-async function installDebs(machine: VirtualMachine): Promise<void> {
-  await machine.run(
-    `DEBIAN_FRONTEND=noninteractive dpkg --install ${DEBS}/*.deb && rm -r ${DEBS} && sync`,
-    INSTALL,
-  );
-}
-
-async function restart(machine: VirtualMachine, command: string): Promise<void> {
-  const { bootId } = await machine.waitForHello(COMMAND.timeoutMs);
-  await machine.start(command);
+async function installKhop(machine: VirtualMachine, deb: string): Promise<void> {
+  await machine.copyIn(await readFile(deb), DEB, 0o644, INSTALL.timeoutMs);
+  await machine.run(`dpkg --install ${DEB} && rm ${DEB} && sync`, INSTALL);
+  const { bootId } = await machine.waitForHello(HELLO_TIMEOUT_MS);
+  await machine.start('/usr/bin/khop guard on --yes');
   await machine.waitForNewKernel(bootId, RESTART_TIMEOUT_MS);
   await waitForSystem(machine);
 }
