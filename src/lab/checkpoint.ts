@@ -3,7 +3,7 @@
  * @module
  */
 import { runProcess } from '../machine/run-process.ts';
-import { cachedFolder } from './cache-folder.ts';
+import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
 import type { QemuLife } from './qemu-process.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -14,6 +14,8 @@ const MAKE_TIMEOUT_MS = 400_000;
 export interface CheckpointOptions {
   /** Waits until the machine is in the state that is worth saving. */
   readonly isReady: (machine: VirtualMachine) => Promise<void>;
+  /** What that state depends on besides the description, e.g. packages that `isReady` installs. */
+  readonly madeWith?: CacheInputs | undefined;
   readonly keepFolder?: boolean | undefined;
   readonly endsWith?: QemuLife | undefined;
 }
@@ -26,7 +28,12 @@ export async function startFromCheckpoint(
   const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
   const folder = await cachedFolder({
     kind: 'checkpoint',
-    inputs: { recipe: 2, qemu: stdout, description: withoutProgramDisk(description) },
+    inputs: {
+      recipe: 2,
+      qemu: stdout,
+      description: withoutProgramDisk(description),
+      madeWith: options.madeWith,
+    },
     // A hundred megabytes each, and made again in the time of one boot.
     keepDays: 2,
     timeoutMs: MAKE_TIMEOUT_MS,
