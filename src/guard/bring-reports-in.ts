@@ -3,6 +3,7 @@
  * khop looks for them. Dumps stay where they are: they are large, and were sent away for that.
  * @module
  */
+import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { readFileText, readFolderNames, removeCrashFiles } from '../machine/crash-folder.ts';
 import { eraseRawAreaReport, findPartition, readRawAreaReport } from '../machine/raw-area.ts';
@@ -35,10 +36,11 @@ export function bringReportsIn(world: SwitchWorld): Remarks {
 }
 
 function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw' }>): Remarks {
-  const device = valueOf(findPartition(world.folders.root, to.partition));
+  const { root } = world.folders;
+  const device = valueOf(findPartition(root, to.partition));
   if (device === undefined)
     return [`${printReportTarget(to)} is not there, so nobody knows of a report in it`];
-  const report = readRawAreaReport(device);
+  const report = readRawAreaReport(join(root, device));
   if (report.state === 'empty') return [];
   if (report.state === 'damaged') return [`the report in ${device} is damaged: ${report.problem}`];
   if (!NAME.test(report.name)) return [`the report in ${device} has a name that no capture gives`];
@@ -47,15 +49,16 @@ function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw'
     if (FILES.includes(name)) world.files.write(`${folder}/${name}`, Buffer.from(bytes).toString('utf8'));
   // Last, since it is what others take the folder by.
   world.files.write(`${folder}/chain.txt`, report.steps);
-  eraseRawAreaReport(device);
+  eraseRawAreaReport(join(root, device));
   return [];
 }
 
 function fromFileSystem(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'file-system' }>): Remarks {
-  const mountPoint = valueOf(findMount(world.folders.root, to.uuid));
+  const { root } = world.folders;
+  const mountPoint = valueOf(findMount(root, to.uuid));
   if (mountPoint === undefined)
     return [`${printReportTarget(to)} is not mounted, so nobody knows of a report in it`];
-  const from = `${mountPoint}${to.folder}`;
+  const from = join(root, mountPoint, to.folder);
   const home = crashesFolder(world.folders);
   if (from === home) return [];
   for (const id of (valueOf(readFolderNames(from)) ?? []).filter((name) => NAME.test(name))) {

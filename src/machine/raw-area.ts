@@ -27,7 +27,7 @@ export type RawAreaState =
   | { readonly state: 'empty' }
   | { readonly state: 'foreign' };
 
-/** The device of a GPT partition, `/dev/vda3`. @param partition its PARTUUID in lower case */
+/** The device of a GPT partition, `/dev/vda3`, as the system below `root` calls it. @param partition its PARTUUID in lower case */
 export function findPartition(root: string, partition: string): Reading<string> {
   const link = `/dev/disk/by-partuuid/${partition}`;
   const name = valueOf(readLinkName(root, link)) ?? partitionByEvent(root, partition);
