@@ -14,7 +14,14 @@ import { crashesFolder } from './crashes-folder.ts';
 import { readGuardSettings } from './guard-status.ts';
 import { printReportTarget, type ReportTarget } from './report-target.ts';
 
-/** One sentence for each report that could not be brought in. */
+/** What became of reports that lay elsewhere. */
+interface BroughtIn {
+  /** One sentence for each that could not be brought in. */
+  readonly remarks: readonly string[];
+  /** Where reports are sent to, and stay. */
+  readonly sentTo: string | undefined;
+}
+
 type Remarks = readonly string[];
 
 /** As the capture program names them. */
@@ -22,15 +29,18 @@ const NAME = /^\d{4}-\d\d-\d\dT\d{6}Z[\w.+~:-]{0,200}$/;
 const FILES = ['dmesg.txt', 'vmcoreinfo.txt', 'chain.txt'];
 
 /** Each report is durable here before it goes there. Never throws. */
-export function bringReportsIn(world: SwitchWorld): Remarks {
+export function bringReportsIn(world: SwitchWorld): BroughtIn {
   try {
     const to = readGuardSettings(world)?.to;
-    if (to?.kind === 'raw') return fromRawArea(world, to);
-    if (to?.kind === 'file-system') return fromFileSystem(world, to);
-    return [];
+    if (to?.kind === 'raw') return { remarks: fromRawArea(world, to), sentTo: undefined };
+    if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
+    return { remarks: [], sentTo: to?.kind === 'http' ? printReportTarget(to) : undefined };
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)
-      return [`a report could not be brought in: ${(error as Error).message}`];
+      return {
+        remarks: [`a report could not be brought in: ${(error as Error).message}`],
+        sentTo: undefined,
+      };
     throw error;
   }
 }

@@ -13,6 +13,8 @@ import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
 const RAW: ReportTarget = { kind: 'raw', partition: 'aaaaaaaa-02' };
 
+const NOTHING = { remarks: [], sentTo: undefined };
+
 function treeWith(to: ReportTarget, files: TreeFiles) {
   return buildTree({ ...files, 'state/guard.json': encodeGuardSettings({ ...DEFAULT_GUARD_SETTINGS, to }) });
 }
@@ -43,21 +45,23 @@ function rawTree(area: Uint8Array) {
 
 test('nothing is asked for where reports go to the usual folder', () => {
   using tree = treeWith({ kind: 'folder' }, {});
-  assert.deepEqual(bringReportsIn(quietWorld(tree.root)), []);
+  assert.deepEqual(bringReportsIn(quietWorld(tree.root)), NOTHING);
+  using sent = treeWith({ kind: 'http', host: '192.0.2.1', port: 80, path: '/c/' }, {});
+  assert.equal(bringReportsIn(quietWorld(sent.root)).sentTo, 'http://192.0.2.1/c/');
   using bare = buildTree({});
-  assert.deepEqual(bringReportsIn(quietWorld(bare.root)), []);
+  assert.deepEqual(bringReportsIn(quietWorld(bare.root)), NOTHING);
 });
 
 test('a report in a raw area comes to the usual folder, once, and only files that belong to a report', () => {
   using tree = rawTree(areaWith(REPORT_NAME));
   const world = quietWorld(tree.root);
-  assert.deepEqual(bringReportsIn(world), []);
+  assert.deepEqual(bringReportsIn(world), NOTHING);
   const folder = `${tree.root}/state/crashes/${REPORT_NAME}`;
   assert.equal(readFileSync(`${folder}/dmesg.txt`, 'utf8'), '<0>[    1.000000] Kernel panic\n');
   assert.equal(readFileSync(`${folder}/chain.txt`, 'utf8'), 'captured 1\nreport 2\n');
   assert.ok(!existsSync(`${tree.root}/state/escape`));
   rmSync(folder, { recursive: true });
-  assert.deepEqual(bringReportsIn(world), []);
+  assert.deepEqual(bringReportsIn(world), NOTHING);
   assert.ok(!existsSync(folder));
 });
 
@@ -67,12 +71,12 @@ test('a damaged report, a strange name and a partition that is gone are said, an
     [areaWith('../../etc'), /a name that no capture gives/],
   ] as const) {
     using tree = rawTree(area);
-    assert.match(bringReportsIn(quietWorld(tree.root)).join(), sentence);
+    assert.match(bringReportsIn(quietWorld(tree.root)).remarks.join(), sentence);
     assert.ok(Buffer.from(area).equals(readFileSync(`${tree.root}/dev/vda2`)));
     assert.ok(!existsSync(`${tree.root}/state/crashes`));
   }
   using gone = treeWith(RAW, {});
-  assert.match(bringReportsIn(quietWorld(gone.root)).join(), /raw:PARTUUID=aaaaaaaa-02 is not there/);
+  assert.match(bringReportsIn(quietWorld(gone.root)).remarks.join(), /raw:PARTUUID=aaaaaaaa-02 is not there/);
 });
 
 test('reports in another file system come in, their dumps stay', () => {
@@ -91,12 +95,12 @@ test('reports in another file system come in, their dumps stay', () => {
     },
   );
   for (let round = 0; round < 2; round++) {
-    assert.deepEqual(bringReportsIn(quietWorld(tree.root)), []);
+    assert.deepEqual(bringReportsIn(quietWorld(tree.root)), NOTHING);
     const folder = `${tree.root}/state/crashes`;
     assert.equal(readFileSync(`${folder}/${REPORT_NAME}/dmesg.txt`, 'utf8'), 'log\n');
     assert.deepEqual(readdirSync(folder), [REPORT_NAME]);
     assert.deepEqual(readdirSync(`${tree.root}/mnt/dumps/crashes/${REPORT_NAME}`), ['vmcore']);
   }
   using elsewhere = treeWith({ kind: 'file-system', uuid, folder: '/crashes' }, {});
-  assert.match(bringReportsIn(quietWorld(elsewhere.root)).join(), /is not mounted/);
+  assert.match(bringReportsIn(quietWorld(elsewhere.root)).remarks.join(), /is not mounted/);
 });

@@ -76,10 +76,10 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { renderBytes } = await import('../render/quantity.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const unreached = bringReportsIn(world);
+  const elsewhere = bringReportsIn(world);
   const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
   const { removed, remarks } = removeOldCrashes(world);
-  for (const line of [...unreached, ...remarks]) context.remark(line);
+  for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, removed }));
@@ -94,7 +94,11 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   for (const id of crashes)
     context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
   if (crashes.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed, and its report could not be saved.');
+    context.print(
+      elsewhere.sentTo === undefined
+        ? 'The kernel before this one crashed, and its report could not be saved.'
+        : `The kernel before this one crashed; its report was sent to ${elsewhere.sentTo} if that was possible.`,
+    );
   if (entry === undefined) {
     if (crashes.length === 0) context.print('No switch is in flight.');
     return;
