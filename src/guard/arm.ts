@@ -100,7 +100,7 @@ export function armGuard(
     homeObstacle: home.state === 'planned' ? null : home.reason,
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' ? null : place.reason,
-    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
+    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.workingBytes + dump.fileBytes },
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,

@@ -15,7 +15,7 @@ import { copyMemory } from './copy-memory.ts';
 import { isCrashedMemoryOpen } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
 import { freeBytes } from './free-space.ts';
-import { becomeFilter, FILTER_MESSAGES } from './run-filter.ts';
+import { becomeFilter } from './run-filter.ts';
 import { saveChain, syncFolder } from './save-report.ts';
 import { verifyCopy, verifyFiltered } from './verify-dump.ts';
 
@@ -71,10 +71,7 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
       : [
           set(status, filterInChild()),
           when([status, '==', 0], [set(size, verifyFiltered(UNFINISHED))]),
-          when(
-            [[status, '==', 0], '&&', [size, '>', 0]],
-            [sys.unlinkat(LINUX.AT_FDCWD, FILTER_MESSAGES, 0), giveBack(publish('filtered, bytes:', size))],
-          ),
+          when([[status, '==', 0], '&&', [size, '>', 0]], [giveBack(publish('filtered, bytes:', size))]),
           ...giveUpAtLimits(status),
           say('makedumpfile failed, so all memory is saved:', status),
         ]),

@@ -167,7 +167,7 @@ for (const runner of PROGRAM_RUNNERS) {
       assert.deepEqual(steps, ['dump-started', 'dump-done']);
       assert.equal(last.reason, `filtered, bytes: ${dump.length}`);
       assert.ok(whole?.equals(dump));
-      assert.equal(messages, undefined);
+      assert.equal(messages, '');
     }
   });
 
