@@ -23,7 +23,7 @@ import { digestFiles, shapeOf } from './drift.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
-import { planTarget, type TargetPlan } from './target-plan.ts';
+import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** A panic kernel that is ready to be loaded. */
@@ -41,13 +41,18 @@ export interface GuardPlan {
 
 /**
  * Everything but the call. Changes nothing.
+ * @param place see `planTarget`
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
-export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
+export async function planGuard(
+  world: GuardWorld,
+  settings: GuardSettings,
+  id: string,
+  place: TargetPlan,
+): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
   const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
-  const place = await planTarget(world, settings);
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
   const program = captureProgram({

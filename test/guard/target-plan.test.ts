@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_GUARD_SETTINGS } from '../../src/guard/guard-settings.ts';
 import type { ReportTarget } from '../../src/guard/report-target.ts';
-import { planTarget } from '../../src/guard/target-plan.ts';
+import { planTarget, planTargetOrNone } from '../../src/guard/target-plan.ts';
 import type { GuardWorld } from '../../src/guard/world.ts';
 import type { RawAreaState } from '../../src/machine/raw-area.ts';
 import { quietWorld } from '../support/switch-world.ts';
@@ -107,7 +107,7 @@ test('a web server is reached through the interface as it is now', async () => {
   assert.equal(plan.where, 'http://logs:8080/c/, through eth0');
 });
 
-test('the usual folder may be out of reach, a place that was named may not', async () => {
+test('the usual folder may be out of reach, a place that was named only when nobody is there', async () => {
   const unreadable = {
     state: 'unreadable',
     source: 'x',
@@ -119,6 +119,9 @@ test('the usual folder may be out of reach, a place that was named may not', asy
     rawAreas: { ...worldWith().rawAreas, find: () => ({ state: 'absent', source: '/dev/disk/x' }) },
   });
   assert.deepEqual(await planFor(FOLDER, lost), { state: 'nowhere', reason: unreadable.reason });
-  for (const to of [UUID, RAW, HTTP])
+  for (const to of [UUID, RAW, HTTP]) {
+    const without = await planTargetOrNone(lost, { ...DEFAULT_GUARD_SETTINGS, to });
+    assert.match(without.state === 'nowhere' ? without.reason : '', /cannot be reached by the panic kernel/);
     await assert.rejects(planFor(to, lost), { code: 'E_NOT_FOUND', message: /cannot be reached/ });
+  }
 });
