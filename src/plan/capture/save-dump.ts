@@ -53,7 +53,7 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
   const { filter } = order;
   const copyInChild = fn('copyInChild', [], ['pid'], ({ pid }) => [
     set(pid, fork()),
-    when([pid, '==', 0], [sys.exit_group([0, '-', copyMemory(UNFINISHED)])]),
+    when([pid, '==', 0], [sys.exit_group([0, '-', copyMemory(UNFINISHED, order.minimumFreeBytes)])]),
     giveBack(watch(pid)),
   ]);
   const become = filter === undefined ? undefined : becomeFilter(filter, UNFINISHED);
@@ -76,6 +76,8 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
           say('makedumpfile failed, so all memory is saved:', status),
         ]),
     set(status, copyInChild()),
+    // Its own look at what is free, or the file system's: the child ends with the errno.
+    when([status, '==', -ENDED_BY.space], [set(status, ENDED_BY.space)]),
     ...giveUpAtLimits(status),
     when([status, '<', 0], [set(status, [0, '-', status])]),
     when(status, [markBecause('dump-incomplete', 'it could not be written, errno:', status), giveBack(0)]),
