@@ -83,6 +83,7 @@ _khop() {
         "guard on:--keep-free") COMPREPLY=(); return ;;
         "guard on:--keep-crashes") COMPREPLY=(); return ;;
         "guard on:--keep-dumps") COMPREPLY=(); return ;;
+        "guard on:--memory") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -128,7 +129,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --to --dump --keep-free --keep-crashes --keep-dumps --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --to --dump --keep-free --keep-crashes --keep-dumps --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
@@ -158,7 +159,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "vmcore bt")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--registers --blocked --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "crashes")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

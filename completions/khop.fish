@@ -101,6 +101,10 @@ complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcomma
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-free -x -d 'MiB that a dump leaves free where it goes (256)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-crashes -x -d 'how many crashes are kept (10)'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l keep-dumps -x -d 'how many dumps are kept (2)'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l memory -x -d '`auto`, or MiB such as 160M, to be reserved at every start from now on'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l no-switch -d 'leave the memory to the next start; do not switch into the same kernel for it'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l dry-run -d 'say what would be done about memory, and do nothing'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -s y -l yes -d 'do not ask'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from off' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from status' -l json -d 'print the result as JSON'
@@ -120,6 +124,7 @@ complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcomm
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from info' -F
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l registers -d 'show the registers of each CPU, too'
+complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l blocked -d 'show the tasks that waited in uninterruptible sleep instead: what did it hang on?'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from vmcore; and __fish_seen_subcommand_from bt' -F
 complete -c khop -n '__fish_seen_subcommand_from crashes; and not __fish_seen_subcommand_from list show export' -a list -d 'one line for each crash, oldest first'

@@ -152,6 +152,11 @@ _khop_guard_on() {
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
+    '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
+    '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
+    '*--dry-run[say what would be done about memory, and do nothing]' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }
@@ -210,6 +215,7 @@ _khop_vmcore_info() {
 }
 _khop_vmcore_bt() {
   _arguments -s '*--registers[show the registers of each CPU, too]' \
+    '*--blocked[show the tasks that waited in uninterruptible sleep instead\: what did it hang on?]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':file:_files'

@@ -3,12 +3,19 @@
  * @module
  */
 import { join } from 'node:path';
-import type { GuardWorld } from '../guard/world.ts';
+import type { BootLoaderCalls, GuardWorld } from '../guard/world.ts';
+import { readBootLoaderState } from '../kernels/boot-loader-state.ts';
+import { readFileSystems } from '../kernels/file-systems.ts';
 import { collectModules } from '../kernels/kernel-modules.ts';
+import { applyBootLoaderSteps, bootLoaderObstacles } from '../machine/boot-loader/apply-steps.ts';
+import { readUBootVariables } from '../machine/boot-loader/u-boot-environment.ts';
+import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
 import { readNetworkPath, resolveHost } from '../machine/network-path.ts';
 import { readProgramFiles } from '../machine/program-files.ts';
 import { findPartition, labelRawArea, modulesOfPartition, readRawArea } from '../machine/raw-area.ts';
+import { valueOf } from '../machine/reading.ts';
 import { findMount, readReportPlace } from '../machine/report-place.ts';
+import { readText } from '../machine/source.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
 
@@ -18,6 +25,7 @@ export function openGuardWorld(context: CliContext): GuardWorld {
   const { root } = world.folders;
   return {
     ...world,
+    bootLoader: bootLoaderCalls(context, root),
     readReportPlace: (path) => readReportPlace(root, path),
     findMount: (uuid) => findMount(root, uuid),
     rawAreas: {
@@ -31,5 +39,23 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),
+  };
+}
+
+function bootLoaderCalls({ signal }: CliContext, root: string): BootLoaderCalls {
+  return {
+    read: async () => {
+      const variables = readEfiLoaderVariables(root);
+      return readBootLoaderState({
+        root,
+        fileSystems: readFileSystems(root),
+        runningCommandLine: valueOf(readText(root, '/proc/cmdline')),
+        loaderInfo: valueOf(variables.info),
+        loaderEntryDefault: valueOf(variables.entryDefault),
+        uBootVariables: await readUBootVariables(root),
+      });
+    },
+    obstacles: (steps) => bootLoaderObstacles(root, steps),
+    apply: async (steps) => await applyBootLoaderSteps(root, steps, { signal }),
   };
 }

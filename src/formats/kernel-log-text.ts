@@ -30,9 +30,9 @@ const PREFIX =
 /** `4,339,5140900,-,caller=T12;text`. */
 const DEVICE_PREFIX =
   /^(?<level>\d{1,4}),\d{1,20},(?<microseconds>\d{1,18}),[^;,]{1,8}(?:,caller=(?<caller>[TC]\d{1,10}))?[^;]{0,64};/;
-/** `Jul 09 02:42:32 host kernel: `, and the same with an ISO date. */
-const JOURNAL_PREFIX =
-  /^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT[\d:.,+Z-]{8,30}) \S{1,64} kernel: ?/;
+/** `Jul 09 02:42:32 host kernel: `, the same with an ISO date, and the dates of `dmesg -T` and of console loggers. */
+const DATE_PREFIX =
+  /^(?:(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT[\d:.,+Z-]{8,30}) \S{1,64} kernel: ?|\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] ?)/;
 
 /** The lines of a text. Lines that a terminal of fixed width had cut in pieces are put together again. */
 export function parseKernelLogText(text: string): KernelLogLine[] {
@@ -40,7 +40,7 @@ export function parseKernelLogText(text: string): KernelLogLine[] {
 }
 
 function parseLine(raw: string): KernelLogLine {
-  const line = printableUnicode(raw.slice(0, LINE_LIMIT).replaceAll('\t', ' ')).replace(JOURNAL_PREFIX, '');
+  const line = printableUnicode(raw.slice(0, LINE_LIMIT).replaceAll('\t', ' ')).replace(DATE_PREFIX, '');
   const device = DEVICE_PREFIX.exec(line);
   if (device !== null)
     return {

@@ -62,6 +62,14 @@ export interface OopsEvent {
   readonly isInterleaved: boolean;
 }
 
+/** Kinds for which CR2 is the address that was meant; otherwise it is left from an earlier fault. */
+const FAULTS: ReadonlySet<OopsKind> = new Set<OopsKind>([
+  'page-fault',
+  'null-dereference',
+  'stack-overflow',
+  'double-fault',
+]);
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** More frames than any stack of 16 KiB holds; a log that goes on for longer is no log. */
@@ -283,8 +291,7 @@ export class OopsDraft {
     event.registers = [...event.registers, ...fresh].slice(0, REGISTER_LIMIT);
     for (const { name, value } of fresh) {
       if (name === 'RSP' || name === 'sp') event.stackPointer ??= value;
-      if (name === 'CR2' && (event.kind === 'page-fault' || event.kind === 'null-dereference'))
-        event.faultAddress ??= value;
+      if (name === 'CR2' && FAULTS.has(event.kind)) event.faultAddress ??= value;
     }
   }
 

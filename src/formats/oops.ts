@@ -28,7 +28,7 @@ export interface OopsReport {
   readonly later: readonly OopsEvent[];
 }
 
-/** A log may hold a warning every ms for days; the first ones and the last ones tell all. */
+/** A log may hold a warning every ms for days: the first ones and the last ones before a panic tell all. */
 const EVENT_LIMIT = 200;
 
 /** Any lines give a report; facts that the lines do not hold are null. */
@@ -57,13 +57,14 @@ function collectDrafts(lines: readonly KernelLogLine[]): OopsDraft[] {
   const drafts: OopsDraft[] = [];
   const open = new Map<string | null, OopsDraft>();
   let caller: string | null = null;
+  let hasPanicked = false;
   for (const [index, line] of lines.entries()) {
     // A line without a prefix goes on with the record before it.
     if (line.caller !== null || line.seconds !== null) caller = line.caller;
     const current = open.get(caller);
     const headline = parseHeadline(line.text);
     if (headline === undefined) {
-      if (current !== undefined) current.add(line.text);
+      if (current !== undefined && !current.isClosed) current.add(line.text);
       else if (line.text.includes('NMI backtrace for cpu'))
         adoptBacktrace(open, caller, drafts.at(-1), line.text);
     } else if (current !== undefined && belongs(current, headline)) current.adopt(headline, line.text);
@@ -72,8 +73,9 @@ function collectDrafts(lines: readonly KernelLogLine[]): OopsDraft[] {
       const draft = new OopsDraft(headline, { ...line, caller }, index);
       open.set(caller, draft);
       drafts.push(draft);
-      if (drafts.length > EVENT_LIMIT) drafts.splice(EVENT_LIMIT / 2, 1);
+      if (drafts.length > EVENT_LIMIT) drafts.splice(hasPanicked ? EVENT_LIMIT : EVENT_LIMIT / 2, 1);
     }
+    hasPanicked ||= headline?.isPanic ?? false;
   }
   return drafts;
 }

@@ -2,25 +2,18 @@
  * Arming the guard: a panic kernel of khop's own making, and the way home that it takes.
  * @module
  */
-import { KhopError } from '../error.ts';
-import { readKernelFiles } from '../kernels/kernel-files.ts';
-import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
-import {
-  type CaptureModule,
-  capturedModulePath,
-  captureInitramfs,
-} from '../plan/capture/capture-initramfs.ts';
-import { captureProgram } from '../plan/capture/capture-program.ts';
-import type { HomeStub } from '../plan/capture/go-home.ts';
+import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
 import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
+import { planCapture } from './capture-plan.ts';
 import { digestFiles, shapeOf } from './drift.ts';
-import { type DumpPlan, planDump } from './dump-plan.ts';
+import type { DumpPlan } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
@@ -52,21 +45,22 @@ export async function planGuard(
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
-  const home = planHomeKernel(world, machine, settings.home ?? runningSelector(world, machine), id);
-  const modules = await modulesFor(world, kernel.release, place);
-  const dump = planDump(world, settings);
-  const program = captureProgram({
-    architecture: machine.architecture,
-    deadlineMs: settings.deadlineSeconds * 1000,
-    modules: modules.map(capturedModulePath),
-    target: place.state === 'planned' ? place.target : undefined,
-    dump: dump?.order,
-    home: homeStub(home, machine),
-  });
+  const capture = readCaptureKernel(world, machine, kernel);
+  const planned = await planCapture(world, machine, settings, kernel, place);
+  const { modules, dump, initramfsFor } = planned;
+  const alone = captureNeed(capture, planned, 0).bytes;
+  const home = planHomeKernel(
+    world,
+    machine,
+    settings.home ?? runningSelector(world, machine),
+    id,
+    reservedBytes(machine) - BigInt(alone),
+  );
   const plan = planLoad({
     kernel,
-    image: readKernelFiles({ ...kernel, initrds: [], problems: [] }).image,
-    initrds: [captureInitramfs(program, modules, dump?.order.filter)],
+    image: capture.image,
+    unpacked: capture.unpacked,
+    initrds: [initramfsFor(home)],
     isInitrdWhole: true,
     deviceTree: undefined,
     machine,
@@ -114,35 +108,4 @@ export function armGuard(
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   return record;
-}
-
-async function modulesFor(
-  world: GuardWorld,
-  release: string | undefined,
-  place: TargetPlan,
-): Promise<readonly CaptureModule[]> {
-  if (place.state !== 'planned') return [];
-  if (release === undefined)
-    throw new KhopError(
-      'E_NOT_FOUND',
-      'the release of the capture kernel is not known, and so are its modules',
-      {
-        hint: 'Choose another with `khop guard on --kernel K`.',
-      },
-    );
-  return await world.collectModules(release, place.modules, ['crc32c_generic']);
-}
-
-function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {
-  if (home.state !== 'planned') return undefined;
-  const bootProcessor = valueOf(machine.cpu.bootProcessor);
-  if (bootProcessor === undefined)
-    throw new KhopError(
-      'E_UNREADABLE',
-      `${machine.cpu.bootProcessor.source} does not tell the boot processor`,
-      {
-        hint: 'Check that /proc is mounted.',
-      },
-    );
-  return { ...home.wayHome.stub, bootProcessor };
 }

@@ -5,6 +5,7 @@
 import { parseBootLog } from '../formats/boot-log.ts';
 import { type KernelLogLine, parseKernelLogText } from '../formats/kernel-log-text.ts';
 import { type OopsReport, parseOops } from '../formats/oops.ts';
+import type { OopsEvent } from '../formats/oops-event.ts';
 import { fingerprintOops } from '../formats/oops-fingerprint.ts';
 import { printableUnicode } from '../formats/printable-text.ts';
 import { decodeTaint } from '../formats/taint.ts';
@@ -30,7 +31,7 @@ export interface RawCrash {
 /** Enough for a report that is pasted; the whole log lies beside it. */
 const LOG_LINES = 200;
 const LOG_LINE_LENGTH = 500;
-const EARLIER_EVENTS = 20;
+const OTHER_EVENTS = 20;
 
 /** Never throws: what is missing or damaged is one of `gaps`. */
 export function buildCrashReport(raw: RawCrash): CrashReport {
@@ -42,13 +43,8 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
   const chain = parseChain(readOr(raw.chain, '', gaps, 'what the guard did is not known'));
   gaps.push(...chain.damaged, ...logGaps(lines, oops));
   const { event } = oops;
-  const facts = {
-    ...oops,
-    earlier: oops.earlier.slice(-EARLIER_EVENTS),
-    later: oops.later.slice(0, EARLIER_EVENTS),
-  };
-  if (oops.earlier.length > EARLIER_EVENTS)
-    gaps.push(`of ${oops.earlier.length} earlier warnings and oopses the last ${EARLIER_EVENTS} are shown`);
+  if (oops.earlier.length > OTHER_EVENTS)
+    gaps.push(`of the earlier warnings and oopses only the last ${OTHER_EVENTS} are in the report`);
   return {
     version: CRASH_REPORT_VERSION,
     id: raw.id,
@@ -62,10 +58,10 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
     summary: summarizeCrash(oops),
     panicLine: oops.panicLine,
     panicSeconds: oops.panicSeconds,
-    event: facts.event,
-    panic: facts.panic,
-    earlier: facts.earlier,
-    later: facts.later,
+    event,
+    panic: oops.panic,
+    earlier: oops.earlier.slice(-OTHER_EVENTS).map(briefly),
+    later: oops.later.slice(0, OTHER_EVENTS).map(briefly),
     taint: decodeTaint(event?.taint ?? ''),
     fingerprint: event === null ? null : fingerprintOops(event),
     hints: findCrashHints(oops, lines),
@@ -75,6 +71,13 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
     logLines: lines.length,
     gaps,
   };
+}
+
+/** Registers, code and modules are those of the event that the report is about. */
+function briefly(event: OopsEvent): CrashReport['earlier'][number] {
+  const { kind, headline, seconds, cpu, pid, comm, taint, workqueue, instruction, traces, isInterleaved } =
+    event;
+  return { kind, headline, seconds, cpu, pid, comm, taint, workqueue, instruction, traces, isInterleaved };
 }
 
 function logOf(raw: RawCrash, gaps: string[]): readonly KernelLogLine[] {

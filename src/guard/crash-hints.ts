@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
   {
     id: 'memory-corruption',
     pattern:
-      /^BUG: (?:Bad page (?:state|map)|KASAN|KFENCE)|^list_(?:add|del) corruption|^(?:slab error|SLUB: )|^BUG \S+ \(.+\): |general protection fault, probably for non-canonical address 0x(?:dead|6b6b|5a5a)/,
+      /^BUG: (?:Bad page (?:state|map)|KASAN|KFENCE)|^list_(?:add|del) corruption|^slab error|^BUG \S+ \(.+\): |general protection fault, probably for non-canonical address 0x(?:dead|6b6b|5a5a)/,
     title:
       'Memory was used after it had been freed, or overwritten: the place of the crash need not be the culprit.',
     remedy: 'Run a memory test once; then boot with slub_debug=FZPU, or a kernel with KASAN or KFENCE.',
@@ -144,12 +144,17 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Known to fail in capture kernels, beyond what is known of any kexec. */
-const CAPTURE_DRIVERS: Readonly<Record<string, string>> = {
-  nouveau: 'rhkdump/kdump-utils#65: capture kernels panic in it on many machines',
-  amdgpu: 'rhkdump/kdump-utils#65',
-  mlx5_core: 'lf-edge/eve#2794: starting the adapter a second time hangs the capture kernel',
-  mlx4_core: 'lf-edge/eve#2794: starting the adapter a second time hangs the capture kernel',
-  hyperv_fb: 'LIS/lis-test#1098: the framebuffer driver hangs a capture kernel',
+const CAPTURE_DRIVERS: Readonly<Record<string, { readonly trouble: string; readonly source: string }>> = {
+  nouveau: { trouble: 'capture kernels panic in it on many machines', source: 'rhkdump/kdump-utils#65' },
+  mlx5_core: {
+    trouble: 'starting the adapter a second time hangs a capture kernel',
+    source: 'lf-edge/eve#2794',
+  },
+  mlx4_core: {
+    trouble: 'starting the adapter a second time hangs a capture kernel',
+    source: 'lf-edge/eve#2794',
+  },
+  hyperv_fb: { trouble: 'the framebuffer driver hangs a capture kernel', source: 'LIS/lis-test#1098' },
 };
 
 /** Hints in the order of their weight, each with its evidence. */
@@ -171,13 +176,14 @@ function driverHints(oops: OopsReport, lines: readonly KernelLogLine[]): CrashHi
     const evidence = lines.find(({ text }) => text.includes(`[${module}`))?.text.trim() ?? '';
     const driver = Object.hasOwn(known, module) ? known[module] : undefined;
     const capture = Object.hasOwn(CAPTURE_DRIVERS, module) ? CAPTURE_DRIVERS[module] : undefined;
-    if (driver !== undefined || capture !== undefined)
+    const troubles = [driver?.trouble, capture?.trouble].filter((trouble) => trouble !== undefined);
+    if (troubles.length > 0)
       hints.push({
         id: `driver-${module}`,
-        title: `${module} is in the trace; after a kexec ${driver?.trouble ?? 'it can fail'}.`,
+        title: `${module} is in the trace, and known for trouble around kexec: ${troubles.join('; ')}.`,
         evidence,
         remedy: driver?.remedy ?? 'Leave it out of the capture initramfs.',
-        source: capture ?? 'khop’s table of known drivers (src/plan/preflight/known-drivers.ts)',
+        source: capture?.source ?? 'khop’s table of known drivers (src/plan/preflight/known-drivers.ts)',
       });
     const marks = oops.event?.modules.find(({ name }) => name === module)?.marks ?? '';
     if (/[OP]/.test(marks))

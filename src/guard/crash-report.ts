@@ -50,6 +50,21 @@ const Event = v.object({
   isInterleaved: v.boolean(),
 });
 
+/** Of what came before and after: what happened, where and to whom. */
+const OtherEvent = v.pick(Event, [
+  'kind',
+  'headline',
+  'seconds',
+  'cpu',
+  'pid',
+  'comm',
+  'taint',
+  'workqueue',
+  'instruction',
+  'traces',
+  'isInterleaved',
+]);
+
 const CrashReport = v.object({
   version: v.literal(CRASH_REPORT_VERSION),
   /** Also the folder's name: UTC time and release, `2026-11-29T003000Z-6.1.0-50-amd64`. */
@@ -64,8 +79,8 @@ const CrashReport = v.object({
   panicSeconds: v.nullable(v.number()),
   event: v.nullable(Event),
   panic: v.nullable(Event),
-  earlier: list(Event),
-  later: list(Event),
+  earlier: list(OtherEvent),
+  later: list(OtherEvent),
   taint: list(v.object({ letter: v.string(), meaning: v.string() })),
   /** Equal for the same crash; null when nothing says what happened. */
   fingerprint: v.nullable(v.object({ id: v.string(), text: v.string() })),

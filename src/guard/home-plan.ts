@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { rangeSize } from '../formats/range.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from '../plan/arch/architecture.ts';
@@ -36,29 +37,44 @@ export function runningSelector(world: GuardWorld, machine: MachineFacts): strin
 }
 
 /**
+ * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
  * @param id of this arming, for the command line
+ * @param roomBytes what the way home may take of the reservation
  */
 export function planHomeKernel(
   world: GuardWorld,
   machine: MachineFacts,
   selector: string,
   id: string,
+  roomBytes: bigint,
 ): HomePlan {
+  if (roomBytes <= 0n)
+    return { state: 'firmware', reason: 'the panic kernel alone needs all of the reservation' };
   try {
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
+      drop: [GUARD_PARAMETER],
       append: [`${GUARD_PARAMETER}=${id}`],
+      fast: true,
+      roomBytes,
     });
-    return {
-      state: 'planned',
-      wayHome: planHome(agreedPlan(proposal), machine),
-      title: proposal.kernel.title,
-      inputs: [proposal.kernel.image, ...proposal.kernel.initrds],
-    };
+    const wayHome = planHome(agreedPlan(proposal), machine);
+    const size = rangeSize(wayHome.region);
+    if (size > roomBytes)
+      return {
+        state: 'firmware',
+        reason: `the way home takes ${mib(size)} MiB of the reservation, and ${mib(roomBytes)} MiB are left`,
+      };
+    const { title, image, initrds } = proposal.kernel;
+    return { state: 'planned', wayHome, title, inputs: [image, ...initrds] };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return { state: 'firmware', reason: error.message };
   }
+}
+
+function mib(bytes: bigint): bigint {
+  return bytes >> 20n;
 }

@@ -2,6 +2,8 @@
  * What the guard needs of the world besides what a switch does.
  * @module
  */
+import type { BootLoaderState } from '../kernels/boot-loader-state.ts';
+import type { BootLoaderStep } from '../machine/boot-loader/boot-loader-step.ts';
 import type { NetworkPath } from '../machine/network-path.ts';
 import type { ProgramFiles } from '../machine/program-files.ts';
 import type { RawAreaState } from '../machine/raw-area.ts';
@@ -22,7 +24,18 @@ interface RawAreas {
   readonly label: (device: string, id: Uint8Array) => void;
 }
 
+/** The boot loader's state, and changes to it. */
+export interface BootLoaderCalls {
+  /** @throws E_UNSUPPORTED when no boot loader is known here */
+  readonly read: () => Promise<BootLoaderState>;
+  /** One sentence for each file that could not be changed. */
+  readonly obstacles: (steps: readonly BootLoaderStep[]) => readonly string[];
+  readonly apply: (steps: readonly BootLoaderStep[]) => Promise<void>;
+}
+
+/** See the module. */
 export interface GuardWorld extends SwitchWorld {
+  readonly bootLoader: BootLoaderCalls;
   /** Where a folder lies, for a kernel without mounts. The folder need not exist. @param path absolute */
   readonly readReportPlace: (path: string) => Reading<ReportPlace>;
   /** Where the file system with this UUID is mounted. */

@@ -50,8 +50,12 @@ export function describeKernel(
     return found === undefined ? undefined : onHost(found);
   };
   const modules = release === undefined ? [] : [`/lib/modules/${release}`, `/usr/lib/modules/${release}`];
+  // Beside the image first, as its package puts it: to look into the image would mean to unpack it.
+  const folders = [posix.dirname(draft.image), '/boot'];
   const configs =
-    release === undefined ? [] : [`/boot/config-${release}`, ...modules.map((one) => `${one}/config`)];
+    release === undefined
+      ? []
+      : [...folders.map((one) => `${one}/config-${release}`), ...modules.map((one) => `${one}/config`)];
   const real = (path: string): string => safely(() => resolveInRoot(root, path), path);
   const realImage = real(draft.image);
   const kernel: Kernel = {

@@ -36,11 +36,16 @@ interface Configuration {
   lines: number;
 }
 
-/** The kernels of the first configuration that exists. @throws E_UNREADABLE */
-export function readExtlinux(root: string, fileSystems: readonly FileSystem[]): KernelSource {
-  const config = FOLDERS.flatMap((folder) => CONFIGS.map((name) => `${folder}/${name}`)).find(
+/** The first configuration that exists. */
+export function findExtlinuxConfig(root: string): string | undefined {
+  return FOLDERS.flatMap((folder) => CONFIGS.map((name) => `${folder}/${name}`)).find(
     (path) => fileKind(root, path) === 'file',
   );
+}
+
+/** The kernels of the first configuration that exists. @throws E_UNREADABLE */
+export function readExtlinux(root: string, fileSystems: readonly FileSystem[]): KernelSource {
+  const config = findExtlinuxConfig(root);
   if (config === undefined) return { drafts: [], warnings: [] };
   const configuration: Configuration = {
     labels: [],

@@ -7,7 +7,13 @@
 export type KernelOrigin =
   | { readonly kind: 'bls'; readonly entry: string }
   | { readonly kind: 'uki'; readonly entry: string }
-  | { readonly kind: 'grub'; readonly config: string; readonly entry: string }
+  | {
+      readonly kind: 'grub';
+      readonly config: string;
+      readonly entry: string;
+      /** What GRUB's `default` has to be for it: the ids of the submenus around it, and its own. */
+      readonly menuPath: string;
+    }
   | { readonly kind: 'extlinux'; readonly config: string; readonly entry: string }
   | { readonly kind: 'boot-pair' }
   | { readonly kind: 'file' }

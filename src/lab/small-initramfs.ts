@@ -32,7 +32,7 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
   const init = await readLabScript('small-init.sh');
   const agent = await readLabScript('guest-agent.sh');
   const inputs: CacheInputs = {
-    recipe: 2,
+    recipe: 3,
     release: kernel.release,
     packages: kernel.packages,
     busybox: busybox.sha256,
@@ -71,6 +71,8 @@ async function moduleEntries(kernel: LabKernel): Promise<CpioEntry[]> {
   const order = modules.map(({ path }) => `${path}\n`).join('');
   return [
     cpioFile(`${root}/khop-order`, Buffer.from(order)),
+    // khop looks there for what is not a module.
+    cpioFile(`${root}/modules.builtin`, await readFile(join(kernel.modules, 'modules.builtin'))),
     ...modules.map(({ path, bytes }) => cpioFile(`${root}/${path}`, bytes)),
   ];
 }

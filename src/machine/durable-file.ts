@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -31,9 +32,11 @@ function makeFolder(folder: string): void {
   for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
 }
 
-function writeSynced(path: string, flags: 'w' | 'a', text: string): void {
+/** Readable by root alone, unless `mode` says otherwise: whatever the umask, and whatever was there. */
+function writeSynced(path: string, flags: 'w' | 'a', text: string, mode?: number): void {
   const descriptor = openSync(path, flags, 0o600);
   try {
+    if (mode !== undefined) fchmodSync(descriptor, mode);
     const bytes = Buffer.from(text);
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
     fsyncSync(descriptor);
@@ -42,14 +45,29 @@ function writeSynced(path: string, flags: 'w' | 'a', text: string): void {
   }
 }
 
-/** After this returns the file has `text`; if it does not return, it has what it had before. */
-export function writeDurably(path: string, text: string): void {
+/**
+ * After this returns the file has `text`; if it does not return, it has what it had before.
+ * @param mode permission bits; 0600 unless told
+ */
+export function writeDurably(path: string, text: string, mode?: number): void {
   const folder = dirname(path);
   makeFolder(folder);
   const beside = `${path}.new`;
-  writeSynced(beside, 'w', text);
+  writeSynced(beside, 'w', text, mode);
   renameSync(beside, path);
   syncFolder(folder);
+}
+
+/** Puts the file `beside`, which another program has written, in the place of `path`. */
+export function replaceDurably(path: string, beside: string): void {
+  const descriptor = openSync(beside, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(beside, path);
+  syncFolder(dirname(path));
 }
 
 /** Adds whole lines. A power cut can leave a torn last line, which the next append ends first. */

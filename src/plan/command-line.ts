@@ -111,6 +111,15 @@ export function appendArguments(line: string, extra: string): string {
   return joinArguments([...all.slice(0, end), ...parseCommandLine(extra), ...all.slice(end)]);
 }
 
+/** `line` with `name=value` as its only argument of that name; undefined takes it away. Unchanged when it is so. */
+export function changeParameter(line: string, name: string, value: string | undefined): string {
+  const before = kernelArguments(line).filter((argument) => argument.name === name);
+  if (before.length === (value === undefined ? 0 : 1) && before.every((one) => one.value === value))
+    return line;
+  const without = withoutArguments(line, [name]);
+  return value === undefined ? without : appendArguments(without, `${name}=${value}`);
+}
+
 /** What changes between two command lines; each argument as written. */
 export interface CommandLineDiff {
   readonly kept: readonly string[];

@@ -80,3 +80,9 @@ export interface SegmentsLoadPlan extends PlanBase {
 }
 
 export type LoadPlan = FileLoadPlan | SegmentsLoadPlan;
+
+/** Bytes that have to be somewhere until the jump: content, without what is only cleared. */
+export function contentBytes(plan: LoadPlan): bigint {
+  if (plan.method === 'file') return BigInt(plan.image.bytes.length + (plan.initrd?.bytes.length ?? 0));
+  return plan.segments.reduce((sum, { bytes }) => sum + BigInt(bytes.length), 0n);
+}

@@ -5,12 +5,11 @@
  */
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { type ProfileParameter, warmProfile } from '../plan/boot-profile.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import { leanProfile } from '../plan/lean-profile.ts';
-import type { LoadPlan } from '../plan/load-plan.ts';
+import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
@@ -65,6 +64,8 @@ export interface FastRequest {
   readonly profile: ProfileName;
   readonly history: History;
   readonly plan: (request: LoadRequest) => PlanAttempt;
+  /** What the plan's content may take where it will be kept, bytes; undefined: what memory is available. */
+  readonly roomBytes?: bigint | undefined;
 }
 
 const NOTHING: Supply = { kernel: undefined, initramfs: undefined };
@@ -84,7 +85,7 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   for (const offer of offers(stock, problems, () => smallerStock(world, fast, given))) {
     const supplied = withSupply(request, offer.supply, fast);
     const made = fast.plan(supplied);
-    const problem = problemWith(offer.supply, made, request.machine);
+    const problem = problemWith(offer.supply, made, fast);
     if (problem === undefined) return finish(offer, supplied, made);
     problems.push(problem.isRoom ? withPackingNote(problem, offer, fast) : problem);
   }
@@ -259,7 +260,8 @@ interface Problem {
 }
 
 /** Why a plan is not the one that was hoped for; undefined when it is. */
-function problemWith(supply: Supply, made: PlanAttempt, machine: MachineFacts): Problem | undefined {
+function problemWith(supply: Supply, made: PlanAttempt, fast: FastRequest): Problem | undefined {
+  const { machine } = fast.request;
   if (made.plan === undefined) return { text: made.planError?.message ?? 'there is no plan', isRoom: false };
   const { directEntry } = made.plan;
   if (supply.kernel !== undefined && directEntry?.isUsed !== true)
@@ -267,8 +269,22 @@ function problemWith(supply: Supply, made: PlanAttempt, machine: MachineFacts): 
       text: directEntry?.obstacles.join('; ') ?? 'it cannot be entered directly',
       isRoom: directEntry?.hasNoRoom === true,
     };
+  if (fast.roomBytes !== undefined) return keepingProblem(made.plan, fast.roomBytes);
   const text = roomProblem(made.plan, machine);
-  return text === undefined ? undefined : { text, isRoom: true };
+  // A smaller initramfs is no answer to memory that cannot be read.
+  const isRoom = machine.memoryAvailableBytes.state === 'read';
+  return text === undefined ? undefined : { text, isRoom };
+}
+
+/** Of a plan that waits elsewhere than in the kernel's own memory. */
+function keepingProblem(plan: LoadPlan, roomBytes: bigint): Problem | undefined {
+  const bytes = contentBytes(plan);
+  return bytes <= roomBytes
+    ? undefined
+    : {
+        text: `it takes ${mib(Number(bytes))}, and there is room for ${mib(Number(roomBytes))}`,
+        isRoom: true,
+      };
 }
 
 function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {

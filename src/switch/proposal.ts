@@ -41,6 +41,10 @@ export interface ProposalOptions {
   readonly without?: readonly string[];
   /** Which boot parameters a fast switch adds. */
   readonly profile?: ProfileName;
+  /** The plan will be kept where there is so much room, bytes; see FastRequest. */
+  readonly roomBytes?: bigint;
+  /** Names of parameters that the command line shall not have. */
+  readonly drop?: readonly string[];
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -133,7 +137,11 @@ function composeCommandLine(
   const addition = extra.filter((text) => text !== '').join(' ');
   const base = baseCommandLine(machine, kernel, options, slot);
   if (base === undefined) return addition === '' ? undefined : addition;
-  const kept = withoutArguments(withoutAddedParameters(base), [TOKEN_PARAMETER, ...world.configuration.drop]);
+  const kept = withoutArguments(withoutAddedParameters(base), [
+    TOKEN_PARAMETER,
+    ...world.configuration.drop,
+    ...(options.drop ?? []),
+  ]);
   return appendArguments(kept, addition);
 }
 
@@ -169,6 +177,7 @@ function makePlan(
     config: configurationOf(files),
     without: new Set(without),
     profile: profile ?? world.configuration.profile,
+    roomBytes: options.roomBytes,
     history,
     plan: tryPlan,
   });

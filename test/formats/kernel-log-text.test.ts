@@ -16,6 +16,8 @@ test('every way in which a line is kept gives its level, time, caller and text',
       ['6,339,3500001,-;eth0: link up', 6, 3.500001, null],
       ['4,339,3500001,-,caller=T742;eth0: link up', 4, 3.500001, 'T742'],
       ['Jul 09 02:42:32 host kernel: eth0: link up', null, null, null],
+      ['[Sun Nov 29 00:30:00 2026] eth0: link up', null, null, null],
+      ['[2026-11-29 00:30:00] [    3.500001] eth0: link up', null, 3.500001, null],
       ['2026-11-29T00:30:00.123456+0100 host kernel: eth0: link up', null, null, null],
     ];
   for (const [line, level, seconds, caller] of rows)

@@ -130,3 +130,20 @@ test('lines that quote a report are none', () => {
     null,
   );
 });
+
+test('however many warnings come before and after, the panic and the first of them are kept', () => {
+  const warning = (index: number) => `WARNING: CPU: 0 PID: ${index} at fs/x.c:1 x+0x1/0x2\n`;
+  const many = Array.from({ length: 900 }, (_, index) => warning(index)).join('');
+  const report = parseOops(
+    parseKernelLogText(`${many}BUG: kernel NULL pointer dereference, address: 0000000000000000
+Oops: Oops: 0002 [#1] SMP
+CPU: 0 UID: 0 PID: 5 Comm: it Not tainted 6.12.1 #1
+Kernel panic - not syncing: Fatal exception
+${many}`),
+  );
+  assert.deepEqual([report.event?.kind, report.event?.comm], ['null-dereference', 'it']);
+  assert.match(report.panicLine!, /Fatal exception/);
+  assert.equal(report.earlier[0]?.pid, 0);
+  assert.equal(report.earlier.at(-1)?.pid, 899);
+  assert.ok(report.earlier.length + report.later.length < 200);
+});

@@ -26,6 +26,11 @@ function worldWith(over: Partial<GuardWorld> = {}, area: RawAreaState = { state:
         modules: ['virtio_blk'],
       },
     }),
+    bootLoader: {
+      read: () => assert.fail('the boot loader was read'),
+      obstacles: () => assert.fail('the boot loader was looked at'),
+      apply: () => assert.fail('the boot loader was changed'),
+    },
     collectModules: () => assert.fail('modules were collected'),
     readProgramFiles: (name) => ({ state: 'absent', source: name }),
     findMount: () => ({ state: 'read', source: 'x', value: '/mnt' }),

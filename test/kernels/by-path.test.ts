@@ -30,6 +30,11 @@ test('an image file takes the initrd beside it and the running command line', ()
   assert.deepEqual(kernel.problems, []);
 });
 
+test('the configuration beside an image is its own', () => {
+  using tree = buildTree({ 'x/vmlinuz-9.9.9': imageOf('9.9.9-test'), 'x/config-9.9.9-test': 'CONFIG_X=y' });
+  assert.equal(read(tree, 'x/vmlinuz-9.9.9').config, join(tree.root, 'x/config-9.9.9-test'));
+});
+
 test('a unified image brings its own command line and initrd', () => {
   const uki = buildPe({
     '.linux': imageOf('9.9.9'),

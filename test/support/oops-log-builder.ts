@@ -239,7 +239,8 @@ export const STACK_OVERFLOW_5_4: readonly LogEntry[] = [
 CPU: 0 PID: 900 Comm: insmod Tainted: G           O      5.4.0-26-generic #30-Ubuntu
 Hardware name: VMware, Inc. VMware Virtual Platform/440BX Desktop Reference Platform, BIOS 6.00 11/12/2020
 RIP: 0010:vsnprintf+0x5/0x520
-RSP: 0018:ffffbb0d40553ff8 EFLAGS: 00010086
+RSP: 0018:ffffbb0d40554000 EFLAGS: 00010086
+CR2: ffffbb0d40553ff8 CR3: 0000000ffec46002 CR4: 00000000007706e0
 Call Trace:
  recurse+0x2a/0x50 [deep]
  recurse+0x2a/0x50 [deep]

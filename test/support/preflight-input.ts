@@ -26,7 +26,7 @@ export function healthyKernel(overrides: Partial<Kernel> = {}): Kernel {
     deviceTree: undefined,
     modules: `/lib/modules/${RELEASE}`,
     config: `/boot/config-${RELEASE}`,
-    origin: { kind: 'grub', config: '/boot/grub/grub.cfg', entry: '0' },
+    origin: { kind: 'grub', config: '/boot/grub/grub.cfg', entry: '0', menuPath: '0' },
     aliases: [],
     isRunning: false,
     isDefault: true,

@@ -7,7 +7,7 @@ import { listPrepared } from '../../src/prepare/prepared-store.ts';
 import type { Optimisation } from '../../src/switch/fast.ts';
 import { type Proposal, propose } from '../../src/switch/proposal.ts';
 import { segmentOf } from '../support/load-requests.ts';
-import { healthyMachine, read } from '../support/machine-facts.ts';
+import { healthyMachine, read, unreadable } from '../support/machine-facts.ts';
 import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
 import { quietWorld } from '../support/switch-world.ts';
 import { buildKernelImage } from '../support/unpacked-kernel-builder.ts';
@@ -125,4 +125,11 @@ test('where even lz4 is too much, both figures are told, and there is still a pl
     /^it needs 9\d MiB .*; packed with lz4 it needs \d\d MiB of memory, and 8 MiB are available$/,
   );
   assert.doesNotMatch(optimisation(proposal, 'direct-entry').detail, /--without/);
+});
+
+test('memory that cannot be read is no reason to pack anything', () => {
+  using boot = buildTreeBoot(UNPACKS_LZ4);
+  const proposal = proposeOn(boot, { memoryAvailableBytes: unreadable('/proc/meminfo') });
+  assert.equal(optimisation(proposal, 'initramfs').detail, '/proc/meminfo cannot be read');
+  assert.equal(listPrepared(boot.cache).length, 1);
 });

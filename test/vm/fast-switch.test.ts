@@ -121,6 +121,24 @@ test(
   },
 );
 
+test('the lean profile leaves three start-up steps out, for one boot', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.12', memoryMib: 1536 });
+  const hasJitter = async () =>
+    (await machine.exec('grep -q jitterentropy_rng /proc/crypto', COMMAND)).status === 0;
+  const skipped = async () =>
+    [...(await machine.run('cat /proc/cmdline', COMMAND)).stdout.matchAll(/ initcall_blacklist=(\S+)/g)].map(
+      ([, name]) => name,
+    );
+  assert.equal(await hasJitter(), true, 'the kernel is one without it');
+  await fastHop(machine, '6.12', `${kernelWords('6.12')} --profile lean`);
+  assert.deepEqual(await skipped(), ['jent_mod_init', 'trace_eval_init', 'init_kprobe_trace']);
+  assert.equal(await hasJitter(), false);
+  await machine.run('head -c 16 /dev/random | wc -c', COMMAND);
+  await fastHop(machine, '6.12');
+  assert.deepEqual(await skipped(), []);
+  assert.equal(await hasJitter(), true);
+});
+
 test('a machine with 512 MiB switches fast', LIMIT, async () => {
   await using machine = await startSmallMachine({ kernel: '6.1', memoryMib: 512 });
   const optimisations = await fastHop(machine, '6.12');

@@ -5,13 +5,16 @@ import { INSTALLED, installPackage } from './built-package.ts';
 import { COMMAND, hop } from './switching.ts';
 
 const LIMIT = { timeout: 900_000 };
-/** update-initramfs, or dpkg with it, in an emulated machine. */
+/** dpkg with grub-mkconfig, or mkinitramfs, in an emulated machine. */
 const PACKAGE = { timeoutMs: 240_000 };
+/** All modules and the highest compression take an emulated machine minutes; nobody starts from this one. */
+const QUICK_INITRAMFS =
+  "printf 'MODULES=list\\nCOMPRESS=zstd\\nCOMPRESSLEVEL=1\\n' >/etc/initramfs-tools/conf.d/quick";
 
 interface Entry {
+  readonly folder: string;
   readonly release: string;
   readonly isFresh: boolean;
-  readonly madeAtMs: number;
 }
 
 test(
@@ -30,8 +33,9 @@ test(
 
     await t.test('a hook that fails says so, and the kernel package is configured all the same', async () => {
       await run('sh -c "rm -rf /var/cache/khop && touch /var/cache/khop"');
+      // INITRD=No spares the package's own mkinitramfs.
       const { stdout, stderr } = await machine.run(
-        `${INSTALLED} dpkg-reconfigure linux-image-${first}`,
+        `${INSTALLED} INITRD=No DEBIAN_FRONTEND=noninteractive dpkg-reconfigure linux-image-${first}`,
         PACKAGE,
       );
       assert.ok(`${stdout}${stderr}`.includes(`khop: ${first} was not prepared`), stdout + stderr);
@@ -42,12 +46,22 @@ test(
       await run('rm /var/cache/khop');
     });
 
-    await t.test('a new initramfs leaves a fresh entry for its kernel, and no old one', async () => {
-      for (const release of [second, first])
-        await machine.run(`${INSTALLED} update-initramfs -u -k ${release}`, PACKAGE);
-      const entries = await prepared();
-      assert.deepEqual(entries.map(({ release }) => release).toSorted(), [first, second].toSorted());
-      assert.ok(entries.every(({ isFresh }) => isFresh));
+    await t.test('a new initramfs leaves a fresh entry for its kernel, and none of the old one', async () => {
+      await machine.run(QUICK_INITRAMFS, COMMAND);
+      await machine.run(`${INSTALLED} /etc/initramfs/post-update.d/khop ${first}`, PACKAGE);
+      const [before] = await prepared();
+      assert.deepEqual([before?.release, before?.isFresh], [first, true]);
+      await machine.run(`${INSTALLED} update-initramfs -u -k ${first}`, PACKAGE);
+      await machine.run(`${INSTALLED} /etc/initramfs/post-update.d/khop ${second}`, PACKAGE);
+      const after = await prepared();
+      assert.deepEqual(
+        after.map(({ release, isFresh }) => [release, isFresh]),
+        [
+          [first, true],
+          [second, true],
+        ],
+      );
+      assert.notEqual(after[0]?.folder, before?.folder);
     });
 
     await t.test(

@@ -12,8 +12,10 @@ import { cachedFolder } from '../../src/lab/cache-folder.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import type { LabKernel } from '../../src/lab/kernel-store.ts';
 import { BENCH_DISK, type BenchDisk, MOUNT_POINT } from './bench-disk.ts';
+import { INIT } from './bench-initrd.ts';
 import { loadKernel, timeCommand } from './blackout.ts';
 import { startCountedMachine } from './counted-machine.ts';
+import { initProgram } from './mark-programs.ts';
 import type { LoadMethod } from './methods.ts';
 import type { LoadStepResult } from './report.ts';
 
@@ -51,7 +53,7 @@ async function attempt(
 async function loadDisk(kernel: LabKernel, initrdMib: number): Promise<BenchDisk> {
   const folder = await cachedFolder({
     kind: 'bench-load-disk',
-    inputs: { recipe: 1, kernel: kernel.packages, initrdMib },
+    inputs: { recipe: 2, kernel: kernel.packages, initrdMib },
     timeoutMs: 120_000,
     build: async (target) => {
       const boot = join(target, 'tree', 'boot');
@@ -77,7 +79,8 @@ async function loadDisk(kernel: LabKernel, initrdMib: number): Promise<BenchDisk
 function initramfsOf(mib: number): Uint8Array {
   const block = createHash('shake256', { outputLength: 2 ** 20 });
   const noise = block.update('khop bench').digest();
-  const init = cpioFile('init', Buffer.from('#!/bin/sh\n'), 0o755);
+  // The command line names it, and khop does not start a kernel whose init is missing.
+  const init = cpioFile(INIT, initProgram(), 0o755);
   const files = Array.from({ length: mib }, (_, index) => cpioFile(`noise-${index}`, noise));
   return encodeCpio([init, ...files]);
 }

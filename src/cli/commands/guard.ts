@@ -8,7 +8,8 @@ import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
 
-interface OnOptions {
+/** Of `khop guard on`. */
+export interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
   readonly deadline?: number;
@@ -17,6 +18,10 @@ interface OnOptions {
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
+  readonly memory?: string;
+  readonly switch: boolean;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
   readonly json?: boolean;
 }
 
@@ -48,7 +53,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('arm the guard, now and at every boot')
     .description(
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
-        'to come home with. Whatever happens there, the machine leaves it before the deadline.',
+        'to come home with. Whatever happens there, the machine leaves it before the deadline. Where no memory is\n' +
+        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
@@ -69,10 +75,15 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
     .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
+    .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
+    .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
+    .option('--dry-run', 'say what would be done about memory, and do nothing')
+    .option('-y, --yes', 'do not ask')
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [
     ['khop guard on', 'guard the running kernel, and come home with it'],
+    ['khop guard on --dry-run', 'how much memory would it take, and what would be changed for it?'],
     [
       'khop guard on --home 6.1 --deadline 120',
       'come home with another kernel, after two minutes at the latest',
@@ -125,50 +136,68 @@ export function addGuardCommand(program: Command, context: CliContext): void {
 }
 
 async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
-  const { KhopError } = await import('../../error.ts');
   const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOn } = await import('../../guard/guard.ts');
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
+  const { reservedBytes } = await import('../../guard/capture-kernel.ts');
+  const world = openGuardWorld(context);
+  const settings = { ...DEFAULT_GUARD_SETTINGS, ...(await chosenSettings(options)) };
+  await world.exclusively(async () => {
+    const isReserved = reservedBytes(world.readMachine()) > 0n;
+    if (!isReserved || options.memory !== undefined) {
+      const { reserveMemory } = await import('./guard-reservation.ts');
+      return await reserveMemory(context, world, settings, options);
+    }
+    const record = await turnGuardOn(world, settings);
+    if (options.json) {
+      const { renderJson } = await import('../render/json.ts');
+      context.print(renderJson(record));
+      return;
+    }
+    const { renderArmed } = await import('../render/guard.ts');
+    context.print(renderArmed(record));
+  });
+}
+
+/** @throws E_USAGE for a place that is none, or that takes no dump */
+async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
+  const { KhopError } = await import('../../error.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
-  const to = options.to === undefined ? DEFAULT_GUARD_SETTINGS.to : parseReportTarget(options.to);
-  if (options.dump !== 'none' && (to.kind === 'raw' || to.kind === 'http'))
+  const to = options.to === undefined ? undefined : parseReportTarget(options.to);
+  if (options.dump !== 'none' && (to?.kind === 'raw' || to?.kind === 'http'))
     throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
       hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
     });
-  const world = openGuardWorld(context);
-  const record = await world.exclusively(async () =>
-    turnGuardOn(world, {
-      ...DEFAULT_GUARD_SETTINGS,
-      kernel: options.kernel ?? null,
-      home: options.home ?? null,
-      deadlineSeconds:
-        options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
-      to,
-      dump: options.dump,
-      ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
-      ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
-      ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
-    }),
-  );
-  if (options.json) {
-    const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson(record));
-    return;
-  }
-  const { renderArmed } = await import('../render/guard.ts');
-  context.print(renderArmed(record));
+  return {
+    kernel: options.kernel ?? null,
+    home: options.home ?? null,
+    deadlineSeconds:
+      options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
+    ...(to === undefined ? {} : { to }),
+    dump: options.dump,
+    ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
+    ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
+    ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
+  };
 }
 
 async function turnOff(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
-  const { openWorld } = await import('../world.ts');
+  const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOff } = await import('../../guard/guard.ts');
-  const world = openWorld(context);
-  await world.exclusively(async () => turnGuardOff(world));
+  const { releaseReservation } = await import('../../guard/reservation.ts');
+  const world = openGuardWorld(context);
+  const released = await world.exclusively(async () => {
+    turnGuardOff(world);
+    return await releaseReservation(world);
+  });
+  const steps = released?.steps ?? [];
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ state: 'off' }));
+    context.print(renderJson({ state: 'off', bootLoader: steps }));
     return;
   }
+  const { describeBootLoaderStep } = await import('../../machine/boot-loader/apply-steps.ts');
+  for (const step of steps) context.print(describeBootLoaderStep(step));
   context.print('The guard is off: a panic does what the kernel was told by panic=. Next: khop guard on');
 }
 

@@ -16,6 +16,7 @@ interface DmesgOptions extends VmcoreOptions {
 
 interface TraceOptions extends VmcoreOptions {
   readonly registers?: boolean;
+  readonly blocked?: boolean;
 }
 
 const FILE = 'a dump: ELF, kdump-compressed, or either as a stream of makedumpfile -F; /proc/vmcore too';
@@ -60,11 +61,15 @@ export function addVmcoreCommand(program: Command, context: CliContext): void {
         'dump itself (since Linux 6.0). A line with `?` is a guess: a word on the stack that may be of a call.',
     )
     .option('--registers', 'show the registers of each CPU, too')
+    .option('--blocked', 'show the tasks that waited in uninterruptible sleep instead: what did it hang on?')
     .option('--json', 'print the result as JSON')
-    .action(async (file: string, options: TraceOptions) => showTraces(context, file, options));
+    .action(async (file: string, options: TraceOptions) =>
+      options.blocked === true ? showBlocked(context, file, options) : showTraces(context, file, options),
+    );
   withExamples(bt, [
     ['khop vmcore bt vmcore', 'where did it panic, and what did the other CPUs do?'],
     ['khop vmcore bt --registers vmcore', 'the same with the registers'],
+    ['khop vmcore bt --blocked vmcore', 'which tasks were stuck, and where?'],
   ]);
   withExamples(vmcore, [
     ['khop vmcore dmesg vmcore', 'print the log of the kernel that crashed'],
@@ -126,5 +131,23 @@ async function showTraces(context: CliContext, path: string, options: TraceOptio
   }
   const { renderCpuTraces } = await import('../render/cpu-traces.ts');
   context.print(renderCpuTraces(cpus, { style: context.style, withRegisters: options.registers === true }));
+  for (const problem of problems) context.remark(`note: ${problem}`);
+}
+
+async function showBlocked(context: CliContext, path: string, options: TraceOptions): Promise<void> {
+  const { withDumpFile } = await import('../dump-file.ts');
+  const { openKernelMemory } = await import('../../formats/vmcore/kernel-memory.ts');
+  const { readBlockedTasks } = await import('../../formats/vmcore/blocked-tasks.ts');
+  const [tasks, problems] = withDumpFile(path, context, (dump) => [
+    readBlockedTasks(openKernelMemory(dump)),
+    dump.problems,
+  ]);
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ tasks, problems }));
+    return;
+  }
+  const { renderBlockedTasks } = await import('../render/cpu-traces.ts');
+  context.print(renderBlockedTasks(tasks, context));
   for (const problem of problems) context.remark(`note: ${problem}`);
 }

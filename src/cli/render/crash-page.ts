@@ -156,8 +156,10 @@ function facts(report: CrashReport): Piece {
 
 /** Two clocks: the crashed kernel's, and from the start of the capture kernel. */
 function timeline(report: CrashReport): Piece {
-  const fatal = [report.event, report.panic].filter((event) => event !== null);
-  const lineOf = (event: Event): Markup =>
+  const fatal: readonly Pick<Event, 'headline' | 'seconds'>[] = [report.event, report.panic].filter(
+    (event) => event !== null,
+  );
+  const lineOf = (event: Pick<Event, 'headline' | 'seconds'>): Markup =>
     html`<li><span class="at">${renderSeconds(event.seconds)}</span><span class="${fatal.includes(event) ? 'fatal' : ''}">${event.headline}</span></li>\n`;
   const crashed = [
     within(LIMITS.events, report.earlier.map(lineOf)),

@@ -142,7 +142,7 @@ function modules({ modules: all, lastUnloaded }: Event, heading: (text: string) 
 }
 
 function earlier(report: CrashReport, heading: (text: string) => string): string[] {
-  const lines = (events: readonly Event[]): string[] =>
+  const lines = (events: CrashReport['earlier']): string[] =>
     events.map((event) => `  ${renderSeconds(event.seconds).padStart(14)}  ${event.headline}`);
   return [
     ...(report.earlier.length === 0 ? [] : [heading('Before'), ...lines(report.earlier)]),

@@ -2,20 +2,22 @@
  * What each CPU was doing when the kernel crashed.
  * @module
  */
-import { KhopError } from '../../error.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { readElfNotes } from '../elf-notes.ts';
+import { printableText } from '../printable-text.ts';
 import { type CpuRegisters, parsePrstatus, readCpuRegisters } from './cpu-registers.ts';
+import { type KernelCode, openKernelCode, orUndefined } from './kernel-code.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { type KernelSymbols, readKernelSymbols } from './kernel-symbols.ts';
-import { readPointer, readU32 } from './kernel-values.ts';
-import { readOrcTable } from './orc-table.ts';
-import { type StackTrace, traceStack, type Unwinder } from './stack-trace.ts';
+import { readKernelBytes, readPointer, readU32 } from './kernel-values.ts';
+import { type StackTrace, traceStack } from './stack-trace.ts';
 
 /** One CPU. */
 export interface CpuTrace {
   readonly cpu: number;
-  /** Of the task that ran there; undefined where the registers are a virtual machine's own. */
+  /** The task that ran there. Without BTF its name is unknown, and in a virtual machine's dump its pid. */
   readonly pid: number | undefined;
+  readonly taskName: string | undefined;
   readonly hasPanicked: boolean;
   readonly registers: CpuRegisters;
   readonly trace: StackTrace;
@@ -28,8 +30,8 @@ const NOTE_SIZE = 512;
 
 /** @throws E_UNSUPPORTED or E_FORMAT when the kernel's symbols are not to be had */
 export function readCpuTraces(memory: KernelMemory): CpuTrace[] {
-  const symbols = readKernelSymbols(memory);
-  const unwinder: Unwinder = { memory, symbols, orc: readOrcTable(memory, symbols) };
+  const code = openKernelCode(memory);
+  const { symbols } = code;
   const panicCpu = readPanicCpu(memory, symbols);
   const saved = readCrashNotes(memory, symbols);
   const cpus =
@@ -39,23 +41,23 @@ export function readCpuTraces(memory: KernelMemory): CpuTrace[] {
         readCpuRegisters(memory.dump).map((registers, cpu) => ({ cpu, registers, pid: undefined }));
   return cpus.map(({ cpu, pid, registers }) => ({
     cpu,
-    pid,
+    ...(orUndefined(() => readCurrentTask(code, cpu)) ?? { pid, taskName: undefined }),
     hasPanicked: cpu === panicCpu,
     registers,
-    trace: traceStack(unwinder, registers),
+    trace: traceStack(code, registers),
   }));
 }
 
 /** The CPU that panicked, by the kernel's own variable; undefined when none did, or its symbols are not there. */
 export function findPanicCpu(memory: KernelMemory): number | undefined {
-  const symbols = attempt(() => readKernelSymbols(memory));
+  const symbols = orUndefined(() => readKernelSymbols(memory));
   return symbols === undefined ? undefined : readPanicCpu(memory, symbols);
 }
 
 /** PANIC_CPU_INVALID is -1. */
 function readPanicCpu(memory: KernelMemory, symbols: KernelSymbols): number | undefined {
   const address = symbols.find('panic_cpu');
-  const cpu = address === undefined ? undefined : attempt(() => readU32(memory, address, 'panic_cpu'));
+  const cpu = address === undefined ? undefined : orUndefined(() => readU32(memory, address, 'panic_cpu'));
   return cpu !== undefined && cpu < CPUS_LIMIT ? cpu : undefined;
 }
 
@@ -72,11 +74,11 @@ function readCrashNotes(memory: KernelMemory, symbols: KernelSymbols): SavedCpu[
   );
   if (notes === undefined || offsets === undefined) return [];
   const count =
-    cpuIds === undefined ? CPUS_LIMIT : (attempt(() => readU32(memory, cpuIds, 'nr_cpu_ids')) ?? 0);
-  const base = attempt(() => readPointer(memory, notes, 'crash_notes'));
+    cpuIds === undefined ? CPUS_LIMIT : (orUndefined(() => readU32(memory, cpuIds, 'nr_cpu_ids')) ?? 0);
+  const base = orUndefined(() => readPointer(memory, notes, 'crash_notes'));
   if (base === undefined) return [];
   return Array.from({ length: Math.min(count, CPUS_LIMIT) }, (_none, cpu) => cpu).flatMap((cpu) => {
-    const registers = attempt(() => {
+    const registers = orUndefined(() => {
       const offset = readPointer(memory, offsets + BigInt(cpu * 8), '__per_cpu_offset');
       const read = memory.read(BigInt.asUintN(64, base + offset), NOTE_SIZE);
       const note = read.state === 'read' ? readElfNotes(read.bytes)[0] : undefined;
@@ -86,12 +88,25 @@ function readCrashNotes(memory: KernelMemory, symbols: KernelSymbols): SavedCpu[
   });
 }
 
-/** One CPU's notes may be damaged without the others'. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof KhopError) return undefined;
-    throw error;
-  }
+/** TASK_COMM_LEN. */
+const NAME_SIZE = 16;
+
+/** `current` of a CPU: a variable that each has, from 6.2 to 6.14 within pcpu_hot. */
+function readCurrentTask(
+  { memory, symbols, types }: KernelCode,
+  cpu: number,
+): { readonly pid: number; readonly taskName: string } | undefined {
+  const offsets = symbols.find('__per_cpu_offset');
+  const hot = types?.member('pcpu_hot', 'current_task')?.offset;
+  const variable = hot === undefined ? symbols.find('current_task') : symbols.find('pcpu_hot');
+  const [pid, name] = [types?.member('task_struct', 'pid'), types?.member('task_struct', 'comm')];
+  if (offsets === undefined || variable === undefined || pid === undefined || name === undefined)
+    return undefined;
+  const own = readPointer(memory, offsets + BigInt(cpu * 8), '__per_cpu_offset');
+  const task = readPointer(memory, BigInt.asUintN(64, variable + BigInt(hot ?? 0) + own), 'current_task');
+  const text = readKernelBytes(memory, task + BigInt(name.offset), NAME_SIZE, 'comm');
+  return {
+    pid: readU32(memory, task + BigInt(pid.offset), 'pid'),
+    taskName: printableText(new ByteReader(text, 'comm').text(0, NAME_SIZE, 'comm')),
+  };
 }

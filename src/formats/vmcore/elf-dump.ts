@@ -20,6 +20,7 @@ import type { ElfNote } from '../elf-notes.ts';
 import { mergeRanges, rangeFromSize, rangeSize } from '../range.ts';
 import type { CrashedMemory, MemoryRead } from './crashed-memory.ts';
 import { readDumpNotes } from './dump-notes.ts';
+import { indexPieces, type PieceIndex } from './piece-index.ts';
 
 const INCOMPLETE = 1;
 /** A million ranges of memory. */
@@ -41,7 +42,7 @@ export function openElfDump(source: ByteSource, isFlattened: boolean): CrashedMe
     return isLoad;
   });
   const found = readNotes(source, elf);
-  const segments = loads.toSorted(byAddress);
+  const index = indexSegments(loads);
   return {
     format: 'ELF',
     isFlattened,
@@ -63,7 +64,7 @@ export function openElfDump(source: ByteSource, isFlattened: boolean): CrashedMe
     memoryRanges: () => ranges(loads, ({ memorySize }) => memorySize),
     savedBytes: () =>
       ranges(loads, ({ fileSize }) => fileSize).reduce((sum, each) => sum + rangeSize(each), 0n),
-    readPhysical: (address, length) => readSegments(source, segments, address, length),
+    readPhysical: (address, length) => readSegments(source, index, address, length),
   };
 }
 
@@ -115,45 +116,48 @@ function ranges(loads: readonly ProgramHeader[], sizeOf: (load: ProgramHeader) =
   return mergeRanges(loads.map((load) => rangeFromSize(load.physicalAddress, sizeOf(load))));
 }
 
-function byAddress(a: ProgramHeader, b: ProgramHeader): number {
-  return a.physicalAddress < b.physicalAddress ? -1 : a.physicalAddress > b.physicalAddress ? 1 : 0;
+/** Where the bytes of physical addresses are. Addresses have 52 bits, so they are safe as numbers. */
+interface SegmentIndex {
+  /** What is in the file. */
+  readonly saved: PieceIndex;
+  /** What was memory. */
+  readonly memory: PieceIndex;
 }
 
-function readSegments(
-  source: ByteSource,
-  segments: readonly ProgramHeader[],
-  address: bigint,
-  length: number,
-): MemoryRead {
+function indexSegments(loads: readonly ProgramHeader[]): SegmentIndex {
+  const pieces = (sizeOf: (load: ProgramHeader) => bigint) =>
+    loads
+      .map((load) => ({
+        start: Number(load.physicalAddress),
+        length: Number(sizeOf(load)),
+        // What is beyond 2^53 is in no file, and reading there gives nothing.
+        from: Math.min(Number(load.offset), Number.MAX_SAFE_INTEGER),
+      }))
+      .filter(({ length }) => length > 0);
+  return {
+    // On x86 the kernel's text has a segment of its own and lies in one of RAM too: any will do.
+    saved: indexPieces(pieces(({ fileSize, memorySize }) => (fileSize < memorySize ? fileSize : memorySize))),
+    memory: indexPieces(pieces(({ memorySize }) => memorySize)),
+  };
+}
+
+function readSegments(source: ByteSource, index: SegmentIndex, address: bigint, length: number): MemoryRead {
   const bytes = new Uint8Array(length);
+  if (address + BigInt(length) > PHYSICAL_LIMIT)
+    return { state: 'absent', address, reason: 'it is no physical address' };
   for (let at = 0; at < length; ) {
-    const here = address + BigInt(at);
-    const load = findSegment(segments, here);
-    if (load === undefined)
-      return { state: 'absent', address: here, reason: 'the dump names no memory there' };
-    const within = here - load.physicalAddress;
-    if (within >= load.fileSize)
-      return { state: 'excluded', address: here, reason: 'it was left out of the dump' };
-    const left = load.fileSize - within;
-    const wanted = left < BigInt(length - at) ? Number(left) : length - at;
-    const offset = load.offset + within;
-    const part = offset < BigInt(source.size) ? source.read(Number(offset), wanted) : bytes.subarray(0, 0);
+    const here = Number(address) + at;
+    const { from, length: available } = index.saved.find(here);
+    if (from === undefined)
+      return index.memory.find(here).from === undefined
+        ? { state: 'absent', address: BigInt(here), reason: 'the dump names no memory there' }
+        : { state: 'excluded', address: BigInt(here), reason: 'it was left out of the dump' };
+    const wanted = Math.min(available, length - at);
+    const part = from < source.size ? source.read(from, wanted) : bytes.subarray(0, 0);
     bytes.set(part, at);
     at += part.length;
     if (part.length < wanted)
       return { state: 'lost', address: address + BigInt(at), reason: 'the file ends before it' };
   }
   return { state: 'read', bytes };
-}
-
-/** On x86 the kernel's text has a segment of its own and lies in one of RAM too: any that has the byte will do. */
-function findSegment(segments: readonly ProgramHeader[], address: bigint): ProgramHeader | undefined {
-  let fallback: ProgramHeader | undefined;
-  for (const load of segments) {
-    if (load.physicalAddress > address) break;
-    if (address >= load.physicalAddress + load.memorySize) continue;
-    if (address < load.physicalAddress + load.fileSize) return load;
-    fallback = load;
-  }
-  return fallback;
 }

@@ -57,19 +57,26 @@ const TYPES: readonly OrcType[] = ['undefined', 'end', 'call', 'regs', 'regs-par
 /** Before. */
 const OLD_TYPES: readonly OrcType[] = ['call', 'regs', 'regs-partial', 'undefined'];
 
+/** Makes a table of `count` entries, in the layout of the kernel's own: for modules. */
+export type OrcReader = (addresses: bigint, entries: bigint, count: number) => OrcTable;
+
 /** Undefined where the kernel has no such table: another processor, or CONFIG_UNWINDER_FRAME_POINTER. */
-export function readOrcTable(memory: KernelMemory, symbols: KernelSymbols): OrcTable | undefined {
+export function readOrcTable(
+  memory: KernelMemory,
+  symbols: KernelSymbols,
+): { readonly table: OrcTable; readonly readAlike: OrcReader } | undefined {
   const [start, stop] = [symbols.find('__start_orc_unwind_ip'), symbols.find('__stop_orc_unwind_ip')];
   const entries = symbols.find('__start_orc_unwind');
   if (start === undefined || stop === undefined || entries === undefined || stop <= start) return undefined;
   const count = Number((stop - start) / 4n);
   if (count > ENTRIES_LIMIT) return undefined;
   const layout = chooseLayout(memory, entries, count);
-  return (address) => {
-    const index = findEntry(memory, start, count, address);
-    const entry = index === undefined ? undefined : readEntry(memory, entries, index);
+  const readAlike: OrcReader = (addressesAt, entriesAt, length) => (address) => {
+    const index = findEntry(memory, addressesAt, length, address);
+    const entry = index === undefined ? undefined : readEntry(memory, entriesAt, index);
     return entry === undefined ? undefined : layout(entry);
   };
+  return { table: readAlike(start, entries, count), readAlike };
 }
 
 /** The last entry that is not above `address`. Two dozen reads of 4 bytes, rather than 2 MiB. */
@@ -96,10 +103,11 @@ type Layout = (entry: ByteReader) => OrcEntry;
 
 /**
  * Vendors take new layouts into older kernels, so the release says nothing; the commonest values do. Nearly every entry
- * is of type call, 2 since 6.4 and 0 before, and counts from sp, 5 or 3. Before 6.4 only 6.3 uses the highest bit.
+ * is of type call, 2 since 6.4 and 0 before, and counts from sp, 5 or 3. Bit 2 is the end in 6.1, where there is no sp
+ * any more; in 6.3 it says that an exception interrupts this code, which has an sp.
  */
 function chooseLayout(memory: KernelMemory, entries: bigint, count: number): Layout {
-  const votes = { newType: 0, oldType: 0, newSp: 0, oldSp: 0, highBit: 0 };
+  const votes = { newType: 0, oldType: 0, newSp: 0, oldSp: 0, signal: 0 };
   for (let sample = 0; sample < SAMPLES; sample++) {
     const entry = readEntry(memory, entries, Math.floor((sample * count) / SAMPLES));
     if (entry === undefined) continue;
@@ -108,12 +116,12 @@ function chooseLayout(memory: KernelMemory, entries: bigint, count: number): Lay
     if ((bits & 3) === 0) votes.oldType++;
     if ((registers & 15) === 3) votes.newSp++;
     if ((registers & 15) === 5) votes.oldSp++;
-    if (bits & 8) votes.highBit++;
+    if (bits & 8 || (bits & 4 && (registers & 15) !== 0)) votes.signal++;
   }
   const registers = votes.newSp > votes.oldSp ? NEW_REGISTERS : REGISTERS;
   if (votes.newType > votes.oldType)
     return (entry) => decode(entry, registers, TYPES[entry.u8(5, 'type') & 7] ?? 'undefined');
-  const endBit = votes.highBit > 0 ? 8 : 4;
+  const endBit = votes.signal > 0 ? 8 : 4;
   return (entry) => {
     const bits = entry.u8(5, 'type');
     const isUndefined = (entry.u8(4, 'sp_reg') & 15) === 0;

@@ -8,6 +8,7 @@ import type { ByteSource } from '../byte-source.ts';
 /** 32768 page frames. */
 const CHUNK_SIZE = 4096;
 const FRAMES_PER_CHUNK = CHUNK_SIZE * 8;
+const CLEAR = Buffer.alloc(CHUNK_SIZE);
 
 /** Bits of `pages` page frames at `offset` of `source`; read a chunk at a time. */
 export class PageBitmap {
@@ -46,8 +47,11 @@ export class PageBitmap {
   /** Runs of set bits, ascending: first frame, and the frame after the last. */
   *runs(): Generator<{ readonly start: number; readonly end: number }> {
     let start: number | undefined;
-    for (let base = 0; base < this.#pages; base += FRAMES_PER_CHUNK) {
+    // A damaged header may name more pages than the file has bits.
+    const inFile = Math.max(0, this.#source.size - this.#offset) * 8;
+    for (let base = 0; base < Math.min(this.#pages, inFile); base += FRAMES_PER_CHUNK) {
       const bytes = this.#chunk(base / FRAMES_PER_CHUNK);
+      if (CLEAR.equals(bytes) && start === undefined) continue;
       const last = Math.min(FRAMES_PER_CHUNK, this.#pages - base);
       for (let bit = 0; bit < last; bit++) {
         const byte = bytes[bit >>> 3] ?? 0;
@@ -64,7 +68,7 @@ export class PageBitmap {
         }
       }
     }
-    if (start !== undefined) yield { start, end: this.#pages };
+    if (start !== undefined) yield { start, end: Math.min(this.#pages, inFile) };
   }
 
   #chunk(index: number): Uint8Array {
@@ -75,6 +79,7 @@ export class PageBitmap {
 /** Set bits among the first `bits` bits; undefined when there are fewer. */
 function countBits(bytes: Uint8Array, bits: number): number | undefined {
   if (bytes.length * 8 < bits) return undefined;
+  if (CLEAR.equals(bytes)) return 0;
   const whole = bits >>> 3;
   let sum = 0;
   for (let index = 0; index < whole; index++) sum += BITS_OF_BYTE[bytes[index]!]!;

@@ -5,15 +5,15 @@
  */
 import { ELF_MACHINES } from '../elf.ts';
 import type { CpuRegisters } from './cpu-registers.ts';
+import type { CodePlace, KernelCode } from './kernel-code.ts';
 import type { KernelMemory } from './kernel-memory.ts';
-import type { KernelSymbols, SymbolPlace } from './kernel-symbols.ts';
-import type { OrcEntry, OrcTable } from './orc-table.ts';
+import type { OrcEntry } from './orc-table.ts';
 
 /** One line of a trace. */
 export interface StackFrame {
   readonly address: bigint;
-  /** Undefined in a module, or where the kernel has no symbol. */
-  readonly symbol: SymbolPlace | undefined;
+  /** Undefined where neither the kernel nor a module has a symbol. */
+  readonly symbol: CodePlace | undefined;
   /** `certain` follows from the tables; `guess` is a word on the stack that lies in the kernel's text. */
   readonly certainty: 'certain' | 'guess';
 }
@@ -24,13 +24,6 @@ export interface StackTrace {
   readonly end: string;
 }
 
-/** What unwinding needs of a kernel. */
-export interface Unwinder {
-  readonly memory: KernelMemory;
-  readonly symbols: KernelSymbols;
-  readonly orc: OrcTable | undefined;
-}
-
 const FRAMES_LIMIT = 200;
 /** THREAD_SIZE of x86-64; with KASAN it is more, then the rest is not scanned. */
 const STACK_SIZE = 16_384n;
@@ -38,11 +31,6 @@ const STACK_SIZE = 16_384n;
 const PT_REGS = { bp: 32n, ip: 128n, cs: 136n, sp: 152n };
 const IRET_FRAME = { ip: 0n, cs: 8n, sp: 24n };
 const USER_MODE = 3n;
-/** The text, and that of start_kernel, which the idle task of the first CPU has below it for ever. */
-const TEXTS = [
-  ['_stext', '_etext'],
-  ['_sinittext', '_einittext'],
-] as const;
 
 interface State {
   readonly ip: bigint;
@@ -53,33 +41,43 @@ interface State {
 }
 
 /** From the registers of a CPU outwards, to user space or as far as it goes. */
-export function traceStack(unwinder: Unwinder, registers: CpuRegisters): StackTrace {
+export function traceStack(code: KernelCode, registers: CpuRegisters): StackTrace {
   const start = {
     ip: registers.instructionPointer,
     sp: registers.stackPointer,
     bp: registers.framePointer,
     isExact: true,
   };
-  if (!isText(unwinder.symbols, start.ip))
+  if (!code.isCode(start.ip))
     return start.ip < 1n << 63n
       ? { frames: [], end: 'it was in user space' }
-      : { ...guessFrames(unwinder, start.sp, [frame(unwinder, start.ip, true)]) };
-  return unwinder.memory.dump.machine === ELF_MACHINES.aarch64
-    ? traceFramePointers(unwinder, start)
-    : traceOrc(unwinder, start);
+      : { ...guessFrames(code, start.sp, [frame(code, start.ip, true)]) };
+  return code.memory.dump.machine === ELF_MACHINES.aarch64
+    ? traceFramePointers(code, start)
+    : traceOrc(code, start);
 }
 
-function traceOrc(unwinder: Unwinder, start: State): StackTrace {
+/** struct inactive_task_frame of x86-64: r15 to r12, bx, bp, and where __schedule goes on. */
+const SWITCH_FRAME = { bp: 40n, ip: 48n, size: 56n };
+
+/** Of a task that sleeps. @param sp thread.sp */
+export function traceSleeper(code: KernelCode, sp: bigint): StackTrace {
+  const [ip, bp] = [word(code.memory, sp + SWITCH_FRAME.ip), word(code.memory, sp + SWITCH_FRAME.bp)];
+  if (ip === undefined || bp === undefined) return { frames: [], end: 'its stack is not in the dump' };
+  return traceOrc(code, { ip, bp, sp: sp + SWITCH_FRAME.size, isExact: false });
+}
+
+function traceOrc(code: KernelCode, start: State): StackTrace {
   const frames: StackFrame[] = [];
   let state = start;
   while (frames.length < FRAMES_LIMIT) {
-    frames.push(frame(unwinder, state.ip, state.isExact));
-    const entry = unwinder.orc?.(state.isExact ? state.ip : state.ip - 1n);
+    frames.push(frame(code, state.ip, state.isExact));
+    const entry = code.orc(state.isExact ? state.ip : state.ip - 1n);
     if (entry?.type === 'end') return { frames, end: 'the first function of the task' };
-    const next = entry === undefined ? undefined : step(unwinder.memory, state, entry);
+    const next = entry === undefined ? undefined : step(code.memory, state, entry);
     if (next === 'user') return { frames, end: 'called from user space' };
-    if (next === undefined || !isText(unwinder.symbols, next.ip) || !isProgress(state, next))
-      return guessFrames(unwinder, state.sp, frames);
+    if (next === undefined || !code.isCode(next.ip) || !isProgress(state, next))
+      return guessFrames(code, state.sp, frames);
     state = next;
   }
   return { frames, end: `more than ${FRAMES_LIMIT} calls` };
@@ -138,16 +136,16 @@ function callerFrame(memory: KernelMemory, state: State, entry: OrcEntry, sp: bi
 }
 
 /** AAPCS64: x29 points to {x29, x30} of the caller; pointer authentication signs the upper bits of x30. */
-function traceFramePointers(unwinder: Unwinder, start: State): StackTrace {
-  const { memory } = unwinder;
-  const frames = [frame(unwinder, start.ip, true)];
+function traceFramePointers(code: KernelCode, start: State): StackTrace {
+  const { memory } = code;
+  const frames = [frame(code, start.ip, true)];
   let at = start.bp;
   while (frames.length < FRAMES_LIMIT) {
     const [next, link] = [word(memory, at), word(memory, at + 8n)];
     if (at === 0n || link === undefined || next === undefined) break;
     const address = stripAuthentication(memory, link);
-    if (!isText(unwinder.symbols, address)) break;
-    frames.push(frame(unwinder, address, false));
+    if (!code.isCode(address)) break;
+    frames.push(frame(code, address, false));
     if (next <= at && next / STACK_SIZE === at / STACK_SIZE) break;
     at = next;
   }
@@ -160,31 +158,23 @@ function stripAuthentication(memory: KernelMemory, address: bigint): bigint {
 }
 
 /** The kernel's own last resort: every word up to the end of the stack that points into its text. */
-function guessFrames(unwinder: Unwinder, sp: bigint, certain: readonly StackFrame[]): StackTrace {
+function guessFrames(code: KernelCode, sp: bigint, certain: readonly StackFrame[]): StackTrace {
   const frames = [...certain];
   const end = (sp / STACK_SIZE + 1n) * STACK_SIZE;
   for (let at = (sp + 7n) & ~7n; at < end && frames.length < FRAMES_LIMIT; at += 8n) {
-    const value = word(unwinder.memory, at);
+    const value = word(code.memory, at);
     if (value === undefined) return { frames, end: `the stack at 0x${at.toString(16)} is not in the dump` };
-    if (isText(unwinder.symbols, value))
-      frames.push({ ...frame(unwinder, value, false), certainty: 'guess' });
+    if (code.isCode(value)) frames.push({ ...frame(code, value, false), certainty: 'guess' });
   }
   return { frames, end: 'no table says how to go on: what follows the last certain call is guessed' };
 }
 
-function frame({ symbols }: Unwinder, address: bigint, isExact: boolean): StackFrame {
-  if (!isText(symbols, address)) return { address, symbol: undefined, certainty: 'certain' };
+function frame(code: KernelCode, address: bigint, isExact: boolean): StackFrame {
+  if (!code.isCode(address)) return { address, symbol: undefined, certainty: 'certain' };
   // A call that never returns is the last instruction of its function: the address after it is the next one's.
-  const place = symbols.describe(isExact ? address : address - 1n);
+  const place = code.describe(isExact ? address : address - 1n);
   const symbol = place === undefined || isExact ? place : { ...place, offset: place.offset + 1n };
   return { address, symbol, certainty: 'certain' };
-}
-
-function isText(symbols: KernelSymbols, address: bigint): boolean {
-  return TEXTS.some(([first, last]) => {
-    const [start, end] = [symbols.find(first), symbols.find(last)];
-    return start !== undefined && end !== undefined && address >= start && address < end;
-  });
 }
 
 function word(memory: KernelMemory, address: bigint): bigint | undefined {

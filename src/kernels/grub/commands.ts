@@ -3,10 +3,11 @@
  * Specification: GNU GRUB manual 2.12, "Available commands"; blscfg: the Fedora patch of that name.
  * @module
  */
+
+import { parseEnvironmentBlock } from '../../formats/grub-environment.ts';
 import { fileKind, OpenFile } from '../root-folder.ts';
 import { evaluateCondition, type FileTests } from './condition.ts';
 import { locateGrubPath, qualifyPath, searchFile } from './devices.ts';
-import { parseEnvironmentBlock } from './environment-block.ts';
 import { addMenuItem, charge, type Evaluation } from './evaluation.ts';
 import { matchRegexp, PROGRAM_LIMIT } from './posix-regexp.ts';
 

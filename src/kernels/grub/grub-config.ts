@@ -4,15 +4,15 @@
  */
 import { posix } from 'node:path';
 import { KhopError } from '../../error.ts';
+import { parseEnvironmentBlock } from '../../formats/grub-environment.ts';
 import { listEntriesForGrub } from '../boot-loader-spec.ts';
 import { type FileSystem, mountPointOf } from '../file-systems.ts';
 import { type KernelDraft, withoutLoaderArguments } from '../kernel-draft.ts';
 import { fileKind, listFolder, readText } from '../root-folder.ts';
 import { locateGrubPath } from './devices.ts';
-import { parseEnvironmentBlock } from './environment-block.ts';
 import type { GrubSystem } from './evaluation.ts';
 import { runGrubConfig } from './interpreter.ts';
-import { defaultEntry, type LinuxCommands, type MenuEntry, menuEntries } from './menu.ts';
+import { defaultEntry, type LinuxCommands, menuEntries, type PlacedEntry } from './menu.ts';
 
 /** What is looked at. */
 export interface GrubContext {
@@ -40,7 +40,7 @@ const CONFIGS = ['/boot/grub/grub.cfg', '/boot/grub2/grub.cfg'];
 const EFI_FOLDERS = ['/boot/efi/EFI', '/efi/EFI', '/boot/EFI'];
 
 /** The main configuration; where there is none, one on the EFI system partition, which may lead to it. */
-function findConfig(root: string): string | undefined {
+export function findGrubConfig(root: string): string | undefined {
   const onEfi = EFI_FOLDERS.flatMap((folder) => {
     try {
       return listFolder(root, folder).map((name) => posix.join(folder, name, 'grub.cfg'));
@@ -55,7 +55,7 @@ function findConfig(root: string): string | undefined {
 /** @throws E_UNREADABLE when it cannot be read, E_FORMAT when it does not come to an end */
 export function readGrub(context: GrubContext): GrubReading {
   const { root, fileSystems } = context;
-  const config = findConfig(root);
+  const config = findGrubConfig(root);
   if (config === undefined) return nothing(readEnvironment(root));
   const device = mountPointOf(fileSystems, config);
   const folder = posix.join('/', posix.relative(device, posix.dirname(config)));
@@ -63,9 +63,11 @@ export function readGrub(context: GrubContext): GrubReading {
   const result = runGrubConfig(readText(root, config) ?? '', start, systemOf(context));
   const chosen = defaultEntry(result.items, result.variables.get('default') ?? '');
   const entries = [...menuEntries(result.items)];
-  const drafts = entries.flatMap(({ entry, parents }) => {
+  const drafts = entries.flatMap(({ entry, parents, path }) => {
     const linux = entry.kind === 'entry' ? entry.linux : undefined;
-    return linux === undefined ? [] : [describe(context, config, entry, linux, parents, entry === chosen)];
+    return linux === undefined
+      ? []
+      : [describe(context, config, { entry, parents, path }, linux, entry === chosen)];
   });
   return {
     config,
@@ -126,9 +128,8 @@ function systemOf(context: GrubContext): GrubSystem {
 function describe(
   context: GrubContext,
   config: string,
-  entry: MenuEntry,
+  { entry, parents, path: menuPath }: PlacedEntry,
   linux: LinuxCommands,
-  parents: readonly string[],
   isDefault: boolean,
 ): KernelDraft {
   const problems = entry.kind === 'entry' ? [...entry.problems] : [];
@@ -142,7 +143,7 @@ function describe(
   const initrds = linux.initrds.map(locate);
   const deviceTree = linux.deviceTree === undefined ? undefined : locate(linux.deviceTree);
   return {
-    origin: { kind: 'grub', config, entry: entry.id },
+    origin: { kind: 'grub', config, entry: entry.id, menuPath },
     title:
       parents.length === 0 || entry.title.includes('Linux')
         ? entry.title

@@ -51,13 +51,24 @@ export function defaultEntry(items: readonly MenuItem[], path: string): MenuEntr
   return item;
 }
 
-/** Every entry with the titles of the submenus around it, in the menu's order. */
+/** An entry and where it is. */
+export interface PlacedEntry {
+  readonly entry: MenuEntry;
+  /** Titles of the submenus around it. */
+  readonly parents: readonly string[];
+  /** What `default` has to be for it to start by itself: ids, the submenus' before its own. */
+  readonly path: string;
+}
+
+/** Every entry, in the menu's order. */
 export function* menuEntries(
   items: readonly MenuItem[],
   parents: readonly string[] = [],
-): Generator<{ readonly entry: MenuEntry; readonly parents: readonly string[] }> {
+  steps: readonly string[] = [],
+): Generator<PlacedEntry> {
   for (const item of items) {
-    if (item.kind === 'submenu') yield* menuEntries(item.items, [...parents, item.title]);
-    else yield { entry: item, parents };
+    const path = [...steps, item.id.replaceAll('>', '>>')];
+    if (item.kind === 'submenu') yield* menuEntries(item.items, [...parents, item.title], path);
+    else yield { entry: item, parents, path: path.join('>') };
   }
 }

@@ -4,25 +4,35 @@
  * @module
  */
 import { appendArguments, reusableCommandLine, withoutArguments } from '../command-line.ts';
-import { CAPTURE_PARAMETERS } from './capture-parameters.ts';
+import { captureParameters, DROPPED_FOR_CAPTURE } from './capture-parameters.ts';
 
-/** Of user space, or larger than the reservation: a capture kernel mounts no root and runs one program. */
-const DROPPED = [
+/** Of user space: a capture kernel mounts no root and runs one program. */
+const USER_SPACE = [
   ...['root', 'rootflags', 'rootfstype', 'rootdelay', 'rootwait', 'ro', 'rw', 'resume', 'init', 'rdinit'],
-  ...['quiet', 'splash', 'debug', 'loglevel', 'log_buf_len', 'ignore_loglevel', 'audit', 'ima_policy'],
-  ...['hugepages', 'hugepagesz', 'default_hugepagesz', 'hugetlb_cma', 'swiotlb', 'slub_debug', 'cma'],
-  ...['nr_cpus', 'maxcpus', 'isolcpus', 'nohz_full', 'rcu_nocbs', 'panic', 'khop.switch', 'khop.guard'],
+  ...[
+    'splash',
+    'debug',
+    'loglevel',
+    'ignore_loglevel',
+    'ima_policy',
+    'khop.switch',
+    'khop.guard',
+    'khop.added',
+  ],
 ];
 
-/** Dropped whatever stands behind the dot. */
-const DROPPED_PREFIX = /^(systemd|rd|udev|plymouth|luks|lvm)\./;
+/** Whatever stands behind the dot. */
+const USER_SPACE_PREFIX = /^(systemd|rd|udev|plymouth|luks|lvm)\./;
 
 /** @param running the command line of the kernel that is guarded */
 export function captureCommandLine(running: string): string {
-  const reusable = withoutArguments(reusableCommandLine(running, 'crash'), DROPPED);
+  const reusable = withoutArguments(reusableCommandLine(running, 'crash'), [
+    ...DROPPED_FOR_CAPTURE,
+    ...USER_SPACE,
+  ]);
   const hardware = reusable
     .split(' ')
-    .filter((argument) => !DROPPED_PREFIX.test(argument))
+    .filter((argument) => !USER_SPACE_PREFIX.test(argument))
     .join(' ');
-  return appendArguments(hardware, CAPTURE_PARAMETERS.map(({ text }) => text).join(' '));
+  return appendArguments(hardware, captureParameters());
 }

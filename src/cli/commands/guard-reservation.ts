@@ -1,0 +1,63 @@
+/**
+ * `khop guard on` where memory has to be reserved first.
+ * @module
+ */
+import { KhopError } from '../../error.ts';
+import type { GuardSettings } from '../../guard/guard-settings.ts';
+import { encodeGuardSettings, guardSettingsPath } from '../../guard/guard-settings.ts';
+import { makePermanent, planReservation, switchToReserve } from '../../guard/reservation.ts';
+import type { GuardWorld } from '../../guard/world.ts';
+import type { CliContext } from '../context.ts';
+import type { OnOptions } from './guard.ts';
+
+/** Says what is needed, asks, tells the boot loader, and switches or leaves that to the next start. */
+export async function reserveMemory(
+  context: CliContext,
+  world: GuardWorld,
+  settings: GuardSettings,
+  options: OnOptions,
+): Promise<void> {
+  const reservation = await planReservation(world, settings, parseMemory(options.memory ?? 'auto'));
+  const { renderReservation } = await import('../render/reservation.ts');
+  if (options.json && options.dryRun) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ dryRun: true, ...reservation, willSwitch: options.switch }));
+    return;
+  }
+  context.remark(renderReservation(reservation, options.switch));
+  if (options.dryRun) return;
+  await agree(context, options);
+  await makePermanent(world, reservation);
+  if (!options.switch) {
+    world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+    context.print('The memory is there after the next start, and the guard is armed then. Next: reboot');
+    return;
+  }
+  await switchToReserve(world, settings, reservation);
+  context.print(
+    'This system goes down now; the same kernel comes up with memory reserved, and arms the guard.',
+  );
+}
+
+/** @throws E_USAGE */
+function parseMemory(text: string): bigint | undefined {
+  if (text === 'auto') return undefined;
+  const mib = /^(\d{2,5})M$/.exec(text)?.[1];
+  if (mib !== undefined) return BigInt(mib);
+  throw new KhopError('E_USAGE', `--memory takes auto or MiB such as 160M, not "${text}"`, {
+    hint: 'khop guard on --dry-run says how much is needed.',
+  });
+}
+
+/** @throws E_USAGE when nobody can be asked, E_REFUSED when a person says no */
+async function agree(context: CliContext, options: OnOptions): Promise<void> {
+  if (options.yes === true) return;
+  if (!context.canAsk)
+    throw new KhopError('E_USAGE', 'memory has to be reserved first, and nobody is there to be asked', {
+      hint: 'Say --yes to do it, or --dry-run to see it.',
+    });
+  if (await context.ask(options.switch ? 'Do that, and switch now?' : 'Do that?')) return;
+  throw new KhopError('E_REFUSED', 'you did not say yes; nothing was changed', {
+    hint: 'Run it again with --yes, or answer y.',
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * What reserving memory for the guard would do, as text.
+ * @module
+ */
+import type { ReservationPlan } from '../../guard/reservation.ts';
+import { describeBootLoaderStep } from '../../machine/boot-loader/apply-steps.ts';
+import { renderBytes } from './quantity.ts';
+
+/** The sum with its terms, then each change. */
+export function renderReservation(plan: ReservationPlan, willSwitch: boolean): string {
+  return [
+    `A panic kernel needs memory of its own, crashkernel=${plan.mib}M:`,
+    ...terms(plan),
+    '',
+    ...permanence(plan),
+    willSwitch
+      ? 'Now: switch into the same kernel with it, without the firmware. Services stop and start.'
+      : 'Now: nothing; the next start reserves it.',
+  ].join('\n');
+}
+
+function terms({ need }: ReservationPlan): string[] {
+  if (need === undefined) return ['  as you asked'];
+  const counted = need.moment === 'load' ? need.load : need.run;
+  return counted.map(({ what, bytes }) => `  ${renderBytes(bytes).padStart(10)}  ${what}`);
+}
+
+function permanence({ permanent, obstacle }: ReservationPlan): string[] {
+  if (permanent === undefined)
+    return [`At every start: not arranged (${obstacle ?? 'no boot loader is known'}); add it there by hand.`];
+  if (permanent.steps.length === 0) return ['At every start: the boot loader is told already.'];
+  return [
+    'At every start:',
+    ...permanent.steps.map((step) => `  ${describeBootLoaderStep(step)}`),
+    ...permanent.notes.map((note) => `  note: ${note}`),
+  ];
+}

@@ -1,0 +1,90 @@
+/**
+ * What the capture kernel is given: its program, the modules that it inserts, and where its report goes.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import {
+  type CaptureModule,
+  capturedModulePath,
+  captureInitramfs,
+} from '../plan/capture/capture-initramfs.ts';
+import { captureProgram } from '../plan/capture/capture-program.ts';
+import type { HomeStub } from '../plan/capture/go-home.ts';
+import { type DumpPlan, planDump } from './dump-plan.ts';
+import type { GuardSettings } from './guard-settings.ts';
+import type { HomePlan } from './home-plan.ts';
+import type { TargetPlan } from './target-plan.ts';
+import type { GuardWorld } from './world.ts';
+
+const NO_HOME: HomePlan = { state: 'firmware', reason: '' };
+/** The return stub with its page tables, which is part of the program. */
+const STUB_ROOM = 64 * 1024;
+
+/** What goes into the capture kernel's initramfs. */
+export interface CapturePlan {
+  readonly modules: readonly CaptureModule[];
+  readonly dump: DumpPlan | undefined;
+  readonly initramfsFor: (home: HomePlan) => NamedBytes;
+  /** How large it will be at most. */
+  readonly initramfsBytes: number;
+}
+
+/** @param place see `planTarget`. @throws E_NOT_FOUND when a module is missing */
+export async function planCapture(
+  world: GuardWorld,
+  machine: MachineFacts,
+  settings: GuardSettings,
+  kernel: Kernel,
+  place: TargetPlan,
+): Promise<CapturePlan> {
+  const modules = await modulesFor(world, kernel.release, place);
+  const dump = planDump(world, settings);
+  const initramfsFor = (home: HomePlan): NamedBytes => {
+    const program = captureProgram({
+      architecture: machine.architecture,
+      deadlineMs: settings.deadlineSeconds * 1000,
+      modules: modules.map(capturedModulePath),
+      target: place.state === 'planned' ? place.target : undefined,
+      dump: dump?.order,
+      home: homeStub(home, machine),
+    });
+    return captureInitramfs(program, modules, dump?.order.filter);
+  };
+  const initramfsBytes = initramfsFor(NO_HOME).bytes.length + STUB_ROOM;
+  return { modules, dump, initramfsFor, initramfsBytes };
+}
+
+async function modulesFor(
+  world: GuardWorld,
+  release: string | undefined,
+  place: TargetPlan,
+): Promise<readonly CaptureModule[]> {
+  if (place.state !== 'planned') return [];
+  if (release === undefined)
+    throw new KhopError(
+      'E_NOT_FOUND',
+      'the release of the capture kernel is not known, and so are its modules',
+      {
+        hint: 'Choose another with `khop guard on --kernel K`.',
+      },
+    );
+  return await world.collectModules(release, place.modules, ['crc32c_generic']);
+}
+
+function homeStub(home: HomePlan, machine: MachineFacts): HomeStub | undefined {
+  if (home.state !== 'planned') return undefined;
+  const bootProcessor = valueOf(machine.cpu.bootProcessor);
+  if (bootProcessor === undefined)
+    throw new KhopError(
+      'E_UNREADABLE',
+      `${machine.cpu.bootProcessor.source} does not tell the boot processor`,
+      {
+        hint: 'Check that /proc is mounted.',
+      },
+    );
+  return { ...home.wayHome.stub, bootProcessor };
+}

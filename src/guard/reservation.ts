@@ -1,0 +1,158 @@
+/**
+ * Memory for the panic kernel: how much, and how the machine comes to have it. A kernel reserves memory only when it
+ * starts, so khop asks the boot loader for it at every start, and switches into the same kernel once, now.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import type { BootLoaderPlan } from '../plan/boot-loader/boot-loader-plan.ts';
+import { planPermanentParameter } from '../plan/boot-loader/change-boot-loader.ts';
+import type { CaptureMemoryNeed } from '../plan/capture/capture-memory.ts';
+import { contentBytes } from '../plan/load-plan.ts';
+import { chooseKernel } from '../switch/choose-kernel.ts';
+import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
+import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
+import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
+import { planCapture } from './capture-plan.ts';
+import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+import { runningSelector } from './home-plan.ts';
+import { planTarget } from './target-plan.ts';
+import type { GuardWorld } from './world.ts';
+
+const PARAMETER = 'crashkernel';
+const MIB = 2n ** 20n;
+/** Rooms that are tried for the way home, in MiB: from packed as small as can be to what any machine has. */
+const ROOMS = [24n, 32n, 48n, 64n, 96n, 128n];
+/** A reservation is a multiple of so many MiB. */
+const STEP = 8n;
+
+/** What would be reserved, and how. */
+export interface ReservationPlan {
+  readonly mib: bigint;
+  /** How the size comes about; undefined when a person chose it. */
+  readonly need: CaptureMemoryNeed | undefined;
+  /** What the boot loader is told; undefined because of `obstacle`. */
+  readonly permanent: BootLoaderPlan | undefined;
+  readonly obstacle: string | undefined;
+  /** The kernel to switch into: the one that runs. */
+  readonly selector: string;
+}
+
+/**
+ * Changes nothing.
+ * @param wantedMib undefined: as much as the panic kernel and the smallest way home need
+ */
+export async function planReservation(
+  world: GuardWorld,
+  settings: GuardSettings,
+  wantedMib: bigint | undefined,
+): Promise<ReservationPlan> {
+  const machine = world.readMachine();
+  const selector = runningSelector(world, machine);
+  const need = wantedMib === undefined ? await needOf(world, machine, settings, selector) : undefined;
+  const mib = wantedMib ?? roundUp(BigInt(need!.bytes));
+  return { mib, need, selector, ...(await planPermanent(world, `${mib}M`)) };
+}
+
+function roundUp(bytes: bigint): bigint {
+  const unit = STEP * MIB;
+  return ((bytes + unit - 1n) / unit) * STEP;
+}
+
+async function planPermanent(
+  world: GuardWorld,
+  value: string | undefined,
+): Promise<Pick<ReservationPlan, 'permanent' | 'obstacle'>> {
+  try {
+    const permanent = planPermanentParameter(await world.bootLoader.read(), PARAMETER, value);
+    const [obstacle] = world.bootLoader.obstacles(permanent.steps);
+    return obstacle === undefined ? { permanent, obstacle } : { permanent: undefined, obstacle };
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return { permanent: undefined, obstacle: error.message };
+  }
+}
+
+async function needOf(
+  world: GuardWorld,
+  machine: MachineFacts,
+  settings: GuardSettings,
+  selector: string,
+): Promise<CaptureMemoryNeed> {
+  const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
+  const planned = await planCapture(world, machine, settings, kernel, await planTarget(world, settings));
+  const home = smallestHome(world, settings.home ?? selector);
+  return captureNeed(readCaptureKernel(world, machine, kernel), planned, Number(home));
+}
+
+/** Bytes of the smallest plan of the known-good kernel, 0 when there is none. */
+function smallestHome(world: GuardWorld, selector: string): bigint {
+  for (const room of ROOMS) {
+    const { plan } = propose(world, selector, {
+      method: 'segments',
+      reuseCmdline: true,
+      fast: true,
+      roomBytes: room * MIB,
+    });
+    if (plan === undefined) return 0n;
+    if (contentBytes(plan) <= room * MIB) return contentBytes(plan);
+  }
+  return 0n;
+}
+
+/** Tells the boot loader. @throws as `applyBootLoaderSteps`; nothing has changed then */
+export async function makePermanent(world: GuardWorld, { permanent }: ReservationPlan): Promise<void> {
+  if (permanent !== undefined) await world.bootLoader.apply(permanent.steps);
+}
+
+/** Takes the parameter away again where khop has set it. Gives back what was changed. */
+export async function releaseReservation(world: GuardWorld): Promise<BootLoaderPlan | undefined> {
+  const { permanent } = await planPermanent(world, undefined);
+  if (permanent !== undefined && permanent.steps.length > 0) await world.bootLoader.apply(permanent.steps);
+  return permanent;
+}
+
+/** How to come to the running kernel again, with memory reserved. */
+export function proposeReserving(
+  world: GuardWorld,
+  { selector, mib }: ReservationPlan,
+  id: string,
+): Proposal {
+  return propose(world, selector, {
+    reuseCmdline: true,
+    drop: [PARAMETER],
+    append: [`${PARAMETER}=${mib}M`],
+    fast: true,
+    switchId: id,
+  });
+}
+
+/**
+ * Remembers that the guard is wanted, and leaves for the same kernel; there, khop-guard.service arms it.
+ * @throws as `switchKernel`; the settings are then as they were
+ */
+export async function switchToReserve(
+  world: GuardWorld,
+  settings: GuardSettings,
+  reservation: ReservationPlan,
+): Promise<void> {
+  const id = newSwitchId(world);
+  const plan = agreedPlan(proposeReserving(world, reservation, id));
+  const manager = valueOf(world.readMachine().serviceManager);
+  const path = guardSettingsPath(world.folders);
+  const before = world.files.read(path);
+  world.files.write(path, encodeGuardSettings(settings));
+  try {
+    await switchKernel(world, {
+      plan,
+      id,
+      optimisations: [],
+      way: manager === 'systemd' ? 'systemd' : 'own',
+    });
+  } catch (error) {
+    if (before === undefined) world.files.remove(path);
+    else world.files.write(path, before);
+    throw error;
+  }
+}
