@@ -30,9 +30,9 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     findMount: (uuid) => findMount(root, uuid),
     rawAreas: {
       find: (partition) => findPartition(root, partition),
-      read: readRawArea,
+      read: (device) => readRawArea(join(root, device)),
       modules: (device) => modulesOfPartition(root, device),
-      label: labelRawArea,
+      label: (device, id) => labelRawArea(join(root, device), id),
     },
     resolveHost,
     readNetworkPath: (to) => readNetworkPath(root, to),

@@ -44,14 +44,20 @@ export interface GuardPlan {
 
 /**
  * Everything but the call. Changes nothing.
+ * @param place see `planTarget`
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
-export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
+export async function planGuard(
+  world: GuardWorld,
+  settings: GuardSettings,
+  id: string,
+  place: TargetPlan,
+): Promise<GuardPlan> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
   const capture = readCaptureKernel(world, machine, kernel);
-  const planned = await planCapture(world, machine, settings, kernel);
-  const { place, modules, dump, initramfsFor } = planned;
+  const planned = await planCapture(world, machine, settings, kernel, place);
+  const { modules, dump, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
   const loop = loopNow(world, machine, settings);
   const { home, isStranded } = chooseHome(world, machine, {
@@ -140,7 +146,7 @@ export function armGuard(
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' ? null : place.reason,
-    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
+    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.workingBytes + dump.fileBytes },
     reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:

@@ -68,7 +68,7 @@ export function captureNeed(
     packedBytes: initramfsBytes,
     unpackedBytes: initramfsBytes,
     keptBytes,
-    userBytes: PROGRAM_BYTES + (dump?.memoryBytes ?? 0),
+    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0),
     cpus: 1,
   });
 }

@@ -17,7 +17,7 @@ import type { HomeStub } from '../plan/capture/go-home.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import type { HomePlan } from './home-plan.ts';
-import { planTarget, type TargetPlan } from './target-plan.ts';
+import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 const NO_HOME: HomePlan = { state: 'firmware', reason: '' };
@@ -33,7 +33,6 @@ export interface CaptureEnd {
 
 /** What goes into the capture kernel's initramfs. */
 export interface CapturePlan {
-  readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
   readonly initramfsFor: (home: HomePlan, end: CaptureEnd) => NamedBytes;
@@ -41,14 +40,14 @@ export interface CapturePlan {
   readonly initramfsBytes: number;
 }
 
-/** @throws E_NOT_FOUND when a module is missing */
+/** @param place see `planTarget`. @throws E_NOT_FOUND when a module is missing */
 export async function planCapture(
   world: GuardWorld,
   machine: MachineFacts,
   settings: GuardSettings,
   kernel: Kernel,
+  place: TargetPlan,
 ): Promise<CapturePlan> {
-  const place = await planTarget(world, settings);
   const modules = await modulesFor(world, kernel.release, place);
   const dump = planDump(world, settings);
   const initramfsFor = (home: HomePlan, { ending, arming }: CaptureEnd): NamedBytes => {
@@ -65,7 +64,7 @@ export async function planCapture(
     return captureInitramfs({ program, modules, dumpProgram: dump?.order.filter, rescueFiles });
   };
   const initramfsBytes = initramfsFor(NO_HOME, { ending: 'home', arming: '' }).bytes.length + STUB_ROOM;
-  return { place, modules, dump, initramfsFor, initramfsBytes };
+  return { modules, dump, initramfsFor, initramfsBytes };
 }
 
 async function modulesFor(

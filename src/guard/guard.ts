@@ -12,6 +12,7 @@ import { armedRecordPath } from './armed-record.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
+import { planTarget, planTargetOrNone } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /**
@@ -20,7 +21,8 @@ import type { GuardWorld } from './world.ts';
  */
 export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
   arriveFromCrash(world, world.readMachine());
-  const planned = await planGuard(world, settings, newSwitchId(world));
+  const place = await planTarget(world, settings);
+  const planned = await planGuard(world, settings, newSwitchId(world), place);
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   return record;
@@ -42,10 +44,14 @@ export type KeepArmedOutcome =
 export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
-  const { state, problems } = readGuardStatus(world, world.readMachine());
-  if (state === 'armed') return { did: 'nothing', because: 'armed' };
+  const { state, problems, record } = readGuardStatus(world, world.readMachine());
+  const isArmed = state === 'armed' && record !== undefined;
+  if (isArmed && record.reportDevice !== null) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
   arriveFromCrash(world, world.readMachine());
-  const planned = await planGuard(world, settings, newSwitchId(world));
-  return { did: 'armed', because: problems, record: armGuard(world, planned, settings) };
+  const place = await planTargetOrNone(world, settings);
+  if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
+  const planned = await planGuard(world, settings, newSwitchId(world), place);
+  const because = isArmed ? ['there is a place for reports now'] : problems;
+  return { did: 'armed', because, record: armGuard(world, planned, settings) };
 }

@@ -18,6 +18,7 @@ import { planCapture } from './capture-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { runningSelector } from './home-plan.ts';
 import { panicProcessorArgument } from './panic-processor.ts';
+import { planTarget } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 const PARAMETER = 'crashkernel';
@@ -84,7 +85,7 @@ async function needOf(
   selector: string,
 ): Promise<CaptureMemoryNeed> {
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
-  const planned = await planCapture(world, machine, settings, kernel);
+  const planned = await planCapture(world, machine, settings, kernel, await planTarget(world, settings));
   const home = smallestHome(world, settings.home ?? selector);
   return captureNeed(readCaptureKernel(world, machine, kernel), planned, Number(home));
 }

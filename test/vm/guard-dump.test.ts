@@ -80,9 +80,8 @@ test('memory is saved filtered and whole, readable by khop and makedumpfile, and
     });
     await using machine = await startSmallMachine({
       kernel: '6.1',
-      memoryMib: 640,
-      kernelsToHopTo: ['6.1'],
-      kernelArguments: 'crashkernel=192M',
+      memoryMib: 768,
+      kernelArguments: 'crashkernel=256M',
       isCold: true,
       disks: [
         { serial: 'target', path: target, access: 'overlay' },

@@ -82,12 +82,12 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const unreached = bringReportsIn(world);
+  const elsewhere = bringReportsIn(world);
   const arrival = arriveFromCrash(world, machine);
   const { crashes, isHomeByKexec, problem, entries } = arrival;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
-  for (const line of [...unreached, ...remarks]) context.remark(line);
+  for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     const concluded = entry ?? null;
@@ -95,7 +95,7 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
     return;
   }
   const { renderCrashArrival } = await import('../render/crash-arrival.ts');
-  for (const line of renderCrashArrival(arrival, removed)) context.print(line);
+  for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
   if (entry === undefined) {
     if (entries.length === 0 && !isHomeByKexec) context.print('No switch is in flight.');
     return;

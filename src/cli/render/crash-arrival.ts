@@ -6,10 +6,15 @@ import type { CrashArrival } from '../../guard/record-crash.ts';
 import type { RemovedCrash } from '../../guard/remove-old-crashes.ts';
 import { renderBytes } from './quantity.ts';
 
-/** Lines. @param removed to make room */
+/**
+ * Lines.
+ * @param removed to make room
+ * @param sentTo where the panic kernel was to send its report
+ */
 export function renderCrashArrival(
   { entries, isHomeByKexec }: CrashArrival,
   removed: readonly RemovedCrash[],
+  sentTo: string | undefined,
 ): string[] {
   return [
     ...removed.map(({ what, id, bytes }) =>
@@ -22,7 +27,11 @@ export function renderCrashArrival(
         `The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`,
     ),
     ...(entries.length === 0 && isHomeByKexec
-      ? ['The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes']
+      ? [
+          sentTo === undefined
+            ? 'The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes'
+            : `The kernel before this one crashed; its report was sent to ${sentTo} if that was possible.`,
+        ]
       : []),
   ];
 }
