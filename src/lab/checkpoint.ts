@@ -14,6 +14,13 @@ const MAKE_TIMEOUT_MS = 400_000;
 export interface CheckpointOptions {
   /** Waits until the machine is in the state that is worth saving. */
   readonly isReady: (machine: VirtualMachine) => Promise<void>;
+  /**
+   * What `isReady` does besides waiting, in words: a part of the checkpoint's name. Then khop itself has been at work
+   * there, and an edit of its sources makes another checkpoint.
+   */
+  readonly prepared?: string | undefined;
+  /** The machine that starts, where it is to differ from the one that was saved. */
+  readonly alter?: ((description: MachineDescription) => MachineDescription) | undefined;
   readonly keepFolder?: boolean | undefined;
   readonly endsWith?: QemuLife | undefined;
 }
@@ -26,7 +33,12 @@ export async function startFromCheckpoint(
   const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
   const folder = await cachedFolder({
     kind: 'checkpoint',
-    inputs: { recipe: 2, qemu: stdout, description: withoutProgramDisk(description) },
+    inputs: {
+      recipe: 2,
+      qemu: stdout,
+      description: options.prepared === undefined ? withoutProgramDisk(description) : description,
+      prepared: options.prepared,
+    },
     // A hundred megabytes each, and made again in the time of one boot.
     keepDays: 2,
     timeoutMs: MAKE_TIMEOUT_MS,
@@ -37,8 +49,9 @@ export async function startFromCheckpoint(
     },
   });
   const { state } = machineFiles(folder);
-  const { keepFolder, endsWith } = options;
-  return await VirtualMachine.start(atCheckpoint(description, folder), { state, keepFolder, endsWith });
+  const { keepFolder, endsWith, alter = (same: MachineDescription) => same } = options;
+  const started = alter(atCheckpoint(description, folder));
+  return await VirtualMachine.start(started, { state, keepFolder, endsWith });
 }
 
 /** khop's own disk is mounted after the start, so that an edit of its sources keeps the checkpoints. */
