@@ -30,7 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const chosen = options.suites.includes('guard') ? choose(options) : [];
   if (options.isList) {
     for (const { name, point, bed, expected } of chosen)
-      console.log(`${name}: ${point}, ${bed.firmware}, expected: ${expected}`);
+      console.log(`${name}, ${point} (${bed.firmware}): ${expected}`);
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
@@ -42,8 +42,8 @@ async function main(argv: readonly string[]): Promise<number> {
 /** @throws E_USAGE when there is none */
 function choose({ cases, firmware }: ChaosOptions): readonly GuardCase[] {
   const chosen = guardCases().filter(
-    ({ name, bed }) =>
-      (cases.length === 0 || cases.some((beginning) => name.startsWith(beginning))) &&
+    ({ name, point, bed }) =>
+      (cases.length === 0 || cases.some((beginning) => `${name}, ${point}`.startsWith(beginning))) &&
       (firmware === undefined || bed.firmware === firmware),
   );
   if (chosen.length > 0) return chosen;

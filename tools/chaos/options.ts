@@ -30,7 +30,7 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
 
   --json FILE    write the rows of suite guard to FILE: {suite, case, point, firmware, outcome, expected,
                  cause, seconds}
-  --case NAME    of suite guard only cases whose name begins so; may be repeated
+  --case NAME    of suite guard only cases that begin so in --list; may be repeated
   --firmware F   of suite guard only cases under seabios, or under ovmf
   --list         say which cases there are, and do nothing
 

@@ -5,7 +5,7 @@
 import type { MachineDescription } from '../../../src/lab/qemu.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import type { GuardBed } from './bed.ts';
-import { hang, hangInKernel, panicByNmi, starveDisk } from './capture-faults.ts';
+import { exhaustMemory, hang, hangInKernel, hangProgram, panicByNmi, starveDisk } from './capture-faults.ts';
 import { crashBy, crashByModule, crashByNmi, crashBySerialBreak } from './crashes.ts';
 import { fillDisk, readOnlyTarget, unplugTarget } from './disk-faults.ts';
 import { CUT_POINTS, type CutPoint } from './power-cuts.ts';
@@ -38,7 +38,8 @@ const OVMF: GuardBed = { kernel: '6.12', firmware: 'ovmf', reservation: '160M' }
 const HOME = 'home by kexec with report';
 const REPORT_ONLY = 'home by firmware with report';
 const FIRMWARE = 'home by firmware';
-const NO_REPORT = 'home by kexec without report';
+/** With a report only if it does not need the disk. */
+const ANY_REPORT = 'home by kexec';
 
 /** In the order in which they are made. */
 export function guardCases(): readonly GuardCase[] {
@@ -126,6 +127,15 @@ function captureTroubles(bed: GuardBed): GuardCase[] {
       fault: { at: CAPTURED, make: hang },
     },
     {
+      name: 'capture-hangs-irqs-off-with-watchdog',
+      point: 'panic kernel starts',
+      bed: { ...bed, hasWatchdog: true },
+      expected: FIRMWARE,
+      remark: 'the watchdog was running and is not petted yet',
+      crash,
+      fault: { at: /Linux version/, make: hang },
+    },
+    {
       name: 'sysrq-c-with-watchdog',
       point: 'running kernel',
       bed: { ...bed, hasWatchdog: true },
@@ -142,11 +152,21 @@ function captureTroubles(bed: GuardBed): GuardCase[] {
       fault: { at: CAPTURED, make: hang },
     },
     {
+      name: 'capture-program-hangs',
+      point: 'home loaded',
+      bed,
+      // Its second process leaves at the deadline.
+      expected: ANY_REPORT,
+      crash,
+      fault: { at: /khop: home-loaded/, make: hangProgram },
+    },
+    {
       name: 'capture-out-of-memory',
       point: 'program started',
-      bed: { ...bed, reservation: '72M' },
+      bed,
       expected: FIRMWARE,
       crash,
+      fault: { at: CAPTURED, make: exhaustMemory },
     },
   ];
 }
@@ -158,16 +178,16 @@ function diskTroubles(bed: GuardBed): GuardCase[] {
       name: 'target-missing',
       point: 'before the crash',
       bed,
-      expected: NO_REPORT,
+      expected: ANY_REPORT,
       prepare: unplugTarget,
       crash,
     },
-    { name: 'target-full', point: 'before the crash', bed, expected: NO_REPORT, prepare: fillDisk, crash },
+    { name: 'target-full', point: 'before the crash', bed, expected: ANY_REPORT, prepare: fillDisk, crash },
     {
       name: 'target-read-only',
       point: 'before the crash',
       bed,
-      expected: NO_REPORT,
+      expected: ANY_REPORT,
       alter: readOnlyTarget,
       crash,
     },
@@ -178,6 +198,14 @@ function diskTroubles(bed: GuardBed): GuardCase[] {
       expected: 'home',
       crash,
       fault: { at: CAPTURED, make: starveDisk },
+    },
+    {
+      name: 'target-does-not-answer',
+      point: 'target mounted',
+      bed,
+      expected: 'home',
+      crash,
+      fault: { at: /khop: target-mounted/, make: starveDisk },
     },
   ];
 }

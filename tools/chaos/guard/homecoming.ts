@@ -51,6 +51,7 @@ export async function inspect(machine: VirtualMachine, before: Inventory): Promi
 
 interface Listed {
   readonly reports: readonly {
+    readonly id: string;
     readonly panicLine: string | null;
     readonly logLines: number;
     readonly gaps: readonly string[];
@@ -64,7 +65,9 @@ async function readReport(machine: VirtualMachine): Promise<Pick<Homecoming, 'ha
   const listed = await machine.exec('khop arrive >&2; khop crashes list --json', COMMAND);
   const names = await machine.run('ls /var/lib/khop/crashes; cd /; umount /var/lib/khop', COMMAND);
   if (listed.status !== 0) return { hasReport: false, words: listed.stderr.trim() };
-  const [report, ...more] = (JSON.parse(listed.stdout) as Listed).reports;
+  // What a power cut left half written keeps that name; it may be shown, but it is no report.
+  const whole = (JSON.parse(listed.stdout) as Listed).reports.filter(({ id }) => !id.endsWith('.partial'));
+  const [report, ...more] = whole;
   const found = names.stdout.trim().split('\n').join(', ');
   if (report === undefined) return { hasReport: false, words: found };
   if (report.panicLine === null || more.length > 0)

@@ -119,10 +119,10 @@ async function describe(
   complaints: readonly string[],
   seconds: number,
 ): Promise<Ending> {
-  const disk = machine.description.disks[TARGET_INDEX];
-  const image =
-    disk?.access === 'overlay' ? machineFiles(machine.folder).overlay(TARGET_INDEX) : (disk?.path ?? '');
-  const damage = await findDamage(image, machine.folder);
+  // What cannot be written to cannot be damaged; its journal may wait to be replayed.
+  const isWritten = machine.description.disks[TARGET_INDEX]?.access === 'overlay';
+  const image = machineFiles(machine.folder).overlay(TARGET_INDEX);
+  const damage = isWritten ? await findDamage(image, machine.folder) : undefined;
   const cause = [home.words, ...complaints].filter((words) => words !== '').join('; ');
   if (home.losses.length > 0) return { outcome: `home, but ${home.losses.join(', ')}`, cause, seconds };
   if (damage !== undefined)
