@@ -31,6 +31,8 @@ export const TARGET_INDEX = 2;
 
 const BOOT_TIMEOUT_MS = 180_000;
 const COMMAND = { timeoutMs: 120_000 };
+/** Kernels are unpacked there, by an emulated processor. */
+const ARM = { timeoutMs: 400_000 };
 /** Small, because every case copies and checks it. */
 const DISK_MIB = 64;
 const WATCHDOG_MODULE = 'i6300esb';
@@ -77,7 +79,7 @@ async function arm(machine: VirtualMachine, bed: GuardBed): Promise<void> {
   if (bed.hasWatchdog) await addWatchdog(machine, bed.kernel);
   // With CPU 0 as its only place a serial interrupt says which CPU dies of it.
   await machine.run('echo 1 >/proc/sys/kernel/sysrq; echo 1 >/proc/irq/4/smp_affinity; true', COMMAND);
-  await machine.run(`${MOUNT_TARGET} && khop guard on --deadline ${DEADLINE_SECONDS}`, COMMAND);
+  await machine.run(`${MOUNT_TARGET} && khop guard on --deadline ${DEADLINE_SECONDS}`, ARM);
   await machine.run('khop guard status && sync', COMMAND);
 }
 

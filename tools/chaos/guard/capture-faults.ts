@@ -87,7 +87,7 @@ export async function starveDisk(machine: VirtualMachine): Promise<void> {
 async function limitDisk({ qmp }: VirtualMachine, bytesPerSecond: number): Promise<void> {
   const rest = { bps_rd: 0, bps_wr: 0, iops: 0, iops_rd: 0, iops_wr: 0 };
   await qmp.execute('block_set_io_throttle', {
-    id: `disk${TARGET_INDEX}-device`,
+    id: `/machine/peripheral/disk${TARGET_INDEX}-device/virtio-backend`,
     bps: bytesPerSecond,
     ...rest,
   });

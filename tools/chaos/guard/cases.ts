@@ -162,11 +162,11 @@ function captureTroubles(bed: GuardBed): GuardCase[] {
     },
     {
       name: 'capture-out-of-memory',
-      point: 'program started',
+      point: 'home loaded',
       bed,
       expected: FIRMWARE,
       crash,
-      fault: { at: CAPTURED, make: exhaustMemory },
+      fault: { at: /khop: home-loaded/, make: exhaustMemory },
     },
   ];
 }

@@ -53,24 +53,29 @@ interface Listed {
   readonly reports: readonly {
     readonly id: string;
     readonly panicLine: string | null;
+    /** What went before the panic, e.g. an oops; with panic_on_oops the panic kernel starts right there. */
+    readonly event: { readonly headline: string } | null;
     readonly logLines: number;
     readonly gaps: readonly string[];
   }[];
 }
 
+/** It may come home in memory too: then it is there although the disk is not. */
 async function readReport(machine: VirtualMachine): Promise<Pick<Homecoming, 'hasReport' | 'words'>> {
   const mounted = await machine.exec(MOUNT_TARGET, COMMAND);
   const isThere = (await machine.exec('grep -q /var/lib/khop /proc/mounts', COMMAND)).status === 0;
-  if (!isThere) return { hasReport: false, words: mounted.stderr.trim().split('\n').at(-1) ?? '' };
   const listed = await machine.exec('khop arrive >&2; khop crashes list --json', COMMAND);
-  const names = await machine.run('ls /var/lib/khop/crashes; cd /; umount /var/lib/khop', COMMAND);
-  if (listed.status !== 0) return { hasReport: false, words: listed.stderr.trim() };
+  const names = await machine.exec('ls /var/lib/khop/crashes', COMMAND);
+  if (isThere) await machine.run('umount /var/lib/khop', COMMAND);
+  const disk = isThere ? '' : `; ${mounted.stderr.trim().split('\n').at(-1)}`;
+  if (listed.status !== 0) return { hasReport: false, words: listed.stderr.trim() + disk };
   // What a power cut left half written keeps that name; it may be shown, but it is no report.
   const whole = (JSON.parse(listed.stdout) as Listed).reports.filter(({ id }) => !id.endsWith('.partial'));
   const [report, ...more] = whole;
   const found = names.stdout.trim().split('\n').join(', ');
-  if (report === undefined) return { hasReport: false, words: found };
-  if (report.panicLine === null || more.length > 0)
-    return { hasReport: false, words: `${found}: ${report.gaps.join('; ')}` };
-  return { hasReport: true, words: `${report.panicLine} (${report.logLines} lines)` };
+  if (report === undefined) return { hasReport: false, words: found + disk };
+  const reason = report.panicLine ?? report.event?.headline;
+  if (reason === undefined || more.length > 0)
+    return { hasReport: false, words: `${found}: ${report.gaps.join('; ')}${disk}` };
+  return { hasReport: true, words: `${reason} (${report.logLines} lines)${disk}` };
 }

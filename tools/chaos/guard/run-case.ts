@@ -22,7 +22,8 @@ const HANG_TIMEOUT_MS = 75_000;
 /** For a line of the console that a fault waits for. */
 const LINE_TIMEOUT_MS = 90_000;
 /** Of a cause in a row. */
-const KHOP_LINE = /khop: (?!captured|home-loaded|log-read|target-mounted|report |leave)(?<words>.*)$/;
+const KHOP_LINE =
+  /khop: (?!captured|home-loaded|log-read|report-in-memory|target-mounted|report |leave)(?<words>.*)$/;
 
 interface Ending {
   readonly outcome: string;
