@@ -48,7 +48,7 @@ export async function planCapture(
   kernel: Kernel,
   place: TargetPlan,
 ): Promise<CapturePlan> {
-  const modules = await modulesFor(world, kernel.release, place);
+  const modules = await modulesFor(world, machine, kernel.release, place);
   const dump = planDump(world, settings);
   const initramfsFor = (home: HomePlan, { ending, arming }: CaptureEnd): NamedBytes => {
     const program = captureProgram({
@@ -67,12 +67,21 @@ export async function planCapture(
   return { modules, dump, initramfsFor, initramfsBytes };
 }
 
+/**
+ * Drivers for the report's target, and for watchdogs that run: nobody pets one unless the panic kernel can, and one
+ * that it pets ends a hang with interrupts off. One that stands still is left so, as nobody might pet it at home.
+ */
 async function modulesFor(
   world: GuardWorld,
+  machine: MachineFacts,
   release: string | undefined,
   place: TargetPlan,
 ): Promise<readonly CaptureModule[]> {
-  if (place.state !== 'planned') return [];
+  const carriers = place.state === 'planned' ? place.modules : [];
+  const watchdogs = (valueOf(machine.watchdogs) ?? [])
+    .filter(({ state }) => state === 'active')
+    .flatMap(({ module }) => module ?? []);
+  if (carriers.length + watchdogs.length === 0) return [];
   if (release === undefined)
     throw new KhopError(
       'E_NOT_FOUND',
@@ -81,7 +90,7 @@ async function modulesFor(
         hint: 'Choose another with `khop guard on --kernel K`.',
       },
     );
-  return await world.collectModules(release, place.modules, ['crc32c_generic']);
+  return await world.collectModules(release, carriers, ['crc32c_generic', ...watchdogs]);
 }
 
 function homeStub(home: HomePlan, machine: MachineFacts, arming: string): HomeStub | undefined {

@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { driverModule } from './driver-module.ts';
 import type { RootStorage } from './facts.ts';
 import type { MountInfo } from './mounts.ts';
 import { type Reading, valueOf } from './reading.ts';
@@ -89,7 +90,7 @@ function driversAbove(root: string, path: string): { driver: string; module: str
   for (let folder = path; folder.startsWith('/sys/devices/'); folder = join(folder, '..')) {
     const driver = valueOf(readLinkName(root, `${folder}/driver`));
     if (driver === undefined) continue;
-    bound.push({ driver, module: valueOf(readLinkName(root, `${folder}/driver/module`)) });
+    bound.push({ driver, module: driverModule(root, folder) });
   }
   return bound;
 }

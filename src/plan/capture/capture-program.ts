@@ -2,8 +2,8 @@
  * The first and only program of the capture kernel, /init: it saves what the dead kernel leaves, and takes the
  * machine home.
  *
- * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step
+ * The order is by what must not be lost. A second process watches the deadline from the start, then the way home is
+ * loaded. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step
  * that fails is said on the console and left behind: nothing but the deadline decides that the machine leaves, and
  * nothing keeps it here. If this program dies, the kernel panics, and `panic=` on its command line sends the machine
  * through the firmware.
@@ -69,10 +69,10 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
     startChain(),
     mark('captured'),
-    set(status, way.loadHome()),
-    when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
     set(watcher, watch.startGuardian()),
     when([watcher, '<', 0], [say('nothing watches the deadline', watcher)]),
+    set(status, way.loadHome()),
+    when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),

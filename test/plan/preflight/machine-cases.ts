@@ -21,6 +21,7 @@ function withWatchdog(facts: Partial<WatchdogFacts>, kexecWatchdogSec?: string):
     state: 'inactive',
     timeoutSeconds: 30,
     nowayout: false,
+    module: 'iTCO_wdt',
     ...facts,
   };
   const settings = new Map(kexecWatchdogSec === undefined ? [] : [['KExecWatchdogSec', kexecWatchdogSec]]);
