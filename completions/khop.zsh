@@ -134,6 +134,7 @@ _khop_guard() {
     'off:disarm the guard, now and at every boot' \
     'status:say whether a panic now would be caught, and how' \
     'rearm:arm again if that is needed (run by khop-guard.service)' \
+    'leave:leave a system that goes on after a panic' \
     'test:crash this machine on purpose, to see that it comes back')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
@@ -147,6 +148,7 @@ _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
     '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \
@@ -166,6 +168,12 @@ _khop_guard_status() {
 _khop_guard_rearm() {
   _arguments -s '*--quiet[say nothing unless something fails]' \
     '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_leave() {
+  _arguments -s '*--firmware[go through the firmware although a kernel waits]' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
     '(-h --help)--help[show help]'
 }
 _khop_guard_test() {

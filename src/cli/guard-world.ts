@@ -12,6 +12,7 @@ import { readUBootVariables } from '../machine/boot-loader/u-boot-environment.ts
 import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
 import { valueOf } from '../machine/reading.ts';
 import { readReportPlace } from '../machine/report-place.ts';
+import { startReboot, tellUsers } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
@@ -23,6 +24,8 @@ export function openGuardWorld(context: CliContext): GuardWorld {
   return {
     ...world,
     bootLoader: bootLoaderCalls(context, root),
+    tellUsers: async (text) => await tellUsers(text, context),
+    rebootThroughFirmware: async () => await startReboot(context),
     readReportPlace: (path) => readReportPlace(root, path),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),

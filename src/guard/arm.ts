@@ -21,8 +21,17 @@ import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
-import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import {
+  ARMED_VERSION,
+  type ArmedRecord,
+  armedRecordPath,
+  type ContinuingMemory,
+  encodeArmedRecord,
+} from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
+import { describeContinuation, withContinuation } from './continuation.ts';
+import { planContinue } from './continue-plan.ts';
+import { refuseContinuing } from './continuing.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { GuardSettings } from './guard-settings.ts';
@@ -39,6 +48,8 @@ export interface GuardPlan {
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
+  /** In the mode `continue`: what the system that goes on will have. */
+  readonly continuing: ContinuingMemory | undefined;
 }
 
 /** Of the deadline, how much may pass until the place for the report is there. */
@@ -54,7 +65,9 @@ const STUB_ROOM = 64 * 1024;
  */
 export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
   const machine = world.readMachine();
+  refuseContinuing(world.folders, machine);
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
+  if (settings.mode === 'continue') return planContinue(world, machine, settings, kernel, id);
   const capture = readCaptureKernel(world, machine, kernel);
   const { place, modules, initramfsFor, initramfsBytes } = await planCapture(
     world,
@@ -85,7 +98,7 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
     entropy: world.entropy(256),
   });
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : [])];
-  return { plan, home, place, modules, inputs, id };
+  return { plan, home, place, modules, inputs, id, continuing: undefined };
 }
 
 /** What goes into the capture kernel's initramfs. */
@@ -125,23 +138,27 @@ export async function planCapture(
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, inputs, id }: GuardPlan,
+  { plan, home, place, inputs, id, continuing }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
   const digests = digestFiles(inputs);
-  loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  if (continuing === undefined) load();
+  else withContinuation(world, describeContinuation(home, machine, id), load);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',
     id,
     armedAtMs: world.nowMs(),
+    mode: settings.mode,
+    continuing: continuing ?? null,
     captureTitle: plan.kernel.title,
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
     reportDevice: valueOf(place)?.device ?? null,
-    reportObstacle: place.state === 'read' ? null : describeUnread(place),
+    reportObstacle: place.state === 'read' || continuing !== undefined ? null : describeUnread(place),
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,

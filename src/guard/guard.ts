@@ -33,7 +33,7 @@ export function turnGuardOff(world: SwitchWorld): void {
 
 /** What `keepArmed` did. */
 export type KeepArmedOutcome =
-  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' }
+  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' | 'continuing' }
   | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
 
 /** Arms again when the guard is wanted and what is loaded is not what it should be. */
@@ -41,7 +41,7 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
   const { state, problems } = readGuardStatus(world, world.readMachine());
-  if (state === 'armed') return { did: 'nothing', because: 'armed' };
+  if (state === 'armed' || state === 'continuing') return { did: 'nothing', because: state };
   const planned = await planGuard(world, settings, newSwitchId(world));
   return { did: 'armed', because: problems, record: armGuard(world, planned, settings) };
 }

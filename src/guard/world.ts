@@ -21,6 +21,10 @@ export interface BootLoaderCalls {
 /** See the module. */
 export interface GuardWorld extends SwitchWorld {
   readonly bootLoader: BootLoaderCalls;
+  /** A line to everybody who is logged in; one that reaches nobody is no failure. */
+  readonly tellUsers: (text: string) => Promise<void>;
+  /** Asks for an ordinary reboot and returns; services stop in order. */
+  readonly rebootThroughFirmware: () => Promise<void>;
   /** Where a folder lies, for a kernel without mounts. The folder need not exist. @param path absolute */
   readonly readReportPlace: (path: string) => Reading<ReportPlace>;
   /**

@@ -44,7 +44,7 @@ export async function startKexecTarget(options: KexecTargetOptions): Promise<voi
       `shutdown is blocked by ${blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ')}`,
       { hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.' },
     );
-  await warnUsers(run, options);
+  await tellUsers('The system is going down to start another kernel (khop).', options);
   await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
     timeoutMs: START_TIMEOUT_MS,
     signal: options.signal,
@@ -105,13 +105,27 @@ function isInhibitorTuple(value: unknown): value is InhibitorTuple {
   return Array.isArray(value) && types.every((type, index) => typeof value[index] === type);
 }
 
-/** People on other terminals; a machine without wall(1) has none to tell. */
-async function warnUsers(run: Run, options: KexecTargetOptions): Promise<void> {
+/**
+ * An ordinary reboot, whatever the service manager is; systemd jumps to a loaded kernel instead (256+) unless it is
+ * told not to. Returns when it is queued. @throws E_CHILD, E_TIMEOUT
+ */
+export async function startReboot(options: KexecTargetOptions): Promise<void> {
+  const run = options.run ?? runProcess;
+  await run('reboot', [], {
+    timeoutMs: START_TIMEOUT_MS,
+    signal: options.signal,
+    env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' },
+  });
+}
+
+/** A line to people on other terminals; a machine without wall(1) has none to tell. */
+export async function tellUsers(text: string, options: KexecTargetOptions): Promise<void> {
+  const run = options.run ?? runProcess;
   try {
     await run('wall', [], {
       timeoutMs: QUESTION_TIMEOUT_MS,
       signal: options.signal,
-      input: 'The system is going down to start another kernel (khop).\n',
+      input: `${text}\n`,
     });
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;

@@ -7,6 +7,7 @@ import type { GuardSettings } from '../../guard/guard-settings.ts';
 import { encodeGuardSettings, guardSettingsPath } from '../../guard/guard-settings.ts';
 import { makePermanent, planReservation, switchToReserve } from '../../guard/reservation.ts';
 import type { GuardWorld } from '../../guard/world.ts';
+import { agreeTo } from '../agreement.ts';
 import type { CliContext } from '../context.ts';
 import type { OnOptions } from './guard.ts';
 
@@ -26,7 +27,8 @@ export async function reserveMemory(
   }
   context.remark(renderReservation(reservation, options.switch));
   if (options.dryRun) return;
-  await agree(context, options);
+  const question = options.switch ? 'Do that, and switch now?' : 'Do that?';
+  await agreeTo(context, options, question, 'memory has to be reserved first');
   await makePermanent(world, reservation);
   if (!options.switch) {
     world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
@@ -46,18 +48,5 @@ function parseMemory(text: string): bigint | undefined {
   if (mib !== undefined) return BigInt(mib);
   throw new KhopError('E_USAGE', `--memory takes auto or MiB such as 160M, not "${text}"`, {
     hint: 'khop guard on --dry-run says how much is needed.',
-  });
-}
-
-/** @throws E_USAGE when nobody can be asked, E_REFUSED when a person says no */
-async function agree(context: CliContext, options: OnOptions): Promise<void> {
-  if (options.yes === true) return;
-  if (!context.canAsk)
-    throw new KhopError('E_USAGE', 'memory has to be reserved first, and nobody is there to be asked', {
-      hint: 'Say --yes to do it, or --dry-run to see it.',
-    });
-  if (await context.ask(options.switch ? 'Do that, and switch now?' : 'Do that?')) return;
-  throw new KhopError('E_REFUSED', 'you did not say yes; nothing was changed', {
-    hint: 'Run it again with --yes, or answer y.',
   });
 }

@@ -2,7 +2,7 @@
  * `khop guard`.
  * @module
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -12,6 +12,7 @@ export interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
   readonly deadline: number;
+  readonly mode: 'capture' | 'continue';
   readonly memory?: string;
   readonly switch: boolean;
   readonly dryRun?: boolean;
@@ -22,6 +23,11 @@ export interface OnOptions {
 interface RearmOptions {
   readonly quiet?: boolean;
   readonly json?: boolean;
+}
+
+interface LeaveOptions {
+  readonly firmware?: boolean;
+  readonly yes?: boolean;
 }
 
 interface TestOptions {
@@ -46,11 +52,20 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .description(
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
         'to come home with. Whatever happens there, the machine leaves it before the deadline. Where no memory is\n' +
-        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.',
+        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
+        '\n' +
+        'With --mode continue, for systems that must be back at once, the panic kernel is this system’s own and goes\n' +
+        'on into normal user space in the reserved memory, on one CPU; the report is written beside it, and\n' +
+        '`khop guard leave` takes the machine back to all its memory when that suits.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
     .option('--deadline <seconds>', 'when the panic kernel leaves at the latest', positiveInteger, DEADLINE)
+    .addOption(
+      new Option('--mode <mode>', 'what the panic kernel does: save a report and go home, or go on and serve')
+        .choices(['capture', 'continue'])
+        .default('capture'),
+    )
     .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
     .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
     .option('--dry-run', 'say what would be done about memory, and do nothing')
@@ -64,6 +79,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'khop guard on --home 6.1 --deadline 120',
       'come home with another kernel, after two minutes at the latest',
     ],
+    ['khop guard on --mode continue --dry-run', 'how much memory would it take to go on after a panic?'],
   ]);
 
   const off = guard
@@ -79,7 +95,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('say whether a panic now would be caught, and how')
     .description(
       'Compare what the kernel says, what was armed and what the machine is now. What cannot be read counts as not\n' +
-        'armed. Exit status 3 when the guard is wanted and not armed.',
+        'armed. Exit status 3 when the guard is wanted and not armed, and in a system that goes on after a panic.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => showStatus(context, options));
@@ -96,6 +112,18 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--json', 'print the result as JSON')
     .action(async (options: RearmOptions) => rearmGuard(context, options));
   withExamples(rearm, [['khop guard rearm', 'after an update of the kernel']]);
+
+  const leave = guard
+    .command('leave')
+    .summary('leave a system that goes on after a panic')
+    .description(
+      'Stop the services in order and take the machine back to the kernel that waits in memory, without the firmware;\n' +
+        'where that cannot be, through it. Only for a system that `khop guard status` calls continuing.',
+    )
+    .option('--firmware', 'go through the firmware although a kernel waits')
+    .option('-y, --yes', 'do not ask')
+    .action(async (options: LeaveOptions) => leaveSystem(context, options));
+  withExamples(leave, [['khop guard leave', 'all memory and CPUs back, when a pause suits']]);
 
   const test = guard
     .command('test')
@@ -119,11 +147,12 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
     ...DEFAULT_GUARD_SETTINGS,
     kernel: options.kernel ?? null,
     home: options.home ?? null,
+    mode: options.mode,
     deadlineSeconds: options.deadline,
   };
   await world.exclusively(async () => {
     const isReserved = reservedBytes(world.readMachine()) > 0n;
-    if (!isReserved || options.memory !== undefined) {
+    if (!isReserved || options.memory !== undefined || options.dryRun === true) {
       const { reserveMemory } = await import('./guard-reservation.ts');
       return await reserveMemory(context, world, settings, options);
     }
@@ -163,7 +192,7 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const world = openWorld(context);
   const status = readGuardStatus(world, world.readMachine());
-  if (status.state === 'not-armed') context.exitWith(3);
+  if (status.state === 'not-armed' || status.state === 'continuing') context.exitWith(3);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson(status));
@@ -186,6 +215,21 @@ async function rearmGuard(context: CliContext, options: RearmOptions): Promise<v
   }
   const { renderKeptArmed } = await import('../render/guard.ts');
   context.print(renderKeptArmed(outcome));
+}
+
+async function leaveSystem(context: CliContext, options: LeaveOptions): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { planLeave } = await import('../../guard/leave.ts');
+  const { renderLeaving } = await import('../render/guard.ts');
+  const { agreeTo } = await import('../agreement.ts');
+  const world = openGuardWorld(context);
+  await world.exclusively(async () => {
+    const plan = planLeave(world, world.readMachine(), options.firmware === true);
+    context.remark(renderLeaving(plan));
+    await agreeTo(context, options, 'Leave now? Services stop.', 'services would stop');
+    await plan.leave();
+  });
+  context.print('This system goes down now. When the machine is back: khop crashes show last');
 }
 
 async function testGuard(context: CliContext, options: TestOptions): Promise<void> {

@@ -2,7 +2,9 @@
  * `khop history` and `khop arrive`.
  * @module
  */
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { ContinuedCrash } from '../../guard/continued-crash.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -38,7 +40,8 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history. Run by khop-arrive.service in every boot; does nothing without a ticket.',
+        'history. After a crash, conclude its report; in a system that goes on in a panic kernel, write it. Run by\n' +
+        'khop-arrive.service in every boot; does nothing otherwise.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option('--json', 'print the result as JSON')
@@ -73,22 +76,40 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
+  const { saveContinuedCrash } = await import('../../guard/continued-crash.ts');
+  const continued = saveContinuedCrash(world, machine);
+  const { crashes, isHomeByKexec } =
+    continued === undefined ? concludeCrashes(world, machine) : { crashes: [], isHomeByKexec: false };
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec }));
+    context.print(
+      renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, continued: continued ?? null }),
+    );
     return;
   }
+  if (continued !== undefined) await sayContinued(context, continued);
   for (const id of crashes)
     context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
   if (crashes.length === 0 && isHomeByKexec)
     context.print('The kernel before this one crashed, and its report could not be saved.');
   if (entry === undefined) {
-    if (crashes.length === 0) context.print('No switch is in flight.');
+    if (crashes.length === 0 && continued === undefined) context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');
   context.print(renderHistory([entry], context));
+}
+
+/** Where whoever looks after this machine will see it: the journal, terminals, and the next log-in. */
+async function sayContinued(context: CliContext, continued: ContinuedCrash): Promise<void> {
+  const { renderContinued } = await import('../render/guard.ts');
+  const text = renderContinued(continued);
+  context.print(text);
+  if (!continued.isNew) return;
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const world = openGuardWorld(context);
+  world.files.write(join(world.folders.root, 'run/motd.d/khop'), `${text}\n`);
+  await world.tellUsers(text);
 }
 
 async function measure(context: CliContext, options: ArriveOptions): Promise<void> {

@@ -3,8 +3,11 @@
  * @module
  */
 import type { ArmedRecord } from '../../guard/armed-record.ts';
+import { type ContinuedCrash, wordsOf } from '../../guard/continued-crash.ts';
+import type { Continuing } from '../../guard/continuing.ts';
 import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
+import type { LeavePlan } from '../../guard/leave.ts';
 import type { CliContext } from '../context.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
@@ -19,22 +22,70 @@ export function renderArmed(record: ArmedRecord): string {
 }
 
 function chainLines(record: ArmedRecord): string[] {
-  const { reportDevice, reportObstacle, homeTitle, homeObstacle } = record;
+  const { homeTitle, homeObstacle } = record;
   return [
     `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
-    reportDevice === null
-      ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
-      : `  report        on ${reportDevice}, khop crashes`,
+    ...continuingLines(record),
+    reportLine(record),
     homeTitle === null
       ? `  home          through the firmware: ${homeObstacle ?? 'no kernel is known'}`
-      : `  home          ${homeTitle}, without the firmware`,
-    `  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`,
+      : `  home          ${homeTitle}, without the firmware${record.mode === 'continue' ? ': khop guard leave' : ''}`,
+    ...(record.mode === 'capture'
+      ? [`  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`]
+      : []),
   ];
+}
+
+function reportLine({ mode, reportDevice, reportObstacle }: ArmedRecord): string {
+  if (mode === 'continue') return '  report        written by the system that goes on, khop crashes';
+  return reportDevice === null
+    ? `  report        nowhere: ${reportObstacle ?? 'no place is known'}`
+    : `  report        on ${reportDevice}, khop crashes`;
+}
+
+function continuingLines({ continuing }: ArmedRecord): string[] {
+  if (continuing === null) return [];
+  const { memoryBytes, usedBytes } = continuing;
+  const warning = usedBytes > memoryBytes ? ': more than there will be' : '';
+  return [
+    `  then          this system goes on and serves, with about ${renderBytes(memoryBytes)} for programs on one CPU`,
+    `                (${renderBytes(usedBytes)} in use when it was armed${warning})`,
+  ];
+}
+
+/** In the system that goes on: what happened, where it lives, how to leave. */
+export function renderContinued({ continuing, obstacle }: ContinuedCrash): string {
+  return [
+    `The kernel before this one crashed. This system goes on in ${wordsOf(continuing)}, of a panic kernel.`,
+    ...continuedLines(continuing),
+    ...(obstacle === undefined ? [] : [`  the kernel log is not in the report: ${obstacle}`]),
+  ].join('\n');
+}
+
+function continuedLines({ crash, homeTitle, homeObstacle }: Continuing): string[] {
+  return [
+    ...(crash === undefined ? [] : [`  report        khop crashes show ${crash}`]),
+    homeTitle === null
+      ? `  all memory    khop guard leave, through the firmware: ${homeObstacle ?? 'no kernel waits'}`
+      : `  all memory    khop guard leave, to ${homeTitle} without the firmware; a plain reboot goes through it`,
+  ];
+}
+
+/** What will be done, before asking. */
+export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
+  if (way === 'kexec') return `Back to ${homeTitle ?? 'the kernel that waits'}, without the firmware.`;
+  return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
 }
 
 /** One word, then why, then what to do. */
 export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext, 'style'>): string {
-  const { state, record, problems } = status;
+  const { state, record, problems, continuing } = status;
+  if (continuing !== undefined)
+    return [
+      `This system is ${context.style('yellow', 'continuing')} after a panic, in ${wordsOf(continuing)}.`,
+      ...continuedLines(continuing),
+      '  another panic ends in the firmware',
+    ].join('\n');
   if (state === 'off') return 'The guard is off. Next: khop guard on';
   if (state === 'armed' && record !== undefined)
     return [
@@ -49,11 +100,14 @@ export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext,
   ].join('\n');
 }
 
+const NOTHING_DONE = {
+  off: 'The guard is off; nothing to do.',
+  armed: 'The guard is armed; nothing to do.',
+  continuing: 'This system goes on after a panic, in the memory of the guard; nothing to do.',
+} as const;
+
 /** What was done, if anything, and why. */
 export function renderKeptArmed(outcome: KeepArmedOutcome): string {
-  if (outcome.did === 'nothing')
-    return outcome.because === 'off'
-      ? 'The guard is off; nothing to do.'
-      : 'The guard is armed; nothing to do.';
+  if (outcome.did === 'nothing') return NOTHING_DONE[outcome.because];
   return [`Armed again, because ${outcome.because.join('; ')}.`, ...chainLines(outcome.record)].join('\n');
 }
