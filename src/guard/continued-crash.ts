@@ -6,7 +6,7 @@
 import { KhopError } from '../error.ts';
 import { readCrashLog } from '../formats/vmcore/crash-log.ts';
 import { openKernelMemory } from '../formats/vmcore/kernel-memory.ts';
-import { type CrashLogRecord, formatLogRecord } from '../formats/vmcore/log-record.ts';
+import { type CrashLogRecord, formatLogRecord, type LostRecords } from '../formats/vmcore/log-record.ts';
 import { openDump } from '../formats/vmcore/open-dump.ts';
 import { parseVmcoreinfo } from '../formats/vmcore/vmcoreinfo.ts';
 import { crashedMemoryPath } from '../machine/crash-facts.ts';
@@ -90,12 +90,19 @@ function readCrashed(root: string): Crashed {
       vmcoreinfo = Buffer.from(dump.vmcoreinfo)
         .toString('latin1')
         .replace(/\0[\s\S]*$/, '');
-    const { records } = readCrashLog(openKernelMemory(dump));
-    return { dmesg: records.map(rawLines).join(''), vmcoreinfo, obstacle: undefined };
+    const { records, lost } = readCrashLog(openKernelMemory(dump));
+    return { dmesg: records.map(rawLines).join(''), vmcoreinfo, obstacle: describeLost(lost) };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return { dmesg: undefined, vmcoreinfo, obstacle: error.message.split('\n', 1)[0] };
   }
+}
+
+function describeLost(lost: readonly LostRecords[]): string | undefined {
+  const [first] = lost;
+  if (first === undefined) return undefined;
+  const count = lost.reduce((sum, each) => sum + each.count, 0);
+  return `${count} ${count === 1 ? 'record of the kernel log is' : 'records of the kernel log are'} lost: ${first.reason}`;
 }
 
 /** As `dmesg -r` prints it: facility and level, seconds, text; each line of a record with its stamp. */

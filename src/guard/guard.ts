@@ -9,6 +9,8 @@ import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
+import { continuationPath } from './continuation.ts';
+import { continuationId } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import type { GuardWorld } from './world.ts';
@@ -29,6 +31,9 @@ export function turnGuardOff(world: SwitchWorld): void {
   world.files.remove(guardSettingsPath(world.folders));
   unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));
+  // A system that goes on still needs it to leave.
+  if (continuationId(world.folders, world.readMachine()) === undefined)
+    world.files.remove(continuationPath(world.folders));
 }
 
 /** What `keepArmed` did. */

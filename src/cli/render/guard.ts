@@ -58,7 +58,7 @@ export function renderContinued({ continuing, obstacle }: ContinuedCrash): strin
   return [
     `The kernel before this one crashed. This system goes on in ${wordsOf(continuing)}, of a panic kernel.`,
     ...continuedLines(continuing),
-    ...(obstacle === undefined ? [] : [`  the kernel log is not in the report: ${obstacle}`]),
+    ...(obstacle === undefined ? [] : [`  the report is not whole: ${obstacle}`]),
   ].join('\n');
 }
 
