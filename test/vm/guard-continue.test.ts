@@ -14,7 +14,7 @@ test(
   'after a crash the same services answer from the panic kernel, the report is there, and leave brings all memory back',
   LIMIT,
   async () => {
-    await using machine = await startFullMachine({ memoryMib: 2048, kernelsToHopTo: [] });
+    await using machine = await startFullMachine({ memoryMib: 2048, withoutKhop: true });
     await installPackage(machine);
     const run = async (command: string): Promise<string> =>
       (await machine.run(`${INSTALLED} ${command}`, { timeoutMs: 300_000 })).stdout;
