@@ -80,6 +80,7 @@ _khop() {
         "guard on:--home") COMPREPLY=(); return ;;
         "guard on:--deadline") COMPREPLY=(); return ;;
         "guard on:--mode") COMPREPLY=($(compgen -W "capture continue" -- "$cur")); return ;;
+        "guard on:--cpus") COMPREPLY=(); return ;;
         "guard on:--memory") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -126,7 +127,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm leave test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --mode --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --mode --cpus --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))

@@ -149,6 +149,7 @@ _khop_guard_on() {
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
     '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
     '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
+    '*--cpus[with --mode continue, how many CPUs the system goes on with]:n: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \

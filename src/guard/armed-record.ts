@@ -12,6 +12,7 @@ const VERSION = 1;
 const ContinuingMemory = v.object({
   /** Bytes that programs will have, as estimated. */
   memoryBytes: v.number(),
+  cpus: v.number(),
   /** Bytes that this system used when the guard was armed. */
   usedBytes: v.number(),
 });

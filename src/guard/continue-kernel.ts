@@ -9,25 +9,29 @@ import { readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { type ContinueMemoryNeed, continueMemoryNeed } from '../plan/capture/continue-memory.ts';
-import { continueParameters, DROPPED_TO_CONTINUE } from '../plan/capture/continue-parameters.ts';
+import {
+  type ContinueChoice,
+  continueParameters,
+  DROPPED_TO_CONTINUE,
+} from '../plan/capture/continue-parameters.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { initramfsWish } from '../switch/initramfs-wish.ts';
 import { fetchSupply } from '../switch/prepared-supply.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
 import { readHistory } from '../switch/read-history.ts';
 import { kernelSizes, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
+import type { GuardSettings } from './guard-settings.ts';
 import type { HomePlan } from './home-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** An initramfs that could not be packed again grows about so much when the kernel unpacks it. */
 const UNPACKED_SHARE = 4;
-/** CPUs of continue-parameters.ts. */
-const CPUS = 1;
 
 /** @param keptBytes of the way home */
 export function continueNeed(
   world: GuardWorld,
   machine: MachineFacts,
+  { cpus }: Pick<GuardSettings, 'cpus'>,
   kernel: Kernel,
   keptBytes: number,
 ): ContinueMemoryNeed {
@@ -37,7 +41,7 @@ export function continueNeed(
     ...initramfsSizes(world, machine, kernel),
     keptBytes,
     usedBytes: Number(usedBytes(machine)),
-    cpus: CPUS,
+    cpus,
   });
 }
 
@@ -87,15 +91,16 @@ export function planContinueKernel(
   machine: MachineFacts,
   kernel: Kernel,
   home: HomePlan,
-  id: string,
+  choice: Pick<ContinueChoice, 'id' | 'cpus'>,
 ): LoadPlan {
+  const bootProcessor = valueOf(machine.cpu.bootProcessor);
   return agreedPlan(
     propose(world, kernel.id, {
       panic: true,
       method: home.state === 'planned' ? 'segments' : 'auto',
       reuseCmdline: true,
       drop: DROPPED_TO_CONTINUE,
-      append: [continueParameters(id)],
+      append: [continueParameters({ ...choice, bootProcessor })],
       fast: true,
       roomBytes: reservedBytes(machine),
       kept: home.state === 'planned' ? home.wayHome.kept : undefined,

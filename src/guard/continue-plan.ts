@@ -11,13 +11,10 @@ import { reservedBytes } from './capture-kernel.ts';
 import { continueNeed, planContinueKernel, usedBytes } from './continue-kernel.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import type { GuardSettings } from './guard-settings.ts';
-import { planHomeKernel, runningSelector } from './home-plan.ts';
+import { type HomePlan, planHomeKernel, runningSelector } from './home-plan.ts';
 import type { GuardWorld } from './world.ts';
 
-/**
- * The way home may take what programs do not need at the least: without it, the machine goes through the firmware
- * when somebody is there to see it; without programs, it does not serve.
- * @throws E_PLAN when the reservation is too small for user space
+/** @throws E_PLAN when the reservation is too small for user space
  */
 export function planContinue(
   world: GuardWorld,
@@ -26,7 +23,7 @@ export function planContinue(
   kernel: Kernel,
   id: string,
 ): GuardPlan {
-  const need = continueNeed(world, machine, kernel, 0);
+  const need = continueNeed(world, machine, settings, kernel, 0);
   const alone = BigInt(need.bytes - need.userBytes + LEAST_USER_BYTES);
   const reserved = reservedBytes(machine);
   if (reserved < alone)
@@ -35,11 +32,10 @@ export function planContinue(
       `to go on takes ${alone >> 20n} MiB at the least, and ${reserved >> 20n} MiB are reserved`,
       { hint: 'Reserve more: khop guard on --mode continue --memory auto' },
     );
-  const selector = settings.home ?? runningSelector(world, machine);
-  const home = planHomeKernel(world, machine, selector, id, reserved - alone);
+  const home = homeBeside(world, machine, settings, id, [reserved - BigInt(need.bytes), reserved - alone]);
   const kept = home.state === 'planned' ? BigInt(home.wayHome.kept.memorySize) : 0n;
   return {
-    plan: planContinueKernel(world, machine, kernel, home, id),
+    plan: planContinueKernel(world, machine, kernel, home, { id, cpus: settings.cpus }),
     home,
     place: { state: 'absent', source: crashesFolder(world.folders) },
     modules: [],
@@ -47,7 +43,28 @@ export function planContinue(
     id,
     continuing: {
       memoryBytes: Number(reserved - kept - alone) + LEAST_USER_BYTES,
+      cpus: settings.cpus,
       usedBytes: Number(usedBytes(machine)),
     },
   };
+}
+
+/**
+ * The fastest way home in the first room in which there is one. What programs use now comes before a faster way; but a
+ * way at all comes before more than programs need at the least, because leaving is a second pause of the services.
+ */
+function homeBeside(
+  world: GuardWorld,
+  machine: MachineFacts,
+  settings: GuardSettings,
+  id: string,
+  rooms: readonly bigint[],
+): HomePlan {
+  const selector = settings.home ?? runningSelector(world, machine);
+  let home: HomePlan = { state: 'firmware', reason: 'the panic kernel alone needs all of the reservation' };
+  for (const room of rooms) {
+    home = planHomeKernel(world, machine, selector, id, room);
+    if (home.state === 'planned') break;
+  }
+  return home;
 }

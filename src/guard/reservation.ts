@@ -85,7 +85,7 @@ async function needOf(
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
   const home = smallestHome(world, settings.home ?? selector);
   if (settings.mode === 'continue')
-    return possibleNeed(continueNeed(world, machine, kernel, Number(home)), machine);
+    return possibleNeed(continueNeed(world, machine, settings, kernel, Number(home)), machine);
   const { initramfsBytes } = await planCapture(world, machine, settings, kernel);
   return captureNeed(readCaptureKernel(world, machine, kernel), initramfsBytes, Number(home));
 }

@@ -13,6 +13,7 @@ export interface OnOptions {
   readonly home?: string;
   readonly deadline: number;
   readonly mode: 'capture' | 'continue';
+  readonly cpus: number;
   readonly memory?: string;
   readonly switch: boolean;
   readonly dryRun?: boolean;
@@ -66,6 +67,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         .choices(['capture', 'continue'])
         .default('capture'),
     )
+    .option('--cpus <n>', 'with --mode continue, how many CPUs the system goes on with', positiveInteger, 1)
     .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
     .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
     .option('--dry-run', 'say what would be done about memory, and do nothing')
@@ -148,6 +150,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
     kernel: options.kernel ?? null,
     home: options.home ?? null,
     mode: options.mode,
+    cpus: options.cpus,
     deadlineSeconds: options.deadline,
   };
   await world.exclusively(async () => {

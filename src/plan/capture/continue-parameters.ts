@@ -13,13 +13,18 @@ import { type CaptureParameter, DROPPED_FOR_CAPTURE } from './capture-parameters
 /** By which user space knows that it runs in a panic kernel's memory, and by which arming. */
 export const CONTINUE_PARAMETER = 'khop.continue';
 
-/** What the command line has besides what the running kernel was told. */
+/** What a person may choose. */
+export interface ContinueChoice {
+  /** Of the arming, 16 hex digits. */
+  readonly id: string;
+  /** CPUs that the system goes on with. */
+  readonly cpus: number;
+  /** Initial APIC id of the processor that the firmware started with; undefined where there is none. */
+  readonly bootProcessor: number | undefined;
+}
+
+/** What the command line always has besides what the running kernel was told. */
 export const CONTINUE_PARAMETERS: readonly CaptureParameter[] = [
-  {
-    text: 'nr_cpus=1',
-    reason:
-      'to start a CPU from another one than the firmware’s resets it, and the panic may have been on any; each takes memory',
-  },
   { text: 'reset_devices', reason: 'drivers reset what the crashed kernel has left running' },
   {
     text: 'irqfixup',
@@ -49,14 +54,35 @@ export const CONTINUE_PARAMETERS: readonly CaptureParameter[] = [
   },
 ];
 
-/** As the end of a command line. @param id of the arming, 16 hex digits */
-export function continueParameters(id: string): string {
-  return [...CONTINUE_PARAMETERS.map(({ text }) => text), `${CONTINUE_PARAMETER}=${id}`].join(' ');
+/** As the end of a command line. */
+export function continueParameters(choice: ContinueChoice): string {
+  const all = [...cpuParameters(choice), ...CONTINUE_PARAMETERS].map(({ text }) => text);
+  return [...all, `${CONTINUE_PARAMETER}=${choice.id}`].join(' ');
+}
+
+/**
+ * The panic may have been on any CPU, and one that starts the firmware’s by an INIT restarts the machine. Kernels from
+ * 6.9 on leave that one out by themselves; older ones have to be told.
+ */
+export function cpuParameters({ cpus, bootProcessor }: ContinueChoice): readonly CaptureParameter[] {
+  const several = cpus > 1 && bootProcessor !== undefined;
+  return [
+    { text: `nr_cpus=${cpus}`, reason: 'each CPU takes memory for its stacks, its queues and its threads' },
+    ...(several
+      ? [
+          {
+            text: `disable_cpu_apicid=${bootProcessor}`,
+            reason:
+              'an INIT to the firmware’s processor restarts the machine; where it runs already it stays',
+          },
+        ]
+      : []),
+  ];
 }
 
 /** Parameters of the running kernel that must not reach one that goes on in little memory. */
 export const DROPPED_TO_CONTINUE: readonly string[] = [
   ...DROPPED_FOR_CAPTURE.filter((name) => name !== 'quiet'),
   ...CONTINUE_PARAMETERS.map(({ text }) => text.replace(/=.*/, '')),
-  ...['resume', 'resume_offset', 'irqpoll', 'khop.guard', CONTINUE_PARAMETER],
+  ...['disable_cpu_apicid', 'resume', 'resume_offset', 'irqpoll', 'khop.guard', CONTINUE_PARAMETER],
 ];
