@@ -44,7 +44,10 @@ test(
     assert.equal(continued.outcome, 'continued');
     assert.match(continued.panicLine, /sysrq triggered crash/);
     assert.deepEqual(continued.gaps, []);
-    assert.match(await run('journalctl -u khop-arrive.service'), /goes on in \d+ MiB, on 1 CPU/);
+    assert.match(
+      await run('journalctl -u khop-arrive.service'),
+      /goes on in the memory of a panic kernel: \d+ MiB, on 1 CPU/,
+    );
 
     await hop(machine, `${INSTALLED} khop guard leave --yes`);
     await waitForSystem(machine);

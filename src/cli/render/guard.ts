@@ -56,7 +56,8 @@ function continuingLines({ continuing }: ArmedRecord): string[] {
 /** In the system that goes on: what happened, where it lives, how to leave. */
 export function renderContinued({ continuing, obstacle }: ContinuedCrash): string {
   return [
-    `The kernel before this one crashed. This system goes on in ${wordsOf(continuing)}, of a panic kernel.`,
+    'The kernel before this one crashed.',
+    `This system goes on in the memory of a panic kernel: ${wordsOf(continuing)}.`,
     ...continuedLines(continuing),
     ...(obstacle === undefined ? [] : [`  the report is not whole: ${obstacle}`]),
   ].join('\n');
