@@ -96,7 +96,7 @@ complete -c khop -n '__fish_seen_subcommand_from guard; and not __fish_seen_subc
 complete -c khop -n '__fish_seen_subcommand_from guard; and not __fish_seen_subcommand_from on off status rearm leave test' -a test -d 'crash this machine on purpose, to see that it comes back'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l kernel -x -d 'the panic kernel; the running one unless told'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l home -x -d 'the kernel to come home with; the running one unless told'
-complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l deadline -x -d 'when the panic kernel leaves at the latest'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l deadline -x -d 'when a capture leaves at the latest'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l mode -x -a 'capture continue' -d 'what the panic kernel does: save a report and go home, or go on and serve'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l cpus -x -d 'with --mode continue, how many CPUs the system goes on with'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from on' -l memory -x -d '`auto`, or MiB such as 160M, to be reserved at every start from now on'

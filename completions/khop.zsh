@@ -147,7 +147,7 @@ _khop_guard() {
 _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
-    '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--deadline[when a capture leaves at the latest]:seconds: ' \
     '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
     '*--cpus[with --mode continue, how many CPUs the system goes on with]:n: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \

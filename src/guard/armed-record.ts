@@ -15,6 +15,8 @@ const ContinuingMemory = v.object({
   cpus: v.number(),
   /** Bytes that this system used when the guard was armed. */
   usedBytes: v.number(),
+  /** What may keep it from serving, one clause each. */
+  warnings: v.array(v.string()),
 });
 
 /** Of a panic kernel that goes on into user space. */

@@ -5,8 +5,10 @@
 import { KhopError } from '../error.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
 import { LEAST_USER_BYTES } from '../plan/capture/continue-memory.ts';
 import type { GuardPlan } from './arm.ts';
+import type { ContinuingMemory } from './armed-record.ts';
 import { reservedBytes } from './capture-kernel.ts';
 import { continueNeed, planContinueKernel, usedBytes } from './continue-kernel.ts';
 import { crashesFolder } from './crashes-folder.ts';
@@ -41,12 +43,21 @@ export function planContinue(
     modules: [],
     inputs: [kernel.image, ...kernel.initrds, ...(home.state === 'planned' ? home.inputs : [])],
     id,
-    continuing: {
-      memoryBytes: Number(reserved - kept - alone) + LEAST_USER_BYTES,
-      cpus: settings.cpus,
-      usedBytes: Number(usedBytes(machine)),
-    },
+    continuing: whatThereWillBe(machine, settings, Number(reserved - kept - alone) + LEAST_USER_BYTES),
   };
+}
+
+function whatThereWillBe(
+  machine: MachineFacts,
+  { cpus }: GuardSettings,
+  memoryBytes: number,
+): ContinuingMemory {
+  const used = Number(usedBytes(machine));
+  const warnings: string[] = [];
+  if (used > memoryBytes) warnings.push('more is in use now than there will be');
+  if ((valueOf(machine.crypttab) ?? []).length > 0)
+    warnings.push('disks of /etc/crypttab are unlocked anew: somebody may have to type');
+  return { memoryBytes, cpus, usedBytes: used, warnings };
 }
 
 /**

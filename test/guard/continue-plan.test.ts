@@ -68,6 +68,20 @@ test('the panic kernel is the system’s own, entered directly, with its command
   assert.ok(continuing !== undefined && continuing.memoryBytes > 192 << 20);
 });
 
+test('what may keep it from serving is said when the guard is armed', async () => {
+  using boot = buildBoot();
+  const machine = {
+    ...reserving(448n << 20n),
+    memoryAvailableBytes: read(1200n << 20n),
+    crypttab: read(['root UUID=1 none luks']),
+  };
+  using at = worldFor(boot, machine);
+  const { continuing } = await planGuard(at.world, settingsFor(boot), ID);
+  assert.equal(continuing?.warnings.length, 2);
+  using calm = worldFor(boot, { ...machine, memoryAvailableBytes: read(2000n << 20n), crypttab: read([]) });
+  assert.deepEqual((await planGuard(calm.world, settingsFor(boot), ID)).continuing?.warnings, []);
+});
+
 test('arming leaves how to start the kernel that waits, and says what there will be', async () => {
   using boot = buildBoot();
   using at = worldFor(boot, reserving(448n << 20n));

@@ -61,7 +61,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
-    .option('--deadline <seconds>', 'when the panic kernel leaves at the latest', positiveInteger, DEADLINE)
+    .option('--deadline <seconds>', 'when a capture leaves at the latest', positiveInteger, DEADLINE)
     .addOption(
       new Option('--mode <mode>', 'what the panic kernel does: save a report and go home, or go on and serve')
         .choices(['capture', 'continue'])

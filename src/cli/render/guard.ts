@@ -45,11 +45,11 @@ function reportLine({ mode, reportDevice, reportObstacle }: ArmedRecord): string
 
 function continuingLines({ continuing }: ArmedRecord): string[] {
   if (continuing === null) return [];
-  const { memoryBytes, usedBytes, cpus } = continuing;
-  const warning = usedBytes > memoryBytes ? ': more than there will be' : '';
+  const { memoryBytes, usedBytes, cpus, warnings } = continuing;
   return [
     `  then          this system goes on and serves, with about ${renderBytes(memoryBytes)} for programs on ${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`,
-    `                (${renderBytes(usedBytes)} in use when it was armed${warning})`,
+    `                (${renderBytes(usedBytes)} in use when it was armed)`,
+    ...warnings.map((warning) => `  but           ${warning}`),
   ];
 }
 
