@@ -40,6 +40,9 @@ const NO_LEVEL = 4;
 export function saveContinuedCrash(world: SwitchWorld, machine: MachineFacts): ContinuedCrash | undefined {
   const continuing = readContinuing(world, machine);
   if (continuing === undefined) return undefined;
+  const folder = crashesFolder(world.folders);
+  if (continuing.crash !== undefined && hasFolder(`${folder}/${continuing.crash}`))
+    return { continuing, isNew: false, obstacle: undefined };
   const chain: string[] = [];
   const mark = (step: ChainStepName, reason?: string): void => {
     const ms = Math.round(valueOf(world.readMachine().uptimeMs) ?? 0);
@@ -48,7 +51,6 @@ export function saveContinuedCrash(world: SwitchWorld, machine: MachineFacts): C
   mark('captured');
   const left = readCrashed(world.folders.root);
   const crash = nameCrash(left.vmcoreinfo, world.nowMs());
-  const folder = crashesFolder(world.folders);
   const result = (isNew: boolean): ContinuedCrash => ({
     continuing: { ...continuing, crash },
     isNew,
