@@ -38,6 +38,9 @@ const NO_LEVEL = 4;
 export function saveContinuedCrash(world: SwitchWorld, machine: MachineFacts): ContinuedCrash | undefined {
   const continuing = readContinuing(world, machine);
   if (continuing === undefined) return undefined;
+  const folder = crashesFolder(world.folders);
+  if (continuing.crash !== undefined && hasFolder(`${folder}/${continuing.crash}`))
+    return { continuing, isNew: false, obstacle: undefined };
   const chain: string[] = [];
   const mark = (step: ChainStepName, reason?: string): void => {
     const ms = Math.round(valueOf(world.readMachine().uptimeMs) ?? 0);
@@ -46,7 +49,6 @@ export function saveContinuedCrash(world: SwitchWorld, machine: MachineFacts): C
   mark('captured');
   const left = readCrashed(world.folders.root);
   const crash = nameCrash(left.vmcoreinfo, world.nowMs());
-  const folder = crashesFolder(world.folders);
   const saved = { continuing: { ...continuing, crash }, obstacle: left.obstacle };
   if (hasFolder(`${folder}/${crash}`)) return { ...saved, isNew: false };
   if (left.dmesg !== undefined) mark('log-read');

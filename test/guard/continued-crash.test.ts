@@ -47,6 +47,16 @@ test('a second run of the same boot changes nothing', () => {
   assert.equal(readFileSync(chain, 'utf8'), before);
 });
 
+test('one that does not tell when it crashed is not written twice either', () => {
+  using at = continuingWorld({ 'proc/vmcore': Buffer.from('no dump') });
+  const first = saveContinuedCrash(at.world, at.world.readMachine());
+  const later = { ...at.world, nowMs: () => 1_800_000_000_000 };
+  const second = saveContinuedCrash(later, at.world.readMachine());
+  assert.equal(second?.isNew, false);
+  assert.equal(second.continuing.crash, first?.continuing.crash);
+  assert.equal(readdirSync(join(at.root, 'state/crashes')).length, 1);
+});
+
 test('what a power cut left half written is written anew', () => {
   using at = continuingWorld();
   const partial = join(at.root, 'state/crashes', `${ID}.partial`);
