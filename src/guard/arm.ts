@@ -13,15 +13,24 @@ import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
 import { readHistory } from '../switch/read-history.ts';
-import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import {
+  ARMED_VERSION,
+  type ArmedRecord,
+  armedRecordPath,
+  type ContinuingMemory,
+  encodeArmedRecord,
+} from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
+import { describeContinuation, withContinuation } from './continuation.ts';
+import { planContinue } from './continue-plan.ts';
+import { refuseContinuing } from './continuing.ts';
 import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { DumpPlan } from './dump-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
-import { chooseHome, type HomePlan, runningSelector } from './home-plan.ts';
+import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
 import { planRescue } from './rescue-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
@@ -31,7 +40,7 @@ import type { GuardWorld } from './world.ts';
 export interface GuardPlan {
   readonly plan: LoadPlan;
   readonly home: HomePlan;
-  /** Where reports go, or why nowhere. */
+  /** Where a capture puts its report, or why nowhere. */
   readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
@@ -40,6 +49,8 @@ export interface GuardPlan {
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
+  /** In the mode `continue`: what the system that goes on will have. */
+  readonly continuing: ContinuingMemory | undefined;
 }
 
 /**
@@ -54,18 +65,22 @@ export async function planGuard(
   place: TargetPlan,
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
+  refuseContinuing(world.folders, machine);
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
+  const wish: HomeWish = {
+    selector: settings.home ?? undefined,
+    argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
+    loop: loopNow(world, machine, settings),
+    hasReport: settings.mode === 'capture',
+  };
+  if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);
   const planned = await planCapture(world, machine, settings, kernel, place);
   const { modules, dump, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
-  const loop = loopNow(world, machine, settings);
-  const { home, isStranded } = chooseHome(world, machine, {
-    selector: settings.home ?? undefined,
-    argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
-    loop,
-    roomBytes: reservedBytes(machine) - BigInt(alone),
-  });
+  const { loop } = wish;
+  const roomBytes = reservedBytes(machine) - BigInt(alone);
+  const { home, isStranded } = chooseHome(world, machine, wish, roomBytes);
   const planFor = (ending: CaptureEnding): LoadPlan =>
     planLoad({
       kernel,
@@ -82,7 +97,7 @@ export async function planGuard(
       entropy: world.entropy(256),
     });
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  const common = { home, place, modules, dump, inputs, id, loop };
+  const common = { home, place, modules, dump, inputs, id, loop, continuing: undefined };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const rescue = loop && planRescue(world, loop, home);
   const shell = rescue && tryRescue(() => planFor(rescue));
@@ -124,19 +139,23 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, inputs, id, loop, ending }: GuardPlan,
+  { plan, home, place, dump, inputs, id, loop, ending, continuing }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
   const digests = digestFiles(inputs);
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
-  loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  if (continuing === undefined) load();
+  else withContinuation(world, describeContinuation(home, machine, id), load);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',
     id,
     armedAtMs: world.nowMs(),
+    mode: settings.mode,
+    continuing: continuing ?? null,
     captureTitle: plan.kernel.title,
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
@@ -145,7 +164,7 @@ export function armGuard(
     ending,
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
-    reportObstacle: place.state === 'planned' ? null : place.reason,
+    reportObstacle: place.state === 'planned' || continuing !== undefined ? null : place.reason,
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.workingBytes + dump.fileBytes },
     reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),

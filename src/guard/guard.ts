@@ -9,6 +9,8 @@ import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
+import { continuationPath } from './continuation.ts';
+import { continuationId } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
@@ -33,11 +35,14 @@ export function turnGuardOff(world: SwitchWorld): void {
   world.files.remove(guardSettingsPath(world.folders));
   unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));
+  // A system that goes on still needs it to leave.
+  if (continuationId(world.folders, world.readMachine()) === undefined)
+    world.files.remove(continuationPath(world.folders));
 }
 
 /** What `keepArmed` did. */
 export type KeepArmedOutcome =
-  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' }
+  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' | 'continuing' }
   | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
 
 /** Arms again when the guard is wanted and what is loaded is not what it should be. */
@@ -45,8 +50,10 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
   const { state, problems, record } = readGuardStatus(world, world.readMachine());
+  if (state === 'continuing') return { did: 'nothing', because: state };
   const isArmed = state === 'armed' && record !== undefined;
-  if (isArmed && record.reportDevice !== null) return { did: 'nothing', because: 'armed' };
+  const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
+  if (isArmed && !mayReachMore) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
   arriveFromCrash(world, world.readMachine());
   const place = await planTargetOrNone(world, settings);

@@ -47,16 +47,19 @@ export interface HomeChoice {
 
 /**
  * The kernel that was asked for; in a loop, the latest that was seen well and did not die in it.
+ * @param roomBytes what the way home may take of the reservation
  * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
  */
 export function chooseHome(
   world: SwitchWorld,
   machine: MachineFacts,
-  { selector, argument, loop, roomBytes }: HomeQuestion,
+  wish: HomeWish,
+  roomBytes: bigint,
 ): HomeChoice {
-  const first = selector ?? runningSelector(world, machine);
+  const { loop } = wish;
+  const first = wish.selector ?? runningSelector(world, machine);
   if (loop === undefined)
-    return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: false };
+    return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: false };
   const { kernels } = readKernels(world, machine);
   const wished = chooseKernel(world, machine, first);
   const good = knownGoodReleases(readHistory(world)).flatMap(
@@ -64,34 +67,32 @@ export function chooseHome(
   );
   for (const { id, release } of [wished, ...good]) {
     if (release === undefined || loop.releases.includes(release)) continue;
-    const home = planHomeKernel(world, machine, id, argument, roomBytes);
+    const home = planHomeKernel(world, machine, id, wish, roomBytes);
     if (home.state === 'planned') return { home, isStranded: false };
   }
-  return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: true };
+  return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: true };
 }
 
-/** What the choice depends on. */
-export interface HomeQuestion {
+/** Which way home is wanted. */
+export interface HomeWish {
   /** Undefined: the running kernel. */
   readonly selector: string | undefined;
   /** By which the kernel knows how it came home, see guard-return.ts. */
   readonly argument: string;
   readonly loop: CrashLoop | undefined;
-  /** What the way home may take of the reservation. */
-  readonly roomBytes: bigint;
+  /** Whether a report comes home in memory. */
+  readonly hasReport: boolean;
 }
 
 /**
  * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
- * @param argument by which it knows how it came home, see guard-return.ts
- * @param roomBytes what the way home may take of the reservation
  */
 function planHomeKernel(
   world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
-  argument: string,
+  { argument, hasReport }: HomeWish,
   roomBytes: bigint,
 ): HomePlan {
   if (roomBytes <= 0n)
@@ -101,7 +102,7 @@ function planHomeKernel(
       method: 'segments',
       reuseCmdline: true,
       append: [argument],
-      reportRoom: REPORT_ROOM,
+      ...(hasReport ? { reportRoom: REPORT_ROOM } : {}),
       fast: true,
       roomBytes,
     });

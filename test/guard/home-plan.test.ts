@@ -38,12 +38,8 @@ function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string
     commandLine: read('root=/dev/vda1 quiet crashkernel=192M'),
   });
   const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
-  const { home, isStranded } = chooseHome(world, machine, {
-    selector,
-    argument: ARGUMENT,
-    loop,
-    roomBytes: 192n << 20n,
-  });
+  const wish = { selector, argument: ARGUMENT, loop, hasReport: true };
+  const { home, isStranded } = chooseHome(world, machine, wish, 192n << 20n);
   assert.equal(home.state, 'planned', home.state === 'firmware' ? home.reason : '');
   return { title: home.state === 'planned' ? home.title : '', isStranded, home };
 }

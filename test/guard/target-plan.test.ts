@@ -31,6 +31,7 @@ function worldWith(over: Partial<GuardWorld> = {}, area: RawAreaState = { state:
       obstacles: () => assert.fail('the boot loader was looked at'),
       apply: () => assert.fail('the boot loader was changed'),
     },
+    rebootThroughFirmware: () => assert.fail('a reboot was asked for'),
     collectModules: () => assert.fail('modules were collected'),
     readProgramFiles: (name) => ({ state: 'absent', source: name }),
     findMount: () => ({ state: 'read', source: 'x', value: '/mnt' }),

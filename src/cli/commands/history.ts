@@ -40,8 +40,9 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk.\n' +
-        'Run by khop-arrive.service; does nothing without a ticket and a crash.',
+        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
+        'system that goes on in a panic kernel writes its own. Run by khop-arrive.service; does nothing without a\n' +
+        'ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option('--hooks', 'start the programs in /etc/khop/hooks/crash.d, if a crash led here')
@@ -84,20 +85,25 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const entry = concludeSwitch(world, machine);
   const elsewhere = bringReportsIn(world);
   const arrival = arriveFromCrash(world, machine);
-  const { crashes, isHomeByKexec, problem, entries } = arrival;
+  const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const concluded = entry ?? null;
-    context.print(renderJson({ concluded, crashes, isHomeByKexec, problem: problem ?? null, removed }));
+    context.print(
+      renderJson({
+        ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
+        continued: continued ?? null,
+      }),
+    );
     return;
   }
   const { renderCrashArrival } = await import('../render/crash-arrival.ts');
   for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
   if (entry === undefined) {
-    if (entries.length === 0 && !isHomeByKexec) context.print('No switch is in flight.');
+    if (entries.length === 0 && !isHomeByKexec && continued === undefined)
+      context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');

@@ -4,6 +4,7 @@
  */
 import type { CrashArrival } from '../../guard/record-crash.ts';
 import type { RemovedCrash } from '../../guard/remove-old-crashes.ts';
+import { renderContinued } from './guard.ts';
 import { renderBytes } from './quantity.ts';
 
 /**
@@ -12,7 +13,7 @@ import { renderBytes } from './quantity.ts';
  * @param sentTo where the panic kernel was to send its report
  */
 export function renderCrashArrival(
-  { entries, isHomeByKexec }: CrashArrival,
+  { entries, isHomeByKexec, continued }: CrashArrival,
   removed: readonly RemovedCrash[],
   sentTo: string | undefined,
 ): string[] {
@@ -22,6 +23,7 @@ export function renderCrashArrival(
         ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
         : `Removed the report of an older crash: ${id}`,
     ),
+    ...(continued === undefined ? [] : [renderContinued(continued)]),
     ...entries.map(
       ({ id, summary }) =>
         `The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`,
