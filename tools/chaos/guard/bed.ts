@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KhopError } from '../../../src/error.ts';
 import { collectModules } from '../../../src/kernels/kernel-modules.ts';
 import { cachedFolder } from '../../../src/lab/cache-folder.ts';
 import { startFromCheckpoint } from '../../../src/lab/checkpoint.ts';
@@ -73,6 +74,10 @@ export async function startArmed(
   return machine;
 }
 
+interface Armed {
+  readonly record: { readonly homeObstacle: string | null; readonly reportObstacle: string | null };
+}
+
 async function arm(machine: VirtualMachine, bed: GuardBed): Promise<void> {
   await machine.waitForHello(BOOT_TIMEOUT_MS);
   await prepareGuest(machine, { hasKhop: true });
@@ -80,7 +85,13 @@ async function arm(machine: VirtualMachine, bed: GuardBed): Promise<void> {
   // With CPU 0 as its only place a serial interrupt says which CPU dies of it.
   await machine.run('echo 1 >/proc/sys/kernel/sysrq; echo 1 >/proc/irq/4/smp_affinity; true', COMMAND);
   await machine.run(`${MOUNT_TARGET} && khop guard on --deadline ${DEADLINE_SECONDS}`, ARM);
-  await machine.run('khop guard status && sync', COMMAND);
+  const { stdout } = await machine.run('khop guard status --json && sync', COMMAND);
+  const { homeObstacle, reportObstacle } = (JSON.parse(stdout) as Armed).record;
+  const obstacle = homeObstacle ?? reportObstacle;
+  if (obstacle !== null)
+    throw new KhopError('E_LAB', `the guard of the machine to crash is armed by half: ${obstacle}`, {
+      hint: 'Give it a larger reservation in tools/chaos/guard/cases.ts.',
+    });
 }
 
 async function addWatchdog(machine: VirtualMachine, line: KernelLine): Promise<void> {

@@ -25,7 +25,7 @@ export interface GuardCase {
   /** Before the crash. */
   readonly prepare?: (machine: VirtualMachine) => Promise<void>;
   /** Makes the running kernel panic; does not wait for it. */
-  readonly crash: (machine: VirtualMachine) => Promise<void>;
+  readonly crash: (machine: VirtualMachine, bed: GuardBed) => Promise<void>;
   /** What is done to the machine once its console has said a line like `at`. */
   readonly fault?: { readonly at: RegExp; readonly make: (machine: VirtualMachine) => Promise<void> };
   /** When the machine loses power; it is switched on again afterwards. */

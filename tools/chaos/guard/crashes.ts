@@ -6,9 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labKernel } from '../../../src/lab/kernel-store.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
+import type { GuardBed } from './bed.ts';
 import { type CrashCode, crashModule } from './crash-module.ts';
 
-type Crash = (machine: VirtualMachine) => Promise<void>;
+type Crash = (machine: VirtualMachine, bed: GuardBed) => Promise<void>;
 
 /** From the break until the kernel takes the next character for a command, and until it no longer does. */
 const BREAK_MS = 300;
@@ -20,10 +21,8 @@ export function crashBy(script: string, cpu = 0): Crash {
 
 /** The module's init function does it. */
 export function crashByModule(code: CrashCode): Crash {
-  return async (machine) => {
-    const line = machine.description.name.replace('small-', '');
-    const kernel = await labKernel(line === '6.12' ? '6.12' : '6.1');
-    await machine.copyIn(await crashModule(kernel, code), '/tmp/crash.ko');
+  return async (machine, { kernel }) => {
+    await machine.copyIn(await crashModule(await labKernel(kernel), code), '/tmp/crash.ko');
     await machine.start('taskset 1 insmod /tmp/crash.ko');
   };
 }

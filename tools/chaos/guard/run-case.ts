@@ -61,7 +61,7 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
       return await switchOnAgain(machine, each, before);
     }
     const fault = each.fault && waitForLine(machine, each.fault.at).then(() => each.fault?.make(machine));
-    await each.crash(machine);
+    await each.crash(machine, each.bed);
     await fault;
     const isHome = await comesHome(machine, bootId, each.expected === 'hangs');
     const seconds = (performance.now() - crashed) / 1000;
@@ -78,11 +78,11 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
 /** Pulls the plug: QEMU is killed, and what it had not written is lost. */
 async function crashUntil(
   machine: VirtualMachine,
-  { crash }: GuardCase,
+  { crash, bed }: GuardCase,
   { after, ms }: CutPoint,
 ): Promise<void> {
   const reached = waitForLine(machine, after);
-  await crash(machine);
+  await crash(machine, bed);
   await reached;
   if (ms > 0) await sleep(ms);
   process.kill(machine.pid, 'SIGKILL');
