@@ -60,7 +60,8 @@ async function crash(machine: VirtualMachine, words: string) {
   const folder = (await machine.run(`ls -d ${STATE}/crashes/* | tail -n 1`, COMMAND)).stdout.trim();
   const files = (await machine.run(`ls ${folder}`, COMMAND)).stdout.split('\n');
   const chain = (await machine.run(`cat ${folder}/chain.txt`, COMMAND)).stdout;
-  return { armed, arrived, folder, files, chain };
+  const said = (await machine.run(`cat ${folder}/makedumpfile.txt 2>/dev/null || true`, COMMAND)).stdout;
+  return { armed, arrived, folder, files, chain: `${chain}${said}` };
 }
 
 test('memory is saved filtered and whole, readable by khop and makedumpfile, and never at the cost of the way home', {
