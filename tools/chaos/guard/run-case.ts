@@ -65,7 +65,8 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
     await fault;
     const isHome = await comesHome(machine, bootId, each.expected === 'hangs');
     const seconds = (performance.now() - crashed) / 1000;
-    if (!isHome) return { outcome: 'hangs', cause: complaints.at(-1) ?? lastLine(machine), seconds };
+    if (!isHome)
+      return { outcome: 'hangs', cause: [...complaints.slice(-1), lastLine(machine)].join('; '), seconds };
     const home = await inspect(machine, before);
     await machine.quit();
     return await describe(machine, home, complaints, seconds);
