@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
-import { INSTALLED, installPackage } from './built-package.ts';
-import { COMMAND, hop, readHardware } from './switching.ts';
+import { INSTALLED, installPackage } from '../vm/built-package.ts';
+import { COMMAND, hop, readHardware } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 1_500_000 };
 
