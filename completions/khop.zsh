@@ -17,7 +17,7 @@ _khop() {
     'status:show what is loaded and whether a switch is in flight' \
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
     'guard:after a panic, save a report and come back to a good kernel' \
-    'history:show past loads and switches, and whether they arrived' \
+    'history:show past loads, switches and crashes, and how they ended' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
     'vmcore:read the memory dump of a kernel that crashed' \
     'crashes:show what crashes left: why, where, and how the machine came back' \
@@ -134,6 +134,7 @@ _khop_guard() {
     'off:disarm the guard, now and at every boot' \
     'status:say whether a panic now would be caught, and how' \
     'rearm:arm again if that is needed (run by khop-guard.service)' \
+    'leave:leave a system that goes on after a panic' \
     'test:crash this machine on purpose, to see that it comes back')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
@@ -146,7 +147,15 @@ _khop_guard() {
 _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
-    '*--deadline[when the panic kernel leaves at the latest]:seconds: ' \
+    '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
+    '*--cpus[with --mode continue, how many CPUs the system goes on with]:n: ' \
+    '*--deadline[when a capture leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
+    '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
+    '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
+    '*--keep-crashes[how many crashes are kept (10)]:number: ' \
+    '*--keep-dumps[how many dumps are kept (2)]:number: ' \
+    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \
@@ -168,6 +177,12 @@ _khop_guard_rearm() {
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }
+_khop_guard_leave() {
+  _arguments -s '*--firmware[go through the firmware although a kernel waits]' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
+    '(-h --help)--help[show help]'
+}
 _khop_guard_test() {
   _arguments -s '*--yes[do not ask]' \
     '(-h --help)--help[show help]'
@@ -179,6 +194,7 @@ _khop_history() {
 }
 _khop_arrive() {
   _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
+    '*--hooks[start the programs in /etc/khop/hooks/crash.d, if a crash led here]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

@@ -17,6 +17,10 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const VERBS = {
   demo: { script: 'tools/demo.ts', summary: 'switch kernels in a virtual machine and show it (npm start)' },
   test: { script: 'tools/test.ts', summary: 'every check and test, the virtual machines included' },
+  chaos: {
+    script: 'tools/chaos.ts',
+    summary: 'faults made on purpose in virtual machines, and how they end',
+  },
   bench: { script: 'tools/bench.ts', summary: 'how long a machine is away while it switches, in figures' },
   check: { script: 'tools/check.ts', summary: 'types, lint, format, import rules, documentation' },
   generate: { script: 'tools/generate.ts', summary: 'write the man page and completions again' },

@@ -10,8 +10,12 @@ import { collectModules } from '../kernels/kernel-modules.ts';
 import { applyBootLoaderSteps, bootLoaderObstacles } from '../machine/boot-loader/apply-steps.ts';
 import { readUBootVariables } from '../machine/boot-loader/u-boot-environment.ts';
 import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
+import { readNetworkPath, resolveHost } from '../machine/network-path.ts';
+import { readProgramFiles } from '../machine/program-files.ts';
+import { findPartition, labelRawArea, modulesOfPartition, readRawArea } from '../machine/raw-area.ts';
 import { valueOf } from '../machine/reading.ts';
-import { readReportPlace } from '../machine/report-place.ts';
+import { findMount, readReportPlace } from '../machine/report-place.ts';
+import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
@@ -23,7 +27,18 @@ export function openGuardWorld(context: CliContext): GuardWorld {
   return {
     ...world,
     bootLoader: bootLoaderCalls(context, root),
+    rebootThroughFirmware: async () => await startReboot(context),
     readReportPlace: (path) => readReportPlace(root, path),
+    findMount: (uuid) => findMount(root, uuid),
+    rawAreas: {
+      find: (partition) => findPartition(root, partition),
+      read: (device) => readRawArea(join(root, device)),
+      modules: (device) => modulesOfPartition(root, device),
+      label: (device, id) => labelRawArea(join(root, device), id),
+    },
+    resolveHost,
+    readNetworkPath: (to) => readNetworkPath(root, to),
+    readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),
   };

@@ -14,7 +14,7 @@ export const ELF_MACHINES = { x86_64: 62, aarch64: 183 } as const;
 /** e_type. */
 export const ELF_TYPES = { relocatable: 1, executable: 2, shared: 3, core: 4 } as const;
 /** p_type. */
-export const SEGMENT_TYPES = { load: 1, note: 4, gnuStack: 0x6474e551 } as const;
+export const SEGMENT_TYPES = { load: 1, dynamic: 2, interpreter: 3, note: 4, gnuStack: 0x6474e551 } as const;
 /** p_flags. */
 export const SEGMENT_FLAGS = { execute: 1, write: 2, read: 4 } as const;
 

@@ -16,6 +16,8 @@ export const SETUP_DATA_TYPES = {
   ima: 8,
   rngSeed: 9,
   kexecKho: 10,
+  /** `KHOP` in ASCII, far from the kernel's own numbers and without bit 31, SETUP_INDIRECT: a kernel only lists it. */
+  khopReport: 0x504f_484b,
 } as const;
 
 export type SetupDataType = keyof typeof SETUP_DATA_TYPES;
@@ -26,7 +28,8 @@ export interface SetupDataNode {
   readonly bytes: Uint8Array;
 }
 
-const HEADER_SIZE = 16;
+/** Bytes of a node in front of its data. */
+export const SETUP_DATA_HEADER_SIZE = 16;
 const ALIGNMENT = 8;
 
 /** Bytes that `encodeSetupData` will need. */
@@ -35,22 +38,34 @@ export function setupDataSize(nodes: readonly SetupDataNode[]): number {
 }
 
 function paddedSize(node: SetupDataNode): number {
-  return Math.ceil((HEADER_SIZE + node.bytes.length) / ALIGNMENT) * ALIGNMENT;
+  return Math.ceil((SETUP_DATA_HEADER_SIZE + node.bytes.length) / ALIGNMENT) * ALIGNMENT;
 }
 
-/** The nodes one behind the other, linked, for a place at physical address `base`. The first node is at `base`. */
-export function encodeSetupData(nodes: readonly SetupDataNode[], base: bigint): Uint8Array {
+/**
+ * The nodes one behind the other, linked, for a place at physical address `base`. The first node is at `base`.
+ * @param last physical address of a node elsewhere that the list ends with; 0 when there is none
+ */
+export function encodeSetupData(nodes: readonly SetupDataNode[], base: bigint, last = 0n): Uint8Array {
   const bytes = new Uint8Array(setupDataSize(nodes));
   const view = new DataView(bytes.buffer);
   let at = 0;
   for (const [index, node] of nodes.entries()) {
     const next = at + paddedSize(node);
-    view.setBigUint64(at, index === nodes.length - 1 ? 0n : base + BigInt(next), true);
+    view.setBigUint64(at, index === nodes.length - 1 ? last : base + BigInt(next), true);
     view.setUint32(at + 8, SETUP_DATA_TYPES[node.type], true);
     view.setUint32(at + 12, node.bytes.length, true);
-    bytes.set(node.bytes, at + HEADER_SIZE);
+    bytes.set(node.bytes, at + SETUP_DATA_HEADER_SIZE);
     at = next;
   }
+  return bytes;
+}
+
+/** The header of a node that ends a list. @param length bytes of its data */
+export function encodeSetupDataHeader(type: SetupDataType, length: number): Uint8Array {
+  const bytes = new Uint8Array(SETUP_DATA_HEADER_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(8, SETUP_DATA_TYPES[type], true);
+  view.setUint32(12, length, true);
   return bytes;
 }
 
@@ -62,7 +77,7 @@ export function decodeSetupData(bytes: Uint8Array, base: bigint): SetupDataNode[
   while (at >= 0) {
     const next = reader.u64(at, 'next');
     const number = reader.u32(at + 8, 'type');
-    const data = reader.slice(at + HEADER_SIZE, reader.u32(at + 12, 'len'), 'data');
+    const data = reader.slice(at + SETUP_DATA_HEADER_SIZE, reader.u32(at + 12, 'len'), 'data');
     const type = (Object.keys(SETUP_DATA_TYPES) as SetupDataType[]).find(
       (name) => SETUP_DATA_TYPES[name] === number,
     );

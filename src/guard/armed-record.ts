@@ -9,6 +9,19 @@ import type { Folders } from '../switch/world.ts';
 
 const VERSION = 1;
 
+const ContinuingMemory = v.object({
+  /** Bytes that programs will have, as estimated. */
+  memoryBytes: v.number(),
+  cpus: v.number(),
+  /** Bytes that this system used when the guard was armed. */
+  usedBytes: v.number(),
+  /** What may keep it from serving, one clause each. */
+  warnings: v.array(v.string()),
+});
+
+/** Of a panic kernel that goes on into user space. */
+export type ContinuingMemory = v.InferOutput<typeof ContinuingMemory>;
+
 const ArmedRecord = v.object({
   version: v.literal(VERSION),
   bootId: v.string(),
@@ -16,14 +29,27 @@ const ArmedRecord = v.object({
   id: v.string(),
   /** Realtime, ms since 1970. */
   armedAtMs: v.number(),
+  mode: v.optional(v.picklist(['capture', 'continue']), 'capture'),
+  /** Null in the mode `capture`. */
+  continuing: v.optional(v.nullable(ContinuingMemory), null),
   captureTitle: v.string(),
   deadlineSeconds: v.number(),
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
   homeTitle: v.nullable(v.string()),
   homeObstacle: v.nullable(v.string()),
+  /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts. */
+  isHomeFromFirstOnly: v.boolean(),
+  /** How a capture ends: with that kernel; with a shell on the console, or through the firmware, because of a loop. */
+  ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
+  /** Why going home as before would be a loop; null when it would not. */
+  loopReason: v.optional(v.nullable(v.string()), null),
   /** The device that reports go to; null when there is none that the panic kernel can reach. */
   reportDevice: v.nullable(v.string()),
   reportObstacle: v.nullable(v.string()),
+  /** How the memory is saved, and what that takes of the reservation; null when it is not. */
+  dump: v.optional(v.nullable(v.object({ how: v.string(), memoryBytes: v.number() })), null),
+  /** Whether the report also comes home in memory, where no disk can refuse it. */
+  reportInMemory: v.optional(v.boolean(), false),
   /** Bytes of the reservation, and of it what khop has filled. */
   reservedBytes: v.number(),
   usedBytes: v.number(),

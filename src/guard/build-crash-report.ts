@@ -7,6 +7,7 @@ import { type KernelLogLine, parseKernelLogText } from '../formats/kernel-log-te
 import { type OopsReport, parseOops } from '../formats/oops.ts';
 import type { OopsEvent } from '../formats/oops-event.ts';
 import { fingerprintOops } from '../formats/oops-fingerprint.ts';
+import type { OopsKind } from '../formats/oops-headline.ts';
 import { printableUnicode } from '../formats/printable-text.ts';
 import { decodeTaint } from '../formats/taint.ts';
 import type { Reading } from '../machine/reading.ts';
@@ -41,7 +42,7 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
   const boot = parseBootLog(lines);
   const info = readOr(raw.vmcoreinfo, '', gaps, 'when exactly it crashed and the build ID are not known');
   const chain = parseChain(readOr(raw.chain, '', gaps, 'what the guard did is not known'));
-  gaps.push(...chain.damaged, ...logGaps(lines, oops));
+  gaps.push(...chain.damaged, ...logGaps(lines, oops, chain.steps.length > 0));
   const { event } = oops;
   if (oops.earlier.length > OTHER_EVENTS)
     gaps.push(`of the earlier warnings and oopses only the last ${OTHER_EVENTS} are in the report`);
@@ -99,11 +100,23 @@ function readOr(reading: Reading<string>, otherwise: string, gaps: string[], so:
   return otherwise;
 }
 
-function logGaps(lines: readonly KernelLogLine[], { event, panicLine }: OopsReport): string[] {
+/** Out of these a kernel starts its panic kernel before it would say that it panics (arch/x86 oops_end()). */
+const OOPSES: readonly OopsKind[] = [
+  ...(['null-dereference', 'page-fault', 'general-protection', 'bug', 'oops'] as const),
+  ...(['stack-overflow', 'double-fault'] as const),
+];
+
+/** @param isCaptured a panic kernel was there, so the log ends where the kernel did */
+function logGaps(
+  lines: readonly KernelLogLine[],
+  { event, panicLine }: OopsReport,
+  isCaptured: boolean,
+): string[] {
   if (lines.length === 0) return [];
   if (event === null) return ['the log holds no panic, oops or warning'];
+  const isWhole = panicLine !== null || (isCaptured && OOPSES.includes(event.kind));
   return [
-    ...(panicLine === null ? ['the log holds no panic line: it ends before one, or the machine hung'] : []),
+    ...(!isWhole ? ['the log holds no panic line: it ends before one, or the machine hung'] : []),
     ...(event.isInterleaved
       ? [
           'lines of two CPUs are mixed in the log: trace and registers may be of either (CONFIG_PRINTK_CALLER tells them apart)',

@@ -20,6 +20,8 @@ export interface CrashList {
 const REPORT = 'report.json';
 /** Names that are safe to be part of a path and to print. */
 const ID = /^[A-Za-z0-9][\w.+~:-]{0,200}$/;
+/** What a capture did not get done; the whole of it may have come home in memory. */
+const PARTIAL = '.partial';
 
 /** @throws E_UNREADABLE when the folder is there, but cannot be read */
 export function listCrashes(stateFolder: string): CrashList {
@@ -64,9 +66,18 @@ export function findCrash(
   );
 }
 
+/** Of the names of folders those that are crashes. */
+export function crashIdsAmong(names: readonly string[]): readonly string[] {
+  return withoutDoubles(names).filter((name) => ID.test(name));
+}
+
+function withoutDoubles(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !name.endsWith(PARTIAL) || !names.includes(name.slice(0, -PARTIAL.length)));
+}
+
 function readCrashNames(folder: string): readonly string[] {
   const names = readFolderNames(folder);
-  if (names.state === 'read') return names.value;
+  if (names.state === 'read') return withoutDoubles(names.value);
   if (names.state === 'absent') return [];
   throw new KhopError('E_UNREADABLE', `${folder} cannot be read: ${names.reason}`, {
     hint: 'Reports of crashes hold what the kernel logged, so only root may read them.',

@@ -5,8 +5,19 @@
 import * as v from 'valibot';
 import { decodeState } from '../switch/ticket.ts';
 import type { Folders } from '../switch/world.ts';
+import { ReportTarget } from './report-target.ts';
 
 const VERSION = 1;
+const MINIMUM_FREE_MIB = 256;
+const KEEP_CRASHES = 10;
+const KEEP_DUMPS = 2;
+const LOOP_WINDOW_MINUTES = 60;
+
+export const DUMP_KINDS = ['none', 'filtered', 'whole'] as const;
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** The newest is never removed. */
+const Kept = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 const GuardSettings = v.object({
   version: v.literal(VERSION),
@@ -15,8 +26,20 @@ const GuardSettings = v.object({
   /** The kernel to go home with; null: the one that runs. */
   home: v.nullable(v.string()),
   mode: v.picklist(['capture', 'continue']),
+  /** CPUs of a system that goes on; a capture has one. */
+  cpus: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
   /** From the start of the capture kernel until it leaves at the latest. */
   deadlineSeconds: v.pipe(v.number(), v.integer(), v.minValue(5), v.maxValue(3600)),
+  to: v.optional(ReportTarget, { kind: 'folder' }),
+  /** What is saved of the memory: nothing, what makedumpfile thinks is worth it, or all that is not zero. */
+  dump: v.optional(v.picklist(DUMP_KINDS), 'none'),
+  /** Of the file system that reports go to, what a dump leaves free. */
+  minimumFreeMib: v.optional(Count, MINIMUM_FREE_MIB),
+  /** How many crashes, and how many dumps of them, are kept. */
+  keepCrashes: v.optional(Kept, KEEP_CRASHES),
+  keepDumps: v.optional(Kept, KEEP_DUMPS),
+  /** Within which the same crash twice is a loop, to be left by another way than it was entered. */
+  loopWindowMinutes: v.optional(Kept, LOOP_WINDOW_MINUTES),
 });
 
 /** Versioned. */
@@ -27,7 +50,14 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   kernel: null,
   home: null,
   mode: 'capture',
+  cpus: 1,
   deadlineSeconds: 60,
+  to: { kind: 'folder' },
+  dump: 'none',
+  minimumFreeMib: MINIMUM_FREE_MIB,
+  keepCrashes: KEEP_CRASHES,
+  keepDumps: KEEP_DUMPS,
+  loopWindowMinutes: LOOP_WINDOW_MINUTES,
 };
 
 /** Kept for ever. */

@@ -8,12 +8,14 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from '../plan/arch/architecture.ts';
 import { planHome } from '../plan/plan-home.ts';
-import { readKernels } from '../switch/choose-kernel.ts';
+import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
-import type { GuardWorld } from './world.ts';
+import { readHistory } from '../switch/read-history.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
 
-/** The parameter by which a kernel knows that a guard brought it home, and which one. */
-export const GUARD_PARAMETER = 'khop.guard';
+/** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
+const REPORT_ROOM = 0x4_0000;
 
 /** A way home, or why only the firmware leads there. */
 export type HomePlan =
@@ -26,7 +28,7 @@ export type HomePlan =
   | { readonly state: 'firmware'; readonly reason: string };
 
 /** The id of the kernel that runs. @throws E_NOT_FOUND when no boot entry is it */
-export function runningSelector(world: GuardWorld, machine: MachineFacts): string {
+export function runningSelector(world: SwitchWorld, machine: MachineFacts): string {
   const { kernels } = readKernels(world, machine);
   const running = kernels.find((kernel) => kernel.isRunning);
   if (running !== undefined) return running.id;
@@ -36,17 +38,61 @@ export function runningSelector(world: GuardWorld, machine: MachineFacts): strin
   });
 }
 
+/** Where a capture is to end. */
+export interface HomeChoice {
+  readonly home: HomePlan;
+  /** Going home would only begin anew what the loop is. */
+  readonly isStranded: boolean;
+}
+
+/**
+ * The kernel that was asked for; in a loop, the latest that was seen well and did not die in it.
+ * @param roomBytes what the way home may take of the reservation
+ * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
+ */
+export function chooseHome(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  wish: HomeWish,
+  roomBytes: bigint,
+): HomeChoice {
+  const { loop } = wish;
+  const first = wish.selector ?? runningSelector(world, machine);
+  if (loop === undefined)
+    return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: false };
+  const { kernels } = readKernels(world, machine);
+  const wished = chooseKernel(world, machine, first);
+  const good = knownGoodReleases(readHistory(world)).flatMap(
+    (release) => kernels.find((kernel) => kernel.release === release) ?? [],
+  );
+  for (const { id, release } of [wished, ...good]) {
+    if (release === undefined || loop.releases.includes(release)) continue;
+    const home = planHomeKernel(world, machine, id, wish, roomBytes);
+    if (home.state === 'planned') return { home, isStranded: false };
+  }
+  return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: true };
+}
+
+/** Which way home is wanted. */
+export interface HomeWish {
+  /** Undefined: the running kernel. */
+  readonly selector: string | undefined;
+  /** By which the kernel knows how it came home, see guard-return.ts. */
+  readonly argument: string;
+  readonly loop: CrashLoop | undefined;
+  /** Whether a report comes home in memory. */
+  readonly hasReport: boolean;
+}
+
 /**
  * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
- * @param id of this arming, for the command line
- * @param roomBytes what the way home may take of the reservation
  */
-export function planHomeKernel(
-  world: GuardWorld,
+function planHomeKernel(
+  world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
-  id: string,
+  { argument, hasReport }: HomeWish,
   roomBytes: bigint,
 ): HomePlan {
   if (roomBytes <= 0n)
@@ -55,8 +101,8 @@ export function planHomeKernel(
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
-      drop: [GUARD_PARAMETER],
-      append: [`${GUARD_PARAMETER}=${id}`],
+      append: [argument],
+      ...(hasReport ? { reportRoom: REPORT_ROOM } : {}),
       fast: true,
       roomBytes,
     });

@@ -4,10 +4,25 @@
  */
 import type { BootLoaderState } from '../kernels/boot-loader-state.ts';
 import type { BootLoaderStep } from '../machine/boot-loader/boot-loader-step.ts';
+import type { NetworkPath } from '../machine/network-path.ts';
+import type { ProgramFiles } from '../machine/program-files.ts';
+import type { RawAreaState } from '../machine/raw-area.ts';
 import type { Reading } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
 import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
 import type { SwitchWorld } from '../switch/world.ts';
+
+/** Partitions without a file system. Devices are paths. */
+interface RawAreas {
+  /** @param partition PARTUUID in lower case */
+  readonly find: (partition: string) => Reading<string>;
+  /** @throws E_REFUSED, E_UNREADABLE */
+  readonly read: (device: string) => RawAreaState;
+  /** Of the drivers of its disk. */
+  readonly modules: (device: string) => Reading<readonly string[]>;
+  /** @throws E_REFUSED, E_UNREADABLE */
+  readonly label: (device: string, id: Uint8Array) => void;
+}
 
 /** The boot loader's state, and changes to it. */
 export interface BootLoaderCalls {
@@ -21,8 +36,18 @@ export interface BootLoaderCalls {
 /** See the module. */
 export interface GuardWorld extends SwitchWorld {
   readonly bootLoader: BootLoaderCalls;
+  /** Asks for an ordinary reboot and returns; services stop in order. */
+  readonly rebootThroughFirmware: () => Promise<void>;
   /** Where a folder lies, for a kernel without mounts. The folder need not exist. @param path absolute */
   readonly readReportPlace: (path: string) => Reading<ReportPlace>;
+  /** Where the file system with this UUID is mounted. */
+  readonly findMount: (uuid: string) => Reading<string>;
+  readonly rawAreas: RawAreas;
+  /** Four bytes. @throws E_NOT_FOUND */
+  readonly resolveHost: (host: string) => Promise<Uint8Array>;
+  readonly readNetworkPath: (to: Uint8Array) => Reading<NetworkPath>;
+  /** A program of the running system, with its loader and libraries. @param name e.g. `makedumpfile` */
+  readonly readProgramFiles: (name: string) => Reading<ProgramFiles>;
   /**
    * Modules of a release with what they need, in the order in which they go in; what is built in is left out.
    * @throws E_NOT_FOUND when one is not there

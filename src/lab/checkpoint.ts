@@ -16,6 +16,13 @@ export interface CheckpointOptions {
   readonly isReady: (machine: VirtualMachine) => Promise<void>;
   /** What that state depends on besides the description, e.g. packages that `isReady` installs. */
   readonly madeWith?: CacheInputs | undefined;
+  /**
+   * What `isReady` does besides waiting, in words: a part of the checkpoint's name. Then khop itself has been at work
+   * there, and an edit of its sources makes another checkpoint.
+   */
+  readonly prepared?: string | undefined;
+  /** The machine that starts, where it is to differ from the one that was saved. */
+  readonly alter?: ((description: MachineDescription) => MachineDescription) | undefined;
   readonly keepFolder?: boolean | undefined;
   readonly endsWith?: QemuLife | undefined;
 }
@@ -31,7 +38,8 @@ export async function startFromCheckpoint(
     inputs: {
       recipe: 2,
       qemu: stdout,
-      description: withoutProgramDisk(description),
+      description: options.prepared === undefined ? withoutProgramDisk(description) : description,
+      prepared: options.prepared,
       madeWith: options.madeWith,
     },
     // A hundred megabytes each, and made again in the time of one boot.
@@ -44,8 +52,9 @@ export async function startFromCheckpoint(
     },
   });
   const { state } = machineFiles(folder);
-  const { keepFolder, endsWith } = options;
-  return await VirtualMachine.start(atCheckpoint(description, folder), { state, keepFolder, endsWith });
+  const { keepFolder, endsWith, alter = (same: MachineDescription) => same } = options;
+  const started = alter(atCheckpoint(description, folder));
+  return await VirtualMachine.start(started, { state, keepFolder, endsWith });
 }
 
 /** khop's own disk is mounted after the start, so that an edit of its sources keeps the checkpoints. */

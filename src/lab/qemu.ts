@@ -11,6 +11,8 @@ export interface LabDisk {
   readonly path: string;
   /** An overlay takes what the guest writes; the image itself is never changed. */
   readonly access: 'read-only' | 'overlay';
+  /** Behind a port of its own, `portN`, and called `diskN-device`: `device_del` takes it out while the machine runs. */
+  readonly isPluggable?: boolean | undefined;
 }
 
 /** What the machine starts from. */
@@ -119,7 +121,7 @@ function disk(entry: LabDisk, index: number, folder: string): string[] {
   const options = [
     `id=disk${index}`,
     'if=none',
-    `format=${isOverlay ? 'qcow2' : 'raw'}`,
+    `format=${isOverlay || entry.path.endsWith('.qcow2') ? 'qcow2' : 'raw'}`,
     `readonly=${isOverlay ? 'off' : 'on'}`,
     'discard=unmap',
     // The host's page cache outlives QEMU; a lab machine does not have to survive the host.
@@ -130,8 +132,13 @@ function disk(entry: LabDisk, index: number, folder: string): string[] {
   ];
   return [
     ...['-drive', options.join(',')],
-    ...['-device', `virtio-blk-pci,drive=disk${index},serial=${entry.serial}`],
+    ...(entry.isPluggable ? ['-device', `pcie-root-port,id=port${index},chassis=${index}`] : []),
+    ...['-device', `virtio-blk-pci,drive=disk${index},serial=${entry.serial}${plug(entry, index)}`],
   ];
+}
+
+function plug(entry: LabDisk, index: number): string {
+  return entry.isPluggable ? `,bus=port${index},id=disk${index}-device` : '';
 }
 
 function boot(machine: MachineDescription): string[] {

@@ -2,12 +2,33 @@
  * The folder of what crashes left: one folder a crash, written by the capture program.
  * @module
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncFolder, writeDurably } from './durable-file.ts';
 import type { Reading } from './reading.ts';
 
 /** The largest ring (CONFIG_LOG_BUF_SHIFT 25) as text with prefixes is rarely longer; of more, the end counts. */
 const TEXT_LIMIT = 32 * 1024 * 1024;
+
+/** What a file takes; one with holes takes less than its size. */
+export interface DiskUse {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** st_blocks counts in these, stat(2). */
+const SECTOR = 512;
 
 /** The names of the folders in `folder`, sorted. */
 export function readFolderNames(folder: string): Reading<readonly string[]> {
@@ -35,6 +56,37 @@ export function readFileText(folder: string, name: string): Reading<string> {
       closeSync(descriptor);
     }
   });
+}
+
+/** Removes a folder or file with all that is in it; what is not there is removed already. @throws what fs throws */
+export function removeCrashFiles(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  syncFolder(dirname(path));
+}
+
+/** The sizes of those of `names` that are in the folder, bytes on disk. */
+export function sizesOnDisk(folder: string, names: readonly string[]): readonly DiskUse[] {
+  return names.flatMap((name) => {
+    const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+    return stats === undefined ? [] : [{ name, bytes: stats.blocks * SECTOR }];
+  });
+}
+
+export function hasFolder(path: string): boolean {
+  return existsSync(path);
+}
+
+/**
+ * Makes `folder`/`name` with `files` in it. It has its name only when everything in it is durable; until then, the name
+ * ends with `.partial`. @param files their texts by name
+ */
+export function publishFolder(folder: string, name: string, files: ReadonlyMap<string, string>): void {
+  const partial = join(folder, `${name}.partial`);
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true, mode: 0o700 });
+  for (const [file, text] of files) writeDurably(join(partial, file), text);
+  renameSync(partial, join(folder, name));
+  syncFolder(folder);
 }
 
 function attempt<T>(source: string, read: () => T): Reading<T> {

@@ -3,6 +3,7 @@
  * watchdogs, TPM, block devices and their names.
  * @module
  */
+import { driverModule } from './driver-module.ts';
 import type { NetworkInterface, PciDevice, WatchdogFacts } from './facts.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { booleanOf, integerOf, linesOf, mapReading, readLinkName, readNames, readText } from './source.ts';
@@ -62,6 +63,7 @@ export function readWatchdogs(root: string): Reading<readonly WatchdogFacts[]> {
         state: field('state'),
         timeoutSeconds: integerOf(field('timeout') ?? ''),
         nowayout: booleanOf(field('nowayout') ?? ''),
+        module: driverModule(root, `${folder}/${name}/device`),
       };
     }),
   );

@@ -115,6 +115,8 @@ export interface WatchdogFacts {
   readonly state: string | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly nowayout: boolean | undefined;
+  /** Of its driver; undefined when that is built in, or there is no device behind it (softdog). */
+  readonly module: string | undefined;
 }
 
 /** /proc/cpuinfo, /sys/devices/system/cpu and, on arm64, the device tree's enable-method. */

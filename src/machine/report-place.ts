@@ -6,7 +6,7 @@
 import { identityField } from '../formats/file-system-identity.ts';
 import { type MountInfo, readMounts } from './mounts.ts';
 import type { Reading } from './reading.ts';
-import { readDeviceBytes } from './source.ts';
+import { readDeviceBytes, readLinkName } from './source.ts';
 import { storageOf } from './storage.ts';
 
 /** A folder as a kernel without mounts can reach it. */
@@ -62,6 +62,19 @@ export function readReportPlace(root: string, path: string): Reading<ReportPlace
       modules: storage.modules,
     },
   };
+}
+
+/** Where the file system with this UUID is mounted, the place that was mounted last; empty for `/`. */
+export function findMount(root: string, uuid: string): Reading<string> {
+  const source = `/dev/disk/by-uuid/${uuid}`;
+  const name = readLinkName(root, source);
+  const mounts = readMounts(root);
+  if (name.state !== 'read') return name;
+  if (mounts.state !== 'read') return mounts;
+  const mount = mounts.value.findLast((each) => storageOf(root, each).blockDevices[0] === name.value);
+  return mount === undefined
+    ? { state: 'unreadable', source, reason: `/dev/${name.value} is not mounted` }
+    : { state: 'read', source, value: mount.mountPoint === '/' ? '' : mount.mountPoint };
 }
 
 /** The mount in which a path lies: the longest, and of equals the one that was mounted last. */

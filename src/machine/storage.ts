@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { driverModule } from './driver-module.ts';
 import type { RootStorage } from './facts.ts';
 import type { MountInfo } from './mounts.ts';
 import { type Reading, valueOf } from './reading.ts';
@@ -33,6 +34,16 @@ export function storageOf(root: string, mount: MountInfo): RootStorage {
     modules: [...new Set(bound.flatMap((each) => each.module ?? []))],
     devicePaths: [...new Set(disks)],
   };
+}
+
+/**
+ * Modules of the drivers of one device, e.g. `/sys/class/net/eth0`; undefined when it is not there or has no hardware
+ * of its own.
+ */
+export function modulesOfDevice(root: string, link: string): readonly string[] | undefined {
+  const path = sysfsPath(root, link);
+  if (path === undefined || path.startsWith('/sys/devices/virtual/')) return undefined;
+  return [...new Set(driversAbove(root, path).flatMap(({ module }) => module ?? []))];
 }
 
 /**
@@ -79,7 +90,7 @@ function driversAbove(root: string, path: string): { driver: string; module: str
   for (let folder = path; folder.startsWith('/sys/devices/'); folder = join(folder, '..')) {
     const driver = valueOf(readLinkName(root, `${folder}/driver`));
     if (driver === undefined) continue;
-    bound.push({ driver, module: valueOf(readLinkName(root, `${folder}/driver/module`)) });
+    bound.push({ driver, module: driverModule(root, folder) });
   }
   return bound;
 }

@@ -77,6 +77,18 @@ export interface SegmentsLoadPlan extends PlanBase {
   /** KEXEC_* flags without the architecture bits. */
   readonly flags: number;
   readonly optionalFlags: number;
+  /** Memory that no segment fills: whoever makes the jump may put a report there. */
+  readonly report?: ReportRoom | undefined;
+}
+
+/** A node of setup_data, the last of the list, whose data come later than the plan. */
+export interface ReportRoom {
+  /** Physical, page aligned, of its header. */
+  readonly address: bigint;
+  /** Bytes with the header, a multiple of the page size. */
+  readonly size: number;
+  /** The node's header: the new kernel reads it even when there is no report. */
+  readonly header: Uint8Array;
 }
 
 export type LoadPlan = FileLoadPlan | SegmentsLoadPlan;

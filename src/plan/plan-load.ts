@@ -39,8 +39,10 @@ export function planLoad(request: LoadRequest): LoadPlan {
     fileObstacles: fileObstacles(planner, request, image),
     segmentObstacles: planner.segmentObstacles(image, machine),
   };
-  const { deviceTree, kept, entropy } = request;
-  const parts: SegmentParts = { image, initrd, commandLine, deviceTree, machine, slot, kept, entropy };
+  const { deviceTree, kept, reportRoom, entropy } = request;
+  const parts: SegmentParts = {
+    ...{ image, initrd, commandLine, deviceTree, machine, slot, kept, reportRoom, entropy },
+  };
   const direct = tryDirect(planner, request, question, parts);
   const notes = wrappingNotes(image);
   if (direct?.layout !== undefined)

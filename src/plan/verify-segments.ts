@@ -21,8 +21,8 @@ export interface SegmentRules {
   readonly lowest: bigint;
   /** Bytes. */
   readonly pageSize: number;
-  /** Memory that one segment's content grows into after the jump: usable like a segment, and nobody else's. */
-  readonly keptFree?: { readonly owner: string; readonly range: Range } | undefined;
+  /** Memory that a segment grows into after the jump, or that is filled by others: usable, and nobody else's. */
+  readonly keptFree?: readonly { readonly owner: string; readonly range: Range }[] | undefined;
   /** MemTotal in bytes: the kernel refuses segments that together need more than half of it. */
   readonly memoryTotal: bigint;
 }
@@ -90,17 +90,17 @@ function overlapViolations(segments: readonly PlannedSegment[]): string[] {
 
 /** What the kernel clears and uses behind its content is as much its own as the content. */
 function keptFreeViolations(segments: readonly PlannedSegment[], rules: SegmentRules): string[] {
-  if (rules.keptFree === undefined) return [];
-  const { owner, range } = rules.keptFree;
-  const memory: PlannedSegment = {
-    name: `the memory of ${owner}`,
-    address: range.start,
-    memorySize: Number(range.end - range.start),
-    bytes: new Uint8Array(0),
-    source: owner,
-  };
-  const others = segments.filter((segment) => segment.name !== owner);
-  return [...placeViolations(memory, rules), ...overlapViolations([memory, ...others])];
+  return (rules.keptFree ?? []).flatMap(({ owner, range }) => {
+    const memory: PlannedSegment = {
+      name: `the memory of ${owner}`,
+      address: range.start,
+      memorySize: Number(range.end - range.start),
+      bytes: new Uint8Array(0),
+      source: owner,
+    };
+    const others = segments.filter((segment) => segment.name !== owner);
+    return [...placeViolations(memory, rules), ...overlapViolations([memory, ...others])];
+  });
 }
 
 function sumViolations(segments: readonly PlannedSegment[], rules: SegmentRules): string[] {

@@ -68,11 +68,34 @@ const ArrivalEntry = v.object({
   slowest: v.array(v.object({ unit: v.string(), tookMs: Milliseconds })),
 });
 
-const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry]);
+/** A kernel that died, written down by the one that came up after it. */
+const CrashEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('crash'),
+  /** Of the report's folder; of a crash that left none, the guard's arming. */
+  id: v.string(),
+  /** When the kernel died; of one that did not say so, when it was written down. */
+  atMs: v.number(),
+  /** Of the kernel that died. */
+  release: v.nullable(v.string()),
+  /** One sentence. */
+  summary: v.string(),
+  /** Equal for the same crash; null when nothing says what happened. */
+  fingerprint: v.nullable(v.string()),
+  outcome: v.picklist(['home-by-kexec', 'home-by-firmware', 'continued', 'unknown']),
+  arrivedRelease: v.nullable(v.string()),
+  arrivedBootId: v.nullable(v.string()),
+  /** How long the panic kernel ran, and the one after it until it wrote this; null where nobody wrote it down. */
+  captureMs: v.nullable(Milliseconds),
+  upMs: v.nullable(Milliseconds),
+});
+
+const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry, CrashEntry]);
 
 export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
 export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
 export type ArrivalHistoryEntry = v.InferOutput<typeof ArrivalEntry>;
+export type CrashHistoryEntry = v.InferOutput<typeof CrashEntry>;
 export type HistoryEntry = v.InferOutput<typeof Entry>;
 
 /** What a history file holds. */

@@ -6,8 +6,10 @@ import { buildCrashReport } from '../../src/guard/build-crash-report.ts';
 import { decodeCrashReport, encodeCrashReport } from '../../src/guard/crash-report.ts';
 import {
   GENERAL_PROTECTION_7,
+  type LogEntry,
   NULL_DEREFERENCE_6_1,
   SAMPLE_LOGS,
+  SOFT_LOCKUP_6_1,
   writeLog,
 } from '../support/oops-log-builder.ts';
 import { CRASH_ID, noFile, rawCrash, readFile } from '../support/raw-crashes.ts';
@@ -70,9 +72,13 @@ test('records of a dump take the place of a text that is not there, and only the
   assert.equal(buildCrashReport(rawCrash(NULL_DEREFERENCE_6_1, { records })).event?.kind, 'null-dereference');
 });
 
+function withoutPanic(entries: readonly LogEntry[]): LogEntry[] {
+  return entries.filter(([, text]) => !text.includes('Kernel panic'));
+}
+
 test('a log without a panic and a torn chain are said', () => {
   const report = buildCrashReport(
-    rawCrash(NULL_DEREFERENCE_6_1.slice(0, -2), {
+    rawCrash(withoutPanic(SOFT_LOCKUP_6_1), {
       chain: readFile('chain.txt', 'captured 730\nreport 1190\ndump-sta'),
     }),
   );
@@ -81,6 +87,14 @@ test('a log without a panic and a torn chain are said', () => {
     'the log holds no panic line: it ends before one, or the machine hung',
   ]);
   assert.equal(report.outcome, 'unknown');
+});
+
+test('an oops that the panic kernel was started out of needs no panic line', () => {
+  const entries = NULL_DEREFERENCE_6_1.slice(0, -2);
+  const captured = buildCrashReport(rawCrash(entries, { chain: readFile('chain.txt', 'captured 730\n') }));
+  assert.deepEqual(captured.gaps, []);
+  const found = buildCrashReport(rawCrash(entries, { chain: readFile('chain.txt', '') }));
+  assert.match(found.gaps.join(), /no panic line/);
 });
 
 test('a report comes back as it was written, whatever the log was', () => {

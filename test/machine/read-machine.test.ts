@@ -145,7 +145,14 @@ test('the devices are read with their drivers', () => {
   assert.deepEqual(read(machine.framebuffers), ['i915drmfb']);
   assert.deepEqual(read(machine.consoles), ['tty0', 'ttyS0']);
   assert.deepEqual(read(machine.watchdogs), [
-    { name: 'watchdog0', identity: 'iTCO_wdt', state: 'active', timeoutSeconds: 30, nowayout: false },
+    {
+      name: 'watchdog0',
+      identity: 'iTCO_wdt',
+      state: 'active',
+      timeoutSeconds: 30,
+      nowayout: false,
+      module: 'iTCO_wdt',
+    },
   ]);
   assert.equal(read(machine.hasTpm), true);
   assert.equal(read(machineOf(SEABIOS_VM).hasTpm), false);
@@ -162,8 +169,8 @@ test('disk names lose the escapes of udev, as the bytes of UTF-8 that they are',
 test('the root is followed through LVM, LUKS and the partition to the disk and its drivers', () => {
   const storage = read(machineOf(UEFI_PC).rootStorage);
   assert.deepEqual(storage.blockDevices, ['dm-0', 'dm-1', 'nvme0n1p3', 'nvme0n1']);
-  assert.deepEqual(storage.drivers, ['nvme']);
-  assert.deepEqual(storage.modules, ['nvme']);
+  assert.deepEqual(storage.drivers, ['nvme', 'pcieport']);
+  assert.deepEqual(storage.modules, ['nvme'], 'pcieport is built in');
 });
 
 test('a root whose source is called /dev/root is found by its number', () => {

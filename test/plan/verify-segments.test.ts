@@ -94,7 +94,7 @@ function keptFreeViolations(
   range = KEPT_FREE.range,
   kernel: Partial<PlannedSegment> = { address: range.start },
 ): string {
-  const rules = { ...RULES, keptFree: { owner: 'kernel', range } };
+  const rules = { ...RULES, keptFree: [{ owner: 'kernel', range }] };
   const segments = [segment(kernel), ...others];
   return segmentViolations(segments, segments[0]!.address, rules).join('\n');
 }

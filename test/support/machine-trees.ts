@@ -132,6 +132,12 @@ export const UEFI_PC: TreeFiles = {
     'nvme/nvme0/nvme0n1/nvme0n1p3/partition': '3\n',
   }),
   'sys/bus/pci/drivers/nvme/module': { link: '../../../../module/nvme' },
+  'sys/module/nvme/initstate': 'live\n',
+  // Built in, and yet with a module to point at, because it has parameters.
+  'sys/devices/pci0000:00/0000:00:1c.0/driver': { link: '../../../bus/pci/drivers/pcieport' },
+  'sys/bus/pci/drivers/pcieport/module': { link: '../../../../module/pcieportdrv' },
+  'sys/module/pcieportdrv/parameters/': '',
+  'sys/module/iTCO_wdt/initstate': 'live\n',
   'sys/bus/pci/drivers/i915/module': { link: '../../../../module/i915' },
   'sys/module/nvme/refcnt': '4\n',
   'sys/class/block/nvme0n1': {
@@ -163,6 +169,7 @@ export const UEFI_PC: TreeFiles = {
     timeout: '30\n',
     nowayout: '0\n',
   }),
+  'sys/class/watchdog/watchdog0/device/driver/module': { link: '../../../../../../module/iTCO_wdt' },
   'dev/mapper/vg-root': { link: '../dm-0' },
   'dev/disk/by-uuid/0123-4567': { link: '../../nvme0n1p1' },
   'dev/disk/by-partlabel/EFI\\x20System': { link: '../../nvme0n1p1' },

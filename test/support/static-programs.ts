@@ -2,7 +2,8 @@
  * Runs static programs: the host's natively, the other architecture's in qemu-user.
  * @module
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,6 +76,22 @@ export function runProgram(
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Runs `main` as `runProgram`, while this process goes on, e.g. as the server that the program talks to. */
+export async function runProgramBeside(
+  runner: ProgramRunner,
+  main: ProgramFunction<readonly [string]>,
+  folder: string,
+): Promise<ProgramResult> {
+  const file = join(folder, 'program');
+  writeFileSync(file, encodeStaticProgram(main, runner.architecture), { mode: 0o755 });
+  const [command, ...rest] = runner.emulator === undefined ? [file] : [runner.emulator, file];
+  const child = spawn(command!, rest, { timeout: 20_000, killSignal: 'SIGKILL', cwd: folder, env: {} });
+  const pieces: Buffer[] = [];
+  child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
+  return { status, signal, output: Buffer.concat(pieces) };
 }
 
 /** The values of terms without variables, after `before` was done, all in one run. */

@@ -70,23 +70,37 @@ function logOf(path: string): string {
   });
 }
 
-/** makedumpfile prints a byte above 0x7f as the int that C makes of a char. */
-function withoutSigns(text: string): string {
-  return text.replaceAll(/\\xffffff([89a-f][0-9a-f])/g, '\\x$1');
+/** Names the first line that differs: a diff of logs takes minutes. */
+function assertSameLog(actual: string, expected: string, whose: string): void {
+  const [ours, theirs] = [actual.split('\n'), expected.split('\n')];
+  const at = ours.findIndex((line, index) => line !== theirs[index]);
+  assert.ok(at < 0, `${whose}, line ${at + 1}: ${ours[at]} | ${theirs[at]}`);
+  assert.ok(ours.length === theirs.length, `${whose}: ${ours.length} lines, not ${theirs.length}`);
+}
+
+/**
+ * makedumpfile prints a byte above 0x7f as the int that C makes of a char, and since 1.7.6 who wrote a record, which
+ * khop does when it is asked to decode.
+ */
+function asWithoutCallers(text: string): string {
+  return text
+    .replaceAll(/\\xffffff([89a-f][0-9a-f])/g, '\\x$1')
+    .replaceAll(/^(\[ *\d+\.\d{6}\] )\[ *[TC]\d+\] /gm, '$1')
+    .replaceAll(/\n {26}/g, `\n${' '.repeat(15)}`);
 }
 
 /** vmcore-dmesg does not indent what follows a newline within a record. */
 function withoutIndent(text: string): string {
-  return text.replaceAll(/\n +(?!\[)/g, '\n').replaceAll(/\n(\[ *\d+\.\d{6}\])/g, '\n$1');
+  return text.replaceAll(/\n {15}/g, '\n');
 }
 
 async function compareWithOracles(oracles: DumpOracles, folder: string, log: string): Promise<void> {
   const vmcore = join(folder, 'vmcore');
   withKernel(join(folder, 'elf'), (memory) => writeKexecVmcore(memory, vmcore));
-  assert.equal(logOf(vmcore), log);
+  assertSameLog(logOf(vmcore), log, 'khop on /proc/vmcore');
   await oracles.makedumpfile('--dump-dmesg', vmcore, join(folder, 'dmesg'));
-  assert.equal(log, withoutSigns(await readFile(join(folder, 'dmesg'), 'utf8')));
-  assert.equal(withoutIndent(log), withoutIndent(await oracles.vmcoreDmesg(vmcore)));
+  assertSameLog(log, asWithoutCallers(await readFile(join(folder, 'dmesg'), 'utf8')), 'makedumpfile');
+  assertSameLog(withoutIndent(log), withoutIndent(await oracles.vmcoreDmesg(vmcore)), 'vmcore-dmesg');
   for (const options of [
     ['-c', '-d', '31'],
     ['-l', '-d', '31'],
@@ -96,7 +110,7 @@ async function compareWithOracles(oracles: DumpOracles, folder: string, log: str
   ]) {
     const filtered = join(folder, `filtered${options.join('')}`);
     await oracles.makedumpfile(...options, vmcore, filtered);
-    assert.equal(logOf(filtered), log, options.join(' '));
+    assertSameLog(logOf(filtered), log, `khop on makedumpfile ${options.join(' ')}`);
     await rm(filtered);
   }
 }
@@ -109,12 +123,15 @@ for (const kernel of ['6.1', '6.12', '7.2'] as const)
     try {
       await dumpPanickedMachine(kernel, folder);
       const log = logOf(join(folder, 'elf'));
-      assert.match(log, /khop: h\\xc3\\xa9llo\n.*two\n {15}lines\\x01x\\y\n/);
-      assert.match(
-        log,
-        /filler 300 .*\n[\s\S]*end Kernel panic - not syncing: sysrq triggered crash \]---\n$/,
+      assert.ok(
+        /khop: h\\xc3\\xa9llo\n.*two\n {15}lines\\x01x\\y\n/.test(log),
+        'the lines written to /dev/kmsg',
       );
-      assert.equal(logOf(join(folder, 'kdump-zlib')), log);
+      assert.ok(
+        /filler 300 .*\n[\s\S]*end Kernel panic - not syncing: sysrq triggered crash \]---\n$/.test(log),
+        'the end of the log',
+      );
+      assertSameLog(logOf(join(folder, 'kdump-zlib')), log, 'khop on kdump-zlib');
       withKernel(join(folder, 'elf'), (memory) => compareWithKernelTrace(memory, log));
       await compareWithOracles(await dumpOracles(), folder, log);
     } finally {

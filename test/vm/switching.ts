@@ -38,8 +38,12 @@ export function kernelWords(line: string): string {
 }
 
 /** Runs `script`, which must end in a jump, and waits for the kernel after it. */
-export async function hop(machine: VirtualMachine, script: string): Promise<GuestHello> {
+export async function hop(
+  machine: VirtualMachine,
+  script: string,
+  timeoutMs = HOP_TIMEOUT_MS,
+): Promise<GuestHello> {
   const before = await machine.waitForHello(1000);
   await machine.start(script);
-  return await machine.waitForNewKernel(before.bootId, HOP_TIMEOUT_MS);
+  return await machine.waitForNewKernel(before.bootId, timeoutMs);
 }

@@ -9,7 +9,9 @@ import { connectSocket } from '../../src/lab/socket-connection.ts';
 import { decodeWord, encodePacket, encodeWord, PacketDecoder } from './gdb-packets.ts';
 
 /** Numbers of registers in QEMU's description of x86-64 (gdb-xml/i386-64bit.xml). */
-const REGISTERS = { rax: 0, rdx: 3, rsp: 7, rip: 16 } as const;
+const REGISTERS = { rax: 0, rdx: 3, rsp: 7, rip: 16, eflags: 17 } as const;
+/** All but this one have eight bytes. */
+const EFLAGS_DIGITS = 8;
 
 const RDTSC = '0f31';
 const ANSWER_TIMEOUT_MS = 20_000;
@@ -63,9 +65,15 @@ export class GdbClient implements Disposable {
   }
 
   async readRegister(name: Register): Promise<bigint> {
-    // All of them, eight bytes each up to rip.
+    // All of them, eight bytes each up to rip; then eflags.
     const all = await this.#request('g');
-    return decodeWord(all.slice(REGISTERS[name] * 16, REGISTERS[name] * 16 + 16));
+    const word = all.slice(REGISTERS[name] * 16, REGISTERS[name] * 16 + 16);
+    return decodeWord(name === 'eflags' ? word.slice(0, EFLAGS_DIGITS).padEnd(16, '0') : word);
+  }
+
+  /** @param digits two hexadecimal digits a byte */
+  async writeBytes(address: bigint, digits: string): Promise<void> {
+    await this.#accept(`M${address.toString(16)},${(digits.length / 2).toString(16)}:${digits}`);
   }
 
   async readWord(address: bigint): Promise<bigint> {
@@ -89,9 +97,9 @@ export class GdbClient implements Disposable {
     const low = await this.readRegister('rax');
     const high = await this.readRegister('rdx');
     await this.#accept(`M${place}:${before}`);
-    await this.#writeRegister('rax', rax);
-    await this.#writeRegister('rdx', rdx);
-    await this.#writeRegister('rip', rip);
+    await this.writeRegister('rax', rax);
+    await this.writeRegister('rdx', rdx);
+    await this.writeRegister('rip', rip);
     return (high << 32n) | low;
   }
 
@@ -100,7 +108,7 @@ export class GdbClient implements Disposable {
     await this.#accept('D');
   }
 
-  async #writeRegister(name: Register, value: bigint): Promise<void> {
+  async writeRegister(name: Register, value: bigint): Promise<void> {
     await this.#accept(`P${REGISTERS[name].toString(16)}=${encodeWord(value)}`);
   }
 

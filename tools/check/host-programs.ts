@@ -23,6 +23,7 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   'src/lab/qemu-process.ts': ['qemu-system-x86_64', 'setpriv'],
   'test/formats/compression-tools.test.ts': ['gzip', 'zstd', 'lzma', 'lz4', 'bzip2', 'lzop'],
   'test/formats/initramfs.test.ts': ['xz', 'lzma', 'bzip2', 'lz4', 'lzop'],
+  'test/machine/program-files.test.ts': [],
   'test/machine/run-process.test.ts': [],
   'test/machine/syscall.test.ts': [],
   'test/support/dump-oracles.ts': [],

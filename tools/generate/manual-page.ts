@@ -72,6 +72,12 @@ const FILES = [
   ['/etc/khop/khop.conf', 'Settings, see khop.conf(5).'],
   ['/var/lib/khop/trial.json', 'The switch in flight.'],
   ['/var/lib/khop/history.jsonl', 'What was loaded and jumped to, one JSON object a line.'],
+  ['/var/lib/khop/crashes', 'Reports of crashes, a folder each.'],
+  [
+    '/etc/khop/hooks/crash.d',
+    'Programs that are started in the order of their names when the machine came home from a crash, each with the path of report.json as its argument, or with none when nothing could be saved. Each has 30 seconds.',
+  ],
+  ['/run/motd.d/khop', 'What who logs in reads of a crash, until the next boot.'],
   ['/run/khop', 'What is loaded now, and the lock.'],
   ['/var/cache/khop', 'Can be deleted at any time.'],
 ] as const;

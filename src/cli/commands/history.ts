@@ -14,6 +14,7 @@ interface HistoryOptions {
 
 interface ArriveOptions {
   readonly measure?: boolean;
+  readonly hooks?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,10 +24,11 @@ const MEASURE_TIMEOUT_MS = 900_000;
 export function addHistoryCommands(program: Command, context: CliContext): void {
   const history = program
     .command('history')
-    .summary('show past loads and switches, and whether they arrived')
+    .summary('show past loads, switches and crashes, and how they ended')
     .description(
       'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a\n' +
-        'new boot_id together with khop’s token on /proc/cmdline.',
+        'new boot_id together with khop’s token on /proc/cmdline. Crashes that this machine came home from stand\n' +
+        'between them, with their cause.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)
     .option('--json', 'print the result as JSON')
@@ -38,15 +40,21 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history. Run by khop-arrive.service in every boot; does nothing without a ticket.',
+        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
+        'system that goes on in a panic kernel writes its own. Run by khop-arrive.service; does nothing without a\n' +
+        'ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
+    .option('--hooks', 'start the programs in /etc/khop/hooks/crash.d, if a crash led here')
     .option('--json', 'print the result as JSON')
-    .action(async (options: ArriveOptions) =>
-      options.measure === true ? measure(context, options) : concludeArrival(context, options),
-    );
+    .action(async (options: ArriveOptions) => {
+      if (options.measure === true) await measure(context, options);
+      else if (options.hooks === true) await startHooks(context, options);
+      else await concludeArrival(context, options);
+    });
   withExamples(arrive, [
     ['khop arrive', 'conclude the switch that led here'],
+    ['khop arrive --hooks', 'tell monitoring of a crash, once the network is up'],
     ['khop arrive --measure', 'record when init, the default target and the chosen service were there'],
   ]);
 }
@@ -70,25 +78,51 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { openWorld } = await import('../world.ts');
   const { concludeSwitch } = await import('../../switch/arrive.ts');
   const world = openWorld(context);
-  const { concludeCrashes } = await import('../../guard/conclude-crash.ts');
+  const { arriveFromCrash } = await import('../../guard/record-crash.ts');
+  const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
+  const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const { crashes, isHomeByKexec } = concludeCrashes(world, machine);
+  const elsewhere = bringReportsIn(world);
+  const arrival = arriveFromCrash(world, machine);
+  const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
+  const { removed, remarks } = removeOldCrashes(world);
+  if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
+  for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ concluded: entry ?? null, crashes, isHomeByKexec }));
+    context.print(
+      renderJson({
+        ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
+        continued: continued ?? null,
+      }),
+    );
     return;
   }
-  for (const id of crashes)
-    context.print(`The kernel before this one crashed; its report is here: khop crashes show ${id}`);
-  if (crashes.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed, and its report could not be saved.');
+  const { renderCrashArrival } = await import('../render/crash-arrival.ts');
+  for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
   if (entry === undefined) {
-    if (crashes.length === 0) context.print('No switch is in flight.');
+    if (entries.length === 0 && !isHomeByKexec && continued === undefined)
+      context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');
   context.print(renderHistory([entry], context));
+}
+
+async function startHooks(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
+  const { openWorld } = await import('../world.ts');
+  const { CRASH_HOOKS, tellHooks } = await import('../../guard/announce-crash.ts');
+  const { listHooks, runHook } = await import('../../machine/hooks.ts');
+  const started = await tellHooks(openWorld(context), { list: () => listHooks(CRASH_HOOKS), run: runHook });
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ started }));
+    return;
+  }
+  context.print(
+    started === 0 ? 'There is nothing to tell, or nobody to tell it.' : `${started} hooks were started.`,
+  );
 }
 
 async function measure(context: CliContext, options: ArriveOptions): Promise<void> {

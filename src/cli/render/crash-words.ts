@@ -20,17 +20,24 @@ const STEPS: Readonly<Record<ChainStepName, string>> = {
   captured: 'capture program started',
   'home-loaded': 'way home ready',
   'log-read': 'kernel log read',
+  'report-in-memory': 'report goes home in memory',
   'target-mounted': 'disk mounted',
   report: 'report safe on disk',
+  'report-failed': 'report not on disk',
   'dump-started': 'dump begun',
   'dump-done': 'dump complete',
   'dump-incomplete': 'dump given up, incomplete',
   'dump-skipped': 'no dump',
   'leave-kexec': 'jump home',
   'leave-firmware': 'reboot through the firmware',
+  rescue: 'shell on the console',
   continue: 'went on as a system of its own',
   home: 'user space of the known-good kernel',
 };
+
+const SHORTFALLS: ReadonlySet<ChainStepName> = new Set<ChainStepName>([
+  ...(['report-failed', 'dump-incomplete', 'dump-skipped', 'leave-firmware'] as const),
+]);
 
 const OUTCOMES: Readonly<Record<CrashOutcome, string>> = {
   'home-by-kexec': 'came home by kexec',
@@ -48,8 +55,7 @@ export function timeChain(chain: readonly ChainStep[]): TimedStep[] {
     if (clock === 'capture') capture = atMs;
     const startMs = last;
     last = atMs;
-    const isShortfall = step === 'dump-incomplete' || step === 'dump-skipped' || step === 'leave-firmware';
-    return { words: STEPS[step], reason, startMs, atMs, isShortfall };
+    return { words: STEPS[step], reason, startMs, atMs, isShortfall: SHORTFALLS.has(step) };
   });
 }
 

@@ -2,8 +2,14 @@
  * History entries as text, one row each.
  * @module
  */
-import type { ArrivalHistoryEntry, HistoryEntry, SwitchHistoryEntry } from '../../switch/history.ts';
+import type {
+  ArrivalHistoryEntry,
+  CrashHistoryEntry,
+  HistoryEntry,
+  SwitchHistoryEntry,
+} from '../../switch/history.ts';
 import type { CliContext } from '../context.ts';
+import { nameOutcome } from './crash-words.ts';
 import { renderMilliseconds, renderTime } from './quantity.ts';
 import { renderTable } from './table.ts';
 
@@ -12,19 +18,34 @@ export function renderHistory(all: readonly HistoryEntry[], context: Pick<CliCon
   const entries = all.filter((entry) => entry.kind !== 'arrival');
   if (entries.length === 0) return 'No loads or switches yet. Next: khop list';
   const arrivals = new Map(all.flatMap((entry) => (entry.kind === 'arrival' ? [[entry.id, entry]] : [])));
-  const rows = entries.map((entry) =>
-    entry.kind === 'load'
-      ? [
-          renderTime(entry.atMs),
-          entry.slot === 'normal' ? 'load' : 'load panic',
-          `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
-          entry.method,
-          `load ${renderMilliseconds(entry.loadMs)}`,
-          '',
-        ]
-      : renderSwitch(entry, arrivals.get(entry.id), context),
-  );
+  const rows = entries.map((entry) => {
+    if (entry.kind === 'crash') return renderCrashEntry(entry, context);
+    if (entry.kind === 'switch') return renderSwitch(entry, arrivals.get(entry.id), context);
+    return [
+      renderTime(entry.atMs),
+      entry.slot === 'normal' ? 'load' : 'load panic',
+      `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
+      entry.method,
+      `load ${renderMilliseconds(entry.loadMs)}`,
+      '',
+    ];
+  });
   return renderTable([['WHEN', 'WHAT', 'FROM -> TO', 'METHOD', 'TOOK', 'OUTCOME'], ...rows]);
+}
+
+function renderCrashEntry(entry: CrashHistoryEntry, context: Pick<CliContext, 'style'>): string[] {
+  const times = [
+    ...(entry.captureMs === null ? [] : [`capture ${renderMilliseconds(entry.captureMs)}`]),
+    ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
+  ];
+  return [
+    renderTime(entry.atMs),
+    'crash',
+    `${entry.release ?? '?'} -> ${entry.arrivedRelease ?? '?'}`,
+    entry.outcome === 'home-by-kexec' ? 'guard' : 'firmware',
+    times.join(', '),
+    `${context.style('red', entry.summary)}; ${nameOutcome(entry.outcome)}`,
+  ];
 }
 
 function renderSwitch(

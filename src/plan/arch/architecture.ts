@@ -8,7 +8,7 @@ import type { NamedBytes } from '../../formats/named-bytes.ts';
 import type { Range } from '../../formats/range.ts';
 import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
-import type { KexecSlot, PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
+import type { KexecSlot, PlannedSegment, ReportRoom, SegmentsLoadPlan } from '../load-plan.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 
 /** What a segment plan is made from. */
@@ -21,6 +21,7 @@ export interface SegmentParts {
   readonly slot: KexecSlot;
   /** See LoadRequest. */
   readonly kept?: PlannedSegment | undefined;
+  readonly reportRoom?: number | undefined;
   readonly entropy: Uint8Array;
 }
 
@@ -33,6 +34,7 @@ export interface SegmentLayout {
   readonly commandLine: string;
   readonly notes: readonly string[];
   readonly optionalFlags: number;
+  readonly report?: ReportRoom | undefined;
 }
 
 /** One architecture's answers. */
@@ -74,4 +76,6 @@ export interface WayHome {
   readonly kept: PlannedSegment;
   /** To be given to kexec_load by the panic kernel: one segment, entered at its start. */
   readonly stub: { readonly address: bigint; readonly bytes: Uint8Array };
+  /** Where the panic kernel may put a report in the same kexec_load; undefined when the plan has no room for one. */
+  readonly report: ReportRoom | undefined;
 }

@@ -1,13 +1,16 @@
 /**
- * The capture kernel's initramfs: one program and the modules that it inserts.
+ * The capture kernel's initramfs: one program, the modules that it inserts, and what is to be used of the
+ * distribution's programs: makedumpfile, a shell.
  * @module
  */
 import type { CpioEntry } from '../../formats/cpio.ts';
 import { cpioFile, cpioFolder, encodeCpio } from '../../formats/cpio-writer.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
 import { TARGET_MOUNT } from './capture-target.ts';
+import { DUMP_FOLDER, type DumpProgram } from './dump-order.ts';
+import type { RescueOrder } from './rescue.ts';
 
-const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules'];
+const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', DUMP_FOLDER.slice(1)];
 
 /** A module of the capture kernel, not compressed. */
 export interface CaptureModule {
@@ -20,12 +23,33 @@ export function capturedModulePath({ name }: Pick<CaptureModule, 'name'>): strin
   return `/modules/${name}.ko`;
 }
 
+/** What the archive is made of. */
+export interface CaptureContent {
+  readonly program: Uint8Array;
+  readonly modules: readonly CaptureModule[];
+  readonly dumpProgram: DumpProgram | undefined;
+  /** By absolute path. */
+  readonly rescueFiles: RescueOrder['files'];
+}
+
 /** The archive, not compressed: the panic kernel has no memory to have it twice. */
-export function captureInitramfs(program: Uint8Array, modules: readonly CaptureModule[]): NamedBytes {
+export function captureInitramfs(content: CaptureContent): NamedBytes {
+  const { program, modules, dumpProgram, rescueFiles } = content;
+  const folders = new Set([...FOLDERS, ...rescueFiles.flatMap(({ path }) => foldersOf(path))]);
   const entries: CpioEntry[] = [
-    ...FOLDERS.map((name) => cpioFolder(name)),
+    ...[...folders].map((name) => cpioFolder(name)),
     cpioFile('init', program, 0o755),
     ...modules.map((module) => cpioFile(capturedModulePath(module).slice(1), module.bytes)),
+    ...(dumpProgram?.files ?? []).map(({ name, bytes }) =>
+      cpioFile(`${DUMP_FOLDER.slice(1)}/${name}`, bytes, 0o755),
+    ),
+    ...rescueFiles.map(({ path, bytes }) => cpioFile(path.slice(1), bytes, 0o755)),
   ];
   return { name: 'khop’s capture initramfs', path: undefined, bytes: encodeCpio(entries) };
+}
+
+/** `/lib/x/y` -> `lib`, `lib/x`. */
+function foldersOf(path: string): string[] {
+  const steps = path.split('/').slice(1, -1);
+  return steps.map((_step, index) => steps.slice(0, index + 1).join('/'));
 }

@@ -2,27 +2,35 @@
  * The first and only program of the capture kernel, /init: it saves what the dead kernel leaves, and takes the
  * machine home.
  *
- * The order is by what must not be lost. The way home is loaded first, and a second process watches the deadline
- * from then on. The report comes next, in memory and then on disk. Every step that fails is said on the console
- * and left behind: nothing but the deadline decides that the machine leaves, and nothing keeps it here. If this
- * program dies, the kernel panics, and `panic=` on its command line sends the machine through the firmware.
+ * The order is by what must not be lost. A second process watches the deadline from the start, then the way home is
+ * loaded. The report comes next, in memory and then on disk; after it the dump, if one is wanted. Every step
+ * that fails is said on the console and left behind: nothing but the deadline decides that the machine leaves, and
+ * nothing keeps it here. If this program dies, the kernel panics, and `panic=` on its command line sends the machine
+ * through the firmware.
  * @module
  */
 import type { Architecture } from '../../formats/architecture.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { type Statement, set, when } from '../../formats/static-program/statements.ts';
+import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
-import { type CaptureTarget, mountTarget, TARGET_MOUNT } from './capture-target.ts';
-import { mark, say, startChain } from './chain.ts';
+import type { CaptureTarget } from './capture-target.ts';
+import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
+import type { DumpOrder } from './dump-order.ts';
+import { fileSystemSink } from './file-system-sink.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
+import { httpSink } from './http-sink.ts';
 import { startCounting, startKeeping } from './log-text.ts';
+import { leavePersistentMessage } from './persistent-message.ts';
 import { writeKernelLog } from './printk-ring.ts';
+import { rawSink } from './raw-sink.ts';
 import { nameReport } from './report-name.ts';
-import { saveChain, saveReport } from './save-report.ts';
+import type { ReportSink } from './report-sink.ts';
+import { type RescueOrder, rescue } from './rescue.ts';
+import { saveDump } from './save-dump.ts';
 
 /** What one machine's capture has to do. */
 export interface CaptureOrder {
@@ -33,9 +41,15 @@ export interface CaptureOrder {
   readonly modules: readonly string[];
   /** Undefined: there is nowhere to write to. */
   readonly target: CaptureTarget | undefined;
+  /** Undefined: nobody asked for the memory. */
+  readonly dump: DumpOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
+  /** How it ends: `home`, a shell, or through the firmware although a kernel waits: it would only die again. */
+  readonly ending: CaptureEnding;
 }
+
+export type CaptureEnding = 'home' | 'firmware' | RescueOrder;
 
 /** MS_NOSUID | MS_NODEV | MS_NOEXEC, linux/mount.h. */
 const HARMLESS = 0b1110;
@@ -43,24 +57,39 @@ const HARMLESS = 0b1110;
 /** The program as an executable file. */
 export function captureProgram(order: CaptureOrder): Uint8Array {
   const way = wayOut(order.home);
-  const startGuardian = guardian(order.deadlineMs, way);
+  const isHome = order.ending === 'home';
+  const watch = guardian(order.deadlineMs, isHome ? way.leave : way.leaveByFirmware);
+  const end = typeof order.ending === 'object' ? rescue(order.ending, way, watch) : undefined;
+  const markLeave = leaveMarker(order.ending);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order.target);
-  const main = fn('main', ['stack'], ['status'], ({ status }) => [
+  const keepReport = order.target === undefined ? undefined : reportKeeper(order, order.target, markLeave);
+  const main = fn('main', ['stack'], ['status', 'watcher'], ({ status, watcher }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
     sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
     startChain(),
     mark('captured'),
+    set(watcher, watch.startGuardian()),
+    when([watcher, '<', 0], [say('nothing watches the deadline', watcher)]),
     set(status, way.loadHome()),
     when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
-    when([startGuardian(), '<', 0], [say('nothing watches the deadline', 0)]),
-    set(status, openCrashedMemory()),
+    set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
+    // Marked first, so that the report says of itself that it was on its way.
+    when(isHomeLoaded(), [mark('report-in-memory')]),
+    set(status, way.loadReport()),
+    when([status, '<', 0], [say('the report does not go home in memory:', status)]),
     insertModules(),
-    ...(keepReport === undefined ? [] : [keepReport()]),
-    way.leave(),
+    leavePersistentMessage(),
+    ...(keepReport === undefined
+      ? [markLeave()]
+      : [
+          set(status, keepReport()),
+          when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
+        ]),
+    way.loadReport(),
+    end === undefined ? (isHome ? way.leave() : way.leaveByFirmware()) : end(watcher),
   ]);
   return encodeStaticProgram(main, order.architecture);
 }
@@ -86,29 +115,44 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
-function reportKeeper(target: CaptureTarget): ProgramFunction<readonly []> {
-  const mount = mountTarget(target);
-  const save = saveReport(target.folder);
+function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
+  return fn('markLeave', [], [], () => {
+    if (typeof ending === 'object') return [mark('rescue')];
+    if (ending === 'firmware') return [mark('leave-firmware')];
+    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
+  });
+}
+
+function sinkOf(target: CaptureTarget): ReportSink {
+  switch (target.kind) {
+    case 'file-system':
+      return fileSystemSink(target);
+    case 'raw':
+      return rawSink(target);
+    case 'http':
+      return httpSink(target);
+  }
+}
+
+/** Gives back 0, or a negative errno: then the report is not saved, and leaving is not marked. */
+function reportKeeper(
+  { dump }: CaptureOrder,
+  target: CaptureTarget,
+  markLeave: ProgramFunction<readonly []>,
+): ProgramFunction<readonly []> {
+  const { open, save, saveSteps, close } = sinkOf(target);
+  // The current folder is then that of the report, which only a file system has.
+  const saveMemory = dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump);
   return fn('keepReport', [], ['status'], ({ status }) => [
-    set(status, mount()),
-    when([status, '<', 0], [say('the place for the report cannot be mounted:', status)]),
+    set(status, open()),
+    when([status, '<', 0], [giveBack(status)]),
+    mark('target-mounted'),
+    set(status, save()),
     when(
       [status, '==', 0],
-      [
-        mark('target-mounted'),
-        set(status, save()),
-        when(
-          [status, '<', 0],
-          [say('the report is not on disk:', status)],
-          [
-            mark('report'),
-            when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')]),
-            saveChain(),
-          ],
-        ),
-        sys.chdir('/'),
-        sys.umount2(TARGET_MOUNT, 0),
-      ],
+      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveSteps()],
     ),
+    close(),
+    giveBack(status),
   ]);
 }

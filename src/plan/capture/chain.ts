@@ -42,12 +42,34 @@ export const say = fn('say', ['text', 'value'], ['fd'], ({ text, value, fd }) =>
   sys.close(fd),
 ]);
 
-/** Notes that a step is reached now. */
-export const mark = fn('mark', ['step'], ['now'], ({ step, now }) => [
-  set(now, monotonicMs()),
+const appendStep = fn('appendStep', ['step', 'now'], [], ({ step, now }) => [
   appendText(chain, step),
   appendText(chain, ' '),
   appendNumber(chain, now, 10, 1, 32),
+]);
+
+/** Notes that a step is reached now. */
+export const mark = fn('mark', ['step'], ['now'], ({ step, now }) => [
+  set(now, monotonicMs()),
+  appendStep(step, now),
   appendText(chain, '\n'),
   say(step, now),
 ]);
+
+/** The same with a reason, `TEXT VALUE`; the value is not negative. */
+export const markBecause = fn(
+  'markBecause',
+  ['step', 'reason', 'value'],
+  ['now'],
+  ({ step, reason, value, now }) => [
+    set(now, monotonicMs()),
+    appendStep(step, now),
+    appendText(chain, ' '),
+    appendText(chain, reason),
+    appendText(chain, ' '),
+    appendNumber(chain, value, 10, 1, 32),
+    appendText(chain, '\n'),
+    say(step, now),
+    say(reason, value),
+  ],
+);

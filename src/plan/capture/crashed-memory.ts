@@ -5,12 +5,20 @@
  */
 import { fn } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { giveBack, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
-import { load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
+import {
+  giveBack,
+  loopWhile,
+  type Statement,
+  set,
+  store,
+  when,
+} from '../../formats/static-program/statements.ts';
+import { type Local, load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
 import { keepVmcoreinfo, keyAt, numberOf } from './vmcoreinfo-keys.ts';
 
 /** Room for 1170 program headers: ranges of memory are a few dozen. */
 const HEADERS_SIZE = 0x1_0000;
+export const ELF_HEADER_SIZE = 64;
 const HEADER_SIZE = 56;
 const PT_LOAD = 1;
 const PT_NOTE = 4;
@@ -30,25 +38,56 @@ const EFAULT = 14;
 const VMCOREINFO = Buffer.from('VMCOREIN').readBigUInt64LE();
 
 const dump = zeroed(8);
+const elfHeader = zeroed(ELF_HEADER_SIZE);
 const headers = zeroed(HEADERS_SIZE);
 const headerCount = zeroed(8);
 const notes = zeroed(NOTES_SIZE);
 const word = zeroed(8);
 
 /** Opens the dump, and copies its VMCOREINFO to where `numberOf` looks. Gives back 0 or a negative errno. */
-export const openCrashedMemory = fn('openCrashedMemory', [], ['fd', 'size', 'got'], (v) => [
-  set(v.fd, sys.openat(LINUX.AT_FDCWD, '/proc/vmcore', LINUX.O_RDONLY)),
+export const openCrashedMemory = fn('openCrashedMemory', ['path'], ['fd', 'count', 'size', 'got'], (v) => [
+  set(v.fd, sys.openat(LINUX.AT_FDCWD, v.path, LINUX.O_RDONLY)),
   when([v.fd, '<', 0], [giveBack(v.fd)]),
   store.u64(dump, v.fd),
-  when([sys.pread64(v.fd, headers, 64, 0), '!=', 64], [giveBack(-LINUX.EIO)]),
-  store.u64(headerCount, load.u16([headers, '+', 56])),
-  set(v.size, [load.u64(headerCount), '*', HEADER_SIZE]),
+  when([sys.pread64(v.fd, elfHeader, ELF_HEADER_SIZE, 0), '!=', ELF_HEADER_SIZE], [giveBack(-LINUX.EIO)]),
+  set(v.count, load.u16([elfHeader, '+', 56])),
+  set(v.size, [v.count, '*', HEADER_SIZE]),
   when([v.size, '>', HEADERS_SIZE], [giveBack(-LINUX.EIO)]),
-  set(v.got, sys.pread64(v.fd, headers, v.size, load.u64([headers, '+', 32]))),
+  set(v.got, sys.pread64(v.fd, headers, v.size, load.u64([elfHeader, '+', 32]))),
   when([v.got, '!=', v.size], [giveBack(-LINUX.EIO)]),
+  store.u64(headerCount, v.count),
   readVmcoreinfo(),
   giveBack(0),
 ]);
+
+/** The descriptor of /proc/vmcore, once it is open. */
+export function crashedMemoryFile(): Term {
+  return load.u64(dump);
+}
+
+/** Whether it was opened and understood. */
+export function isCrashedMemoryOpen(): Term {
+  return load.u64(headerCount);
+}
+
+/** Does `statements` with each range of memory in the file: where it begins there, and its size. */
+export function eachRange(
+  { header, left }: { readonly header: Local; readonly left: Local },
+  statements: (offset: Term, size: Term) => readonly Statement[],
+): readonly Statement[] {
+  return [
+    set(header, headers),
+    set(left, load.u64(headerCount)),
+    loopWhile(left, [
+      when(
+        [load.u32(header), '==', PT_LOAD],
+        statements(load.u64([header, '+', FILE_OFFSET]), load.u64([header, '+', FILE_SIZE])),
+      ),
+      set(header, [header, '+', HEADER_SIZE]),
+      set(left, [left, '-', 1]),
+    ]),
+  ];
+}
 
 /** Contents of notes are padded to 4 bytes. */
 function padded(size: Term): Term {

@@ -3,11 +3,13 @@
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { sleepMs } from '../../formats/static-program/library/clock.ts';
 import { readFile } from '../../formats/static-program/library/input.ts';
 import { decimalAt, findValue } from '../../formats/static-program/library/text.ts';
-import { giveBack, set, store, when } from '../../formats/static-program/statements.ts';
+import { giveBack, leaveLoop, loop, set, store, when } from '../../formats/static-program/statements.ts';
 import { bytesAt, load, sys, type Term, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
+import { type MemoryReportOrder, memoryReport } from './memory-report.ts';
 
 /** linux/reboot.h. */
 const REBOOT_MAGIC1 = 0xfee1dead;
@@ -29,16 +31,29 @@ export interface HomeStub {
   readonly bytes: Uint8Array;
   /** Initial APIC id of the processor that the firmware started this machine with. */
   readonly bootProcessor: number;
+  /** Undefined: the kernel that comes home looks for no report in memory. */
+  readonly report: MemoryReportOrder | undefined;
 }
 
 /** What the other parts call. */
 export interface WayOut {
   /** Gives the stub to the kernel. Gives back 0 or a negative number. */
   readonly loadHome: ProgramFunction<readonly []>;
-  /** Does not come back. */
+  /** Gives it again, with the report as it is now. Gives back 0, or a negative number: then the stub stays as it was. */
+  readonly loadReport: ProgramFunction<readonly []>;
+  /** To the kernel that waits, or else through the firmware. Does not come back. */
   readonly leave: ProgramFunction<readonly []>;
+  /** Does not come back. */
+  readonly leaveByFirmware: ProgramFunction<readonly []>;
 }
 
+const EBUSY = 16;
+/** Together far below the guardian's last wait. */
+const MOST_TRIES = 20;
+const PAUSE_MS = 100;
+
+/** Two of struct kexec_segment. */
+const segments = zeroed(64);
 const cpuinfo = zeroed(CPUINFO_ROOM);
 const loaded = zeroed(8);
 
@@ -53,6 +68,10 @@ const startedOn = fn('startedOn', [], ['size', 'at'], ({ size, at }) => [
   when([size, '>', 0], [set(at, findValue(cpuinfo, size, INITIAL_APICID))]),
   when([at, '==', 0], [giveBack(-1)]),
   giveBack(decimalAt(at)),
+]);
+
+const leaveByFirmware = fn('leaveByFirmware', [], [], () => [
+  sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
 ]);
 
 /** @param home undefined: only the firmware leads home */
@@ -84,10 +103,32 @@ export function wayOut(home: HomeStub | undefined): WayOut {
         giveBack(status),
       ];
     }),
-    leave: fn('leave', [], ['status'], ({ status }) => [
-      set(status, sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_KEXEC, 0)),
+    loadReport: fn('loadReport', [], [], () => {
+      if (home?.report === undefined) return [giveBack(-1)];
+      const { address, bytes, report } = home;
+      const { write, node } = memoryReport(report);
+      const { size } = report.room;
+      return [
+        when([load.u64(loaded), '==', 0], [giveBack(-1)]),
+        write(),
+        // struct kexec_segment: buf, bufsz, mem, memsz.
+        ...[bytesAt(bytes), bytes.length, address, bytes.length, node, size, report.room.address, size].map(
+          (word, index) => store.u64([segments, '+', 8 * index], word),
+        ),
+        giveBack(sys.kexec_load(address, 2, segments, KEXEC_ARCH)),
+      ];
+    }),
+    leave: fn('leave', [], ['status', 'tries'], ({ status, tries }) => [
+      // The other process may be in kexec_load at this moment.
+      loop([
+        set(status, sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_KEXEC, 0)),
+        set(tries, [tries, '+', 1]),
+        when([[status, '!=', -EBUSY], '||', [tries, '>=', MOST_TRIES]], [leaveLoop]),
+        sleepMs(PAUSE_MS),
+      ]),
       say('no kernel to go home with, so through the firmware:', status),
-      sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
+      leaveByFirmware(),
     ]),
+    leaveByFirmware,
   };
 }

@@ -10,7 +10,6 @@ import { fork } from '../../formats/static-program/library/process.ts';
 import { giveBack, loop, loopWhile, set, when } from '../../formats/static-program/statements.ts';
 import { sys } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
-import type { WayOut } from './go-home.ts';
 
 /** linux/watchdog.h, _IOR('W', 5, int). */
 const WDIOC_KEEPALIVE = 0x80045705;
@@ -27,12 +26,19 @@ const force = fn('force', [], ['until', 'fd'], ({ until, fd }) => [
   sys.write(fd, 'b', 1),
 ]);
 
+/** Both start a process, and give back its id, or a negative errno: then nothing watches. */
+export interface Guardian {
+  readonly startGuardian: ProgramFunction<readonly []>;
+  /** Without the deadline: one that only keeps the watchdog. */
+  readonly startKeeper: ProgramFunction<readonly []>;
+}
+
 /**
- * Starts it. Gives back its process id, or a negative errno: then nothing watches.
  * @param deadlineMs from the start of the capture kernel
+ * @param leave how the machine leaves then
  */
-export function guardian(deadlineMs: number, { leave }: WayOut): ProgramFunction<readonly []> {
-  const watch = fn('watch', [], ['watchdog'], ({ watchdog }) => [
+export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>): Guardian {
+  const watch = fn('watch', ['isKeeper'], ['watchdog'], ({ isKeeper, watchdog }) => [
     loop([
       when(
         [watchdog, '<=', 0],
@@ -40,15 +46,17 @@ export function guardian(deadlineMs: number, { leave }: WayOut): ProgramFunction
       ),
       when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_KEEPALIVE, 0)]),
       when(
-        [monotonicMs(), '>=', deadlineMs],
+        [[isKeeper, '==', 0], '&&', [monotonicMs(), '>=', deadlineMs]],
         [say('the deadline is over, ms:', deadlineMs), when([fork(), '==', 0], [leave()]), giveBack(force())],
       ),
       sleepMs(PAUSE_MS),
     ]),
   ]);
-  return fn('startGuardian', [], ['pid'], ({ pid }) => [
-    set(pid, fork()),
-    when([pid, '==', 0], [watch(), sys.exit_group(1)]),
-    giveBack(pid),
-  ]);
+  const start = (name: string, isKeeper: number) =>
+    fn(name, [], ['pid'], ({ pid }) => [
+      set(pid, fork()),
+      when([pid, '==', 0], [watch(isKeeper), sys.exit_group(1)]),
+      giveBack(pid),
+    ]);
+  return { startGuardian: start('startGuardian', 0), startKeeper: start('startKeeper', 1) };
 }

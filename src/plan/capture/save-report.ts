@@ -44,7 +44,7 @@ const writeFile = fn(
 );
 
 /** Makes the names in the current folder durable. Gives back 0 or a negative errno. */
-const syncFolder = fn('syncFolder', [], ['fd', 'status'], ({ fd, status }) => [
+export const syncFolder = fn('syncFolder', [], ['fd', 'status'], ({ fd, status }) => [
   set(fd, sys.openat(LINUX.AT_FDCWD, '.', LINUX.O_RDONLY)),
   when([fd, '<', 0], [giveBack(fd)]),
   set(status, sys.fsync(fd)),

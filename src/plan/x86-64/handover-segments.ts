@@ -9,12 +9,18 @@
  */
 import { BOOT_PARAMS_SIZE, encodeBootParams } from '../../formats/boot-params.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
-import { type Range, rangeFromSize } from '../../formats/range.ts';
-import { encodeSetupData, type SetupDataNode, setupDataSize } from '../../formats/setup-data.ts';
+import { alignUp, type Range, rangeFromSize } from '../../formats/range.ts';
+import {
+  encodeSetupData,
+  encodeSetupDataHeader,
+  SETUP_DATA_HEADER_SIZE,
+  type SetupDataNode,
+  setupDataSize,
+} from '../../formats/setup-data.ts';
 import type { SegmentLayout, SegmentParts } from '../arch/architecture.ts';
 import { appendArguments, checkCommandLine, commandLineBytes } from '../command-line.ts';
 import { type CrashHeader, crashHeader } from '../crash-header.ts';
-import type { PlannedSegment } from '../load-plan.ts';
+import type { PlannedSegment, ReportRoom } from '../load-plan.ts';
 import {
   type CrashReservation,
   type PlacementMemory,
@@ -33,6 +39,9 @@ const PAGE = BigInt(PAGE_SIZE);
 const BELOW_4G = 0xffff_f000n;
 /** The kernel's own loader keeps initrds above 16 MiB, out of the way of ISA DMA. */
 const INITRD_MINIMUM = 0x100_0000n;
+
+/** The draft of the node whose data come later. */
+const REPORT = 'report';
 
 /** loadflags: LOADED_HIGH, the protected-mode kernel lies at 1 MiB or above. */
 export const LOADED_HIGH = 1;
@@ -80,14 +89,19 @@ export function planHandover(kernel: X86Kernel, parts: SegmentParts): SegmentLay
       : undefined;
   const handover: Handover = { kernel, parts, efi, crash };
   const memory = memoryFor(handover);
-  const { segments, addressOf } = placeDrafts(draftsFor(handover), memory, PAGE_SIZE);
+  const placed = placeDrafts(draftsFor(handover), memory, PAGE_SIZE);
+  const { addressOf } = placed;
+  const report = reportRoomAt(parts, addressOf);
+  const segments = placed.segments.filter(({ name }) => name !== REPORT);
   const entry = addressOf('stub');
   const kernelStart = addressOf('kernel');
   verifySegments(segments, entry, {
-    keptFree: {
-      owner: 'kernel',
-      range: { start: kernelStart, end: kernelStart + BigInt(kernel.memorySize) },
-    },
+    keptFree: [
+      { owner: 'kernel', range: rangeFromSize(kernelStart, BigInt(kernel.memorySize)) },
+      ...(report === undefined
+        ? []
+        : [{ owner: REPORT, range: rangeFromSize(report.address, BigInt(report.size)) }]),
+    ],
     allowed: memory.ram,
     forbidden: memory.avoid,
     lowest: LOW_MEMORY.end,
@@ -101,6 +115,7 @@ export function planHandover(kernel: X86Kernel, parts: SegmentParts): SegmentLay
     commandLine: commandLineFor(handover, addressOf),
     notes: [...efiNotes(efi), ...planScreen(machine).notes, ...(crash?.header.notes ?? [])],
     optionalFlags: crash?.header.optionalFlags ?? 0,
+    report,
   };
 }
 
@@ -141,6 +156,7 @@ function draftsFor(handover: Handover): SegmentDraft[] {
     ...crashDrafts(handover),
     ...(handover.kernel.choosePlace === undefined ? [kernel, ...initrd] : [...initrd, kernel]),
     bootParamsDraft(handover),
+    ...reportDrafts(handover),
     setupDataDraft(handover),
     ...efiMapDrafts(handover),
     stubDraft(handover),
@@ -256,7 +272,31 @@ function setupDataDraft(handover: Handover): SegmentDraft {
     name: 'setup-data',
     source: 'EFI tables, memory map beyond 128 entries, device tree, seed: what there is of them',
     wish: (addressOf) => smallWish(handover, setupDataSize(nodesFor(handover, addressOf))),
-    bytes: (addressOf) => encodeSetupData(nodesFor(handover, addressOf), addressOf('setup-data')),
+    bytes: (addressOf) =>
+      encodeSetupData(
+        nodesFor(handover, addressOf),
+        addressOf('setup-data'),
+        handover.parts.reportRoom === undefined ? 0n : addressOf(REPORT),
+      ),
+  };
+}
+
+/** A place only: its bytes are those of somebody who does not exist yet. */
+function reportDrafts(handover: Handover): SegmentDraft[] {
+  const { reportRoom } = handover.parts;
+  if (reportRoom === undefined) return [];
+  return [
+    { name: REPORT, source: '', wish: () => smallWish(handover, reportRoom), bytes: () => new Uint8Array(0) },
+  ];
+}
+
+function reportRoomAt({ reportRoom }: SegmentParts, addressOf: AddressOf): ReportRoom | undefined {
+  if (reportRoom === undefined) return undefined;
+  const size = Number(alignUp(BigInt(reportRoom), PAGE));
+  return {
+    address: addressOf(REPORT),
+    size,
+    header: encodeSetupDataHeader('khopReport', size - SETUP_DATA_HEADER_SIZE),
   };
 }
 

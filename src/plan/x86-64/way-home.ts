@@ -4,7 +4,8 @@
  * the kernel that owns their places has died.
  *
  * The region, from its start: the stub's place, then the parts, each on a page of its own. The panic kernel is
- * told of none of it.
+ * told of none of it. Of the room for a report only the node's header is kept: the report itself comes with the
+ * stub, in the panic kernel's own kexec_load, and lies where it is read when the stub begins.
  * @module
  */
 import { alignUp, type Range, rangeFromSize, rangeSize } from '../../formats/range.ts';
@@ -20,7 +21,7 @@ const REGION_TABLES = 4n * PAGE;
 
 /** Bytes that `planWayHome` takes of the reservation. */
 export function wayHomeSize(plan: SegmentsLoadPlan, isFiveLevel: boolean): bigint {
-  return plan.segments.reduce((sum, { bytes }) => sum + pages(bytes.length), stubRoom(plan, isFiveLevel));
+  return keptParts(plan).reduce((sum, { bytes }) => sum + pages(bytes.length), stubRoom(plan, isFiveLevel));
 }
 
 /**
@@ -30,7 +31,7 @@ export function wayHomeSize(plan: SegmentsLoadPlan, isFiveLevel: boolean): bigin
 export function planWayHome(plan: SegmentsLoadPlan, region: Range, isFiveLevel: boolean): WayHome {
   const bytes = new Uint8Array(Number(rangeSize(region)));
   let offset = stubRoom(plan, isFiveLevel);
-  const copies = plan.segments.map((segment) => {
+  const copies = keptParts(plan).map((segment) => {
     bytes.set(segment.bytes, Number(offset));
     const copy = copyOf(segment, region.start + offset);
     offset += pages(segment.bytes.length);
@@ -49,21 +50,31 @@ export function planWayHome(plan: SegmentsLoadPlan, region: Range, isFiveLevel: 
       address: region.start,
       bytes: returnStub({ copies, entry: plan.entry, isFiveLevel }, region),
     },
+    report: plan.report,
   };
+}
+
+/** What is copied: all of a segment, and no byte of the report behind its header. */
+type KeptPart = Pick<PlannedSegment, 'address' | 'bytes' | 'memorySize'>;
+
+function keptParts({ segments, report }: SegmentsLoadPlan): readonly KeptPart[] {
+  if (report === undefined) return segments;
+  const { address, header } = report;
+  return [...segments, { address, bytes: header, memorySize: header.length }];
 }
 
 function pages(size: number): bigint {
   return alignUp(BigInt(size), PAGE);
 }
 
-function copyOf({ address, bytes, memorySize }: PlannedSegment, source: bigint): ReturnCopy {
+function copyOf({ address, bytes, memorySize }: KeptPart, source: bigint): ReturnCopy {
   const size = Number(alignUp(BigInt(bytes.length), 8n));
   return { source, destination: address, size, cleared: memorySize - size };
 }
 
 /** The stub's size for any region; which GiB of memory the parts run in is known, where they are kept is not. */
 function stubRoom(plan: SegmentsLoadPlan, isFiveLevel: boolean): bigint {
-  const copies = plan.segments.map((segment) => copyOf(segment, segment.address));
+  const copies = keptParts(plan).map((part) => copyOf(part, part.address));
   const nowhere = rangeFromSize(plan.entry, 1n);
   return BigInt(returnStubSize({ copies, entry: plan.entry, isFiveLevel }, nowhere)) + REGION_TABLES;
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rangeFromSize } from '../../../src/formats/range.ts';
+import { decodeSetupData } from '../../../src/formats/setup-data.ts';
 import type { SegmentsLoadPlan } from '../../../src/plan/load-plan.ts';
 import { planLoad } from '../../../src/plan/plan-load.ts';
 import { returnStub } from '../../../src/plan/x86-64/return-stub.ts';
 import { planWayHome, wayHomeSize } from '../../../src/plan/x86-64/way-home.ts';
-import { CRASH_RANGE, loadRequest, machineWithReservation } from '../../support/load-requests.ts';
+import { CRASH_RANGE, loadRequest, machineWithReservation, segmentOf } from '../../support/load-requests.ts';
 
 const machine = machineWithReservation();
 
@@ -93,6 +94,33 @@ test('the panic kernel is told of no memory in which the way home is kept', () =
   assert.equal(home.address, region.start);
   for (const { start, end, type } of panic.memoryMap)
     if (type === 'ram') assert.ok(end <= region.start || start >= region.end);
+});
+
+test('a report has room that no part touches, and the stub copies its header only', () => {
+  const plan = planLoad(loadRequest({ machine, reportRoom: 0x4_0001 }));
+  assert.ok(plan.method === 'segments' && plan.report !== undefined);
+  const { address, size, header } = plan.report;
+  assert.equal(size, 0x4_1000);
+  for (const segment of plan.segments)
+    assert.ok(
+      segment.address + BigInt(segment.memorySize) <= address || segment.address >= address + BigInt(size),
+      segment.name,
+    );
+  const list = segmentOf(plan, 'setup-data');
+  const last = new DataView(list.bytes.buffer, list.bytes.byteOffset).getBigUint64(0, true);
+  assert.equal(last, address, 'the list ends with the report');
+  assert.deepEqual(
+    decodeSetupData(new Uint8Array(Buffer.concat([header, Buffer.alloc(size - 16)])), address),
+    [{ type: 'khopReport', bytes: new Uint8Array(size - 16) }],
+  );
+  const room = wayHomeSize(plan, false);
+  const { kept, stub, report } = planWayHome(plan, rangeFromSize(CRASH_RANGE.end - room, room), false);
+  assert.equal(report, plan.report);
+  const copy = copiesOf(stub.bytes).find(({ destination }) => destination === address)!;
+  assert.deepEqual([copy.copied, copy.cleared], [16n, 0n]);
+  const from = Number(copy.source - kept.address);
+  assert.deepEqual(kept.bytes.subarray(from, from + 16), header);
+  assert.equal(room - wayHomeSize(homePlan(), false), 4096n, 'a page of the reservation');
 });
 
 test('a stub for five-level paging has one table more', () => {

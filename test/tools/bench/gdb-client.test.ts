@@ -17,13 +17,15 @@ class Guest {
   readonly registers: bigint[] = Array.from({ length: 17 }, (_, index) => BigInt(index) << 40n);
   readonly breakpoints = new Set<string>();
   counter = 0x1_2345_6789n;
+  eflags = 0x246;
   /** As QEMU, it takes single registers only from those who have asked for their description. */
   knowsNumbers = false;
 
   answer(request: string): string {
     const [, kind = '', rest = ''] = /^([Zz]1|[a-zA-Z?])(.*)$/s.exec(request) ?? [];
     if (kind === '?') return STOPPED;
-    if (kind === 'g') return this.registers.map(encodeWord).join('');
+    if (kind === 'g')
+      return this.registers.map(encodeWord).join('') + encodeWord(BigInt(this.eflags)).slice(0, 8);
     if (kind === 'q') this.knowsNumbers = true;
     if (kind === 'P') return this.knowsNumbers ? this.#writeRegister(rest) : '';
     if (kind === 'm') return this.#read(rest);
@@ -61,6 +63,10 @@ class Guest {
 
   #writeRegister(request: string): string {
     const [number = '', hex = ''] = request.split('=');
+    if (number === '11') {
+      this.eflags = Buffer.from(hex, 'hex').readUInt32LE();
+      return 'OK';
+    }
     this.registers[Number.parseInt(number, 16)] = Buffer.from(hex, 'hex').readBigUInt64LE();
     return 'OK';
   }
@@ -122,3 +128,12 @@ test('what the stub refuses is an error that names the request', async () => {
     await assert.rejects(client.readWord(0x10n), { code: 'E_LAB', message: /"m10,8" with "E14"/ });
   });
 });
+
+test('flags have four bytes behind the other registers, and code can be written', () =>
+  withGuest(async (guest, client) => {
+    assert.equal(await client.readRegister('eflags'), 0x246n);
+    await client.writeRegister('eflags', 0x46n);
+    assert.equal(guest.eflags, 0x46);
+    await client.writeBytes(TEXT + 4n, 'ebfe');
+    assert.equal(guest.text.toString('hex', 3, 7), '90ebfe90');
+  }));

@@ -1,0 +1,90 @@
+/**
+ * From the dump that was asked for to what the panic kernel is given for it.
+ * @module
+ */
+import type { ProgramFiles } from '../machine/program-files.ts';
+import type { Reading } from '../machine/reading.ts';
+import { COPY_MEMORY_BYTES } from '../plan/capture/copy-memory.ts';
+import { DUMP_FOLDER, type DumpOrder, type DumpProgram } from '../plan/capture/dump-order.ts';
+import type { GuardSettings } from './guard-settings.ts';
+import type { GuardWorld } from './world.ts';
+
+/** How the memory is saved. */
+export interface DumpPlan {
+  readonly order: DumpOrder;
+  /** What is left out, and by whom; or why nothing is. */
+  readonly how: string;
+  /** Memory of the reservation that it takes besides its files in the initramfs, bytes. */
+  readonly workingBytes: number;
+  /** Those files, bytes. */
+  readonly fileBytes: number;
+  /** Paths of the files that it was made of. */
+  readonly inputs: readonly string[];
+}
+
+/** Of the deadline: a dump that has not begun by then would not end, and after the other nothing may go on. */
+const LATEST_START_SHARE = 0.7;
+const END_SHARE = 0.85;
+const MIB = 1024 * 1024;
+/** makedumpfile 1.7 beside its files: its tables, and the bitmap of a cycle, which it fits into what is free. */
+const FILTER_MEMORY_BYTES = 16 * MIB;
+/** Zero, cache, private cache, user and free pages. */
+const LEFT_OUT = '31';
+/** Errors and remarks, such as that it does not know the kernel; no progress. */
+const MESSAGES = '6';
+
+/** Undefined when none is asked for. Never throws: what is missing makes the dump a whole one. */
+export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan | undefined {
+  if (settings.dump === 'none') return undefined;
+  const limits = {
+    latestStartMs: settings.deadlineSeconds * 1000 * LATEST_START_SHARE,
+    untilMs: settings.deadlineSeconds * 1000 * END_SHARE,
+    minimumFreeBytes: settings.minimumFreeMib * MIB,
+  };
+  const whole = (how: string): DumpPlan => ({
+    order: { ...limits, filter: undefined },
+    how,
+    workingBytes: COPY_MEMORY_BYTES,
+    fileBytes: 0,
+    inputs: [],
+  });
+  if (settings.dump === 'whole') return whole('all memory that is not zero');
+  const found = world.readProgramFiles('makedumpfile');
+  if (found.state !== 'read') return whole(`all memory that is not zero: ${whyNotFiltered(found)}`);
+  const files = filesOf(found.value);
+  return {
+    order: { ...limits, filter: dumpProgram(found.value) },
+    how: 'what makedumpfile does not leave out (-d 31)',
+    workingBytes: FILTER_MEMORY_BYTES,
+    fileBytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    inputs: files.map(({ path }) => path),
+  };
+}
+
+function whyNotFiltered(found: Exclude<Reading<ProgramFiles>, { state: 'read' }>): string {
+  return found.state === 'absent' ? 'makedumpfile is not installed' : found.reason;
+}
+
+function filesOf({ program, loader, libraries }: ProgramFiles) {
+  return [program, ...(loader === undefined ? [] : [loader]), ...libraries];
+}
+
+function dumpProgram(files: ProgramFiles): DumpProgram {
+  const { program, loader, libraries } = files;
+  const path = (name: string) => `${DUMP_FOLDER}/${name}`;
+  const start = loader === undefined ? [] : [path(loader.name), '--library-path', DUMP_FOLDER];
+  return {
+    files: filesOf(files),
+    command: [
+      ...start,
+      path(program.name),
+      compressionOf(libraries.map(({ name }) => name)),
+      ...['-d', LEFT_OUT, '--message-level', MESSAGES],
+    ],
+  };
+}
+
+/** The fastest that it was built with; zlib it always has. */
+function compressionOf(libraries: readonly string[]): string {
+  return libraries.some((name) => name.startsWith('liblzo2.')) ? '-l' : '-c';
+}

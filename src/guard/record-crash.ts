@@ -1,0 +1,103 @@
+/**
+ * Crashes in the history: what `khop history` shows beside switches, and what a loop is told by.
+ * @module
+ */
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { type CrashHistoryEntry, encodeHistoryEntry, HISTORY_VERSION } from '../switch/history.ts';
+import { readHistory } from '../switch/read-history.ts';
+import { historyPath } from '../switch/state-paths.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { announceContinued, announceCrashes } from './announce-crash.ts';
+import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
+import { type ContinuedCrash, saveContinuedCrash, wordsOf } from './continued-crash.ts';
+import type { CrashReport } from './crash-report.ts';
+import { findCrash } from './crash-store.ts';
+import { guardReturnOf } from './guard-return.ts';
+
+/** What became of crashes before this boot. */
+export interface CrashArrival extends CrashConclusion {
+  /** Entries that were added to the history, oldest first. */
+  readonly entries: readonly CrashHistoryEntry[];
+  /** In a system that goes on after a crash, and nothing else is then; undefined in any other. */
+  readonly continued: ContinuedCrash | undefined;
+}
+
+/**
+ * Concludes crashes that ended with this boot, writes each into the history, and leaves word of them. A second time it
+ * does nothing. In a system that goes on after a crash it writes the report: that crash ends when the machine is home.
+ */
+export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): CrashArrival {
+  const continued = saveContinuedCrash(world, machine);
+  if (continued !== undefined) return goOn(world, continued);
+  const conclusion = concludeCrashes(world, machine);
+  const arrived = {
+    arrivedRelease: valueOf(machine.release) ?? null,
+    arrivedBootId: valueOf(machine.bootId) ?? null,
+  };
+  const entries = conclusion.crashes.map((id) => ({
+    ...entryOf(findCrash(world.folders.state, id).report, world.nowMs()),
+    ...arrived,
+  }));
+  const mayBeLost = conclusion.isHomeByKexec && entries.length === 0 && conclusion.problem === undefined;
+  const lost = mayBeLost ? lostCrash(world, machine) : undefined;
+  if (lost !== undefined) entries.push({ ...lost, ...arrived });
+  let { problem } = conclusion;
+  try {
+    for (const entry of entries) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
+  } catch (error) {
+    problem ??= `${historyPath(world.folders)} cannot be written: ${(error as Error).message}`;
+  }
+  for (const sentence of announceCrashes(world, entries)) problem ??= sentence;
+  return { ...conclusion, problem, entries, continued };
+}
+
+function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {
+  const { crash } = continued.continuing;
+  const report = crash === undefined ? undefined : findCrash(world.folders.state, crash).report;
+  const entry = report && entryOf(report, world.nowMs());
+  const [problem] = continued.isNew ? announceContinued(world, entry, wordsOf(continued.continuing)) : [];
+  return { crashes: [], isHomeByKexec: false, problem, entries: [], continued };
+}
+
+type Entry = Omit<CrashHistoryEntry, 'arrivedRelease' | 'arrivedBootId'>;
+
+function entryOf(report: CrashReport, nowMs: number): Entry {
+  const lastMs = (clock: 'capture' | 'home') => report.chain.findLast((step) => step.clock === clock)?.ms;
+  // A system that goes on leaves when that suits: no capture takes that long.
+  const goesOnMs = report.chain.find(({ step }) => step === 'continue')?.ms;
+  return {
+    version: HISTORY_VERSION,
+    kind: 'crash',
+    id: report.id,
+    atMs: report.when?.atMs ?? nowMs,
+    release: report.kernel.release,
+    summary: report.summary,
+    fingerprint: report.fingerprint?.id ?? null,
+    outcome: report.outcome,
+    captureMs: goesOnMs ?? lastMs('capture') ?? null,
+    upMs: lastMs('home') ?? null,
+  };
+}
+
+/** A guard brought this kernel up, and no report says from what. */
+function lostCrash(world: SwitchWorld, machine: MachineFacts): Entry | undefined {
+  const bootId = valueOf(machine.bootId);
+  const isKnown = readHistory(world).entries.some(
+    (entry) => entry.kind === 'crash' && entry.arrivedBootId === bootId,
+  );
+  if (isKnown) return undefined;
+  const upMs = valueOf(machine.uptimeMs);
+  return {
+    version: HISTORY_VERSION,
+    kind: 'crash',
+    id: guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming ?? 'unknown',
+    atMs: world.nowMs() - (upMs ?? 0),
+    release: null,
+    summary: 'A kernel died and left no report',
+    fingerprint: null,
+    outcome: 'home-by-kexec',
+    captureMs: null,
+    upMs: upMs ?? null,
+  };
+}

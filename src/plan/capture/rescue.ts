@@ -1,0 +1,98 @@
+/**
+ * The end of a capture when no kernel is left to go home with: a shell on the console, under what the dead kernel said
+ * last. Whoever leaves the shell starts the kernel that waits in the reservation after all.
+ * @module
+ */
+import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { monotonicMs } from '../../formats/static-program/library/clock.ts';
+import { bytesOf, sizeOf } from '../../formats/static-program/library/growing-text.ts';
+import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { writeAll } from '../../formats/static-program/library/output.ts';
+import { fork } from '../../formats/static-program/library/process.ts';
+import { lengthOf } from '../../formats/static-program/library/text.ts';
+import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
+import { load, sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
+import { chain, say } from './chain.ts';
+import type { WayOut } from './go-home.ts';
+import type { Guardian } from './guardian.ts';
+import { logSize, logText } from './log-text.ts';
+
+/** What a person finds there. */
+export interface RescueOrder {
+  /** The shell and what it needs, by absolute path. */
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  /** How it is started: its path first. */
+  readonly command: readonly string[];
+  /** Said in front of it: why it is there, and how to leave. */
+  readonly note: string;
+}
+
+const CONSOLE = '/dev/console';
+/** Of the kernel log, what a screen or two hold. */
+const SHOWN_OF_LOG = 4096;
+/** Nobody reads the screen, types and leaves in less. */
+const SHORTEST_STAY_MS = 2000;
+/** Exit status of a child that could not become the shell, as shells have it. */
+const NOT_STARTED = 127;
+/** asm-generic/ioctls.h. */
+const TIOCSCTTY = 0x540e;
+const ENVIRONMENT = ['PATH=/bin:/sbin:/usr/bin:/usr/sbin', 'HOME=/', 'TERM=linux', 'PS1=rescue# '];
+
+/** Does not come back. */
+export function rescue(
+  order: RescueOrder,
+  way: WayOut,
+  guardian: Guardian,
+): ProgramFunction<readonly ['watcher']> {
+  const { command, note } = order;
+  const [program = ''] = command;
+  const waitStatus = zeroed(8);
+
+  const show = fn('show', [], ['fd', 'size'], ({ fd, size }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, CONSOLE, LINUX.O_WRONLY)),
+    when([fd, '<', 0], [giveBack(fd)]),
+    set(size, load.u64(logSize)),
+    when([size, '>u', SHOWN_OF_LOG], [set(size, SHOWN_OF_LOG)]),
+    writeAll(fd, [[logText, '+', load.u64(logSize)], '-', size], size),
+    writeAll(fd, bytesOf(chain), sizeOf(chain)),
+    writeAll(fd, note, lengthOf(note)),
+    sys.close(fd),
+  ]);
+
+  /** In the child: a session of its own with the console as its terminal, so that Ctrl-C works. */
+  const becomeShell = fn('becomeShell', [], ['fd'], ({ fd }) => [
+    sys.setsid(),
+    set(fd, sys.openat(LINUX.AT_FDCWD, CONSOLE, LINUX.O_RDWR)),
+    sys.ioctl(fd, TIOCSCTTY, 1),
+    ...[0, 1, 2].map((target) => when([fd, '!=', target], [sys.dup3(fd, target, 0)])),
+    sys.chdir('/'),
+    sys.execve(program, wordsAt(...command, 0), wordsAt(...ENVIRONMENT, 0)),
+    sys.exit_group(NOT_STARTED),
+  ]);
+
+  /** Gives back 1 when a person left the shell, 0 when there was none to leave. */
+  const offerShell = fn('offerShell', [], ['pid', 'status', 'since'], ({ pid, status, since }) => [
+    loop([
+      set(since, monotonicMs()),
+      set(pid, fork()),
+      when([pid, '==', 0], [becomeShell()]),
+      when([pid, '<', 0], [giveBack(0)]),
+      sys.wait4(pid, waitStatus, 0),
+      set(status, load.u32(waitStatus)),
+      // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
+      when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(0)]),
+      // Killed, for want of memory for example: nobody meant to leave.
+      when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
+    ]),
+  ]);
+
+  return fn('rescue', ['watcher'], [], ({ watcher }) => [
+    // A person has no deadline; a watchdog still wants to hear of somebody.
+    when([watcher, '>', 0], [sys.kill(watcher, LINUX.SIGKILL)]),
+    guardian.startKeeper(),
+    show(),
+    when(offerShell(), [way.leave()]),
+    say('nobody can use a shell here, so through the firmware, ms:', monotonicMs()),
+    way.leaveByFirmware(),
+  ]);
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mayPanicElsewhere, panicProcessorArgument } from '../../src/guard/panic-processor.ts';
+import type { MachineFacts } from '../../src/machine/facts.ts';
+import { absent, healthyMachine, read } from '../support/machine-facts.ts';
+
+function machine(release: string, commandLine: string, cpus: number): MachineFacts {
+  const { cpu } = healthyMachine();
+  return healthyMachine({
+    release: read(release),
+    commandLine: read(commandLine),
+    cpu: { ...cpu, online: read(cpus) },
+  });
+}
+
+test('kernels that may know panic_force_cpu= are started with it, older ones are not', () => {
+  assert.equal(panicProcessorArgument('7.2.13+deb14-amd64'), 'panic_force_cpu=0');
+  assert.equal(panicProcessorArgument('6.12.118+deb13-amd64'), undefined);
+  assert.equal(panicProcessorArgument(undefined), undefined);
+});
+
+test('a panic stays on the first processor when it is the only one, or when the kernel is told', () => {
+  assert.equal(mayPanicElsewhere(machine('6.1.0-56-amd64', 'quiet', 1)), false);
+  assert.equal(mayPanicElsewhere(machine('6.1.0-56-amd64', 'quiet', 2)), true);
+  assert.equal(mayPanicElsewhere(machine('7.2.13-amd64', 'quiet panic_force_cpu=0', 2)), false);
+  assert.equal(mayPanicElsewhere(machine('7.2.13-amd64', 'quiet panic_force_cpu=1', 2)), true);
+  assert.equal(
+    mayPanicElsewhere(machine('6.1.0-56-amd64', 'panic_force_cpu=0', 2)),
+    true,
+    'a kernel that does not know the parameter ignores it',
+  );
+});
+
+test('what is not known counts as a panic anywhere', () => {
+  const { cpu } = healthyMachine();
+  assert.equal(mayPanicElsewhere(healthyMachine({ cpu: { ...cpu, online: absent('/sys') } })), true);
+});

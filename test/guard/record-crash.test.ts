@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { arriveFromCrash } from '../../src/guard/record-crash.ts';
+import { readHistory } from '../../src/switch/read-history.ts';
+import { continuingWorld } from '../support/continuing-world.ts';
+import { healthyMachine, read } from '../support/machine-facts.ts';
+import { ARMING } from '../support/memory-reports.ts';
+import { NULL_DEREFERENCE_6_1, writeLog } from '../support/oops-log-builder.ts';
+import { CRASH_ID, VMCOREINFO } from '../support/raw-crashes.ts';
+import { quietWorld } from '../support/switch-world.ts';
+import { buildTree, prefix } from '../support/tree-builder.ts';
+
+const machine = healthyMachine({
+  commandLine: read(`quiet khop.guard=${ARMING},1,1795912100`),
+  bootId: read('home-boot'),
+  release: read('6.1.0-50-amd64'),
+  uptimeMs: read(4000),
+});
+const CHAIN = 'captured 700\nlog-read 800\nreport 900\nleave-kexec 910\n';
+
+test('a crash is in the history once, with its kernel, its cause, its way and its times', () => {
+  using tree = buildTree(
+    prefix(`state/crashes/${CRASH_ID}`, {
+      'dmesg.txt': writeLog(NULL_DEREFERENCE_6_1),
+      'chain.txt': CHAIN,
+      'vmcoreinfo.txt': VMCOREINFO,
+    }),
+  );
+  const world = quietWorld(tree.root);
+  const { entries } = arriveFromCrash(world, machine);
+  assert.deepEqual(readHistory(world).entries, entries);
+  const [entry] = entries;
+  assert.match(entry!.summary, /^NULL pointer dereference in crasher_write/);
+  assert.match(entry!.fingerprint!, /^[0-9a-f]{16}$/);
+  assert.deepEqual(
+    { ...entry, summary: '', fingerprint: '' },
+    {
+      ...{ version: 1, kind: 'crash', id: CRASH_ID, atMs: 1795912201000, release: '6.1.0-50-amd64' },
+      ...{ summary: '', fingerprint: '', outcome: 'home-by-kexec' },
+      ...{ arrivedRelease: '6.1.0-50-amd64', arrivedBootId: 'home-boot', captureMs: 910, upMs: 4000 },
+    },
+  );
+  assert.match(readFileSync(join(tree.root, 'motd.d/khop'), 'utf8'), /came home from a crash/);
+  assert.deepEqual(arriveFromCrash(world, machine).entries, []);
+  assert.equal(readHistory(world).entries.length, 1);
+});
+
+test('a crash that left no report is in the history all the same, once for a boot', () => {
+  using tree = buildTree({});
+  const world = quietWorld(tree.root);
+  const [entry] = arriveFromCrash(world, machine).entries;
+  assert.deepEqual([entry!.id, entry!.release, entry!.fingerprint], [ARMING, null, null]);
+  assert.deepEqual(arriveFromCrash(world, machine).entries, []);
+});
+
+test('a boot that no crash led to adds nothing', () => {
+  using tree = buildTree({});
+  const world = quietWorld(tree.root);
+  assert.deepEqual(arriveFromCrash(world, healthyMachine({ commandLine: read('quiet') })).entries, []);
+  assert.ok(!existsSync(join(tree.root, 'state')) && !existsSync(join(tree.root, 'motd.d')));
+});
+
+test('a disk that can be read only is said, and the crash is told all the same', () => {
+  using tree = buildTree(prefix(`state/crashes/${CRASH_ID}`, { 'chain.txt': CHAIN }));
+  const world = quietWorld(tree.root);
+  const append = () => {
+    throw new Error('EROFS: read-only file system');
+  };
+  const { entries, problem } = arriveFromCrash({ ...world, files: { ...world.files, append } }, machine);
+  assert.deepEqual(
+    entries.map(({ id }) => id),
+    [CRASH_ID],
+  );
+  assert.match(problem!, /chain\.txt cannot be written: EROFS/);
+});
+
+test('a system that goes on leaves word of the crash at once, and the history gets it when the machine is home', () => {
+  using at = continuingWorld();
+  const { world } = at;
+  const motd = join(at.root, 'motd.d/khop');
+  const { continued, entries } = arriveFromCrash(world, world.readMachine());
+  const id = continued?.continuing.crash;
+  assert.deepEqual([entries, readHistory(world).entries], [[], []]);
+  assert.match(
+    readFileSync(motd, 'utf8'),
+    /^khop: this machine goes on in 400 MiB, on 1 CPU, after a crash of \S+, 2026-09-21 14:13 UTC: .*sysrq.*\. See khop guard status\n$/i,
+  );
+  assert.equal(readFileSync(join(at.root, 'run/crashes-untold'), 'utf8'), `${id}\n`);
+  world.files.append(`${world.folders.state}/crashes/${id}/chain.txt`, 'leave-kexec 9000000 Debian\n');
+  const [entry] = arriveFromCrash(world, machine).entries;
+  assert.deepEqual([entry!.id, entry!.outcome, entry!.captureMs], [id, 'home-by-kexec', 4200]);
+  assert.match(readFileSync(motd, 'utf8'), /came home from a crash/);
+});

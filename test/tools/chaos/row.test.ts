@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseOptions } from '../../../tools/chaos/options.ts';
+import { type ChaosRow, isAsExpected, renderRows } from '../../../tools/chaos/row.ts';
+
+const ROW: ChaosRow = {
+  suite: 'guard',
+  case: 'sysrq-c',
+  point: 'running kernel',
+  firmware: 'seabios',
+  outcome: 'home by kexec with report',
+  expected: 'home by kexec',
+  cause: 'Kernel panic',
+  seconds: 12.34,
+};
+
+test('an outcome is as expected when it says at least what was expected, in whole words', () => {
+  assert.equal(isAsExpected(ROW), true);
+  assert.equal(isAsExpected({ ...ROW, expected: ROW.outcome }), true);
+  assert.equal(isAsExpected({ ...ROW, expected: 'home by kexec without report' }), false);
+  assert.equal(isAsExpected({ ...ROW, outcome: 'home, but 1 of 2 CPUs', expected: 'home' }), false);
+});
+
+test('the table says of each row whether it is as expected, and counts them', () => {
+  const lines = renderRows([ROW, { ...ROW, outcome: 'hangs' }]).split('\n');
+  assert.match(lines[1]!, /^ok .* home by kexec with report +12\.3 +Kernel panic$/);
+  assert.match(lines[2]!, /^FAIL .*hangs \(expected: home by kexec\)/);
+  assert.equal(lines.at(-1), '1 as expected, 1 not');
+});
+
+test('without a suite all of them run, a case belongs to suite guard, and other words are refused', () => {
+  assert.deepEqual(parseOptions([]), {
+    suites: ['fast', 'guard'],
+    json: undefined,
+    cases: [],
+    firmware: undefined,
+    isList: false,
+  });
+  assert.deepEqual(parseOptions(['--case', 'power']), {
+    suites: ['guard'],
+    json: undefined,
+    cases: ['power'],
+    firmware: undefined,
+    isList: false,
+  });
+  assert.deepEqual(parseOptions(['guard', '--json', 'x.json']), {
+    suites: ['guard'],
+    json: 'x.json',
+    cases: [],
+    firmware: undefined,
+    isList: false,
+  });
+  assert.equal(parseOptions(['--help']), 'help');
+  assert.throws(() => parseOptions(['gaurd']), { code: 'E_USAGE', message: /no suite gaurd/ });
+  assert.throws(() => parseOptions(['--cases']), { code: 'E_USAGE' });
+});

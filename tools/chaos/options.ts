@@ -1,0 +1,76 @@
+/**
+ * The options of `npm run chaos`.
+ * @module
+ */
+import { parseArgs } from 'node:util';
+import { KhopError } from '../../src/error.ts';
+
+/** `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them. */
+export const SUITES = ['fast', 'guard'] as const;
+
+export type Suite = (typeof SUITES)[number];
+
+/** What to do. */
+export interface ChaosOptions {
+  readonly suites: readonly Suite[];
+  readonly json: string | undefined;
+  /** Beginnings of names of cases; none: all. */
+  readonly cases: readonly string[];
+  /** `seabios` or `ovmf`; undefined: both. */
+  readonly firmware: string | undefined;
+  readonly isList: boolean;
+}
+
+export const HELP = `usage: npm run chaos [-- SUITE...] [--json FILE] [--case NAME] [--list]
+
+Makes faults in virtual machines and looks how they end. Without a SUITE, all of them:
+
+  fast     a chain of twenty fast switches; a quarter of an hour
+  guard    crashes, a panic kernel in trouble, disks in trouble and power cuts; three quarters of an hour
+
+  --json FILE    write the rows of suite guard to FILE: {suite, case, point, firmware, outcome, expected,
+                 cause, seconds}
+  --case NAME    of suite guard only cases that begin so in --list; may be repeated
+  --firmware F   of suite guard only cases under seabios, or under ovmf
+  --list         say which cases there are, and do nothing
+
+Exit status 1: something did not end as expected; its row begins with FAIL.`;
+
+/** @throws E_USAGE */
+export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
+  const { values, positionals } = parse(argv);
+  if (values.help) return 'help';
+  const unknown = positionals.find((word) => !SUITES.some((suite) => suite === word));
+  if (unknown !== undefined) throw usage(`there is no suite ${unknown}`);
+  const asked = SUITES.filter((suite) => positionals.includes(suite));
+  const isForGuard = values.case !== undefined || values.firmware !== undefined || values.list;
+  return {
+    suites: asked.length > 0 ? asked : isForGuard ? ['guard'] : SUITES,
+    json: values.json,
+    cases: values.case ?? [],
+    firmware: values.firmware,
+    isList: values.list ?? false,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        json: { type: 'string' },
+        case: { type: 'string', multiple: true },
+        firmware: { type: 'string' },
+        list: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (cause) {
+    throw usage((cause as Error).message);
+  }
+}
+
+function usage(message: string): KhopError {
+  return new KhopError('E_USAGE', message, { hint: 'See npm run chaos -- --help.' });
+}

@@ -1,0 +1,44 @@
+/**
+ * What chaos found out: one row for each fault that was made.
+ * @module
+ */
+import { renderTable } from '../../src/cli/render/table.ts';
+
+/** One fault and how it ended. The JSON file is a list of these. */
+export interface ChaosRow {
+  readonly suite: string;
+  readonly case: string;
+  /** Where in the chain the fault was made. */
+  readonly point: string;
+  readonly firmware: string;
+  /** What happened, in words; as expected when it begins with `expected`. */
+  readonly outcome: string;
+  readonly expected: string;
+  /** What the machine says of it. */
+  readonly cause: string;
+  /** From the fault until the known-good kernel answered, or until waiting for it was given up. */
+  readonly seconds: number;
+}
+
+/** `home by kexec` expects both `home by kexec with report` and `home by kexec without report`. */
+export function isAsExpected({ outcome, expected }: ChaosRow): boolean {
+  return outcome === expected || outcome.startsWith(`${expected} `);
+}
+
+const HEADINGS = ['', 'CASE', 'POINT', 'FIRMWARE', 'OUTCOME', 'SECONDS', 'CAUSE'];
+const CAUSE_LENGTH = 80;
+
+/** The table, and the totals below it. */
+export function renderRows(rows: readonly ChaosRow[]): string {
+  const cells = rows.map((row) => [
+    isAsExpected(row) ? 'ok' : 'FAIL',
+    row.case,
+    row.point,
+    row.firmware,
+    isAsExpected(row) ? row.outcome : `${row.outcome} (expected: ${row.expected})`,
+    row.seconds.toFixed(1),
+    row.cause.slice(0, CAUSE_LENGTH),
+  ]);
+  const good = rows.filter(isAsExpected).length;
+  return `${renderTable([HEADINGS, ...cells])}\n${good} as expected, ${rows.length - good} not`;
+}
