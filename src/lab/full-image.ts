@@ -15,7 +15,7 @@ import { type LabKernel, labKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
 
 const MIB = 1024 * 1024;
-const BUILD_TIMEOUT_MS = 600_000;
+const BUILD_TIMEOUT_MS = 1_200_000;
 
 const PACKAGES = [
   ...['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'procps', 'iproute2', 'openssh-server', 'zstd'],

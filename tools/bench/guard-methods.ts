@@ -4,8 +4,9 @@
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type CacheInputs, cachedFolder } from '../../src/lab/cache-folder.ts';
+import { type DebianPackage, fetchPackage, findWithDependencies } from '../../src/lab/debian-packages.ts';
 import { hashFolder } from '../../src/lab/folder-hash.ts';
 import { waitForSystem } from '../../src/lab/full-machine.ts';
 import type { FirmwareKind } from '../../src/lab/ovmf.ts';
@@ -16,12 +17,12 @@ import type { CrashSigns } from './crash-moments.ts';
 const INSTALL = { timeoutMs: 400_000 };
 /** From the command that leaves this kernel until the next one's agent answers. */
 const RESTART_TIMEOUT_MS = 400_000;
-const HELLO_TIMEOUT_MS = 60_000;
+const COMMAND = { timeoutMs: 60_000 };
 const ROOT = join(import.meta.dirname, '..', '..');
 /** What the package is made of. */
 const PACKAGED = ['src', 'packaging', 'man', 'completions', join('tools', 'package')];
 const PACK_TIMEOUT_MS = 600_000;
-const DEB = '/root/khop.deb';
+const DEBS = '/root/debs';
 
 /** What is copied into the guest. */
 export interface Parcel {
@@ -47,9 +48,16 @@ export interface GuardMethod {
 
 const KHOP: Omit<GuardMethod, 'id' | 'title' | 'firmware'> = {
   packages: [],
-  pack: packKhop,
+  pack: () => packKhop('khop guard on', []),
   signs: { capture: /khop: captured \d/, report: /khop: report \d/, dump: undefined },
   folder: '/var/lib/khop/crashes',
+};
+
+/** The same memory as kdump-tools saves, by the same program. */
+const KHOP_WITH_DUMP: typeof KHOP = {
+  ...KHOP,
+  pack: () => packKhop('khop guard on --dump filtered', ['makedumpfile']),
+  signs: { ...KHOP.signs, dump: /khop: dump-done/ },
 };
 
 /** Its word that the log is saved comes before its sync, and this line of its own comes after it. */
@@ -64,29 +72,45 @@ const KDUMP_TOOLS: Omit<GuardMethod, 'id' | 'title' | 'firmware'> = {
 export const GUARD_METHODS: readonly GuardMethod[] = [
   { id: 'guard-khop-seabios', title: 'khop guard (SeaBIOS machine)', firmware: 'seabios', ...KHOP },
   { id: 'guard-kdump-seabios', title: 'kdump-tools, SeaBIOS and GRUB', firmware: 'seabios', ...KDUMP_TOOLS },
+  {
+    id: 'guard-khop-dump-seabios',
+    title: 'khop guard --dump filtered (SeaBIOS machine)',
+    firmware: 'seabios',
+    ...KHOP_WITH_DUMP,
+  },
   { id: 'guard-khop-ovmf', title: 'khop guard (OVMF machine)', firmware: 'ovmf', ...KHOP },
   { id: 'guard-kdump-ovmf', title: 'kdump-tools, OVMF and GRUB', firmware: 'ovmf', ...KDUMP_TOOLS },
 ];
 
-async function packKhop(): Promise<Parcel> {
+/** @param names packages of Debian that khop makes use of; they go in with what they depend on */
+async function packKhop(command: string, names: readonly string[]): Promise<Parcel> {
   const sources = await Promise.all(PACKAGED.map((name) => hashFolder(join(ROOT, name))));
-  const lock = await readFile(join(ROOT, 'package-lock.json'), 'utf8');
-  const madeWith = { sources, lock };
+  const khop = { sources, lock: await readFile(join(ROOT, 'package-lock.json'), 'utf8') };
   const folder = await cachedFolder({
     kind: 'bench-package',
-    inputs: madeWith,
+    inputs: khop,
     keepDays: 1,
     timeoutMs: PACK_TIMEOUT_MS,
     build: async (target) => await writeFile(join(target, 'khop.deb'), await quickDeb()),
   });
-  return { madeWith, install: async (machine) => await installKhop(machine, join(folder, 'khop.deb')) };
+  const packages = await findWithDependencies('bookworm', names, []);
+  return {
+    madeWith: { khop, command, packages: packages.map(({ sha256 }) => sha256) },
+    install: async (machine) => {
+      const debs = [join(folder, 'khop.deb'), ...(await fetchMissing(machine, packages))];
+      for (const deb of debs)
+        await machine.copyIn(await readFile(deb), join(DEBS, basename(deb)), 0o644, INSTALL.timeoutMs);
+      await machine.run(`dpkg --install ${DEBS}/*.deb && rm -r ${DEBS} && sync`, INSTALL);
+      const { bootId } = await machine.waitForHello(COMMAND.timeoutMs);
+      await machine.start(`/usr/bin/${command} --yes`);
+      await machine.waitForNewKernel(bootId, RESTART_TIMEOUT_MS);
+      await waitForSystem(machine);
+    },
+  };
 }
 
-async function installKhop(machine: VirtualMachine, deb: string): Promise<void> {
-  await machine.copyIn(await readFile(deb), DEB, 0o644, INSTALL.timeoutMs);
-  await machine.run(`dpkg --install ${DEB} && rm ${DEB} && sync`, INSTALL);
-  const { bootId } = await machine.waitForHello(HELLO_TIMEOUT_MS);
-  await machine.start('/usr/bin/khop guard on --yes');
-  await machine.waitForNewKernel(bootId, RESTART_TIMEOUT_MS);
-  await waitForSystem(machine);
+async function fetchMissing(machine: VirtualMachine, packages: readonly DebianPackage[]): Promise<string[]> {
+  const { stdout } = await machine.run('ls /var/lib/dpkg/info/*.list', COMMAND);
+  const installed = new Set(stdout.split('\n').map((path) => basename(path, '.list').replace(/:.*/, '')));
+  return await Promise.all(packages.filter(({ name }) => !installed.has(name)).map(fetchPackage));
 }

@@ -64,8 +64,8 @@ panic line to a line of the console:
 - *capture starts*: the first line of the capture kernel's user space;
 - *report on disk*: the first line after the kernel's log was saved and synced. khop also saves what its report
   parses; kdump-tools the log as text;
-- *dump on disk*: kdump-tools saves a filtered copy of the memory (\`makedumpfile -c -d 31\`) before it restarts, and khop
-  saved none here: it did less, and a row without a dump says nothing of one with a dump;
+- *dump on disk*: kdump-tools always saves a filtered copy of the memory (\`makedumpfile -c -d 31\`) before it restarts. khop
+  does so, by the same program, when it is asked to: the row without a dump did less, and says nothing of one with it;
 - *home*: systemd's first line in the known-good kernel, which has the same memory and CPUs as before;
 - *all started*: systemd is done, the next panic kernel is loaded, and a program on the host has asked.
 
