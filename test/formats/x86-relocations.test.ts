@@ -209,11 +209,12 @@ test('damage of any kind gives a table or an error of ours', { timeout: 60_000 }
   assertSurvivesDamage(parse, HOSTILE);
 });
 
-test('a table of 2 MiB is refused or taken within a second', { timeout: 60_000 }, () => {
+test('a table of 2 MiB is refused or taken within a second of the processor', { timeout: 60_000 }, () => {
   const zeros = new Uint8Array(2 << 20);
-  const started = performance.now();
+  const started = process.cpuUsage();
   assert.throws(() => parse(zeros), { code: 'E_FORMAT' });
   const dense = tableOf([0, ...new Array<number>((1 << 19) - 2).fill(LINKED_AT + 8), 0]);
   assert.equal(parse(dense)?.quads.length, (1 << 19) - 2);
-  assert.ok(performance.now() - started < 1000, `${performance.now() - started} ms`);
+  const { user, system } = process.cpuUsage(started);
+  assert.ok(user + system < 1_000_000, `${user + system} µs`);
 });
