@@ -18,6 +18,7 @@ _khop() {
             "guard off") command="guard off" ;;
             "guard status") command="guard status" ;;
             "guard rearm") command="guard rearm" ;;
+            "guard leave") command="guard leave" ;;
             "guard test") command="guard test" ;;
             " history") command="history" ;;
             " arrive") command="arrive" ;;
@@ -77,14 +78,16 @@ _khop() {
         "switch:--accept") COMPREPLY=(); return ;;
         "guard on:--kernel") COMPREPLY=(); return ;;
         "guard on:--home") COMPREPLY=(); return ;;
+        "guard on:--mode") COMPREPLY=($(compgen -W "capture continue" -- "$cur")); return ;;
+        "guard on:--cpus") COMPREPLY=(); return ;;
         "guard on:--deadline") COMPREPLY=(); return ;;
         "guard on:--to") COMPREPLY=(); return ;;
         "guard on:--dump") COMPREPLY=($(compgen -W "none filtered whole" -- "$cur")); return ;;
         "guard on:--keep-free") COMPREPLY=(); return ;;
         "guard on:--keep-crashes") COMPREPLY=(); return ;;
         "guard on:--keep-dumps") COMPREPLY=(); return ;;
-        "guard on:--memory") COMPREPLY=(); return ;;
         "guard on:--loop-window") COMPREPLY=(); return ;;
+        "guard on:--memory") COMPREPLY=(); return ;;
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -128,9 +131,9 @@ _khop() {
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "guard")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "on off status rearm test" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "on off status rearm leave test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --deadline --to --dump --keep-free --keep-crashes --keep-dumps --memory --no-switch --dry-run -y --yes --loop-window --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --mode --cpus --deadline --to --dump --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
@@ -140,6 +143,9 @@ _khop() {
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard rearm")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--quiet --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "guard leave")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--firmware -y --yes --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard test")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--yes --help" -- "$cur"))

@@ -134,6 +134,7 @@ _khop_guard() {
     'off:disarm the guard, now and at every boot' \
     'status:say whether a panic now would be caught, and how' \
     'rearm:arm again if that is needed (run by khop-guard.service)' \
+    'leave:leave a system that goes on after a panic' \
     'test:crash this machine on purpose, to see that it comes back')
   _arguments -C '(-h --help)--help[show help]' \
     '1: :->command' \
@@ -146,18 +147,20 @@ _khop_guard() {
 _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
-    '*--deadline[when the panic kernel leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
+    '*--cpus[with --mode continue, how many CPUs the system goes on with]:n: ' \
+    '*--deadline[when a capture leaves at the latest (60, with a dump 600)]:seconds: ' \
     '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
+    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--memory[`auto`, or MiB such as 160M, to be reserved at every start from now on]:size: ' \
     '*--no-switch[leave the memory to the next start; do not switch into the same kernel for it]' \
     '*--dry-run[say what would be done about memory, and do nothing]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
-    '*--loop-window[within which the same crash twice leads to another kernel, or a shell (60)]:minutes: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }
@@ -172,6 +175,12 @@ _khop_guard_status() {
 _khop_guard_rearm() {
   _arguments -s '*--quiet[say nothing unless something fails]' \
     '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_guard_leave() {
+  _arguments -s '*--firmware[go through the firmware although a kernel waits]' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
     '(-h --help)--help[show help]'
 }
 _khop_guard_test() {

@@ -13,6 +13,7 @@ import { runProcess } from '../src/machine/run-process.ts';
 import { VERSION } from '../src/version.ts';
 import { type BenchOptions, HELP, parseOptions } from './bench/bench-options.ts';
 import { renderChart } from './bench/chart.ts';
+import { measureRecovery } from './bench/crash-recovery.ts';
 import { FIRMWARE_WAYS } from './bench/firmware.ts';
 import { measureKernel } from './bench/kernel-result.ts';
 import { measureLoadStep } from './bench/load-step.ts';
@@ -30,7 +31,13 @@ import {
 } from './bench/report.ts';
 import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
-import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './bench/text-report.ts';
+import {
+  blackoutTable,
+  downtimeTable,
+  loadStepTable,
+  phaseTable,
+  recoveryTable,
+} from './bench/text-report.ts';
 
 /** Of the methods in the report. */
 const ORDER = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
@@ -95,6 +102,9 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     const found = await measureServiceDowntime(method, wanted.repetitions, progress);
     await keep({ downtime: mergeResult(findings.downtime, found, ({ id }) => id) });
   }
+  for (const method of wanted.guardMethods)
+    for await (const found of measureRecovery(method, wanted.repetitions, progress))
+      await keep({ recovery: mergeResult(findings.recovery, found, ({ id }) => id) });
   if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
   return makeReport(origin, findings);
 }
@@ -111,13 +121,14 @@ async function measureLine(wanted: BenchOptions, line: KernelLine) {
   });
 }
 
-function print({ kernels, loadStep, startUp, downtime }: BenchReport): void {
+function print({ kernels, loadStep, startUp, downtime, recovery }: BenchReport): void {
   for (const [line, result] of Object.entries(kernels)) {
     printTable(`Blackout with Linux ${line} (${result.release}), guest instructions`, blackoutTable(result));
     if (Object.keys(result.phases).length > 0) printTable('Where they go', phaseTable(result));
   }
   if (loadStep !== undefined) printTable('Loading, before the blackout', loadStepTable(loadStep));
   if (downtime !== undefined) printTable('A service of the full machine', downtimeTable(downtime));
+  if (recovery !== undefined) printTable('After a panic of the full machine', recoveryTable(recovery));
   if (startUp !== undefined)
     console.log(
       `\nkhop --version ${startUp.khopVersionMs.toFixed(0)} ms, node -e 0 ${startUp.bareNodeMs.toFixed(0)} ms`,

@@ -15,6 +15,7 @@ import { readProgramFiles } from '../machine/program-files.ts';
 import { findPartition, labelRawArea, modulesOfPartition, readRawArea } from '../machine/raw-area.ts';
 import { valueOf } from '../machine/reading.ts';
 import { findMount, readReportPlace } from '../machine/report-place.ts';
+import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
@@ -26,13 +27,14 @@ export function openGuardWorld(context: CliContext): GuardWorld {
   return {
     ...world,
     bootLoader: bootLoaderCalls(context, root),
+    rebootThroughFirmware: async () => await startReboot(context),
     readReportPlace: (path) => readReportPlace(root, path),
     findMount: (uuid) => findMount(root, uuid),
     rawAreas: {
       find: (partition) => findPartition(root, partition),
-      read: readRawArea,
+      read: (device) => readRawArea(join(root, device)),
       modules: (device) => modulesOfPartition(root, device),
-      label: labelRawArea,
+      label: (device, id) => labelRawArea(join(root, device), id),
     },
     resolveHost,
     readNetworkPath: (to) => readNetworkPath(root, to),

@@ -1,6 +1,6 @@
 /**
- * Telling people and programs that this machine came home from a crash: who logs in reads it, and hooks are started
- * once the system is up. What the journal gets, khop-arrive.service prints.
+ * Telling people and programs that this machine came home from a crash, or goes on after one: who logs in reads it,
+ * and hooks are started once the system is up. What the journal gets, khop-arrive.service prints.
  * @module
  */
 import { dirname, join } from 'node:path';
@@ -29,6 +29,32 @@ function untoldPath(folders: Folders): string {
 /** Leaves word of crashes that ended with this boot. Never throws: what cannot be written is given back, in sentences. */
 export function announceCrashes(world: SwitchWorld, entries: readonly CrashHistoryEntry[]): string[] {
   if (entries.length === 0) return [];
+  const lines = entries
+    .slice(-SHOWN)
+    .map((entry) => `came home from ${describe(entry)}. See khop crashes show ${entry.id}`);
+  return leaveWord(
+    world,
+    lines,
+    entries.map(({ id }) => id),
+  );
+}
+
+/**
+ * Leaves word that this system goes on after a crash. Never throws, as `announceCrashes`.
+ * @param crash undefined when there is no report of it
+ * @param where it lives, such as `400 MiB, on 1 CPU`
+ */
+export function announceContinued(
+  world: SwitchWorld,
+  crash: DescribedCrash | undefined,
+  where: string,
+): string[] {
+  const what = crash === undefined ? 'a crash' : describe(crash);
+  const line = `goes on in ${where}, after ${what}. See khop guard status`;
+  return leaveWord(world, [line], crash === undefined ? [] : [crash.id]);
+}
+
+function leaveWord(world: SwitchWorld, lines: readonly string[], ids: readonly string[]): string[] {
   const problems: string[] = [];
   const attempt = (path: string, text: string): void => {
     try {
@@ -37,14 +63,16 @@ export function announceCrashes(world: SwitchWorld, entries: readonly CrashHisto
       problems.push(`${path} cannot be written: ${(error as Error).message}`);
     }
   };
-  attempt(motdPath(world.folders), `${entries.slice(-SHOWN).map(describe).join('\n')}\n`);
-  attempt(untoldPath(world.folders), `${entries.map(({ id }) => id).join('\n')}\n`);
+  attempt(motdPath(world.folders), lines.map((line) => `khop: this machine ${line}\n`).join(''));
+  if (ids.length > 0) attempt(untoldPath(world.folders), `${ids.join('\n')}\n`);
   return problems;
 }
 
-function describe({ id, atMs, release, summary }: CrashHistoryEntry): string {
+type DescribedCrash = Pick<CrashHistoryEntry, 'id' | 'atMs' | 'release' | 'summary'>;
+
+function describe({ atMs, release, summary }: DescribedCrash): string {
   const when = new Date(atMs).toISOString().slice(0, 16).replace('T', ' ');
-  return `khop: this machine came home from a crash of ${release ?? 'a kernel'}, ${when} UTC: ${summary}. See khop crashes show ${id}`;
+  return `a crash of ${release ?? 'a kernel'}, ${when} UTC: ${summary}`;
 }
 
 /** What hooks need of the world. */

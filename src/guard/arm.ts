@@ -13,15 +13,24 @@ import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan } from '../switch/load.ts';
 import { readHistory } from '../switch/read-history.ts';
-import { ARMED_VERSION, type ArmedRecord, armedRecordPath, encodeArmedRecord } from './armed-record.ts';
+import {
+  ARMED_VERSION,
+  type ArmedRecord,
+  armedRecordPath,
+  type ContinuingMemory,
+  encodeArmedRecord,
+} from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
+import { describeContinuation, withContinuation } from './continuation.ts';
+import { planContinue } from './continue-plan.ts';
+import { refuseContinuing } from './continuing.ts';
 import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { DumpPlan } from './dump-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
-import { chooseHome, type HomePlan, runningSelector } from './home-plan.ts';
+import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
 import { planRescue } from './rescue-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
@@ -31,7 +40,7 @@ import type { GuardWorld } from './world.ts';
 export interface GuardPlan {
   readonly plan: LoadPlan;
   readonly home: HomePlan;
-  /** Where reports go, or why nowhere. */
+  /** Where a capture puts its report, or why nowhere. */
   readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
@@ -40,32 +49,44 @@ export interface GuardPlan {
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
+  /** In the mode `continue`: what the system that goes on will have. */
+  readonly continuing: ContinuingMemory | undefined;
 }
 
 /**
  * Everything but the call. Changes nothing.
+ * @param place see `planTarget`
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
-export async function planGuard(world: GuardWorld, settings: GuardSettings, id: string): Promise<GuardPlan> {
+export async function planGuard(
+  world: GuardWorld,
+  settings: GuardSettings,
+  id: string,
+  place: TargetPlan,
+): Promise<GuardPlan> {
   const machine = world.readMachine();
+  refuseContinuing(world.folders, machine);
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
-  const loop = loopNow(world, machine, settings);
-  const capture = readCaptureKernel(world, machine, kernel);
-  const parts = await planCapture(world, machine, settings, kernel);
-  const { place, modules, dump } = parts;
-  const alone = captureNeed(capture, parts, 0).bytes;
-  const { home, isStranded } = chooseHome(world, machine, {
+  const wish: HomeWish = {
     selector: settings.home ?? undefined,
     argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
-    loop,
-    roomBytes: reservedBytes(machine) - BigInt(alone),
-  });
-  const load = (ending: CaptureEnding): LoadPlan =>
+    loop: loopNow(world, machine, settings),
+    hasReport: settings.mode === 'capture',
+  };
+  if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
+  const capture = readCaptureKernel(world, machine, kernel);
+  const planned = await planCapture(world, machine, settings, kernel, place);
+  const { modules, dump, initramfsFor } = planned;
+  const alone = captureNeed(capture, planned, 0).bytes;
+  const { loop } = wish;
+  const roomBytes = reservedBytes(machine) - BigInt(alone);
+  const { home, isStranded } = chooseHome(world, machine, wish, roomBytes);
+  const planFor = (ending: CaptureEnding): LoadPlan =>
     planLoad({
       kernel,
       image: capture.image,
       unpacked: capture.unpacked,
-      initrds: [parts.initramfsFor(home, ending, id)],
+      initrds: [initramfsFor(home, { ending, arming: id })],
       isInitrdWhole: true,
       deviceTree: undefined,
       machine,
@@ -75,13 +96,13 @@ export async function planGuard(world: GuardWorld, settings: GuardSettings, id: 
       kept: home.state === 'planned' ? home.wayHome.kept : undefined,
       entropy: world.entropy(256),
     });
-  const rescue = isStranded && loop !== undefined ? planRescue(world, loop, home) : undefined;
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  const planned = { home, place, modules, dump, inputs, id, loop };
-  if (!isStranded) return { ...planned, ending: 'home', plan: load('home') };
-  const shell = rescue && tryRescue(() => load(rescue));
-  if (shell !== undefined) return { ...planned, ending: 'rescue', plan: shell };
-  return { ...planned, ending: 'firmware', plan: load('firmware') };
+  const common = { home, place, modules, dump, inputs, id, loop, continuing: undefined };
+  if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
+  const rescue = loop && planRescue(world, loop, home);
+  const shell = rescue && tryRescue(() => planFor(rescue));
+  if (shell !== undefined) return { ...common, ending: 'rescue', plan: shell };
+  return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
 
 /** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */
@@ -118,19 +139,23 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, inputs, id, loop, ending }: GuardPlan,
+  { plan, home, place, dump, inputs, id, loop, ending, continuing }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
   const digests = digestFiles(inputs);
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
-  loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  if (continuing === undefined) load();
+  else withContinuation(world, describeContinuation(home, machine, id), load);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',
     id,
     armedAtMs: world.nowMs(),
+    mode: settings.mode,
+    continuing: continuing ?? null,
     captureTitle: plan.kernel.title,
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
@@ -139,8 +164,8 @@ export function armGuard(
     ending,
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
-    reportObstacle: place.state === 'planned' ? null : place.reason,
-    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.memoryBytes },
+    reportObstacle: place.state === 'planned' || continuing !== undefined ? null : place.reason,
+    dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.workingBytes + dump.fileBytes },
     reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:

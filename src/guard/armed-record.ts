@@ -9,6 +9,19 @@ import type { Folders } from '../switch/world.ts';
 
 const VERSION = 1;
 
+const ContinuingMemory = v.object({
+  /** Bytes that programs will have, as estimated. */
+  memoryBytes: v.number(),
+  cpus: v.number(),
+  /** Bytes that this system used when the guard was armed. */
+  usedBytes: v.number(),
+  /** What may keep it from serving, one clause each. */
+  warnings: v.array(v.string()),
+});
+
+/** Of a panic kernel that goes on into user space. */
+export type ContinuingMemory = v.InferOutput<typeof ContinuingMemory>;
+
 const ArmedRecord = v.object({
   version: v.literal(VERSION),
   bootId: v.string(),
@@ -16,6 +29,9 @@ const ArmedRecord = v.object({
   id: v.string(),
   /** Realtime, ms since 1970. */
   armedAtMs: v.number(),
+  mode: v.optional(v.picklist(['capture', 'continue']), 'capture'),
+  /** Null in the mode `capture`. */
+  continuing: v.optional(v.nullable(ContinuingMemory), null),
   captureTitle: v.string(),
   deadlineSeconds: v.number(),
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */

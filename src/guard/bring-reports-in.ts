@@ -3,6 +3,7 @@
  * khop looks for them. Dumps stay where they are: they are large, and were sent away for that.
  * @module
  */
+import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { readFileText, readFolderNames, removeCrashFiles } from '../machine/crash-folder.ts';
 import { eraseRawAreaReport, findPartition, readRawAreaReport } from '../machine/raw-area.ts';
@@ -13,7 +14,14 @@ import { crashesFolder } from './crashes-folder.ts';
 import { readGuardSettings } from './guard-status.ts';
 import { printReportTarget, type ReportTarget } from './report-target.ts';
 
-/** One sentence for each report that could not be brought in. */
+/** What became of reports that lay elsewhere. */
+interface BroughtIn {
+  /** One sentence for each that could not be brought in. */
+  readonly remarks: readonly string[];
+  /** Where reports are sent to, and stay. */
+  readonly sentTo: string | undefined;
+}
+
 type Remarks = readonly string[];
 
 /** As the capture program names them. */
@@ -21,24 +29,28 @@ const NAME = /^\d{4}-\d\d-\d\dT\d{6}Z[\w.+~:-]{0,200}$/;
 const FILES = ['dmesg.txt', 'vmcoreinfo.txt', 'chain.txt'];
 
 /** Each report is durable here before it goes there. Never throws. */
-export function bringReportsIn(world: SwitchWorld): Remarks {
+export function bringReportsIn(world: SwitchWorld): BroughtIn {
   try {
     const to = readGuardSettings(world)?.to;
-    if (to?.kind === 'raw') return fromRawArea(world, to);
-    if (to?.kind === 'file-system') return fromFileSystem(world, to);
-    return [];
+    if (to?.kind === 'raw') return { remarks: fromRawArea(world, to), sentTo: undefined };
+    if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
+    return { remarks: [], sentTo: to?.kind === 'http' ? printReportTarget(to) : undefined };
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)
-      return [`a report could not be brought in: ${(error as Error).message}`];
+      return {
+        remarks: [`a report could not be brought in: ${(error as Error).message}`],
+        sentTo: undefined,
+      };
     throw error;
   }
 }
 
 function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw' }>): Remarks {
-  const device = valueOf(findPartition(world.folders.root, to.partition));
+  const { root } = world.folders;
+  const device = valueOf(findPartition(root, to.partition));
   if (device === undefined)
     return [`${printReportTarget(to)} is not there, so nobody knows of a report in it`];
-  const report = readRawAreaReport(device);
+  const report = readRawAreaReport(join(root, device));
   if (report.state === 'empty') return [];
   if (report.state === 'damaged') return [`the report in ${device} is damaged: ${report.problem}`];
   if (!NAME.test(report.name)) return [`the report in ${device} has a name that no capture gives`];
@@ -47,15 +59,16 @@ function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw'
     if (FILES.includes(name)) world.files.write(`${folder}/${name}`, Buffer.from(bytes).toString('utf8'));
   // Last, since it is what others take the folder by.
   world.files.write(`${folder}/chain.txt`, report.steps);
-  eraseRawAreaReport(device);
+  eraseRawAreaReport(join(root, device));
   return [];
 }
 
 function fromFileSystem(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'file-system' }>): Remarks {
-  const mountPoint = valueOf(findMount(world.folders.root, to.uuid));
+  const { root } = world.folders;
+  const mountPoint = valueOf(findMount(root, to.uuid));
   if (mountPoint === undefined)
     return [`${printReportTarget(to)} is not mounted, so nobody knows of a report in it`];
-  const from = `${mountPoint}${to.folder}`;
+  const from = join(root, mountPoint, to.folder);
   const home = crashesFolder(world.folders);
   if (from === home) return [];
   for (const id of (valueOf(readFolderNames(from)) ?? []).filter((name) => NAME.test(name))) {

@@ -10,7 +10,11 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { readKernelFiles } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import { type CaptureMemoryNeed, captureMemoryNeed } from '../plan/capture/capture-memory.ts';
+import {
+  type CaptureMemoryNeed,
+  type CaptureMemoryRequest,
+  captureMemoryNeed,
+} from '../plan/capture/capture-memory.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 import { initramfsWish } from '../switch/initramfs-wish.ts';
 import { fetchSupply } from '../switch/prepared-supply.ts';
@@ -56,21 +60,28 @@ function unpackedOf(world: GuardWorld, machine: MachineFacts, kernel: Kernel): U
 
 /** @param keptBytes of the way home */
 export function captureNeed(
-  { kernel, image, unpacked }: CaptureKernel,
+  capture: CaptureKernel,
   { initramfsBytes, dump }: Pick<CapturePlan, 'initramfsBytes' | 'dump'>,
   keptBytes: number,
 ): CaptureMemoryNeed {
-  const memoryBytes = unpacked?.layout.memorySize ?? initSizeOf(image);
   return captureMemoryNeed({
-    release: kernel.release,
-    kernelBytes: memoryBytes,
-    placedBytes: memoryBytes,
+    release: capture.kernel.release,
+    ...kernelSizes(capture),
     packedBytes: initramfsBytes,
     unpackedBytes: initramfsBytes,
     keptBytes,
-    userBytes: PROGRAM_BYTES + (dump?.memoryBytes ?? 0),
+    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0),
     cpus: 1,
   });
+}
+
+/** Bytes of the kernel in memory, and of its place when it is loaded. */
+export function kernelSizes({
+  image,
+  unpacked,
+}: CaptureKernel): Pick<CaptureMemoryRequest, 'kernelBytes' | 'placedBytes'> {
+  const memoryBytes = unpacked?.layout.memorySize ?? initSizeOf(image);
+  return { kernelBytes: memoryBytes, placedBytes: memoryBytes };
 }
 
 /** What an image asks for; of one that is no bzImage, several times what it is packed. */

@@ -17,48 +17,54 @@ import type { HomeStub } from '../plan/capture/go-home.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import type { HomePlan } from './home-plan.ts';
-import { planTarget, type TargetPlan } from './target-plan.ts';
+import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 const NO_HOME: HomePlan = { state: 'firmware', reason: '' };
 /** The return stub with its page tables, which is part of the program. */
 const STUB_ROOM = 64 * 1024;
 
+/** How one capture ends. */
+export interface CaptureEnd {
+  readonly ending: CaptureEnding;
+  /** Id of the arming. */
+  readonly arming: string;
+}
+
 /** What goes into the capture kernel's initramfs. */
 export interface CapturePlan {
-  readonly place: TargetPlan;
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
-  readonly initramfsFor: (home: HomePlan, ending: CaptureEnding, id: string) => NamedBytes;
+  readonly initramfsFor: (home: HomePlan, end: CaptureEnd) => NamedBytes;
   /** How large it will be at most. */
   readonly initramfsBytes: number;
 }
 
-/** @throws E_NOT_FOUND when a module is missing */
+/** @param place see `planTarget`. @throws E_NOT_FOUND when a module is missing */
 export async function planCapture(
   world: GuardWorld,
   machine: MachineFacts,
   settings: GuardSettings,
   kernel: Kernel,
+  place: TargetPlan,
 ): Promise<CapturePlan> {
-  const place = await planTarget(world, settings);
   const modules = await modulesFor(world, machine, kernel.release, place);
   const dump = planDump(world, settings);
-  const initramfsFor: CapturePlan['initramfsFor'] = (home, ending, id) => {
+  const initramfsFor = (home: HomePlan, { ending, arming }: CaptureEnd): NamedBytes => {
     const program = captureProgram({
       architecture: machine.architecture,
       deadlineMs: settings.deadlineSeconds * 1000,
       modules: modules.map(capturedModulePath),
       target: place.state === 'planned' ? place.target : undefined,
       dump: dump?.order,
-      home: homeStub(home, machine, id),
+      home: homeStub(home, machine, arming),
       ending,
     });
     const rescueFiles = typeof ending === 'object' ? ending.files : [];
     return captureInitramfs({ program, modules, dumpProgram: dump?.order.filter, rescueFiles });
   };
-  const initramfsBytes = initramfsFor(NO_HOME, 'home', '').bytes.length + STUB_ROOM;
-  return { place, modules, dump, initramfsFor, initramfsBytes };
+  const initramfsBytes = initramfsFor(NO_HOME, { ending: 'home', arming: '' }).bytes.length + STUB_ROOM;
+  return { modules, dump, initramfsFor, initramfsBytes };
 }
 
 /**
@@ -87,19 +93,21 @@ async function modulesFor(
   return await world.collectModules(release, carriers, ['crc32c_generic', ...watchdogs]);
 }
 
-function homeStub(home: HomePlan, machine: MachineFacts, id: string): HomeStub | undefined {
+function homeStub(home: HomePlan, machine: MachineFacts, arming: string): HomeStub | undefined {
   if (home.state !== 'planned') return undefined;
   const bootProcessor = valueOf(machine.cpu.bootProcessor);
   if (bootProcessor === undefined)
     throw new KhopError(
       'E_UNREADABLE',
       `${machine.cpu.bootProcessor.source} does not tell the boot processor`,
-      { hint: 'Check that /proc is mounted.' },
+      {
+        hint: 'Check that /proc is mounted.',
+      },
     );
   const { stub, report } = home.wayHome;
   return {
     ...stub,
     bootProcessor,
-    report: report === undefined ? undefined : { room: report, arming: id },
+    report: report === undefined ? undefined : { room: report, arming },
   };
 }

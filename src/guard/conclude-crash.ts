@@ -12,7 +12,7 @@ import { parseChain } from './capture-chain.ts';
 import { keepCarriedReport } from './carried-report.ts';
 import { crashIdsAmong } from './crash-store.ts';
 import { crashesFolder } from './crashes-folder.ts';
-import { guardReturnOf } from './guard-return.ts';
+import { type GuardReturn, guardReturnOf } from './guard-return.ts';
 
 /** How this boot is connected with a crash. */
 export interface CrashConclusion {
@@ -29,9 +29,9 @@ export interface CrashConclusion {
  * nothing of crashes that were concluded before.
  */
 export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): CrashConclusion {
-  const arming = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming;
-  const isHomeByKexec = arming !== undefined;
-  const problems = arming === undefined ? [] : [keepCarriedReport(world, arming).problem];
+  const guardReturn = guardReturnOf(valueOf(machine.commandLine) ?? '');
+  const isHomeByKexec = guardReturn !== undefined;
+  const problems = guardReturn === undefined ? [] : [keepCarriedReport(world, guardReturn.arming).problem];
   const folder = crashesFolder(world.folders);
   const upMs = Math.round(valueOf(machine.uptimeMs) ?? 0);
   const crashes = crashIdsAmong(valueOf(readFolderNames(folder)) ?? []).filter((id) => {
@@ -41,7 +41,7 @@ export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): Cras
     try {
       world.files.append(
         `${folder}/${id}/chain.txt`,
-        `home ${upMs} ${isHomeByKexec ? 'kexec' : 'firmware'}\n`,
+        `home ${upMs} ${guardReturn === undefined ? 'firmware' : describeReturn(guardReturn)}\n`,
       );
     } catch (error) {
       problems.push(`${folder}/${id}/chain.txt cannot be written: ${(error as Error).message}`);
@@ -50,4 +50,9 @@ export function concludeCrashes(world: SwitchWorld, machine: MachineFacts): Cras
   });
   const problem = problems.find((each) => each !== undefined);
   return { crashes, isHomeByKexec, problem };
+}
+
+/** `kexec`, or `kexec, return 3 of a series`. */
+function describeReturn({ returns }: GuardReturn): string {
+  return returns === 1 ? 'kexec' : `kexec, return ${returns} of a series`;
 }

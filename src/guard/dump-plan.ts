@@ -14,8 +14,10 @@ export interface DumpPlan {
   readonly order: DumpOrder;
   /** What is left out, and by whom; or why nothing is. */
   readonly how: string;
-  /** Memory of the reservation that it takes at its peak, bytes. */
-  readonly memoryBytes: number;
+  /** Memory of the reservation that it takes besides its files in the initramfs, bytes. */
+  readonly workingBytes: number;
+  /** Those files, bytes. */
+  readonly fileBytes: number;
   /** Paths of the files that it was made of. */
   readonly inputs: readonly string[];
 }
@@ -28,7 +30,8 @@ const MIB = 1024 * 1024;
 const FILTER_MEMORY_BYTES = 16 * MIB;
 /** Zero, cache, private cache, user and free pages. */
 const LEFT_OUT = '31';
-const ERRORS_ONLY = '4';
+/** Errors and remarks, such as that it does not know the kernel; no progress. */
+const MESSAGES = '6';
 
 /** Undefined when none is asked for. Never throws: what is missing makes the dump a whole one. */
 export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan | undefined {
@@ -41,7 +44,8 @@ export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan |
   const whole = (how: string): DumpPlan => ({
     order: { ...limits, filter: undefined },
     how,
-    memoryBytes: COPY_MEMORY_BYTES,
+    workingBytes: COPY_MEMORY_BYTES,
+    fileBytes: 0,
     inputs: [],
   });
   if (settings.dump === 'whole') return whole('all memory that is not zero');
@@ -51,7 +55,8 @@ export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan |
   return {
     order: { ...limits, filter: dumpProgram(found.value) },
     how: 'what makedumpfile does not leave out (-d 31)',
-    memoryBytes: FILTER_MEMORY_BYTES + files.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    workingBytes: FILTER_MEMORY_BYTES,
+    fileBytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
     inputs: files.map(({ path }) => path),
   };
 }
@@ -74,7 +79,7 @@ function dumpProgram(files: ProgramFiles): DumpProgram {
       ...start,
       path(program.name),
       compressionOf(libraries.map(({ name }) => name)),
-      ...['-d', LEFT_OUT, '--message-level', ERRORS_ONLY],
+      ...['-d', LEFT_OUT, '--message-level', MESSAGES],
     ],
   };
 }

@@ -8,8 +8,7 @@
  */
 import { commandLineValue } from '../plan/command-line.ts';
 
-/** The parameter's name. */
-export const GUARD_PARAMETER = 'khop.guard';
+const PARAMETER = 'khop.guard';
 
 /** One return, as the kernel that came home sees it. */
 export interface GuardReturn {
@@ -24,7 +23,7 @@ export interface GuardReturn {
 /** Undefined when no guard brought this kernel up. */
 export function guardReturnOf(commandLine: string): GuardReturn | undefined {
   const match = /^([0-9a-f]{16})(?:,(\d{1,6}),(\d{1,12}))?$/.exec(
-    commandLineValue(commandLine, GUARD_PARAMETER) ?? '',
+    commandLineValue(commandLine, PARAMETER) ?? '',
   );
   if (match === null) return undefined;
   const [, arming = '', returns = '1', since = '0'] = match;
@@ -39,7 +38,7 @@ export function guardArgument(
 ): string {
   const series = returnsWithin(before, { nowMs, windowMs });
   const sinceMs = series === 0 || before === undefined ? nowMs : before.sinceMs;
-  return `${GUARD_PARAMETER}=${arming},${series + 1},${Math.floor(sinceMs / 1000)}`;
+  return `${PARAMETER}=${arming},${series + 1},${Math.floor(sinceMs / 1000)}`;
 }
 
 /** Returns of a series that began within the window; a clock that went back makes none of them older. */

@@ -26,6 +26,8 @@ const GuardSettings = v.object({
   /** The kernel to go home with; null: the one that runs. */
   home: v.nullable(v.string()),
   mode: v.picklist(['capture', 'continue']),
+  /** CPUs of a system that goes on; a capture has one. */
+  cpus: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
   /** From the start of the capture kernel until it leaves at the latest. */
   deadlineSeconds: v.pipe(v.number(), v.integer(), v.minValue(5), v.maxValue(3600)),
   to: v.optional(ReportTarget, { kind: 'folder' }),
@@ -48,6 +50,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   kernel: null,
   home: null,
   mode: 'capture',
+  cpus: 1,
   deadlineSeconds: 60,
   to: { kind: 'folder' },
   dump: 'none',

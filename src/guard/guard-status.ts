@@ -8,13 +8,19 @@ import { valueOf } from '../machine/reading.ts';
 import { readLoadedRecord } from '../switch/load.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type ArmedRecord, armedRecordPath, decodeArmedRecord } from './armed-record.ts';
+import { type Continuing, readContinuing } from './continuing.ts';
 import { driftOf } from './drift.ts';
 import { decodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 
 /** Answer of `khop guard status`. */
 export interface GuardStatus {
-  /** `off`: nobody wants it; `armed`: a panic now is caught; `not-armed`: it is wanted, and `problems` say why not. */
-  readonly state: 'off' | 'armed' | 'not-armed';
+  /**
+   * `off`: nobody wants it; `armed`: a panic now is caught; `not-armed`: it is wanted, and `problems` say why not;
+   * `continuing`: this system goes on after a panic that was caught, and one now ends in the firmware.
+   */
+  readonly state: 'off' | 'armed' | 'not-armed' | 'continuing';
+  /** In that state only. */
+  readonly continuing: Continuing | undefined;
   readonly settings: GuardSettings | undefined;
   readonly record: ArmedRecord | undefined;
   /** Bytes that crashkernel= has reserved; undefined when that cannot be read. */
@@ -28,12 +34,15 @@ export function readGuardStatus(world: SwitchWorld, machine: MachineFacts): Guar
   const reservedBytes = valueOf(machine.kexec.crashSize);
   const problems: string[] = [];
   const record = readArmed(world, problems);
-  if (settings === undefined) return { state: 'off', settings, record, reservedBytes, problems: [] };
+  const continuing = readContinuing(world, machine);
+  const known = { settings, record, reservedBytes, continuing };
+  if (continuing !== undefined) return { state: 'continuing', ...known, problems: [] };
+  if (settings === undefined) return { state: 'off', ...known, problems: [] };
   if (reservedBytes === undefined) problems.push(`${machine.kexec.crashSize.source} cannot be read`);
   if (reservedBytes === 0n) problems.push('no memory is reserved (crashkernel=)');
   problems.push(...loadProblems(world, machine, record));
   if (problems.length === 0 && record !== undefined) problems.push(...driftOf(record, machine));
-  return { state: problems.length === 0 ? 'armed' : 'not-armed', settings, record, reservedBytes, problems };
+  return { state: problems.length === 0 ? 'armed' : 'not-armed', ...known, problems };
 }
 
 /** Undefined when the guard is off. @throws E_STATE */

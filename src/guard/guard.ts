@@ -9,9 +9,12 @@ import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
+import { continuationPath } from './continuation.ts';
+import { continuationId } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
+import { planTarget, planTargetOrNone } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /**
@@ -20,7 +23,8 @@ import type { GuardWorld } from './world.ts';
  */
 export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
   arriveFromCrash(world, world.readMachine());
-  const planned = await planGuard(world, settings, newSwitchId(world));
+  const place = await planTarget(world, settings);
+  const planned = await planGuard(world, settings, newSwitchId(world), place);
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   return record;
@@ -31,21 +35,30 @@ export function turnGuardOff(world: SwitchWorld): void {
   world.files.remove(guardSettingsPath(world.folders));
   unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));
+  // A system that goes on still needs it to leave.
+  if (continuationId(world.folders, world.readMachine()) === undefined)
+    world.files.remove(continuationPath(world.folders));
 }
 
 /** What `keepArmed` did. */
 export type KeepArmedOutcome =
-  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' }
+  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' | 'continuing' }
   | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
 
 /** Arms again when the guard is wanted and what is loaded is not what it should be. */
 export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
-  const { state, problems } = readGuardStatus(world, world.readMachine());
-  if (state === 'armed') return { did: 'nothing', because: 'armed' };
+  const { state, problems, record } = readGuardStatus(world, world.readMachine());
+  if (state === 'continuing') return { did: 'nothing', because: state };
+  const isArmed = state === 'armed' && record !== undefined;
+  const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
+  if (isArmed && !mayReachMore) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
   arriveFromCrash(world, world.readMachine());
-  const planned = await planGuard(world, settings, newSwitchId(world));
-  return { did: 'armed', because: problems, record: armGuard(world, planned, settings) };
+  const place = await planTargetOrNone(world, settings);
+  if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
+  const planned = await planGuard(world, settings, newSwitchId(world), place);
+  const because = isArmed ? ['there is a place for reports now'] : problems;
+  return { did: 'armed', because, record: armGuard(world, planned, settings) };
 }

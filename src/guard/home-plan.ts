@@ -11,9 +11,8 @@ import { planHome } from '../plan/plan-home.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
 import { readHistory } from '../switch/read-history.ts';
+import type { SwitchWorld } from '../switch/world.ts';
 import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
-import { GUARD_PARAMETER } from './guard-return.ts';
-import type { GuardWorld } from './world.ts';
 
 /** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
 const REPORT_ROOM = 0x4_0000;
@@ -29,7 +28,7 @@ export type HomePlan =
   | { readonly state: 'firmware'; readonly reason: string };
 
 /** The id of the kernel that runs. @throws E_NOT_FOUND when no boot entry is it */
-export function runningSelector(world: GuardWorld, machine: MachineFacts): string {
+export function runningSelector(world: SwitchWorld, machine: MachineFacts): string {
   const { kernels } = readKernels(world, machine);
   const running = kernels.find((kernel) => kernel.isRunning);
   if (running !== undefined) return running.id;
@@ -48,16 +47,19 @@ export interface HomeChoice {
 
 /**
  * The kernel that was asked for; in a loop, the latest that was seen well and did not die in it.
+ * @param roomBytes what the way home may take of the reservation
  * @throws E_NOT_FOUND when none is named and no boot entry is the running kernel
  */
 export function chooseHome(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
-  { selector, argument, loop, roomBytes }: HomeQuestion,
+  wish: HomeWish,
+  roomBytes: bigint,
 ): HomeChoice {
-  const first = selector ?? runningSelector(world, machine);
+  const { loop } = wish;
+  const first = wish.selector ?? runningSelector(world, machine);
   if (loop === undefined)
-    return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: false };
+    return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: false };
   const { kernels } = readKernels(world, machine);
   const wished = chooseKernel(world, machine, first);
   const good = knownGoodReleases(readHistory(world)).flatMap(
@@ -65,34 +67,32 @@ export function chooseHome(
   );
   for (const { id, release } of [wished, ...good]) {
     if (release === undefined || loop.releases.includes(release)) continue;
-    const home = planHomeKernel(world, machine, id, argument, roomBytes);
+    const home = planHomeKernel(world, machine, id, wish, roomBytes);
     if (home.state === 'planned') return { home, isStranded: false };
   }
-  return { home: planHomeKernel(world, machine, first, argument, roomBytes), isStranded: true };
+  return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: true };
 }
 
-/** What the choice depends on. */
-export interface HomeQuestion {
+/** Which way home is wanted. */
+export interface HomeWish {
   /** Undefined: the running kernel. */
   readonly selector: string | undefined;
   /** By which the kernel knows how it came home, see guard-return.ts. */
   readonly argument: string;
   readonly loop: CrashLoop | undefined;
-  /** What the way home may take of the reservation, bytes. */
-  readonly roomBytes: bigint;
+  /** Whether a report comes home in memory. */
+  readonly hasReport: boolean;
 }
 
 /**
  * The fastest way that fits: the kernel unpacked and its initramfs ready where there is room, else packed.
  * @param selector of the kernel to go home with
- * @param argument by which it knows how it came home, see guard-return.ts
- * @param roomBytes what the way home may take of the reservation
  */
 function planHomeKernel(
-  world: GuardWorld,
+  world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
-  argument: string,
+  { argument, hasReport }: HomeWish,
   roomBytes: bigint,
 ): HomePlan {
   if (roomBytes <= 0n)
@@ -101,11 +101,10 @@ function planHomeKernel(
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
-      drop: [GUARD_PARAMETER],
       append: [argument],
+      ...(hasReport ? { reportRoom: REPORT_ROOM } : {}),
       fast: true,
       roomBytes,
-      reportRoom: REPORT_ROOM,
     });
     const wayHome = planHome(agreedPlan(proposal), machine);
     const size = rangeSize(wayHome.region);

@@ -8,8 +8,9 @@ import { type CrashHistoryEntry, encodeHistoryEntry, HISTORY_VERSION } from '../
 import { readHistory } from '../switch/read-history.ts';
 import { historyPath } from '../switch/state-paths.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { announceCrashes } from './announce-crash.ts';
+import { announceContinued, announceCrashes } from './announce-crash.ts';
 import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
+import { type ContinuedCrash, saveContinuedCrash, wordsOf } from './continued-crash.ts';
 import type { CrashReport } from './crash-report.ts';
 import { findCrash } from './crash-store.ts';
 import { guardReturnOf } from './guard-return.ts';
@@ -18,13 +19,17 @@ import { guardReturnOf } from './guard-return.ts';
 export interface CrashArrival extends CrashConclusion {
   /** Entries that were added to the history, oldest first. */
   readonly entries: readonly CrashHistoryEntry[];
+  /** In a system that goes on after a crash, and nothing else is then; undefined in any other. */
+  readonly continued: ContinuedCrash | undefined;
 }
 
 /**
  * Concludes crashes that ended with this boot, writes each into the history, and leaves word of them. A second time it
- * does nothing.
+ * does nothing. In a system that goes on after a crash it writes the report: that crash ends when the machine is home.
  */
 export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): CrashArrival {
+  const continued = saveContinuedCrash(world, machine);
+  if (continued !== undefined) return goOn(world, continued);
   const conclusion = concludeCrashes(world, machine);
   const arrived = {
     arrivedRelease: valueOf(machine.release) ?? null,
@@ -44,13 +49,23 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
     problem ??= `${historyPath(world.folders)} cannot be written: ${(error as Error).message}`;
   }
   for (const sentence of announceCrashes(world, entries)) problem ??= sentence;
-  return { ...conclusion, problem, entries };
+  return { ...conclusion, problem, entries, continued };
+}
+
+function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {
+  const { crash } = continued.continuing;
+  const report = crash === undefined ? undefined : findCrash(world.folders.state, crash).report;
+  const entry = report && entryOf(report, world.nowMs());
+  const [problem] = continued.isNew ? announceContinued(world, entry, wordsOf(continued.continuing)) : [];
+  return { crashes: [], isHomeByKexec: false, problem, entries: [], continued };
 }
 
 type Entry = Omit<CrashHistoryEntry, 'arrivedRelease' | 'arrivedBootId'>;
 
 function entryOf(report: CrashReport, nowMs: number): Entry {
   const lastMs = (clock: 'capture' | 'home') => report.chain.findLast((step) => step.clock === clock)?.ms;
+  // A system that goes on leaves when that suits: no capture takes that long.
+  const goesOnMs = report.chain.find(({ step }) => step === 'continue')?.ms;
   return {
     version: HISTORY_VERSION,
     kind: 'crash',
@@ -60,7 +75,7 @@ function entryOf(report: CrashReport, nowMs: number): Entry {
     summary: report.summary,
     fingerprint: report.fingerprint?.id ?? null,
     outcome: report.outcome,
-    captureMs: lastMs('capture') ?? null,
+    captureMs: goesOnMs ?? lastMs('capture') ?? null,
     upMs: lastMs('home') ?? null,
   };
 }

@@ -3,17 +3,26 @@
  * crash is never touched, nor one of which nobody knows yet how it ended.
  * @module
  */
+import { join } from 'node:path';
 import { KhopError } from '../error.ts';
-import { readFileText, readFolderNames, removeCrashFiles, sizesOnDisk } from '../machine/crash-folder.ts';
+import {
+  type DiskUse,
+  readFileText,
+  readFolderNames,
+  removeCrashFiles,
+  sizesOnDisk,
+} from '../machine/crash-folder.ts';
 import { valueOf } from '../machine/reading.ts';
+import { findMount } from '../machine/report-place.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { parseChain } from './capture-chain.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
+import type { ReportTarget } from './report-target.ts';
 
 /** One thing that is no longer there. */
-interface RemovedCrash {
+export interface RemovedCrash {
   readonly what: 'crash' | 'dump';
   readonly id: string;
   /** That it took on disk. */
@@ -34,36 +43,63 @@ const CRASH = /^\d{4}-\d\d-\d\dT\d{6}Z/;
 export function removeOldCrashes(world: SwitchWorld): Removal {
   const folder = crashesFolder(world.folders);
   const remarks: string[] = [];
-  const { keepCrashes, keepDumps } = settingsOf(world, remarks);
-  // Names begin with the time, so their order is that of the crashes.
-  const ids = (valueOf(readFolderNames(folder)) ?? []).filter((id) => CRASH.test(id));
   const removed: RemovedCrash[] = [];
+  const { keepCrashes, keepDumps, to } = settingsOf(world, remarks);
   const attempt = (what: RemovedCrash['what'], id: string, bytes: number, paths: readonly string[]) => {
     try {
       for (const path of paths) removeCrashFiles(path);
       removed.push({ what, id, bytes });
     } catch (error) {
-      remarks.push(`${folder}/${id} cannot be removed: ${(error as Error).message}`);
+      remarks.push(`${id} cannot be removed: ${(error as Error).message}`);
     }
   };
-  const dumpsOf = (id: string) => sizesOnDisk(`${folder}/${id}`, DUMPS);
-  const bytesOf = (id: string) => dumpsOf(id).reduce((sum, { bytes }) => sum + bytes, 0);
-  const isOver = (id: string) => id !== ids.at(-1) && isConcluded(folder, id);
-  const tooMany = ids.slice(0, Math.max(0, ids.length - keepCrashes)).filter(isOver);
-  for (const id of tooMany) attempt('crash', id, bytesOf(id), [`${folder}/${id}`]);
-  const withDump = ids.filter((id) => dumpsOf(id).length > 0);
-  for (const id of withDump.slice(0, Math.max(0, withDump.length - keepDumps)).filter(isOver))
-    attempt(
-      'dump',
-      id,
-      bytesOf(id),
-      dumpsOf(id).map(({ name }) => `${folder}/${id}/${name}`),
-    );
+  for (const id of oldest(crashNames(folder), keepCrashes).filter((each) => isConcluded(folder, each)))
+    attempt('crash', id, sizeOf(dumpsOf(folder, id)), [`${folder}/${id}`]);
+  const elsewhere = otherFolder(world.folders.root, to);
+  for (const place of [folder, ...(elsewhere === undefined || elsewhere === folder ? [] : [elsewhere])]) {
+    const withDump = crashNames(place).filter((id) => dumpsOf(place, id).length > 0);
+    for (const id of oldest(withDump, keepDumps).filter((each) => isConcluded(folder, each))) {
+      const dumps = dumpsOf(place, id);
+      attempt(
+        'dump',
+        id,
+        sizeOf(dumps),
+        place === folder ? dumps.map(({ name }) => `${place}/${id}/${name}`) : [`${place}/${id}`],
+      );
+    }
+  }
   return { removed, remarks };
 }
 
+/** Names begin with the time, so their order is that of the crashes. */
+function crashNames(folder: string): readonly string[] {
+  return (valueOf(readFolderNames(folder)) ?? []).filter((id) => CRASH.test(id));
+}
+
+/** What is beyond the number; it is at least one. */
+function oldest(ids: readonly string[], kept: number): readonly string[] {
+  return ids.slice(0, Math.max(0, ids.length - kept));
+}
+
+/** Where the capture put dumps when it was not in the usual folder. Reports in it have been brought in. */
+function otherFolder(root: string, to: ReportTarget): string | undefined {
+  if (to.kind !== 'file-system') return undefined;
+  const mountPoint = valueOf(findMount(root, to.uuid));
+  return mountPoint === undefined ? undefined : join(root, mountPoint, to.folder);
+}
+
+function dumpsOf(folder: string, id: string): readonly DiskUse[] {
+  return sizesOnDisk(`${folder}/${id}`, DUMPS);
+}
+
+function sizeOf(files: readonly DiskUse[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Also one whose report is gone: it was concluded before it went. */
 function isConcluded(folder: string, id: string): boolean {
   const chain = readFileText(`${folder}/${id}`, 'chain.txt');
+  if (chain.state === 'absent') return !crashNames(folder).includes(id);
   return chain.state === 'read' && parseChain(chain.value).steps.some(({ step }) => step === 'home');
 }
 

@@ -15,9 +15,12 @@ import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
 import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
 import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
+import { continueNeed } from './continue-kernel.ts';
+import { refuseContinuing } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { runningSelector } from './home-plan.ts';
 import { panicProcessorArgument } from './panic-processor.ts';
+import { planTarget } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 const PARAMETER = 'crashkernel';
@@ -51,6 +54,7 @@ export async function planReservation(
   wantedMib: bigint | undefined,
 ): Promise<ReservationPlan> {
   const machine = world.readMachine();
+  refuseContinuing(world.folders, machine);
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await needOf(world, machine, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));
@@ -84,9 +88,22 @@ async function needOf(
   selector: string,
 ): Promise<CaptureMemoryNeed> {
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
-  const planned = await planCapture(world, machine, settings, kernel);
-  const home = smallestHome(world, settings.home ?? selector);
-  return captureNeed(readCaptureKernel(world, machine, kernel), planned, Number(home));
+  const home = Number(smallestHome(world, settings.home ?? selector));
+  if (settings.mode === 'continue')
+    return possibleNeed(continueNeed(world, machine, settings, kernel, home), machine);
+  const planned = await planCapture(world, machine, settings, kernel, await planTarget(world, settings));
+  return captureNeed(readCaptureKernel(world, machine, kernel), planned, home);
+}
+
+/** @throws E_PLAN when the machine would have less left than what goes on */
+function possibleNeed(need: CaptureMemoryNeed, { memoryTotalBytes }: MachineFacts): CaptureMemoryNeed {
+  const total = valueOf(memoryTotalBytes);
+  if (total === undefined || BigInt(need.bytes) * 2n <= total) return need;
+  throw new KhopError(
+    'E_PLAN',
+    `to go on as this system is now takes ${need.bytes / 2 ** 20} MiB of ${total >> 20n} MiB`,
+    { hint: 'Say how much it shall have, e.g. --memory 512M, or use --mode capture, which needs little.' },
+  );
 }
 
 /** Bytes of the smallest plan of the known-good kernel, 0 when there is none. */

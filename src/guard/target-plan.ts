@@ -63,6 +63,19 @@ export async function planTarget(world: GuardWorld, settings: GuardSettings): Pr
   }
 }
 
+/**
+ * The same, when nobody is there to choose another place: at boot the network may not be up yet, and a way home without
+ * a report is better than none.
+ */
+export async function planTargetOrNone(world: GuardWorld, settings: GuardSettings): Promise<TargetPlan> {
+  try {
+    return await planTarget(world, settings);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return { state: 'nowhere', reason: error.message };
+  }
+}
+
 function planFolder(place: Reading<ReportPlace>, deadlineMs: number): TargetPlan {
   if (place.state !== 'read')
     return {

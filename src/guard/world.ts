@@ -36,6 +36,8 @@ export interface BootLoaderCalls {
 /** See the module. */
 export interface GuardWorld extends SwitchWorld {
   readonly bootLoader: BootLoaderCalls;
+  /** Asks for an ordinary reboot and returns; services stop in order. */
+  readonly rebootThroughFirmware: () => Promise<void>;
   /** Where a folder lies, for a kernel without mounts. The folder need not exist. @param path absolute */
   readonly readReportPlace: (path: string) => Reading<ReportPlace>;
   /** Where the file system with this UUID is mounted. */

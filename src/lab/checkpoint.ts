@@ -3,7 +3,7 @@
  * @module
  */
 import { runProcess } from '../machine/run-process.ts';
-import { cachedFolder } from './cache-folder.ts';
+import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
 import type { QemuLife } from './qemu-process.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -14,6 +14,8 @@ const MAKE_TIMEOUT_MS = 400_000;
 export interface CheckpointOptions {
   /** Waits until the machine is in the state that is worth saving. */
   readonly isReady: (machine: VirtualMachine) => Promise<void>;
+  /** What that state depends on besides the description, e.g. packages that `isReady` installs. */
+  readonly madeWith?: CacheInputs | undefined;
   /**
    * What `isReady` does besides waiting, in words: a part of the checkpoint's name. Then khop itself has been at work
    * there, and an edit of its sources makes another checkpoint.
@@ -38,6 +40,7 @@ export async function startFromCheckpoint(
       qemu: stdout,
       description: options.prepared === undefined ? withoutProgramDisk(description) : description,
       prepared: options.prepared,
+      madeWith: options.madeWith,
     },
     // A hundred megabytes each, and made again in the time of one boot.
     keepDays: 2,

@@ -15,7 +15,7 @@ import { type LabKernel, labKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
 
 const MIB = 1024 * 1024;
-const BUILD_TIMEOUT_MS = 600_000;
+const BUILD_TIMEOUT_MS = 1_200_000;
 
 const PACKAGES = [
   ...['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'procps', 'iproute2', 'openssh-server', 'zstd'],
@@ -31,8 +31,11 @@ export interface FullImage {
   readonly grubConfiguration: string;
 }
 
-/** The image of the full machine. Building it takes a minute or two and needs root. */
-export async function fullImage(): Promise<FullImage> {
+/**
+ * The image of the full machine. Building it takes a minute or two and needs root.
+ * @param more packages that are installed on the finished system, as a person would do it, before GRUB is set up
+ */
+export async function fullImage(more: readonly string[] = []): Promise<FullImage> {
   const second = await labKernel('6.12', 'cloud-amd64');
   const first = await findPackage('bookworm', 'linux-image-cloud-amd64');
   const scripts = {
@@ -47,6 +50,8 @@ export async function fullImage(): Promise<FullImage> {
     agent: Buffer.from(scripts.agent).toString('base64'),
     identity: DISK_IDENTITY,
     rootMib: ROOT_MIB,
+    // Absent without any, which keeps the name of that image.
+    more: more.length === 0 ? undefined : await versionsOf(more),
   };
   const folder = await cachedFolder({
     kind: 'full-image',
@@ -57,7 +62,7 @@ export async function fullImage(): Promise<FullImage> {
         throw new KhopError('E_LAB', 'the disk of the full lab machine can only be built by root', {
           hint: 'Run the same command with sudo once; others can use what is in its cache.',
         });
-      await buildTree(target, second, scripts);
+      await buildTree(target, second, scripts, more);
       await writeGrubDisk(join(target, 'tree'), join(target, 'disk.img'));
       await copyFile(join(target, 'tree/boot/grub/grub.cfg'), join(target, 'grub.cfg'));
       await rm(join(target, 'tree'), { recursive: true });
@@ -66,10 +71,23 @@ export async function fullImage(): Promise<FullImage> {
   return { disk: join(folder, 'disk.img'), grubConfiguration: join(folder, 'grub.cfg') };
 }
 
+/** Hooks of packages may want a kernel and its initramfs to be there, so these come after the others. */
+function installHooks(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...names].join(' ');
+  return [`--customize-hook=DEBIAN_FRONTEND=noninteractive chroot "$1" ${install}`];
+}
+
+async function versionsOf(names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => findPackage('bookworm', name)));
+  return found.map(({ name, version }) => `${name} ${version}`);
+}
+
 async function buildTree(
   target: string,
   second: LabKernel,
   scripts: { readonly hook: Uint8Array; readonly agent: Uint8Array },
+  more: readonly string[],
 ): Promise<void> {
   const parameters = {
     ...DISK_IDENTITY,
@@ -96,7 +114,9 @@ async function buildTree(
       ...['--mode=root', '--variant=minbase', '--format=directory', '--architectures=amd64'],
       ...[`--include=${PACKAGES.join(',')}`, '--dpkgopt=force-unsafe-io'],
       ...['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'],
-      ...['--dpkgopt=path-exclude=/usr/share/locale/*', `--customize-hook=${hook}`],
+      ...['--dpkgopt=path-exclude=/usr/share/locale/*'],
+      ...installHooks(more),
+      `--customize-hook=${hook}`,
       ...['bookworm', tree, join(suite.folder, 'debian.sources')],
     ],
     { timeoutMs: BUILD_TIMEOUT_MS, ownGroup: true, maxOutputBytes: 64 * MIB },

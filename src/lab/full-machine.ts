@@ -35,6 +35,8 @@ export interface FullMachineOptions {
   readonly kernelsToHopTo?: readonly KernelLine[] | undefined;
   /** Boot through firmware and GRUB instead of starting from a checkpoint. */
   readonly isCold?: boolean | undefined;
+  /** Packages that are installed beside those of the lab; they make an image of their own. */
+  readonly morePackages?: readonly string[] | undefined;
   /** Without khop at /tool/khop. */
   readonly withoutKhop?: boolean | undefined;
   readonly keepFolder?: boolean | undefined;
@@ -74,7 +76,7 @@ export async function waitForSystem(machine: VirtualMachine): Promise<void> {
 export async function describeFullMachine(options: FullMachineOptions): Promise<MachineDescription> {
   const lines = options.kernelsToHopTo ?? ['6.1', '6.12', '7.2'];
   const kernels = await Promise.all(lines.map((line) => labKernel(line)));
-  const image = await fullImage();
+  const image = await fullImage(options.morePackages);
   const disks: LabDisk[] = [
     { serial: 'khop-root', path: image.disk, access: 'overlay' },
     { serial: 'khop-tool', path: await toolDisk(kernels), access: 'read-only' },

@@ -4,13 +4,13 @@
  * changes neither the tool disk nor the checkpoints of machines.
  * @module
  */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { writeExt4Image } from './ext4-image.ts';
+import { hashFolder } from './folder-hash.ts';
 
 const PROJECT = join(import.meta.dirname ?? '', '..', '..');
 const SIZE_MIB = 48;
@@ -66,15 +66,4 @@ async function bundle(target: string): Promise<void> {
     ],
     { timeoutMs: 60_000 },
   );
-}
-
-async function hashFolder(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  for (const file of files.sort()) {
-    hash.update(`${file.slice(folder.length)}\0`);
-    hash.update(await readFile(file));
-  }
-  return hash.digest('hex');
 }

@@ -3,6 +3,8 @@
  * the running kernel maps its memory. Documentation/ABI/testing/sysfs-devices-system-cpu, sysfs-kernel-vmcoreinfo.
  * @module
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { parseElf, SEGMENT_TYPES } from '../formats/elf.ts';
 import { type Range, rangeFromInclusive } from '../formats/range.ts';
@@ -109,4 +111,14 @@ function directMapBase(mappings: readonly KernelMapping[]): bigint | undefined {
   );
   const [only] = distances;
   return distances.size === 1 ? only : undefined;
+}
+
+/** The memory of a kernel that crashed, as an ELF dump; only a panic kernel has it. */
+export function crashedMemoryPath(root: string): string {
+  return join(root, 'proc/vmcore');
+}
+
+/** Whether this is a panic kernel. */
+export function hasCrashedMemory(root: string): boolean {
+  return existsSync(crashedMemoryPath(root));
 }

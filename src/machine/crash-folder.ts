@@ -2,9 +2,20 @@
  * The folder of what crashes left: one folder a crash, written by the capture program.
  * @module
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncFolder } from './durable-file.ts';
+import { syncFolder, writeDurably } from './durable-file.ts';
 import type { Reading } from './reading.ts';
 
 /** The largest ring (CONFIG_LOG_BUF_SHIFT 25) as text with prefixes is rarely longer; of more, the end counts. */
@@ -59,6 +70,23 @@ export function sizesOnDisk(folder: string, names: readonly string[]): readonly 
     const stats = statSync(join(folder, name), { throwIfNoEntry: false });
     return stats === undefined ? [] : [{ name, bytes: stats.blocks * SECTOR }];
   });
+}
+
+export function hasFolder(path: string): boolean {
+  return existsSync(path);
+}
+
+/**
+ * Makes `folder`/`name` with `files` in it. It has its name only when everything in it is durable; until then, the name
+ * ends with `.partial`. @param files their texts by name
+ */
+export function publishFolder(folder: string, name: string, files: ReadonlyMap<string, string>): void {
+  const partial = join(folder, `${name}.partial`);
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true, mode: 0o700 });
+  for (const [file, text] of files) writeDurably(join(partial, file), text);
+  renameSync(partial, join(folder, name));
+  syncFolder(folder);
 }
 
 function attempt<T>(source: string, read: () => T): Reading<T> {

@@ -28,7 +28,14 @@ export interface ProgramFiles {
 }
 
 const PROGRAM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-const LIBRARY_FOLDERS = ['/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+/** Those of Debian's triplets are built into its loader. */
+const LIBRARY_FOLDERS = [
+  ...['x86_64-linux-gnu', 'aarch64-linux-gnu'].flatMap((triplet) => [
+    `/lib/${triplet}`,
+    `/usr/lib/${triplet}`,
+  ]),
+  ...['/lib64', '/usr/lib64', '/lib', '/usr/lib'],
+];
 const CONFIGURATION = '/etc/ld.so.conf.d';
 /** Above any program that would be brought; a circle of needs ends by names already. */
 const MOST_LIBRARIES = 64;

@@ -27,7 +27,7 @@ export type RawAreaState =
   | { readonly state: 'empty' }
   | { readonly state: 'foreign' };
 
-/** The device of a GPT partition, `/dev/vda3`. @param partition its PARTUUID in lower case */
+/** The device of a GPT partition, `/dev/vda3`, as the system below `root` calls it. @param partition its PARTUUID in lower case */
 export function findPartition(root: string, partition: string): Reading<string> {
   const link = `/dev/disk/by-partuuid/${partition}`;
   const name = valueOf(readLinkName(root, link)) ?? partitionByEvent(root, partition);
@@ -87,11 +87,14 @@ export function readRawAreaReport(path: string): RawReport {
   });
 }
 
-/** Forgets the report, durably: it is somewhere else now. @throws E_UNREADABLE */
+/** Writes zeros over the report, durably: it is somewhere else now. @throws E_UNREADABLE */
 export function eraseRawAreaReport(path: string): void {
-  withDevice(path, constants.O_RDWR, (fd) =>
-    writeAt(fd, RAW_REPORT.record, new Uint8Array(RAW_REPORT.recordSize)),
-  );
+  withDevice(path, constants.O_RDWR, (fd) => {
+    const size = rawReportSize(readAt(fd, 0, RAW_REPORT.files)) ?? RAW_REPORT.files;
+    // The record first: a power cut must not leave it with files that are gone.
+    writeAt(fd, RAW_REPORT.record, new Uint8Array(RAW_REPORT.files - RAW_REPORT.record));
+    writeAt(fd, RAW_REPORT.files, new Uint8Array(size - RAW_REPORT.files));
+  });
 }
 
 function readAt(fd: number, offset: number, length: number): Uint8Array {

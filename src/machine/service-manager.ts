@@ -105,6 +105,19 @@ function isInhibitorTuple(value: unknown): value is InhibitorTuple {
   return Array.isArray(value) && types.every((type, index) => typeof value[index] === type);
 }
 
+/**
+ * An ordinary reboot, whatever the service manager is; systemd jumps to a loaded kernel instead (256+) unless it is
+ * told not to. Returns when it is queued. @throws E_CHILD, E_TIMEOUT
+ */
+export async function startReboot(options: KexecTargetOptions): Promise<void> {
+  const run = options.run ?? runProcess;
+  await run('reboot', [], {
+    timeoutMs: START_TIMEOUT_MS,
+    signal: options.signal,
+    env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' },
+  });
+}
+
 /** People on other terminals; a machine without wall(1) has none to tell. */
 async function warnUsers(run: Run, options: KexecTargetOptions): Promise<void> {
   try {

@@ -11,7 +11,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { appendArguments, reusableCommandLine, withoutArguments } from '../plan/command-line.ts';
 import type { Finding } from '../plan/finding.ts';
-import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
+import type { KexecSlot, LoadMethod, LoadPlan, PlannedSegment } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
@@ -41,12 +41,14 @@ export interface ProposalOptions {
   readonly without?: readonly string[];
   /** Which boot parameters a fast switch adds. */
   readonly profile?: ProfileName;
+  /** See LoadRequest. */
+  readonly reportRoom?: number;
   /** The plan will be kept where there is so much room, bytes; see FastRequest. */
   readonly roomBytes?: bigint;
   /** Names of parameters that the command line shall not have. */
   readonly drop?: readonly string[];
-  /** See LoadRequest. */
-  readonly reportRoom?: number;
+  /** For a panic kernel: what is kept beside it in the reservation; see LoadRequest. */
+  readonly kept?: PlannedSegment | undefined;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -124,6 +126,7 @@ function requestFor(
     method: options.method ?? world.configuration.method,
     slot,
     reportRoom: options.reportRoom,
+    kept: options.kept,
     entropy: world.entropy(256),
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { outcomeOf, parseChain } from '../../src/guard/capture-chain.ts';
 import { concludeCrashes } from '../../src/guard/conclude-crash.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
 import { ARMING, memoryReportOf } from '../support/memory-reports.ts';
@@ -37,6 +38,15 @@ test('a report that came home in memory becomes a folder, with the last step', (
   assert.equal(readFileSync(join(folder, 'dmesg.txt'), 'utf8'), 'panic\n');
   assert.equal(readFileSync(join(folder, 'chain.txt'), 'utf8'), 'captured 700\nhome 4000 kexec\n');
   assert.deepEqual(concludeCrashes(world, machine).crashes, [], 'a second time there is nothing to do');
+});
+
+test('which return of a series it was stands in the last step', () => {
+  using tree = buildTree(nodes(memoryReportOf(ID, FILES)));
+  const commandLine = read(`khop.guard=${ARMING},3,1795912100`);
+  concludeCrashes(quietWorld(tree.root), healthyMachine({ commandLine, uptimeMs: read(4000) }));
+  const chain = readFileSync(join(tree.root, 'state/crashes', ID, 'chain.txt'), 'utf8');
+  assert.match(chain, /^home 4000 kexec, return 3 of a series$/m);
+  assert.equal(outcomeOf(parseChain(chain).steps), 'home-by-kexec');
 });
 
 test('what a disk has of the crash is not written over', () => {

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import type { CrashLoop } from '../../src/guard/crash-loop.ts';
 import { chooseHome } from '../../src/guard/home-plan.ts';
-import type { GuardWorld } from '../../src/guard/world.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
+import type { SwitchWorld } from '../../src/switch/world.ts';
 import { imageOf } from '../support/fixture-tree.ts';
 import { machineWithReservation } from '../support/load-requests.ts';
 import { read } from '../support/machine-facts.ts';
@@ -37,33 +37,9 @@ function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string
     release: read(NEW),
     commandLine: read('root=/dev/vda1 quiet crashkernel=192M'),
   });
-  const world: GuardWorld = {
-    ...quietWorld(tree.root),
-    readMachine: () => machine,
-    readReportPlace: (source) => ({ state: 'absent', source }),
-    readProgramFiles: (source) => ({ state: 'absent', source }),
-    findMount: (source) => ({ state: 'absent', source }),
-    readNetworkPath: () => ({ state: 'absent', source: 'network' }),
-    resolveHost: async () => new Uint8Array(4),
-    rawAreas: {
-      find: (source) => ({ state: 'absent', source }),
-      read: () => assert.fail('no raw area is asked for'),
-      modules: (source) => ({ state: 'absent', source }),
-      label: () => assert.fail('no raw area is asked for'),
-    },
-    bootLoader: {
-      read: () => assert.fail('no boot loader is asked for'),
-      obstacles: () => [],
-      apply: () => assert.fail('no boot loader is asked for'),
-    },
-    collectModules: async () => [],
-  };
-  const { home, isStranded } = chooseHome(world, machine, {
-    selector,
-    argument: ARGUMENT,
-    loop,
-    roomBytes: 128n * 1024n * 1024n,
-  });
+  const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
+  const wish = { selector, argument: ARGUMENT, loop, hasReport: true };
+  const { home, isStranded } = chooseHome(world, machine, wish, 192n << 20n);
   assert.equal(home.state, 'planned', home.state === 'firmware' ? home.reason : '');
   return { title: home.state === 'planned' ? home.title : '', isStranded, home };
 }

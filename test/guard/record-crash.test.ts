@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { arriveFromCrash } from '../../src/guard/record-crash.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
+import { continuingWorld } from '../support/continuing-world.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
 import { ARMING } from '../support/memory-reports.ts';
 import { NULL_DEREFERENCE_6_1, writeLog } from '../support/oops-log-builder.ts';
@@ -73,4 +74,22 @@ test('a disk that can be read only is said, and the crash is told all the same',
     [CRASH_ID],
   );
   assert.match(problem!, /chain\.txt cannot be written: EROFS/);
+});
+
+test('a system that goes on leaves word of the crash at once, and the history gets it when the machine is home', () => {
+  using at = continuingWorld();
+  const { world } = at;
+  const motd = join(at.root, 'motd.d/khop');
+  const { continued, entries } = arriveFromCrash(world, world.readMachine());
+  const id = continued?.continuing.crash;
+  assert.deepEqual([entries, readHistory(world).entries], [[], []]);
+  assert.match(
+    readFileSync(motd, 'utf8'),
+    /^khop: this machine goes on in 400 MiB, on 1 CPU, after a crash of \S+, 2026-09-21 14:13 UTC: .*sysrq.*\. See khop guard status\n$/i,
+  );
+  assert.equal(readFileSync(join(at.root, 'run/crashes-untold'), 'utf8'), `${id}\n`);
+  world.files.append(`${world.folders.state}/crashes/${id}/chain.txt`, 'leave-kexec 9000000 Debian\n');
+  const [entry] = arriveFromCrash(world, machine).entries;
+  assert.deepEqual([entry!.id, entry!.outcome, entry!.captureMs], [id, 'home-by-kexec', 4200]);
+  assert.match(readFileSync(motd, 'utf8'), /came home from a crash/);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
@@ -61,6 +61,33 @@ test('the newest crash and those that were not concluded are never touched', () 
     }),
     { numRuns: 60 },
   );
+});
+
+test('dumps in another file system are bounded as well, also of crashes whose report is gone', () => {
+  const uuid = '11111111-2222-3333-4444-555555555555';
+  const settings = { ...DEFAULT_GUARD_SETTINGS, keepDumps: 1 };
+  using tree = buildTree({
+    'state/guard.json': encodeGuardSettings({
+      ...settings,
+      to: { kind: 'file-system', uuid, folder: '/crashes' },
+    }),
+    [`dev/disk/by-uuid/${uuid}`]: { link: '../../vdb' },
+    'sys/dev/block/254:16': { link: '../../class/block/vdb' },
+    'sys/class/block/vdb/': '',
+    'proc/self/mountinfo': '30 1 254:16 / /dumps rw - ext4 /dev/vdb rw\n',
+    [`dumps/crashes/${nameOf(1)}/vmcore`]: 'x',
+    [`dumps/crashes/${nameOf(2)}/vmcore`]: 'x',
+    [`state/crashes/${nameOf(2)}/chain.txt`]: 'report 1\nhome 2 kexec\n',
+    [`dumps/crashes/${nameOf(3)}/vmcore.incomplete`]: 'x',
+    [`state/crashes/${nameOf(3)}/chain.txt`]: 'report 1\n',
+    [`dumps/crashes/${nameOf(4)}/vmcore`]: 'x',
+  });
+  assert.deepEqual(
+    removeOldCrashes(quietWorld(tree.root)).removed.map(({ what, id }) => `${what} ${id}`),
+    [`dump ${nameOf(1)}`, `dump ${nameOf(2)}`],
+  );
+  assert.deepEqual(readdirSync(`${tree.root}/dumps/crashes`), [nameOf(3), nameOf(4)]);
+  assert.ok(existsSync(`${tree.root}/state/crashes/${nameOf(2)}/chain.txt`));
 });
 
 test('damaged settings are said, and the usual numbers hold', () => {

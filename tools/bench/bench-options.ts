@@ -6,13 +6,15 @@ import { parseArgs } from 'node:util';
 import { KhopError } from '../../src/error.ts';
 import type { KernelLine } from '../../src/lab/kernel-store.ts';
 import { FIRMWARE_WAYS, type FirmwareWay } from './firmware.ts';
+import { GUARD_METHODS, type GuardMethod } from './guard-methods.ts';
 import { SIZES_MIB } from './load-step.ts';
 import { type LoadMethod, METHODS } from './methods.ts';
 import { DOWNTIME_METHODS, type DowntimeMethod } from './service-downtime.ts';
 
 const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
-const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start', 'full'] as const;
+const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start', 'full', 'guard'] as const;
 const PER_KERNEL: readonly Section[] = ['blackout', 'firmware', 'phases'];
+const ROWS = [...METHODS, ...FIRMWARE_WAYS, ...DOWNTIME_METHODS, ...GUARD_METHODS];
 const QUICK_METHODS = ['khop-fast', 'khop-file', 'kexec-l', 'kexec-l-i', 'kexec-s'];
 
 /** A part of the report. */
@@ -26,6 +28,7 @@ export interface BenchOptions {
   /** MiB; none: that section is not asked for. */
   readonly loadSizes: readonly number[];
   readonly downtimeMethods: readonly DowntimeMethod[];
+  readonly guardMethods: readonly GuardMethod[];
   readonly sections: ReadonlySet<Section>;
   readonly repetitions: number;
   readonly json: string | undefined;
@@ -51,10 +54,11 @@ to the first instruction of the new kernel's init, in guest instructions of an e
   --repeat N      jumps of each method: 3 unless told, 1 with --quick
 
 Methods:
-${[...METHODS, ...FIRMWARE_WAYS, ...DOWNTIME_METHODS].map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
+${ROWS.map(({ id, title }) => `  ${id.padEnd(32)}${title}`).join('\n')}
 
 Sections: blackouts of all methods; the way through firmware; where the instructions go; what loading costs;
-how long the executable takes to start; what a client sees of a full Debian machine (wall time).
+how long the executable takes to start; what a client sees of a full Debian machine (wall time); how soon such
+a machine is home after a panic, and its report on disk (wall time).
 Root is needed once, to build the initramfs of a Debian installation.
 Exit status 1: something could not be measured; the last lines say what and why.`;
 
@@ -63,7 +67,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   const { values } = parse(argv);
   if (values.help) return 'help';
   const isQuick = values.quick ?? false;
-  const ids = [...METHODS, ...FIRMWARE_WAYS, ...DOWNTIME_METHODS].map(({ id }) => id);
+  const ids = ROWS.map(({ id }) => id);
   const wanted = choose('method', values.method, ids, isQuick ? QUICK_METHODS : ids);
   const sections = new Set(choose('section', values.only, SECTIONS, isQuick ? ['blackout'] : SECTIONS));
   const lines = choose('kernel', values.kernel, LINES, isQuick ? ['6.1'] : LINES);
@@ -74,6 +78,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     ways: FIRMWARE_WAYS.filter(({ id }) => wanted.includes(id)),
     loadSizes: SIZES_MIB.filter((size) => has('load') && (values.size ?? [`${size}`]).includes(`${size}`)),
     downtimeMethods: DOWNTIME_METHODS.filter(({ id }) => has('full') && wanted.includes(id)),
+    guardMethods: GUARD_METHODS.filter(({ id }) => has('guard') && wanted.includes(id)),
     sections: isRenderOnly(values) ? new Set() : sections,
     repetitions: parseCount(values.repeat ?? (isQuick ? '1' : '3')),
     json: values.json,

@@ -2,7 +2,8 @@
  * What was aimed at, beside what was measured: reached or not, by the report's own figures.
  * @module
  */
-import type { BenchReport, KernelResult, LoadStepResult } from './report.ts';
+import type { BenchReport, KernelResult, LoadStepResult, RecoveryResult } from './report.ts';
+import { median } from './statistics.ts';
 import { renderCount } from './text-report.ts';
 
 /** One goal; undefined figures were not measured. */
@@ -29,12 +30,27 @@ const DOWNTIME_GOALS = [
   { than: 'reboot-ovmf', most: 0.25 },
 ] as const;
 
+/** How many times sooner than kdump-tools on a machine with the same firmware. */
+const RECOVERY_GOALS = [
+  { moment: 'report', title: 'report on disk', least: 5 },
+  { moment: 'home', title: 'home', least: 3 },
+] as const;
+
+const RECOVERY_PAIRS = [
+  { ours: 'guard-khop-seabios', theirs: 'guard-kdump-seabios' },
+  { ours: 'guard-khop-ovmf', theirs: 'guard-kdump-ovmf' },
+] as const;
+
+/** Of kdump-tools' reservation. */
+const RESERVATION_MOST = 0.5;
+
 /** The header first. Goals of sections that the report does not have are left out. */
 export function goalTable(report: BenchReport): string[][] {
   const goals = [
     ...BLACKOUT_GOALS.flatMap((goal) => blackoutGoals(report.kernels[goal.line], goal)),
     ...loadGoals(report.loadStep ?? []),
     ...downtimeGoals(report),
+    ...recoveryGoals(report.recovery ?? []),
   ];
   return [
     ['Goal', 'Aim', 'Measured', 'Reached'],
@@ -117,5 +133,30 @@ function downtimeGoals({ downtime }: BenchReport): Goal[] {
       most,
       (value) => `${Math.round(value * 100)} %`,
     );
+  });
+}
+
+function recoveryGoals(results: readonly RecoveryResult[]): Goal[] {
+  const find = (id: string) => results.find((one) => one.id === id && one.samples.length > 0);
+  return RECOVERY_PAIRS.flatMap(({ ours, theirs }): Goal[] => {
+    const [khop, other] = [find(ours), find(theirs)];
+    if (khop === undefined || other === undefined) return [];
+    const sooner = RECOVERY_GOALS.map(({ moment, title, least }): Goal => {
+      const ratioOf = (clock: 'wallMs' | 'cpuMs'): number => {
+        const medianOf = ({ samples }: RecoveryResult) => median(samples.map((one) => one[moment][clock]));
+        return medianOf(other) / medianOf(khop);
+      };
+      return {
+        title: `${title} after a panic, against ${other.title}`,
+        aim: `${least} times sooner`,
+        measured: `${ratioOf('wallMs').toFixed(1)} (by CPU time ${ratioOf('cpuMs').toFixed(1)})`,
+        isReached: ratioOf('wallMs') >= least && ratioOf('cpuMs') >= least,
+      };
+    });
+    const most = RESERVATION_MOST * (other.reservedMib ?? 0);
+    return [
+      ...sooner,
+      atMost(`reserved, against ${other.title}`, khop.reservedMib, most, (mib) => `${mib} MiB`),
+    ];
   });
 }

@@ -5,7 +5,7 @@
 import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
 import { goalTable } from './goals.ts';
 import type { BenchReport, KernelResult } from './report.ts';
-import { blackoutTable, downtimeTable, loadStepTable, phaseTable } from './text-report.ts';
+import { blackoutTable, downtimeTable, loadStepTable, phaseTable, recoveryTable } from './text-report.ts';
 
 const INTRODUCTION = `# Benchmark
 
@@ -54,6 +54,27 @@ boot loader. The times after it are by the new kernel's clock, from its start.
 A service that is stopped first and started last is away for all of that, whoever switches.
 `;
 
+const RECOVERY = `## After a panic
+
+The same full machine, here with two CPUs and 1 GiB, dies of \`echo c >/proc/sysrq-trigger\`, on the processor that the firmware started,
+once with khop's guard armed by \`khop guard on\` and once with Debian 12's kdump-tools and makedumpfile as their packages
+configure themselves. Every panic starts from a checkpoint of the armed machine. Times are from the kernel's
+panic line to a line of the console:
+
+- *capture starts*: the first line of the capture kernel's user space;
+- *report on disk*: the first line after the kernel's log was saved and synced. khop also saves what its report
+  parses; kdump-tools the log as text;
+- *dump on disk*: kdump-tools always saves a filtered copy of the memory (\`makedumpfile -c -d 31\`) before it restarts. khop
+  does so, by the same program, when it is asked to: the row without a dump did less, and says nothing of one with it;
+- *home*: systemd's first line in the known-good kernel, which has the same memory and CPUs as before;
+- *all started*: systemd is done, the next panic kernel is loaded, and a program on the host has asked.
+
+Beside each time, in brackets, is the CPU time that the emulator used by then: that depends less on what else the host
+did. kdump-tools' way home is a reboot through firmware and GRUB, with \`timeout=0\`; emulated firmware
+has little to do, that of servers takes minutes. After a panic on another processor than that one khop goes through
+the firmware, too.
+`;
+
 /** The page. */
 export function renderPage(report: BenchReport): string {
   const sections = [
@@ -64,6 +85,8 @@ export function renderPage(report: BenchReport): string {
     sections.push(`${LOAD_STEP}\n${renderMarkdownTable(loadStepTable(report.loadStep))}\n`);
   if (report.downtime !== undefined)
     sections.push(`${DOWNTIME}\n${renderMarkdownTable(downtimeTable(report.downtime))}\n`);
+  if (report.recovery !== undefined)
+    sections.push(`${RECOVERY}\n${renderMarkdownTable(recoveryTable(report.recovery))}\n`);
   if (report.startUp !== undefined) {
     const { khopVersionMs, bareNodeMs } = report.startUp;
     sections.push(

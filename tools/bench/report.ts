@@ -79,6 +79,39 @@ export interface DowntimeResult {
   readonly error?: string | undefined;
 }
 
+/** A point of time. */
+export interface Moment {
+  /** Of the host. */
+  readonly wallMs: number;
+  /** CPU time of the emulator by then: other work on the host changes it less. */
+  readonly cpuMs: number;
+}
+
+/** One panic of the full machine; moments are counted from its line on the console. */
+export interface RecoverySample {
+  /** First line of the capture kernel's user space. */
+  readonly capture: Moment;
+  /** The log of the dead kernel is on disk, and synced. */
+  readonly report: Moment;
+  /** Its memory, too; absent where that is not saved. */
+  readonly dump?: Moment | undefined;
+  /** PID 1 of the known-good kernel on the real root. */
+  readonly home: Moment;
+  /** It has started everything, and the next panic is guarded against. */
+  readonly ready: Moment;
+  /** By the name of the file, without dates. */
+  readonly savedBytes: Readonly<Record<string, number>>;
+}
+
+/** One tool after panics. */
+export interface RecoveryResult {
+  readonly id: string;
+  readonly title: string;
+  readonly samples: readonly RecoverySample[];
+  readonly reservedMib?: number | undefined;
+  readonly error?: string | undefined;
+}
+
 /** What a report is about. */
 export interface ReportOrigin {
   readonly khop: string;
@@ -98,16 +131,17 @@ export interface BenchReport extends ReportOrigin {
   readonly loadStep?: readonly LoadStepResult[] | undefined;
   readonly startUp?: StartUpResult | undefined;
   readonly downtime?: readonly DowntimeResult[] | undefined;
+  readonly recovery?: readonly RecoveryResult[] | undefined;
 }
 
 /** The sections that a run fills. */
-export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp' | 'downtime'>;
+export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp' | 'downtime' | 'recovery'>;
 
 /** `findings` with what is said of them at the top. Either may be a report of before: what else it says is left. */
 export function makeReport(origin: ReportOrigin, findings: Findings): BenchReport {
   const first = Object.values(findings.kernels)[0]?.methods ?? [];
   const { khop, date, qemu, host } = origin;
-  const { kernels, loadStep, downtime, startUp } = findings;
+  const { kernels, loadStep, downtime, recovery, startUp } = findings;
   return {
     ...{ khop, date, qemu, host },
     unit: 'guest instructions',
@@ -118,6 +152,7 @@ export function makeReport(origin: ReportOrigin, findings: Findings): BenchRepor
     kernels,
     ...(loadStep && { loadStep }),
     ...(downtime && { downtime }),
+    ...(recovery && { recovery }),
     ...(startUp && { startUp }),
   };
 }
@@ -157,6 +192,7 @@ export function failuresOf(findings: Findings): string[] {
       failure(`loading ${initrdMib} MiB`, title, error),
     ),
     ...(findings.downtime ?? []).flatMap(({ title, error }) => failure('full machine', title, error)),
+    ...(findings.recovery ?? []).flatMap(({ title, error }) => failure('panic', title, error)),
   ];
 }
 

@@ -4,12 +4,12 @@
  * machine, so only ratios mean something.
  * @module
  */
-import { readFileSync } from 'node:fs';
 import { KhopError } from '../../src/error.ts';
 import { startFullMachine } from '../../src/lab/full-machine.ts';
 import type { FirmwareKind } from '../../src/lab/ovmf.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { installService, measureDowntime, SERVICE_NETWORK, waitForAnswer } from './answering-service.ts';
+import { processCpuMs } from './process-time.ts';
 import type { DowntimeResult, DowntimeSample } from './report.ts';
 import { median, spread } from './statistics.ts';
 
@@ -117,15 +117,6 @@ async function measureOnce(method: DowntimeMethod): Promise<DowntimeSample> {
     answerMs: Math.round(uptimeMs),
     ...(await readStartTimes(machine)),
   };
-}
-
-/** utime and stime, fields 14 and 15 of /proc/PID/stat (proc(5)), in ticks of USER_HZ, always 10 ms. */
-function processCpuMs(pid: number): number {
-  // The name of the program, field 2, may have spaces in it.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** By the new kernel's own clock, which starts with it. */

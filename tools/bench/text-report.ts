@@ -2,9 +2,16 @@
  * The report as tables of text cells, for the terminal and for the page in docs/.
  * @module
  */
-import { renderMilliseconds } from '../../src/cli/render/quantity.ts';
-import type { DowntimeResult, KernelResult, LoadStepResult, MethodResult } from './report.ts';
-import { median } from './statistics.ts';
+import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
+import type {
+  DowntimeResult,
+  KernelResult,
+  LoadStepResult,
+  MethodResult,
+  Moment,
+  RecoveryResult,
+} from './report.ts';
+import { median, spread } from './statistics.ts';
 
 /** `13.31 G`, `845 M`. */
 export function renderCount(count: number): string {
@@ -82,6 +89,41 @@ export function downtimeTable(results: readonly DowntimeResult[]): string[][] {
     ],
     ...results.map(row),
   ];
+}
+
+/** The moments of a panic, in order. */
+const MOMENTS = ['capture', 'report', 'dump', 'home', 'ready'] as const;
+
+/** One row a tool; each moment has its wall time and, in brackets, the emulator's CPU time by then. */
+export function recoveryTable(results: readonly RecoveryResult[]): string[][] {
+  const header = ['Tool', 'Capture starts', 'Report on disk', 'Dump on disk', 'Home', 'All started'];
+  const width = header.length + 4;
+  return [
+    [...header, 'Spread of home', 'Reserved', 'Saved', 'Runs'],
+    ...results.map(({ title, samples, reservedMib, error }) => {
+      if (samples.length === 0) return [title, `failed: ${error}`, ...Array(width - 2).fill('')];
+      return [
+        title,
+        ...MOMENTS.map((name) => renderMoments(samples.flatMap((sample) => sample[name] ?? []))),
+        renderSpread(samples, spread(samples.map(({ home }) => home.wallMs)), 0),
+        `${reservedMib} MiB`,
+        renderSaved(samples[0]?.savedBytes ?? {}),
+        String(samples.length),
+      ];
+    }),
+  ];
+}
+
+function renderMoments(moments: readonly Moment[]): string {
+  if (moments.length === 0) return 'not saved';
+  const [wall, cpu] = [moments.map(({ wallMs }) => wallMs), moments.map(({ cpuMs }) => cpuMs)];
+  return `${renderMilliseconds(median(wall))} (${renderMilliseconds(median(cpu))})`;
+}
+
+function renderSaved(savedBytes: Readonly<Record<string, number>>): string {
+  return Object.entries(savedBytes)
+    .map(([name, bytes]) => `${name} ${renderBytes(bytes)}`)
+    .join(', ');
 }
 
 /** One row a method, three columns a size. */

@@ -14,9 +14,9 @@ const LAB_SCRIPTS = ['guest-agent.sh', 'small-init.sh', 'full-image-hook.sh'];
 /** From the project's folder to the installed one, as they are. */
 const COPIED: Readonly<Record<string, string>> = {
   'packaging/khop-arrive.service': 'usr/lib/systemd/system/khop-arrive.service',
+  'packaging/khop-crash-hooks.service': 'usr/lib/systemd/system/khop-crash-hooks.service',
   'packaging/khop-guard.service': 'usr/lib/systemd/system/khop-guard.service',
   'packaging/99-khop-guard.rules': 'usr/lib/udev/rules.d/99-khop-guard.rules',
-  'packaging/khop-crash-hooks.service': 'usr/lib/systemd/system/khop-crash-hooks.service',
   'packaging/khop-measure.service': 'usr/lib/systemd/system/khop-measure.service',
   'packaging/khop.conf': 'etc/khop/khop.conf',
   'completions/khop.bash': 'usr/share/bash-completion/completions/khop',

@@ -3,11 +3,19 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
+import { reservedBytes } from '../../guard/capture-kernel.ts';
 import type { GuardSettings } from '../../guard/guard-settings.ts';
 import { encodeGuardSettings, guardSettingsPath } from '../../guard/guard-settings.ts';
-import { makePermanent, planReservation, switchToReserve } from '../../guard/reservation.ts';
+import {
+  makePermanent,
+  planReservation,
+  type ReservationPlan,
+  switchToReserve,
+} from '../../guard/reservation.ts';
 import type { GuardWorld } from '../../guard/world.ts';
+import { agreeTo } from '../agreement.ts';
 import type { CliContext } from '../context.ts';
+import type { ReservationMoment } from '../render/reservation.ts';
 import type { OnOptions } from './guard.ts';
 
 /** Says what is needed, asks, tells the boot loader, and switches or leaves that to the next start. */
@@ -19,14 +27,16 @@ export async function reserveMemory(
 ): Promise<void> {
   const reservation = await planReservation(world, settings, parseMemory(options.memory ?? 'auto'));
   const { renderReservation } = await import('../render/reservation.ts');
+  const moment = momentOf(world, reservation, options);
   if (options.json && options.dryRun) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ dryRun: true, ...reservation, willSwitch: options.switch }));
+    context.print(renderJson({ dryRun: true, ...reservation, willSwitch: moment === 'switch' }));
     return;
   }
-  context.remark(renderReservation(reservation, options.switch));
+  context.remark(renderReservation(reservation, moment));
   if (options.dryRun) return;
-  await agree(context, options);
+  const question = options.switch ? 'Do that, and switch now?' : 'Do that?';
+  await agreeTo(context, options, question, 'memory has to be reserved first');
   await makePermanent(world, reservation);
   if (!options.switch) {
     world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
@@ -39,6 +49,11 @@ export async function reserveMemory(
   );
 }
 
+function momentOf(world: GuardWorld, { mib }: ReservationPlan, options: OnOptions): ReservationMoment {
+  if (options.memory === undefined && reservedBytes(world.readMachine()) >= mib << 20n) return 'there';
+  return options.switch ? 'switch' : 'later';
+}
+
 /** @throws E_USAGE */
 function parseMemory(text: string): bigint | undefined {
   if (text === 'auto') return undefined;
@@ -46,18 +61,5 @@ function parseMemory(text: string): bigint | undefined {
   if (mib !== undefined) return BigInt(mib);
   throw new KhopError('E_USAGE', `--memory takes auto or MiB such as 160M, not "${text}"`, {
     hint: 'khop guard on --dry-run says how much is needed.',
-  });
-}
-
-/** @throws E_USAGE when nobody can be asked, E_REFUSED when a person says no */
-async function agree(context: CliContext, options: OnOptions): Promise<void> {
-  if (options.yes === true) return;
-  if (!context.canAsk)
-    throw new KhopError('E_USAGE', 'memory has to be reserved first, and nobody is there to be asked', {
-      hint: 'Say --yes to do it, or --dry-run to see it.',
-    });
-  if (await context.ask(options.switch ? 'Do that, and switch now?' : 'Do that?')) return;
-  throw new KhopError('E_REFUSED', 'you did not say yes; nothing was changed', {
-    hint: 'Run it again with --yes, or answer y.',
   });
 }

@@ -12,23 +12,30 @@ import { positiveInteger } from '../kernel-options.ts';
 export interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
+  readonly mode: GuardSettings['mode'];
+  readonly cpus: number;
   readonly deadline?: number;
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
+  readonly loopWindow?: number;
   readonly memory?: string;
   readonly switch: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
-  readonly loopWindow?: number;
   readonly json?: boolean;
 }
 
 interface RearmOptions {
   readonly quiet?: boolean;
   readonly json?: boolean;
+}
+
+interface LeaveOptions {
+  readonly firmware?: boolean;
+  readonly yes?: boolean;
 }
 
 interface TestOptions {
@@ -57,13 +64,23 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         'to come home with. Whatever happens there, the machine leaves it before the deadline. Where no memory is\n' +
         'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
         'When a kernel dies twice in the same way, the next way home is an older kernel that was seen well; without\n' +
-        'one, it is a shell on the console of the panic kernel, where busybox is installed.',
+        'one, it is a shell on the console of the panic kernel, where busybox is installed.\n' +
+        '\n' +
+        'With --mode continue, for systems that must be back at once, the panic kernel is this system’s own and goes\n' +
+        'on into normal user space in the reserved memory, on one CPU; the report is written beside it, and\n' +
+        '`khop guard leave` takes the machine back to all its memory when that suits.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
+    .addOption(
+      new Option('--mode <mode>', 'what the panic kernel does: save a report and go home, or go on and serve')
+        .choices(['capture', 'continue'])
+        .default('capture'),
+    )
+    .option('--cpus <n>', 'with --mode continue, how many CPUs the system goes on with', positiveInteger, 1)
     .option(
       '--deadline <seconds>',
-      'when the panic kernel leaves at the latest (60, with a dump 600)',
+      'when a capture leaves at the latest (60, with a dump 600)',
       positiveInteger,
     )
     .option(
@@ -78,15 +95,15 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
     .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
-    .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
-    .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
-    .option('--dry-run', 'say what would be done about memory, and do nothing')
-    .option('-y, --yes', 'do not ask')
     .option(
       '--loop-window <minutes>',
       'within which the same crash twice leads to another kernel, or a shell (60)',
       positiveInteger,
     )
+    .option('--memory <size>', '`auto`, or MiB such as 160M, to be reserved at every start from now on')
+    .option('--no-switch', 'leave the memory to the next start; do not switch into the same kernel for it')
+    .option('--dry-run', 'say what would be done about memory, and do nothing')
+    .option('-y, --yes', 'do not ask')
     .option('--json', 'print the result as JSON')
     .action(async (options: OnOptions) => turnOn(context, options));
   withExamples(on, [
@@ -98,6 +115,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     ],
     ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
     ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
+    ['khop guard on --mode continue --dry-run', 'how much memory would it take to go on after a panic?'],
   ]);
 
   const off = guard
@@ -113,7 +131,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('say whether a panic now would be caught, and how')
     .description(
       'Compare what the kernel says, what was armed and what the machine is now. What cannot be read counts as not\n' +
-        'armed. Exit status 3 when the guard is wanted and not armed.',
+        'armed. Exit status 3 when the guard is wanted and not armed, and in a system that goes on after a panic.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => showStatus(context, options));
@@ -130,6 +148,18 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .option('--json', 'print the result as JSON')
     .action(async (options: RearmOptions) => rearmGuard(context, options));
   withExamples(rearm, [['khop guard rearm', 'after an update of the kernel']]);
+
+  const leave = guard
+    .command('leave')
+    .summary('leave a system that goes on after a panic')
+    .description(
+      'Stop the services in order and take the machine back to the kernel that waits in memory, without the firmware;\n' +
+        'where that cannot be, through it. Only for a system that `khop guard status` calls continuing.',
+    )
+    .option('--firmware', 'go through the firmware although a kernel waits')
+    .option('-y, --yes', 'do not ask')
+    .action(async (options: LeaveOptions) => leaveSystem(context, options));
+  withExamples(leave, [['khop guard leave', 'all memory and CPUs back, when a pause suits']]);
 
   const test = guard
     .command('test')
@@ -152,7 +182,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const settings = { ...DEFAULT_GUARD_SETTINGS, ...(await chosenSettings(options)) };
   await world.exclusively(async () => {
     const isReserved = reservedBytes(world.readMachine()) > 0n;
-    if (!isReserved || options.memory !== undefined) {
+    if (!isReserved || options.memory !== undefined || options.dryRun === true) {
       const { reserveMemory } = await import('./guard-reservation.ts');
       return await reserveMemory(context, world, settings, options);
     }
@@ -167,10 +197,18 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   });
 }
 
-/** @throws E_USAGE for a place that is none, or that takes no dump */
+/** @throws E_USAGE for a place that is none, or that takes no dump; for either where the system goes on */
 async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
   const { KhopError } = await import('../../error.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
+  if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
+    throw new KhopError(
+      'E_USAGE',
+      'a system that goes on writes a report into the usual folder, and no dump',
+      {
+        hint: 'Leave out --to and --dump. The memory of the kernel that died is /proc/vmcore there.',
+      },
+    );
   const to = options.to === undefined ? undefined : parseReportTarget(options.to);
   if (options.dump !== 'none' && (to?.kind === 'raw' || to?.kind === 'http'))
     throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
@@ -179,6 +217,8 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
   return {
     kernel: options.kernel ?? null,
     home: options.home ?? null,
+    mode: options.mode,
+    cpus: options.cpus,
     deadlineSeconds:
       options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
     ...(to === undefined ? {} : { to }),
@@ -215,7 +255,7 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const world = openWorld(context);
   const status = readGuardStatus(world, world.readMachine());
-  if (status.state === 'not-armed') context.exitWith(3);
+  if (status.state === 'not-armed' || status.state === 'continuing') context.exitWith(3);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson(status));
@@ -238,6 +278,21 @@ async function rearmGuard(context: CliContext, options: RearmOptions): Promise<v
   }
   const { renderKeptArmed } = await import('../render/guard.ts');
   context.print(renderKeptArmed(outcome));
+}
+
+async function leaveSystem(context: CliContext, options: LeaveOptions): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { planLeave } = await import('../../guard/leave.ts');
+  const { renderLeaving } = await import('../render/guard.ts');
+  const { agreeTo } = await import('../agreement.ts');
+  const world = openGuardWorld(context);
+  await world.exclusively(async () => {
+    const plan = planLeave(world, world.readMachine(), options.firmware === true);
+    context.remark(renderLeaving(plan));
+    await agreeTo(context, options, 'Leave now? Services stop.', 'services would stop');
+    await plan.leave();
+  });
+  context.print('This system goes down now. When the machine is back: khop crashes show last');
 }
 
 async function testGuard(context: CliContext, options: TestOptions): Promise<void> {

@@ -40,8 +40,9 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk.\n' +
-        'Run by khop-arrive.service; does nothing without a ticket and a crash.',
+        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
+        'system that goes on in a panic kernel writes its own. Run by khop-arrive.service; does nothing without a\n' +
+        'ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option('--hooks', 'start the programs in /etc/khop/hooks/crash.d, if a crash led here')
@@ -80,33 +81,29 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { arriveFromCrash } = await import('../../guard/record-crash.ts');
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
-  const { renderBytes } = await import('../render/quantity.ts');
   const machine = world.readMachine();
   const entry = concludeSwitch(world, machine);
-  const unreached = bringReportsIn(world);
-  const { crashes, isHomeByKexec, problem, entries } = arriveFromCrash(world, machine);
+  const elsewhere = bringReportsIn(world);
+  const arrival = arriveFromCrash(world, machine);
+  const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
   const { removed, remarks } = removeOldCrashes(world);
-  for (const line of [...unreached, ...remarks]) context.remark(line);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
+  for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(
-      renderJson({ concluded: entry ?? null, crashes, isHomeByKexec, removed, problem: problem ?? null }),
+      renderJson({
+        ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
+        continued: continued ?? null,
+      }),
     );
     return;
   }
-  for (const { what, id, bytes } of removed)
-    context.print(
-      what === 'dump'
-        ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
-        : `Removed the report of an older crash: ${id}`,
-    );
-  for (const { id, summary } of entries)
-    context.print(`The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`);
-  if (entries.length === 0 && isHomeByKexec)
-    context.print('The kernel before this one crashed; nothing new is to be saved of it. Next: khop crashes');
+  const { renderCrashArrival } = await import('../render/crash-arrival.ts');
+  for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
   if (entry === undefined) {
-    if (entries.length === 0 && !isHomeByKexec) context.print('No switch is in flight.');
+    if (entries.length === 0 && !isHomeByKexec && continued === undefined)
+      context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');

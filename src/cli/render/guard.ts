@@ -2,9 +2,12 @@
  * `khop guard` as text.
  * @module
  */
-import type { ArmedRecord } from '../../guard/armed-record.ts';
+import type { ArmedRecord, ContinuingMemory } from '../../guard/armed-record.ts';
+import { type ContinuedCrash, wordsOf } from '../../guard/continued-crash.ts';
+import type { Continuing } from '../../guard/continuing.ts';
 import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
+import type { LeavePlan } from '../../guard/leave.ts';
 import type { CliContext } from '../context.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
@@ -19,16 +22,33 @@ export function renderArmed(record: ArmedRecord): string {
 }
 
 function chainLines(record: ArmedRecord): string[] {
-  const { reportDevice, dump } = record;
   return [
     `  panic kernel  ${record.captureTitle}, ${renderBytes(record.usedBytes)} of ${renderBytes(record.reservedBytes)} reserved`,
+    ...(record.continuing === null ? captureLines(record) : continuingLines(record.continuing)),
+    ...(record.loopReason === null ? [] : [`  loop          ${record.loopReason}`]),
+    `  home          ${homeWords(record)}`,
+    ...(record.continuing === null
+      ? [`  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`]
+      : []),
+  ];
+}
+
+function captureLines(record: ArmedRecord): string[] {
+  const { reportDevice, dump } = record;
+  return [
     `  report        ${reportPlaces(record).join('; ')}`,
     ...(dump === null || reportDevice === null
       ? []
       : [`  dump          ${dump.how}; takes ${renderBytes(dump.memoryBytes)} of the reservation`]),
-    ...(record.loopReason === null ? [] : [`  loop          ${record.loopReason}`]),
-    `  home          ${homeWords(record)}`,
-    `  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`,
+  ];
+}
+
+function continuingLines({ memoryBytes, usedBytes, cpus, warnings }: ContinuingMemory): string[] {
+  return [
+    `  then          this system goes on and serves, with about ${renderBytes(memoryBytes)} for programs on ${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`,
+    `                (${renderBytes(usedBytes)} in use when it was armed)`,
+    ...warnings.map((warning) => `  but           ${warning}`),
+    '  report        written by the system that goes on, khop crashes',
   ];
 }
 
@@ -38,6 +58,7 @@ function homeWords({
   homeObstacle,
   loopReason,
   isHomeFromFirstOnly,
+  continuing,
 }: ArmedRecord): string {
   if (ending === 'rescue')
     return `a shell on the console, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
@@ -45,6 +66,7 @@ function homeWords({
     return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
   const where = isHomeFromFirstOnly ? ' when the panic is on CPU 0, else through it' : '';
+  if (continuing !== null) return `${homeTitle}, without the firmware${where}: khop guard leave`;
   return `${homeTitle}, without the firmware${where}${loopReason === null ? '' : ', because of the loop'}`;
 }
 
@@ -57,9 +79,42 @@ function reportPlaces({ reportDevice, reportObstacle, reportInMemory }: ArmedRec
   ];
 }
 
+/** In the system that goes on: what happened, where it lives, how to leave. */
+export function renderContinued({ continuing, obstacle }: ContinuedCrash): string {
+  return [
+    'The kernel before this one crashed.',
+    `This system goes on in the memory of a panic kernel: ${wordsOf(continuing)}.`,
+    ...continuedLines(continuing),
+    ...(obstacle === undefined
+      ? []
+      : [`  the report is ${continuing.crash === undefined ? 'missing' : 'not whole'}: ${obstacle}`]),
+  ].join('\n');
+}
+
+function continuedLines({ crash, homeTitle, homeObstacle }: Continuing): string[] {
+  return [
+    ...(crash === undefined ? [] : [`  report        khop crashes show ${crash}`]),
+    homeTitle === null
+      ? `  all memory    khop guard leave, through the firmware: ${homeObstacle ?? 'no kernel waits'}`
+      : `  all memory    khop guard leave, to ${homeTitle} without the firmware; a plain reboot goes through it`,
+  ];
+}
+
+/** What will be done, before asking. */
+export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
+  if (way === 'kexec') return `Back to ${homeTitle ?? 'the kernel that waits'}, without the firmware.`;
+  return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
+}
+
 /** One word, then why, then what to do. */
 export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext, 'style'>): string {
-  const { state, record, problems } = status;
+  const { state, record, problems, continuing } = status;
+  if (continuing !== undefined)
+    return [
+      `This system is ${context.style('yellow', 'continuing')} after a panic, in ${wordsOf(continuing)}.`,
+      ...continuedLines(continuing),
+      '  another panic ends in the firmware',
+    ].join('\n');
   if (state === 'off') return 'The guard is off. Next: khop guard on';
   if (state === 'armed' && record !== undefined)
     return [
@@ -74,11 +129,14 @@ export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext,
   ].join('\n');
 }
 
+const NOTHING_DONE = {
+  off: 'The guard is off; nothing to do.',
+  armed: 'The guard is armed; nothing to do.',
+  continuing: 'This system goes on after a panic, in the memory of the guard; nothing to do.',
+} as const;
+
 /** What was done, if anything, and why. */
 export function renderKeptArmed(outcome: KeepArmedOutcome): string {
-  if (outcome.did === 'nothing')
-    return outcome.because === 'off'
-      ? 'The guard is off; nothing to do.'
-      : 'The guard is armed; nothing to do.';
+  if (outcome.did === 'nothing') return NOTHING_DONE[outcome.because];
   return [`Armed again, because ${outcome.because.join('; ')}.`, ...chainLines(outcome.record)].join('\n');
 }

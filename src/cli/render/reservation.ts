@@ -6,16 +6,23 @@ import type { ReservationPlan } from '../../guard/reservation.ts';
 import { describeBootLoaderStep } from '../../machine/boot-loader/apply-steps.ts';
 import { renderBytes } from './quantity.ts';
 
+/** When the memory is there: by a switch now, after the next start, or already. */
+export type ReservationMoment = 'switch' | 'later' | 'there';
+
+const MOMENTS: Readonly<Record<ReservationMoment, string>> = {
+  switch: 'Now: switch into the same kernel with it, without the firmware. Services stop and start.',
+  later: 'Now: nothing; the next start reserves it.',
+  there: 'Now: nothing; so much is reserved already, and the guard would be armed.',
+};
+
 /** The sum with its terms, then each change. */
-export function renderReservation(plan: ReservationPlan, willSwitch: boolean): string {
+export function renderReservation(plan: ReservationPlan, now: ReservationMoment): string {
   return [
     `A panic kernel needs memory of its own, crashkernel=${plan.mib}M:`,
     ...terms(plan),
     '',
     ...permanence(plan),
-    willSwitch
-      ? 'Now: switch into the same kernel with it, without the firmware. Services stop and start.'
-      : 'Now: nothing; the next start reserves it.',
+    MOMENTS[now],
   ].join('\n');
 }
 

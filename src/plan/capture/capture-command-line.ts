@@ -9,16 +9,7 @@ import { captureParameters, DROPPED_FOR_CAPTURE } from './capture-parameters.ts'
 /** Of user space: a capture kernel mounts no root and runs one program. */
 const USER_SPACE = [
   ...['root', 'rootflags', 'rootfstype', 'rootdelay', 'rootwait', 'ro', 'rw', 'resume', 'init', 'rdinit'],
-  ...[
-    'splash',
-    'debug',
-    'loglevel',
-    'ignore_loglevel',
-    'ima_policy',
-    'khop.switch',
-    'khop.guard',
-    'khop.added',
-  ],
+  ...['splash', 'debug', 'loglevel', 'ignore_loglevel', 'ima_policy', 'khop.switch', 'khop.added'],
 ];
 
 /** Whatever stands behind the dot. */

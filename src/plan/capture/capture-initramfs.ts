@@ -10,7 +10,8 @@ import { TARGET_MOUNT } from './capture-target.ts';
 import { DUMP_FOLDER, type DumpProgram } from './dump-order.ts';
 import type { RescueOrder } from './rescue.ts';
 
-const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', DUMP_FOLDER.slice(1)];
+/** makedumpfile writes to /tmp. */
+const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', DUMP_FOLDER.slice(1), 'tmp'];
 
 /** A module of the capture kernel, not compressed. */
 export interface CaptureModule {

@@ -28,6 +28,10 @@ export interface CaptureMemoryRequest {
   readonly keptBytes: number;
   /** What programs need at their peak besides their files. */
   readonly userBytes: number;
+  /** How that term is called where it is shown. */
+  readonly userWhat?: string;
+  /** What the kernel allocates because the parameters of a capture do not keep it from that. */
+  readonly subsystemsBytes?: number;
   /** CPUs that the capture brings up (`nr_cpus=`). */
   readonly cpus: number;
 }
@@ -81,10 +85,11 @@ export function captureMemoryNeed(request: CaptureMemoryRequest): CaptureMemoryN
   const kernel = [
     { what: 'the kernel in memory', bytes: request.kernelBytes },
     { what: 'what the kernel allocates until user space runs', bytes: allocationsOf(request.release) },
+    { what: 'parts of the kernel that a capture leaves out', bytes: request.subsystemsBytes ?? 0 },
     { what: `${request.cpus - 1} more CPUs`, bytes: (request.cpus - 1) * CPU_BYTES },
     ...files,
     { what: 'the initramfs unpacked', bytes: request.unpackedBytes },
-    { what: 'programs', bytes: request.userBytes },
+    { what: request.userWhat ?? 'programs', bytes: request.userBytes },
     { what: 'devices and firmware of other machines', bytes: SLACK_BYTES },
   ];
   const run = withPageStructs(kernel);

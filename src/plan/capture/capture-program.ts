@@ -115,6 +115,14 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
 }
 
+function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
+  return fn('markLeave', [], [], () => {
+    if (typeof ending === 'object') return [mark('rescue')];
+    if (ending === 'firmware') return [mark('leave-firmware')];
+    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
+  });
+}
+
 function sinkOf(target: CaptureTarget): ReportSink {
   switch (target.kind) {
     case 'file-system':
@@ -124,14 +132,6 @@ function sinkOf(target: CaptureTarget): ReportSink {
     case 'http':
       return httpSink(target);
   }
-}
-
-function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
-  return fn('markLeave', [], [], () => {
-    if (typeof ending === 'object') return [mark('rescue')];
-    if (ending === 'firmware') return [mark('leave-firmware')];
-    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
-  });
 }
 
 /** Gives back 0, or a negative errno: then the report is not saved, and leaving is not marked. */

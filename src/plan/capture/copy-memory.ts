@@ -8,6 +8,7 @@ import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { giveBack, leaveLoop, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
 import { load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
 import { crashedMemoryFile, ELF_HEADER_SIZE, eachRange } from './crashed-memory.ts';
+import { freeBytes } from './free-space.ts';
 
 /** Read at once. */
 const BUFFER_SIZE = 0x10_0000;
@@ -15,6 +16,7 @@ const BUFFER_SIZE = 0x10_0000;
 const PAGE = 4096;
 const E_FLAGS = 0x30;
 const INCOMPLETE = 1;
+const ENOSPC = 28;
 
 /** Memory that this takes, besides what the file system keeps of the file, bytes. */
 export const COPY_MEMORY_BYTES = BUFFER_SIZE;
@@ -70,9 +72,10 @@ const writePages = fn('writePages', ['size', 'offset'], ['at', 'start', 'status'
   ),
 ]);
 
-/** Copies a range of the file. Gives back 0 or a negative errno. */
-const copyRange = fn('copyRange', ['offset', 'size'], ['part', 'got', 'status'], (v) => [
+/** Copies a range of the file, as long as `kept` bytes stay free. Gives back 0 or a negative errno. */
+const copyRange = fn('copyRange', ['offset', 'size', 'kept'], ['part', 'got', 'status'], (v) => [
   loopWhile(v.size, [
+    when([freeBytes(), '<u', v.kept], [giveBack(-ENOSPC)]),
     set(v.part, v.size),
     when([v.part, '>u', BUFFER_SIZE], [set(v.part, BUFFER_SIZE)]),
     set(v.got, sys.pread64(crashedMemoryFile(), buffer, v.part, v.offset)),
@@ -112,8 +115,8 @@ const writeHeader = fn('writeHeader', ['flags'], [], ({ flags }) => [
   giveBack(writeAt(header, ELF_HEADER_SIZE, 0)),
 ]);
 
-/** Writes the dump to a file of the current folder. Gives back 0 or a negative errno. */
-export const copyMemory = fn('copyMemory', ['path'], ['header', 'left', 'status', 'flags'], (v) => [
+/** Writes the dump to a file of the current folder, as long as `kept` bytes stay free there. Gives back 0 or a negative errno. */
+export const copyMemory = fn('copyMemory', ['path', 'kept'], ['header', 'left', 'status', 'flags'], (v) => [
   store.u64(
     output,
     sys.openat(LINUX.AT_FDCWD, v.path, LINUX.O_WRONLY | LINUX.O_CREAT | LINUX.O_TRUNC, 0o600),
@@ -124,12 +127,12 @@ export const copyMemory = fn('copyMemory', ['path'], ['header', 'left', 'status'
     [giveBack(-LINUX.EIO)],
   ),
   set(v.flags, load.u32([header, '+', E_FLAGS])),
-  set(v.status, copyRange(0, contentStart())),
+  set(v.status, copyRange(0, contentStart(), v.kept)),
   when(v.status, [giveBack(v.status)]),
   set(v.status, writeHeader([v.flags, '|', INCOMPLETE])),
   when(v.status, [giveBack(v.status)]),
   ...eachRange(v, (offset, size) => [
-    set(v.status, copyRange(offset, size)),
+    set(v.status, copyRange(offset, size, v.kept)),
     when(v.status, [giveBack(v.status)]),
   ]),
   // Where memory ends with zeros, nothing was written there.

@@ -4,12 +4,13 @@
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
+import { monotonicMs } from '../../formats/static-program/library/clock.ts';
 import { bytesOf, sizeOf } from '../../formats/static-program/library/growing-text.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { writeAll } from '../../formats/static-program/library/output.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
 import { lengthOf } from '../../formats/static-program/library/text.ts';
-import { giveBack, set, when } from '../../formats/static-program/statements.ts';
+import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
 import { load, sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { chain, say } from './chain.ts';
 import type { WayOut } from './go-home.ts';
@@ -29,6 +30,8 @@ export interface RescueOrder {
 const CONSOLE = '/dev/console';
 /** Of the kernel log, what a screen or two hold. */
 const SHOWN_OF_LOG = 4096;
+/** Nobody reads the screen, types and leaves in less. */
+const SHORTEST_STAY_MS = 2000;
 /** Exit status of a child that could not become the shell, as shells have it. */
 const NOT_STARTED = 127;
 /** asm-generic/ioctls.h. */
@@ -67,18 +70,29 @@ export function rescue(
     sys.exit_group(NOT_STARTED),
   ]);
 
-  return fn('rescue', ['watcher'], ['pid'], ({ watcher, pid }) => [
+  /** Gives back 1 when a person left the shell, 0 when there was none to leave. */
+  const offerShell = fn('offerShell', [], ['pid', 'status', 'since'], ({ pid, status, since }) => [
+    loop([
+      set(since, monotonicMs()),
+      set(pid, fork()),
+      when([pid, '==', 0], [becomeShell()]),
+      when([pid, '<', 0], [giveBack(0)]),
+      sys.wait4(pid, waitStatus, 0),
+      set(status, load.u32(waitStatus)),
+      // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
+      when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(0)]),
+      // Killed, for want of memory for example: nobody meant to leave.
+      when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
+    ]),
+  ]);
+
+  return fn('rescue', ['watcher'], [], ({ watcher }) => [
     // A person has no deadline; a watchdog still wants to hear of somebody.
     when([watcher, '>', 0], [sys.kill(watcher, LINUX.SIGKILL)]),
     guardian.startKeeper(),
     show(),
-    set(pid, fork()),
-    when([pid, '==', 0], [becomeShell()]),
-    sys.wait4(pid, waitStatus, 0),
-    when(
-      [[pid, '<', 0], '||', [[[load.u32(waitStatus), '>>', 8], '&', 0xff], '==', NOT_STARTED]],
-      [say('no shell could be started', 0), way.leaveByFirmware()],
-    ),
-    way.leave(),
+    when(offerShell(), [way.leave()]),
+    say('nobody can use a shell here, so through the firmware, ms:', monotonicMs()),
+    way.leaveByFirmware(),
   ]);
 }

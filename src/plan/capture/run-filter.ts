@@ -8,8 +8,8 @@ import { giveBack, set, when } from '../../formats/static-program/statements.ts'
 import { sys, wordsAt } from '../../formats/static-program/terms.ts';
 import type { DumpProgram } from './dump-order.ts';
 
-/** What it says, which matters when it fails. */
-export const FILTER_MESSAGES = 'makedumpfile.txt';
+/** What it says: why it failed, or that it does not know the kernel and did what it could. */
+const FILTER_MESSAGES = 'makedumpfile.txt';
 const STDOUT = 1;
 const STDERR = 2;
 

@@ -15,7 +15,7 @@ import { copyMemory } from './copy-memory.ts';
 import { isCrashedMemoryOpen } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
 import { freeBytes } from './free-space.ts';
-import { becomeFilter, FILTER_MESSAGES } from './run-filter.ts';
+import { becomeFilter } from './run-filter.ts';
 import { saveChain, syncFolder } from './save-report.ts';
 import { verifyCopy, verifyFiltered } from './verify-dump.ts';
 
@@ -53,7 +53,7 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
   const { filter } = order;
   const copyInChild = fn('copyInChild', [], ['pid'], ({ pid }) => [
     set(pid, fork()),
-    when([pid, '==', 0], [sys.exit_group([0, '-', copyMemory(UNFINISHED)])]),
+    when([pid, '==', 0], [sys.exit_group([0, '-', copyMemory(UNFINISHED, order.minimumFreeBytes)])]),
     giveBack(watch(pid)),
   ]);
   const become = filter === undefined ? undefined : becomeFilter(filter, UNFINISHED);
@@ -71,14 +71,13 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
       : [
           set(status, filterInChild()),
           when([status, '==', 0], [set(size, verifyFiltered(UNFINISHED))]),
-          when(
-            [[status, '==', 0], '&&', [size, '>', 0]],
-            [sys.unlinkat(LINUX.AT_FDCWD, FILTER_MESSAGES, 0), giveBack(publish('filtered, bytes:', size))],
-          ),
+          when([[status, '==', 0], '&&', [size, '>', 0]], [giveBack(publish('filtered, bytes:', size))]),
           ...giveUpAtLimits(status),
           say('makedumpfile failed, so all memory is saved:', status),
         ]),
     set(status, copyInChild()),
+    // Its own look at what is free, or the file system's: the child ends with the errno.
+    when([status, '==', -ENDED_BY.space], [set(status, ENDED_BY.space)]),
     ...giveUpAtLimits(status),
     when([status, '<', 0], [set(status, [0, '-', status])]),
     when(status, [markBecause('dump-incomplete', 'it could not be written, errno:', status), giveBack(0)]),

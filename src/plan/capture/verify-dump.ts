@@ -33,7 +33,7 @@ const file = zeroed(8);
 const window = zeroed(WINDOW, BLOCK);
 const bitmap = zeroed(BITMAP_PIECE, BLOCK);
 const original = zeroed(BLOCK);
-const layout = { descriptors: zeroed(8), bitmap: zeroed(8), bitmapSize: zeroed(8) };
+const layout = { block: zeroed(8), descriptors: zeroed(8), bitmap: zeroed(8), bitmapSize: zeroed(8) };
 
 const BITS_OF_BYTE = Uint8Array.from(
   { length: 256 },
@@ -94,6 +94,7 @@ const readKdumpHeader = fn('readKdumpHeader', [], ['at', 'block', 'blocks'], ({ 
   when([areSame(at, bytesAt(Buffer.from('KDUMP   ')), 8), '==', 0], [giveBack(0)]),
   when([load.u32([at, '+', STATUS]), '&', INCOMPLETE], [giveBack(0)]),
   set(block, load.u32([at, '+', BLOCK_SIZE])),
+  store.u64(layout.block, block),
   set(blocks, load.u32([at, '+', BITMAP_BLOCKS])),
   // The first half says which pages there are, the second which of them are in the dump.
   store.u64(layout.bitmapSize, [[blocks, '/', 2], '*', block]),
@@ -137,9 +138,9 @@ const hasLastPage = fn('hasLastPage', ['size'], ['count', 'at', 'offset'], ({ si
   set(offset, load.u64(at)),
   when([offset, '<u', load.u64(layout.descriptors)], [giveBack(0)]),
   set(count, load.u32([at, '+', 8])),
-  when([[count, '==', 0], '||', [count, '>u', BLOCK]], [giveBack(0)]),
+  when([[count, '==', 0], '||', [count, '>u', load.u64(layout.block)]], [giveBack(0)]),
   when([[offset, '+', count], '>u', size], [giveBack(0)]),
-  giveBack([readBack(offset, count), '!=', 0]),
+  giveBack([readBack([[offset, '+', count], '-', 1], 1), '!=', 0]),
 ]);
 
 /** What makedumpfile wrote. It is made durable first. Gives back its size in bytes, or a negative errno. */

@@ -5,7 +5,7 @@
 import { arm64Lpa2, arm64PageSize, gicLpiTables, raspberryPi, spinTableCpus } from './arm64.ts';
 import { commandLineLength, commandLineLost, commandLineStale } from './command-line-content.ts';
 import { consoleLost, framebuffer } from './console.ts';
-import { crashImage, crashkernelLost, crashReservation } from './crash-kernel.ts';
+import { crashImage, crashkernelLost, crashReservation, panicKernelMemory } from './crash-kernel.ts';
 import { gpuDrivers, networkDrivers, storageDrivers } from './device-drivers.ts';
 import { deviceShutdown } from './device-shutdown.ts';
 import { hibernationImage, resumeDevice, tpmSealedDisk } from './disks.ts';
@@ -54,6 +54,7 @@ export const PREFLIGHT_CHECKS: readonly PreflightCheck[] = [
   availableMemory,
   initramfsSpace,
   memoryMap,
+  panicKernelMemory,
   crashReservation,
   initrdPresent,
   initrdReadable,

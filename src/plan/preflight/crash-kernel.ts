@@ -69,6 +69,32 @@ export const crashImage: PreflightCheck = {
   },
 };
 
+export const panicKernelMemory: PreflightCheck = {
+  id: 'panic-kernel-memory',
+  subject: 'whether the running kernel is a panic kernel itself',
+  run({ machine, slot }) {
+    if (slot === 'crash') return [];
+    const results = resultsOf('panic-kernel-memory');
+    const running = valueOf(machine.commandLine);
+    const header = running === undefined ? undefined : commandLineValue(running, 'elfcorehdr');
+    const evidence = [
+      evidenceOf(machine.commandLine, () =>
+        header === undefined ? 'no elfcorehdr=' : `elfcorehdr=${header}`,
+      ),
+      evidenceOf(machine.memoryTotalBytes, mebibytes),
+    ];
+    if (header === undefined) return results.pass('The running kernel was not started by a panic.', evidence);
+    return results.refusal({
+      title:
+        'The running kernel lives in the memory of a panic kernel, and the next one would be told of no other.',
+      evidence,
+      remedy:
+        'Take the machine back to all its memory first: khop guard leave, or a reboot through the firmware.',
+      isOverridable: true,
+    });
+  },
+};
+
 /** What user space of a capture initrd needs besides, by distributions' own estimates. */
 const USER_SPACE_BYTES = 64 * 1024 * 1024;
 

@@ -57,6 +57,12 @@ for (const runner of PROGRAM_RUNNERS)
     eraseRawAreaReport(area.path);
     assert.deepEqual(readRawAreaReport(area.path), { state: 'empty' });
     assert.equal(readRawArea(area.path).state, 'ours');
+    assert.ok(Buffer.from(encodeRawLabel(ID)).equals(readFileSync(area.path).subarray(0, RAW_REPORT.record)));
+    assert.ok(
+      readFileSync(area.path)
+        .subarray(RAW_REPORT.record)
+        .every((byte) => byte === 0),
+    );
   });
 
 test('damage anywhere in an area is said or changes only a name or the steps', (context) => {

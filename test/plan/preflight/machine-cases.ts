@@ -248,6 +248,13 @@ const state: readonly FindingCase[] = [
   ['watchdog', 'warning', 'a time span that nobody understands', withWatchdog({}, 'soon')],
   ['watchdog', 'warning', 'active, and cannot be stopped', withWatchdog({ state: 'active', nowayout: true })],
   ['watchdog', 'warning', 'no way to see', onMachine({ watchdogs: unreadable() })],
+  ['panic-kernel-memory', 'pass', 'an ordinary start', healthyInput()],
+  [
+    'panic-kernel-memory',
+    'refusal',
+    'started by a panic',
+    onMachine({ commandLine: read('root=/dev/vda1 khop.continue=0123456789abcdef elfcorehdr=0x60000000') }),
+  ],
   ['crash-image', 'pass', 'no panic kernel', healthyInput()],
   ['crash-image', 'note', 'a panic kernel is loaded', withKexec({ crashLoaded: read(true) })],
   ['crash-image', 'warning', 'no way to see', withKexec({ crashLoaded: unreadable() })],

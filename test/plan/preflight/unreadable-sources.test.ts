@@ -77,6 +77,7 @@ const DECIDES_NOTHING = new Set([
   'dmi.productName',
   'dmi.boardName',
   'dmi.biosVersion',
+  'cpu.bootProcessor',
   'cpu.online',
   'cpu.flags',
   'cpu.vendor',

@@ -140,3 +140,55 @@ test('a name that is none of ours is refused, and the known ones are listed', ()
   assert.throws(() => parseOptions(['--repeat', '0']), { code: 'E_USAGE' });
   assert.throws(() => parseOptions(['--fast']), { code: 'E_USAGE' });
 });
+
+test('after a panic, the page has each moment by both clocks, what was not saved, and the goals', () => {
+  const moment = (seconds: number) => ({ wallMs: seconds * 1000, cpuMs: seconds * 500 });
+  const khop = {
+    id: 'guard-khop-seabios',
+    title: 'khop guard',
+    reservedMib: 72,
+    samples: [
+      {
+        ...{ capture: moment(2), report: moment(3), home: moment(9), ready: moment(30) },
+        savedBytes: { 'dmesg.txt': 30 * 1024 },
+      },
+    ],
+  };
+  const kdumpTools = {
+    id: 'guard-kdump-seabios',
+    title: 'kdump-tools, SeaBIOS',
+    reservedMib: 128,
+    samples: [
+      {
+        ...{ capture: moment(9), report: moment(18), dump: moment(21), home: moment(36), ready: moment(60) },
+        savedBytes: { dmesg: 30 * 1024, dump: 40 * 2 ** 20 },
+      },
+    ],
+  };
+  const failed = { id: 'guard-kdump-ovmf', title: 'kdump-tools, OVMF', samples: [], error: 'no home' };
+  const report = makeReport(ORIGIN, { kernels: {}, recovery: [khop, kdumpTools, failed] });
+  const page = renderPage(report);
+  assert.match(
+    page,
+    /^\| khop guard \| 2\.0 s \(1\.0 s\) \| 3\.0 s \(1\.5 s\) \| not saved \| 9\.0 s \(4\.5 s\) \|.*\| 72 MiB \|/m,
+  );
+  assert.match(
+    page,
+    /^\| report on disk after a panic, against kdump-tools, SeaBIOS \|.*\| 6\.0 .*\| yes \|$/m,
+  );
+  assert.match(page, /^\| home after a panic, against kdump-tools, SeaBIOS \|.*\| 4\.0 .*\| yes \|$/m);
+  assert.match(page, /^\| reserved, against kdump-tools, SeaBIOS \| at most 64 MiB \| 72 MiB \| no \|$/m);
+  assert.match(page, /^\| kdump-tools, OVMF \| failed: no home \|/m);
+  assert.deepEqual(failuresOf(report), ['panic, kdump-tools, OVMF: no home']);
+  assert.deepEqual(parseReport(JSON.stringify(report)), report);
+});
+
+test('the tools that are compared after a panic are a section of their own', () => {
+  const options = parseOptions(['--only', 'guard', '--method', 'guard-khop-ovmf']);
+  assert.ok(options !== 'help');
+  assert.deepEqual(
+    options.guardMethods.map(({ id }) => id),
+    ['guard-khop-ovmf'],
+  );
+  assert.deepEqual([options.lines, options.loadSizes, options.downtimeMethods], [[], [], []]);
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  renderArmed,
+  renderContinued,
+  renderGuardStatus,
+  renderLeaving,
+} from '../../../src/cli/render/guard.ts';
+import type { ArmedRecord } from '../../../src/guard/armed-record.ts';
+import type { Continuing } from '../../../src/guard/continuing.ts';
+
+const MIB = 1024 * 1024;
+
+const RECORD: ArmedRecord = {
+  version: 1,
+  bootId: 'b',
+  id: '0123456789abcdef',
+  armedAtMs: 0,
+  mode: 'continue',
+  continuing: { memoryBytes: 260 * MIB, cpus: 1, usedBytes: 180 * MIB, warnings: [] },
+  captureTitle: 'Debian 6.1',
+  deadlineSeconds: 60,
+  homeTitle: 'Debian 6.1',
+  homeObstacle: null,
+  isHomeFromFirstOnly: false,
+  ending: 'home',
+  loopReason: null,
+  reportDevice: null,
+  reportObstacle: null,
+  dump: null,
+  reportInMemory: false,
+  reservedBytes: 448 * MIB,
+  usedBytes: 120 * MIB,
+  inputs: [],
+  shape: '',
+};
+
+const CONTINUING: Continuing = {
+  id: RECORD.id,
+  memoryBytes: 400n << 20n,
+  cpus: 1,
+  crash: '2026-09-21T141320Z-6.1',
+  homeTitle: 'Debian 6.1',
+  homeObstacle: null,
+};
+
+const PLAIN = { style: (_style: unknown, text: string) => text };
+
+test('who arms to go on reads what there will be, and what may keep it from serving', () => {
+  const text = renderArmed(RECORD);
+  assert.match(text, /goes on and serves, with about 260\.0 MiB for programs on 1 CPU$/m);
+  assert.match(text, /home +Debian 6\.1, without the firmware: khop guard leave$/m);
+  assert.doesNotMatch(text, /deadline|nowhere| {2}but/);
+  const continuing = { memoryBytes: 200 * MIB, cpus: 2, usedBytes: 300 * MIB, warnings: ['it is so'] };
+  assert.match(renderArmed({ ...RECORD, continuing }), /^ {2}but +it is so$/m);
+});
+
+test('in the system that goes on, the first words say what happened, the others what to do', () => {
+  const text = renderContinued({ continuing: CONTINUING, isNew: true, obstacle: undefined });
+  assert.match(text, /^The kernel before this one crashed\.$/m);
+  assert.match(text, /: 400 MiB, on 1 CPU\.$/m);
+  assert.match(text, /khop crashes show 2026-09-21T141320Z-6\.1$/m);
+  assert.match(
+    text,
+    /khop guard leave, to Debian 6\.1 without the firmware; a plain reboot goes through it$/m,
+  );
+  const torn = renderContinued({ continuing: CONTINUING, isNew: true, obstacle: 'it is no dump' });
+  assert.match(torn, /the report is not whole: it is no dump$/m);
+});
+
+test('the status is one word, and a way through the firmware says why', () => {
+  const status = (continuing: Continuing) =>
+    renderGuardStatus(
+      {
+        state: 'continuing',
+        continuing,
+        settings: undefined,
+        record: undefined,
+        reservedBytes: 0n,
+        problems: [],
+      },
+      PLAIN,
+    );
+  assert.match(status(CONTINUING), /^This system is continuing after a panic, in 400 MiB, on 1 CPU\.$/m);
+  const firmware = { ...CONTINUING, homeTitle: null, homeObstacle: 'no kernel waits' };
+  assert.match(status(firmware), /through the firmware: no kernel waits$/m);
+  const leave = async (): Promise<void> => {};
+  const way = { way: 'firmware', homeTitle: null, leave } as const;
+  assert.equal(renderLeaving({ ...way, obstacle: 'it is so' }), 'Through the firmware, because it is so.');
+  assert.equal(renderLeaving({ ...way, obstacle: null }), 'Through the firmware.');
+});

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseReportTarget, printReportTarget } from '../../src/guard/report-target.ts';
+
+test('places for reports are read and printed', () => {
+  const cases = {
+    'UUID=11111111-2222-3333-4444-555555555555:/crashes': {
+      kind: 'file-system',
+      uuid: '11111111-2222-3333-4444-555555555555',
+      folder: '/crashes',
+    },
+    'UUID=ABCD-1234:/': { kind: 'file-system', uuid: 'ABCD-1234', folder: '/' },
+    'raw:PARTUUID=aaaaaaaa-02': { kind: 'raw', partition: 'aaaaaaaa-02' },
+    'http://10.0.2.2:8080/crashes/': { kind: 'http', host: '10.0.2.2', port: 8080, path: '/crashes/' },
+    'http://logs.example.org/': { kind: 'http', host: 'logs.example.org', port: 80, path: '/' },
+  };
+  for (const [text, target] of Object.entries(cases)) {
+    assert.deepEqual(parseReportTarget(text), target);
+    assert.equal(printReportTarget(parseReportTarget(text)), text);
+  }
+  assert.deepEqual(parseReportTarget('http://h/a b'), { kind: 'http', host: 'h', port: 80, path: '/a%20b/' });
+  assert.equal(printReportTarget({ kind: 'folder' }), '');
+});
+
+test('what is no place is refused, and TLS with the reason', () => {
+  for (const text of [
+    '',
+    '/var/crash',
+    'UUID=xyz:/a',
+    'UUID=11111111:a',
+    'raw:/dev/sda3',
+    'http://user:secret@host/',
+    'http://host/?query',
+    'http://host/#part',
+    'http://',
+    `http://host/${'a'.repeat(2000)}`,
+  ])
+    assert.throws(() => parseReportTarget(text), { code: 'E_USAGE' }, text);
+  assert.throws(() => parseReportTarget('https://host/'), { code: 'E_USAGE', hint: /TLS/ });
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fn } from '../../../src/formats/static-program/functions.ts';
+import { giveBack } from '../../../src/formats/static-program/statements.ts';
+import { encodeStaticProgram } from '../../../src/formats/static-program/static-program.ts';
+import { hostArchitecture } from '../../../src/machine/host-architecture.ts';
+import { networkStarter } from '../../../src/plan/capture/capture-network.ts';
+import type { CaptureNetwork } from '../../../src/plan/capture/capture-target.ts';
+
+const bytes = (...parts: readonly number[]) => Uint8Array.from(parts);
+
+const NETWORK: CaptureNetwork = {
+  macAddress: '02:00:00:00:00:05',
+  address: bytes(10, 9, 8, 15),
+  netmask: bytes(255, 255, 254, 0),
+  gateway: bytes(10, 9, 9, 2),
+};
+
+/** A network of its own with two ends of a cable, `card` and `peer`. */
+const CABLE = [
+  'mount -t sysfs sysfs /sys',
+  'ip link add card type veth peer name peer',
+  'ip link set card address 02:00:00:00:00:05',
+  'ip link set peer up',
+].join(' && ');
+
+/** What a shell prints in such a network, or undefined where none can be made. */
+function inNetwork(script: string): string | undefined {
+  const inner = `${CABLE} && echo ready && ${script}`;
+  const { stdout } = spawnSync('sh', ['-c', 'exec unshare -nm sh -c "$1"', 'sh', inner], {
+    timeout: 20_000,
+    encoding: 'utf8',
+  });
+  return stdout?.startsWith('ready\n') === true ? stdout.slice('ready\n'.length) : undefined;
+}
+
+function startedWith(network: CaptureNetwork, context: { skip: (why: string) => void }): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'khop-network-'));
+  try {
+    const program = join(folder, 'program');
+    const start = networkStarter(network, 0);
+    const main = fn('main', ['stack'], [], () => [giveBack([0, '-', start()])]);
+    writeFileSync(program, encodeStaticProgram(main, hostArchitecture()), { mode: 0o755 });
+    const output = inNetwork(
+      `{ ${program}; echo status $?; ip -4 -oneline address show; ip route; cat /sys/class/net/card/flags; }`,
+    );
+    if (output === undefined) context.skip('no network of its own can be made here');
+    return output;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('the interface with the hardware address comes up with its address, network and gateway', (context) => {
+  const output = startedWith(NETWORK, context);
+  if (output === undefined) return;
+  assert.match(output, /^status 0$/m);
+  assert.match(output, /card +inet 10\.9\.8\.15\/23 /);
+  assert.match(output, /^default via 10\.9\.9\.2 dev card/m);
+  assert.match(output, /^0x[0-9a-f]*[13579bdf]$/m);
+});
+
+test('without a gateway there is no default route, and without the interface an error', (context) => {
+  const direct = startedWith({ ...NETWORK, gateway: undefined }, context);
+  if (direct === undefined) return;
+  assert.match(direct, /^status 0$/m);
+  assert.doesNotMatch(direct, /default/);
+  const missing = startedWith({ ...NETWORK, macAddress: '02:00:00:00:00:06' }, context) ?? '';
+  assert.match(missing, /^status 19$/m);
+});
