@@ -75,11 +75,14 @@ async function rewriteNext(
   });
 }
 
-/** The disk answers nothing any more, until the next kernel starts: what is dead for good nobody can come home to. */
+/**
+ * The disk answers nothing any more, until the panic kernel has left: the known-good one would wait for it for ever. By
+ * kexec the last line is the panic kernel's; through the firmware the next one is that of a kernel that starts.
+ */
 export async function starveDisk(machine: VirtualMachine): Promise<void> {
   await limitDisk(machine, 1);
   machine.console.onLine((line) => {
-    if (line.includes('Linux version')) limitDisk(machine, 0).catch(() => {});
+    if (/Starting new kernel|Linux version/.test(line)) limitDisk(machine, 0).catch(() => {});
   });
 }
 
