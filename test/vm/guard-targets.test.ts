@@ -12,7 +12,7 @@ import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 
-const COMMAND = { timeoutMs: 120_000 };
+const COMMAND = { timeoutMs: 300_000 };
 const HOME_TIMEOUT_MS = 120_000;
 const STATE = '/var/lib/khop';
 const PARTITION = 'aaaaaaaa-02';
