@@ -35,10 +35,14 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
     arrivedRelease: valueOf(machine.release) ?? null,
     arrivedBootId: valueOf(machine.bootId) ?? null,
   };
-  const entries = conclusion.crashes.map((id) => ({
-    ...entryOf(findCrash(world.folders.state, id).report, world.nowMs()),
-    ...arrived,
-  }));
+  // A report that came home in memory comes back when its folder was removed: that is no second crash.
+  const recorded = new Set(readHistory(world).entries.map((entry) => entry.kind === 'crash' && entry.id));
+  const entries = conclusion.crashes
+    .filter((id) => !recorded.has(id))
+    .map((id) => ({
+      ...entryOf(findCrash(world.folders.state, id).report, world.nowMs()),
+      ...arrived,
+    }));
   const mayBeLost = conclusion.isHomeByKexec && entries.length === 0 && conclusion.problem === undefined;
   const lost = mayBeLost ? lostCrash(world, machine) : undefined;
   if (lost !== undefined) entries.push({ ...lost, ...arrived });

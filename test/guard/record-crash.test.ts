@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { arriveFromCrash } from '../../src/guard/record-crash.ts';
@@ -43,6 +43,16 @@ test('a crash is in the history once, with its kernel, its cause, its way and it
     },
   );
   assert.match(readFileSync(join(tree.root, 'motd.d/khop'), 'utf8'), /came home from a crash/);
+  assert.deepEqual(arriveFromCrash(world, machine).entries, []);
+  assert.equal(readHistory(world).entries.length, 1);
+});
+
+test('a report that came back after somebody removed it is no second crash', () => {
+  const files = { 'dmesg.txt': writeLog(NULL_DEREFERENCE_6_1), 'vmcoreinfo.txt': VMCOREINFO };
+  using tree = buildTree(prefix(`state/crashes/${CRASH_ID}`, { ...files, 'chain.txt': CHAIN }));
+  const world = quietWorld(tree.root);
+  assert.equal(arriveFromCrash(world, machine).entries.length, 1);
+  writeFileSync(join(tree.root, `state/crashes/${CRASH_ID}/chain.txt`), CHAIN);
   assert.deepEqual(arriveFromCrash(world, machine).entries, []);
   assert.equal(readHistory(world).entries.length, 1);
 });
