@@ -8,7 +8,7 @@ import type { LabDisk } from '../../src/lab/qemu.ts';
 import { machineFiles } from '../../src/lab/qemu.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { COMMAND, type Hardware, readHardware } from './switching.ts';
+import { COMMAND, type Hardware, readHardware } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 const HOME_TIMEOUT_MS = 180_000;
