@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
-import { INSTALLED, installPackage } from './built-package.ts';
-import { COMMAND, hop } from './switching.ts';
+import { INSTALLED, installPackage } from '../vm/built-package.ts';
+import { COMMAND, hop } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 /** dpkg with grub-mkconfig, or mkinitramfs, in an emulated machine. */
