@@ -148,8 +148,8 @@ _khop_guard_on() {
   _arguments -s '*--kernel[the panic kernel; the running one unless told]:kernel: ' \
     '*--home[the kernel to come home with; the running one unless told]:kernel: ' \
     '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
-    '*--cpus[with --mode continue, how many CPUs the system goes on with]:n: ' \
-    '*--deadline[when a capture leaves at the latest (60, with a dump 600)]:seconds: ' \
+    '*--cpus[with --mode continue, how many CPUs the system goes on with (1)]:n: ' \
+    '*--deadline[when a capture leaves at the latest, 5 to 3600 (60, with a dump 600)]:seconds: ' \
     '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
@@ -184,7 +184,8 @@ _khop_guard_leave() {
     '(-h --help)--help[show help]'
 }
 _khop_guard_test() {
-  _arguments -s '*--yes[do not ask]' \
+  _arguments -s '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
     '(-h --help)--help[show help]'
 }
 _khop_history() {

@@ -6,7 +6,6 @@ import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
-import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
 import type { CaptureEnding } from '../plan/capture/capture-program.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
@@ -42,7 +41,6 @@ export interface GuardPlan {
   readonly home: HomePlan;
   /** Where a capture puts its report, or why nowhere. */
   readonly place: TargetPlan;
-  readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
@@ -66,6 +64,7 @@ export async function planGuard(
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
+  requireReservation(machine);
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
   const wish: HomeWish = {
     selector: settings.home ?? undefined,
@@ -76,7 +75,7 @@ export async function planGuard(
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);
   const planned = await planCapture(world, machine, settings, kernel, place);
-  const { modules, dump, initramfsFor } = planned;
+  const { dump, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
   const { loop } = wish;
   const roomBytes = reservedBytes(machine) - BigInt(alone);
@@ -97,12 +96,20 @@ export async function planGuard(
       entropy: world.entropy(256),
     });
   const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  const common = { home, place, modules, dump, inputs, id, loop, continuing: undefined };
+  const common = { home, place, dump, inputs, id, loop, continuing: undefined };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const rescue = loop && planRescue(world, loop, home);
   const shell = rescue && tryRescue(() => planFor(rescue));
   if (shell !== undefined) return { ...common, ending: 'rescue', plan: shell };
   return { ...common, ending: 'firmware', plan: planFor('firmware') };
+}
+
+/** Before anything is prepared for memory that is not there. */
+function requireReservation(machine: MachineFacts): void {
+  if (reservedBytes(machine) > 0n) return;
+  throw new KhopError('E_PLAN', 'no memory is reserved for a panic kernel (crashkernel=)', {
+    hint: 'Have it reserved: khop guard on',
+  });
 }
 
 /** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */

@@ -45,7 +45,6 @@ export function planContinue(
     plan: planContinueKernel(world, machine, kernel, home, { id, cpus: settings.cpus }),
     home,
     place: { state: 'nowhere', reason: 'the system that goes on writes the report' },
-    modules: [],
     dump: undefined,
     inputs: [kernel.image, ...kernel.initrds, ...(home.state === 'planned' ? home.inputs : [])],
     id,

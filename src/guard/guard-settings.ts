@@ -12,6 +12,8 @@ const MINIMUM_FREE_MIB = 256;
 const KEEP_CRASHES = 10;
 const KEEP_DUMPS = 2;
 const LOOP_WINDOW_MINUTES = 60;
+/** A kernel takes some seconds to start; a machine that is away for an hour is not coming back by itself. */
+export const DEADLINE_SECONDS = { least: 5, most: 3600 } as const;
 
 export const DUMP_KINDS = ['none', 'filtered', 'whole'] as const;
 
@@ -29,7 +31,12 @@ const GuardSettings = v.object({
   /** CPUs of a system that goes on; a capture has one. */
   cpus: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
   /** From the start of the capture kernel until it leaves at the latest. */
-  deadlineSeconds: v.pipe(v.number(), v.integer(), v.minValue(5), v.maxValue(3600)),
+  deadlineSeconds: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(DEADLINE_SECONDS.least),
+    v.maxValue(DEADLINE_SECONDS.most),
+  ),
   to: v.optional(ReportTarget, { kind: 'folder' }),
   /** What is saved of the memory: nothing, what makedumpfile thinks is worth it, or all that is not zero. */
   dump: v.optional(v.picklist(DUMP_KINDS), 'none'),
@@ -38,6 +45,8 @@ const GuardSettings = v.object({
   /** How many crashes, and how many dumps of them, are kept. */
   keepCrashes: v.optional(Kept, KEEP_CRASHES),
   keepDumps: v.optional(Kept, KEEP_DUMPS),
+  /** The crashkernel= that khop made the boot loader ask for, MiB; null: it has set none. */
+  permanentMib: v.optional(v.nullable(v.number()), null),
   /** Within which the same crash twice is a loop, to be left by another way than it was entered. */
   loopWindowMinutes: v.optional(Kept, LOOP_WINDOW_MINUTES),
 });
@@ -57,6 +66,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   minimumFreeMib: MINIMUM_FREE_MIB,
   keepCrashes: KEEP_CRASHES,
   keepDumps: KEEP_DUMPS,
+  permanentMib: null,
   loopWindowMinutes: LOOP_WINDOW_MINUTES,
 };
 

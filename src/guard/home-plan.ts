@@ -3,7 +3,6 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { rangeSize } from '../formats/range.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from '../plan/arch/architecture.ts';
@@ -106,21 +105,11 @@ function planHomeKernel(
       fast: true,
       roomBytes,
     });
-    const wayHome = planHome(agreedPlan(proposal), machine);
-    const size = rangeSize(wayHome.region);
-    if (size > roomBytes)
-      return {
-        state: 'firmware',
-        reason: `the way home takes ${mib(size)} MiB of the reservation, and ${mib(roomBytes)} MiB are left`,
-      };
+    const wayHome = planHome(agreedPlan(proposal), machine, roomBytes);
     const { title, image, initrds } = proposal.kernel;
     return { state: 'planned', wayHome, title, inputs: [image, ...initrds] };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return { state: 'firmware', reason: error.message };
   }
-}
-
-function mib(bytes: bigint): bigint {
-  return bytes >> 20n;
 }

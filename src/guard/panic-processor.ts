@@ -10,20 +10,21 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 
-const PARAMETER = 'panic_force_cpu';
+/** The parameter's name. */
+export const PANIC_PROCESSOR = 'panic_force_cpu';
 
 /** The oldest release that is told it. */
 const SINCE = 7;
 
 /** What the guarded kernel is started with, besides its reservation; undefined where it would not be understood. */
 export function panicProcessorArgument(release: string | undefined): string | undefined {
-  return Number.parseInt(release ?? '', 10) >= SINCE ? `${PARAMETER}=0` : undefined;
+  return Number.parseInt(release ?? '', 10) >= SINCE ? `${PANIC_PROCESSOR}=0` : undefined;
 }
 
 /** Whether a panic may be on a processor from which home leads through the firmware. Unknown counts as yes. */
 export function mayPanicElsewhere(machine: MachineFacts): boolean {
   if (valueOf(machine.cpu.online) === 1) return false;
   const release = valueOf(machine.release);
-  const isForced = commandLineValue(valueOf(machine.commandLine) ?? '', PARAMETER) === '0';
+  const isForced = commandLineValue(valueOf(machine.commandLine) ?? '', PANIC_PROCESSOR) === '0';
   return !(isForced && panicProcessorArgument(release) !== undefined);
 }

@@ -11,6 +11,7 @@ import { planPermanentParameter } from '../plan/boot-loader/change-boot-loader.t
 import type { CaptureMemoryNeed } from '../plan/capture/capture-memory.ts';
 import { contentBytes } from '../plan/load-plan.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
+import { usedOptimisations } from '../switch/fast.ts';
 import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
 import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
 import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
@@ -18,8 +19,9 @@ import { planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+import { readGuardSettings } from './guard-status.ts';
 import { runningSelector } from './home-plan.ts';
-import { panicProcessorArgument } from './panic-processor.ts';
+import { PANIC_PROCESSOR, panicProcessorArgument } from './panic-processor.ts';
 import { planTarget } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -121,16 +123,30 @@ function smallestHome(world: GuardWorld, selector: string): bigint {
   return 0n;
 }
 
-/** Tells the boot loader. @throws as `applyBootLoaderSteps`; nothing has changed then */
-export async function makePermanent(world: GuardWorld, { permanent }: ReservationPlan): Promise<void> {
-  if (permanent !== undefined) await world.bootLoader.apply(permanent.steps);
+/**
+ * Tells the boot loader. Gives back the settings with what was told, so that it can be taken back.
+ * @throws as `applyBootLoaderSteps`; nothing has changed then
+ */
+export async function makePermanent(
+  world: GuardWorld,
+  { permanent, mib }: ReservationPlan,
+  settings: GuardSettings,
+): Promise<GuardSettings> {
+  if (permanent === undefined || permanent.steps.length === 0) return settings;
+  await world.bootLoader.apply(permanent.steps);
+  return { ...settings, permanentMib: Number(mib) };
 }
 
-/** Takes the parameter away again where khop has set it. Gives back what was changed. */
-export async function releaseReservation(world: GuardWorld): Promise<BootLoaderPlan | undefined> {
-  const { permanent } = await planPermanent(world, undefined);
-  if (permanent !== undefined && permanent.steps.length > 0) await world.bootLoader.apply(permanent.steps);
-  return permanent;
+/** What became of the boot loader's parameter. */
+export type ReleaseOutcome = Pick<ReservationPlan, 'permanent' | 'obstacle'>;
+
+/** Takes the parameter away that khop has set; another's stays. @throws as `applyBootLoaderSteps` */
+export async function releaseReservation(world: GuardWorld): Promise<ReleaseOutcome> {
+  if ((readGuardSettings(world)?.permanentMib ?? null) === null)
+    return { permanent: undefined, obstacle: undefined };
+  const released = await planPermanent(world, undefined);
+  if (released.permanent !== undefined) await world.bootLoader.apply(released.permanent.steps);
+  return released;
 }
 
 /** How to come to the running kernel again, with memory reserved. */
@@ -141,7 +157,7 @@ export function proposeReserving(
 ): Proposal {
   return propose(world, selector, {
     reuseCmdline: true,
-    drop: [PARAMETER],
+    drop: [PARAMETER, PANIC_PROCESSOR],
     append: [`${PARAMETER}=${mib}M`, ...(panicProcessor === undefined ? [] : [panicProcessor])],
     fast: true,
     switchId: id,
@@ -158,7 +174,8 @@ export async function switchToReserve(
   reservation: ReservationPlan,
 ): Promise<void> {
   const id = newSwitchId(world);
-  const plan = agreedPlan(proposeReserving(world, reservation, id));
+  const proposal = proposeReserving(world, reservation, id);
+  const plan = agreedPlan(proposal);
   const manager = valueOf(world.readMachine().serviceManager);
   const path = guardSettingsPath(world.folders);
   const before = world.files.read(path);
@@ -167,7 +184,7 @@ export async function switchToReserve(
     await switchKernel(world, {
       plan,
       id,
-      optimisations: [],
+      optimisations: usedOptimisations(proposal.optimisations),
       way: manager === 'systemd' ? 'systemd' : 'own',
     });
   } catch (error) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { alignDown, rangeSize } from '../formats/range.ts';
+import { alignDown } from '../formats/range.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from './arch/architecture.ts';
@@ -15,9 +15,10 @@ const PAGE = 4096n;
 
 /**
  * @param plan of the known-good kernel, for the normal slot of this machine
- * @throws E_UNSUPPORTED where only the firmware leads home, E_PLAN when the reservation is too small for it
+ * @param roomBytes what it may take of the reservation
+ * @throws E_UNSUPPORTED where only the firmware leads home, E_PLAN when it takes more
  */
-export function planHome(plan: LoadPlan, machine: MachineFacts): WayHome {
+export function planHome(plan: LoadPlan, machine: MachineFacts, roomBytes: bigint): WayHome {
   const { keepHome } = PLANNERS[plan.architecture];
   if (keepHome === undefined || plan.method !== 'segments')
     throw new KhopError('E_UNSUPPORTED', whyNot(plan), {
@@ -34,10 +35,10 @@ export function planHome(plan: LoadPlan, machine: MachineFacts): WayHome {
     );
   const { main } = requireCrashReservation(machine);
   const size = keepHome.size(plan, isFiveLevel);
-  if (size > rangeSize(main))
+  if (size > roomBytes)
     throw new KhopError(
       'E_PLAN',
-      `the way home takes ${mib(size)} MiB, and crashkernel= has reserved ${mib(rangeSize(main))}`,
+      `the way home takes ${mib(size)} MiB of the reservation, and ${roomBytes >> 20n} MiB are left`,
       { hint: 'Reserve more with `khop guard on --memory SIZE`.' },
     );
   const start = alignDown(main.end - size, PAGE);
@@ -50,6 +51,7 @@ function whyNot({ architecture, method, reason }: LoadPlan): string {
     : `the known-good kernel can only be loaded by kexec_file_load, which a panic kernel cannot use for it: ${reason}`;
 }
 
+/** Rounded up. */
 function mib(bytes: bigint): bigint {
   return (bytes + 0xf_ffffn) >> 20n;
 }

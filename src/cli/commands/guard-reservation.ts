@@ -37,13 +37,13 @@ export async function reserveMemory(
   if (options.dryRun) return;
   const question = options.switch ? 'Do that, and switch now?' : 'Do that?';
   await agreeTo(context, options, question, 'memory has to be reserved first');
-  await makePermanent(world, reservation);
+  const wanted = await makePermanent(world, reservation, settings);
   if (!options.switch) {
-    world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+    world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(wanted));
     context.print('The memory is there after the next start, and the guard is armed then. Next: reboot');
     return;
   }
-  await switchToReserve(world, settings, reservation);
+  await switchToReserve(world, wanted, reservation);
   context.print(
     'This system goes down now; the same kernel comes up with memory reserved, and arms the guard.',
   );

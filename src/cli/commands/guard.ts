@@ -13,7 +13,7 @@ export interface OnOptions {
   readonly kernel?: string;
   readonly home?: string;
   readonly mode: GuardSettings['mode'];
-  readonly cpus: number;
+  readonly cpus?: number;
   readonly deadline?: number;
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
@@ -61,14 +61,16 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('arm the guard, now and at every boot')
     .description(
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
-        'to come home with. Whatever happens there, the machine leaves it before the deadline. Where no memory is\n' +
-        'reserved, say how much is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
+        'to come home with. The machine leaves it before the deadline, whatever its program waits for; only a kernel\n' +
+        'that hangs with interrupts off needs a running watchdog for that. Where no memory is reserved, say how much\n' +
+        'is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
         'When a kernel dies twice in the same way, the next way home is an older kernel that was seen well; without\n' +
         'one, it is a shell on the console of the panic kernel, where busybox is installed.\n' +
         '\n' +
         'With --mode continue, for systems that must be back at once, the panic kernel is this system’s own and goes\n' +
         'on into normal user space in the reserved memory, on one CPU; the report is written beside it, and\n' +
-        '`khop guard leave` takes the machine back to all its memory when that suits.',
+        '`khop guard leave` takes the machine back to all its memory when that suits. This mode is new: it was not\n' +
+        'seen through a panic on a machine yet.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
@@ -77,10 +79,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         .choices(['capture', 'continue'])
         .default('capture'),
     )
-    .option('--cpus <n>', 'with --mode continue, how many CPUs the system goes on with', positiveInteger, 1)
+    .option('--cpus <n>', 'with --mode continue, how many CPUs the system goes on with (1)', positiveInteger)
     .option(
       '--deadline <seconds>',
-      'when a capture leaves at the latest (60, with a dump 600)',
+      'when a capture leaves at the latest, 5 to 3600 (60, with a dump 600)',
       positiveInteger,
     )
     .option(
@@ -121,7 +123,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
   const off = guard
     .command('off')
     .summary('disarm the guard, now and at every boot')
-    .description('Unload the panic kernel and forget that one was wanted. Reports stay where they are.')
+    .description(
+      'Unload the panic kernel and forget that one was wanted; take crashkernel= out of the boot loader’s settings if\n' +
+        'khop put it there. Reports stay where they are.',
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => turnOff(context, options));
   withExamples(off, [['khop guard off', 'a panic is then the kernel’s own affair again']]);
@@ -168,7 +173,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'Crash the running kernel after asking. Services are not stopped; file systems are synced before. Afterwards,\n' +
         '`khop crashes show last` tells each step of the way back with its time.',
     )
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .action(async (options: TestOptions) => testGuard(context, options));
   withExamples(test, [['khop guard test', 'prove the way back while somebody watches']]);
 }
@@ -178,8 +183,10 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { turnGuardOn } = await import('../../guard/guard.ts');
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
+  const { readGuardSettings } = await import('../../guard/guard-status.ts');
   const world = openGuardWorld(context);
-  const settings = { ...DEFAULT_GUARD_SETTINGS, ...(await chosenSettings(options)) };
+  const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
+  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options)) };
   await world.exclusively(async () => {
     const isReserved = reservedBytes(world.readMachine()) > 0n;
     if (!isReserved || options.memory !== undefined || options.dryRun === true) {
@@ -200,6 +207,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
 /** @throws E_USAGE for a place that is none, or that takes no dump; for either where the system goes on */
 async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
   const { KhopError } = await import('../../error.ts');
+  const { DEADLINE_SECONDS } = await import('../../guard/guard-settings.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
   if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
     throw new KhopError(
@@ -207,6 +215,20 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
       'a system that goes on writes a report into the usual folder, and no dump',
       {
         hint: 'Leave out --to and --dump. The memory of the kernel that died is /proc/vmcore there.',
+      },
+    );
+  const idle = options.mode === 'continue' ? options.deadline && '--deadline' : options.cpus && '--cpus';
+  if (idle)
+    throw new KhopError('E_USAGE', `${idle} has no effect with --mode ${options.mode}`, {
+      hint: 'A capture has a deadline and one CPU; a system that goes on has CPUs and no deadline.',
+    });
+  const { least, most } = DEADLINE_SECONDS;
+  if (options.deadline !== undefined && (options.deadline < least || options.deadline > most))
+    throw new KhopError(
+      'E_USAGE',
+      `--deadline ${options.deadline} is not between ${least} and ${most} seconds`,
+      {
+        hint: 'Starting a kernel takes some of them.',
       },
     );
   const to = options.to === undefined ? undefined : parseReportTarget(options.to);
@@ -218,7 +240,7 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
     kernel: options.kernel ?? null,
     home: options.home ?? null,
     mode: options.mode,
-    cpus: options.cpus,
+    ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
     deadlineSeconds:
       options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
     ...(to === undefined ? {} : { to }),
@@ -236,17 +258,21 @@ async function turnOff(context: CliContext, options: { readonly json?: boolean }
   const { releaseReservation } = await import('../../guard/reservation.ts');
   const world = openGuardWorld(context);
   const released = await world.exclusively(async () => {
+    // First, because the settings tell that there is something to release.
+    const outcome = await releaseReservation(world);
     turnGuardOff(world);
-    return await releaseReservation(world);
+    return outcome;
   });
-  const steps = released?.steps ?? [];
+  const steps = released.permanent?.steps ?? [];
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ state: 'off', bootLoader: steps }));
+    context.print(renderJson({ state: 'off', bootLoader: steps, obstacle: released.obstacle ?? null }));
     return;
   }
   const { describeBootLoaderStep } = await import('../../machine/boot-loader/apply-steps.ts');
   for (const step of steps) context.print(describeBootLoaderStep(step));
+  if (released.obstacle !== undefined)
+    context.remark(`crashkernel= is still in the boot loader’s settings: ${released.obstacle}`);
   context.print('The guard is off: a panic does what the kernel was told by panic=. Next: khop guard on');
 }
 
@@ -300,19 +326,15 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   const { openWorld } = await import('../world.ts');
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const { crashKernel } = await import('../../machine/crash-trigger.ts');
+  const { agreeTo } = await import('../agreement.ts');
   const world = openWorld(context);
   const { state, problems } = readGuardStatus(world, world.readMachine());
   if (state !== 'armed')
     throw new KhopError('E_REFUSED', `the guard is not armed: ${problems[0] ?? 'it is off'}`, {
       hint: 'A crash now would need hands. Arm it first: khop guard on',
     });
-  if (options.yes !== true) {
-    if (!context.canAsk)
-      throw new KhopError('E_USAGE', 'nobody is there to be asked', {
-        hint: 'Say --yes to crash without asking.',
-      });
-    if (!(await context.ask('Crash this machine now? Its services stop without notice.'))) return;
-  }
+  const question = 'Crash this machine now? Its services stop without notice.';
+  await agreeTo(context, options, question, 'the machine would crash');
   context.remark('Crashing. When the machine is back: khop crashes show last');
   await world.shutdown.syncAhead();
   crashKernel();

@@ -21,7 +21,7 @@ export function renderCrashList({ folder, reports }: CrashList, context: Pick<Cl
   if (reports.length === 0)
     return (
       `No crashes in ${folder}.\n` +
-      'A capture kernel that runs after a panic leaves one folder a crash there, with the kernel’s log in it.'
+      'A capture kernel that runs after a panic leaves one folder a crash there, with the kernel’s log in it. Next: khop guard on'
     );
   const counts = new Map<string, number>();
   const rows = reports.map((report) => {

@@ -20,7 +20,8 @@ export interface BootLoaderOptions {
 
 /**
  * Every kernel that the boot loader starts gets `name=value`, those that are installed later, too.
- * @param value undefined takes the parameter away, where khop has set it
+ * @param value undefined takes the parameter away: GRUB's only where khop has set it, elsewhere whoever set it, so the
+ *   caller has to know that it was khop
  * @throws E_UNSUPPORTED when this loader's parameters cannot be changed; E_USAGE for what no loader can carry
  */
 export function planPermanentParameter(

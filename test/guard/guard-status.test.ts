@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { armGuard, planGuard } from '../../src/guard/arm.ts';
+import { turnGuardOff } from '../../src/guard/guard.ts';
+import {
+  DEFAULT_GUARD_SETTINGS,
+  encodeGuardSettings,
+  guardSettingsPath,
+} from '../../src/guard/guard-settings.ts';
+import { readGuardStatus } from '../../src/guard/guard-status.ts';
+import type { MachineFacts } from '../../src/machine/facts.ts';
+import { loadPlan } from '../../src/switch/load.ts';
+import { continuingWorld } from '../support/continuing-world.ts';
+import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
+import { absent, healthyMachine, read } from '../support/machine-facts.ts';
+import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
+
+const ID = 'fedcba9876543210';
+const NOWHERE = { state: 'nowhere', reason: 'there is no disk' } as const;
+
+/** With the reservation of CRASH_RANGE, and a panic kernel in it. */
+function guarded(over: Partial<MachineFacts> = {}): MachineFacts {
+  const { kexec } = healthyMachine();
+  const crashSize = read(CRASH_RANGE.end - CRASH_RANGE.start);
+  return machineWithReservation({
+    kexec: { ...kexec, crashSize, crashLoaded: read(true) },
+    ...over,
+  });
+}
+
+function settingsFor(boot: PreparedBoot) {
+  return { ...DEFAULT_GUARD_SETTINGS, kernel: boot.image, home: boot.image };
+}
+
+function worldFor(boot: PreparedBoot) {
+  const folders = {
+    root: boot.root,
+    state: join(boot.root, 'state'),
+    run: join(boot.root, 'run'),
+    cache: boot.cache,
+  };
+  let nowMs = 1_700_000_000_000;
+  return continuingWorld({}, guarded(), { folders, nowMs: () => nowMs++ });
+}
+
+async function arm(boot: PreparedBoot, world: ReturnType<typeof worldFor>['world']) {
+  const settings = settingsFor(boot);
+  const planned = await planGuard(world, settings, ID, NOWHERE);
+  armGuard(world, planned, settings);
+  world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+  return planned;
+}
+
+test('a capture is one program beside the way home, for a kernel that is told of none of it', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { plan, home, ending } = await arm(boot, at.world);
+  assert.equal(ending, 'home');
+  assert.ok(home.state === 'planned' && plan.method === 'segments' && plan.slot === 'crash');
+  const { address } = segmentOf(plan, 'home');
+  for (const { type, start, end } of plan.memoryMap)
+    assert.ok(type !== 'ram' || end <= address || start >= home.wayHome.region.end);
+  assert.match(plan.commandLine, / nr_cpus=1 .* panic=1 /);
+});
+
+test('nothing is prepared for memory that is not reserved', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { kexec } = healthyMachine();
+  const bare = { ...guarded(), kexec: { ...kexec, crashSize: read(0n) } };
+  await assert.rejects(planGuard({ ...at.world, readMachine: () => bare }, settingsFor(boot), ID, NOWHERE), {
+    code: 'E_PLAN',
+    message: /no memory is reserved/,
+  });
+  assert.deepEqual(at.remarks, [], 'no kernel was prepared');
+});
+
+test('status says armed only of what khop armed in this boot, unchanged, for this machine', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { world } = at;
+  const stateOf = (machine: MachineFacts) => readGuardStatus(world, machine);
+  assert.equal(stateOf(guarded()).state, 'off');
+  const { plan } = await arm(boot, world);
+  assert.deepEqual(stateOf(guarded()).problems, []);
+  assert.equal(stateOf(guarded()).state, 'armed');
+
+  const { kexec, crash } = guarded();
+  const cases: readonly [Partial<MachineFacts>, RegExp][] = [
+    [{ kexec: { ...kexec, crashLoaded: read(false) } }, /no panic kernel is loaded/],
+    [{ kexec: { ...kexec, crashLoaded: absent('/sys/kernel/kexec_crash_loaded') } }, /cannot be read/],
+    [{ kexec: { ...kexec, crashSize: read(0n) } }, /no memory is reserved/],
+    [{ bootId: read('another boot') }, /is not the guard’s/],
+    [{ crash: { ...crash, cpuNotes: read([]) } }, /CPUs or memory/],
+  ];
+  for (const [over, problem] of cases) {
+    const status = stateOf(guarded(over));
+    assert.equal(status.state, 'not-armed', String(problem));
+    assert.match(status.problems.join('; '), problem);
+  }
+
+  loadPlan(world, plan, { by: 'khop load', optimisations: [] });
+  assert.match(stateOf(guarded()).problems.join(), /loaded by khop load after/);
+  await arm(boot, world);
+  assert.equal(stateOf(guarded()).state, 'armed');
+  writeFileSync(boot.image, 'another kernel');
+  assert.match(stateOf(guarded()).problems.join(), /has changed since/);
+
+  turnGuardOff(world);
+  assert.equal(stateOf(guarded()).state, 'off');
+  assert.deepEqual(at.calls.slice(-1), ['unload crash']);
+});
