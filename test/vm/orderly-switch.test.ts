@@ -47,15 +47,17 @@ test(
   },
 );
 
+/** systemd-fsckd ends by itself when it was idle for 30 s, whatever khop does. */
+const RUNNING = 'systemctl list-units --state=running --no-legend | grep -v systemd-fsckd | sort';
+
 test('a load that fails stops no service', LIMIT, async () => {
   await using machine = await startFullMachine();
-  const before = (await machine.run('systemctl list-units --state=running --no-legend | sort', COMMAND))
-    .stdout;
+  const before = (await machine.run(RUNNING, COMMAND)).stdout;
+  assert.match(before, /ssh\.service/);
   await machine.run('head -c 3000000 $(ls /boot/vmlinuz-6.12*) >/tmp/vmlinuz-cut', COMMAND);
   const result = await machine.exec('khop switch /tmp/vmlinuz-cut --reuse-cmdline --yes', COMMAND);
   assert.notEqual(result.status, 0);
-  const after = (await machine.run('systemctl list-units --state=running --no-legend | sort', COMMAND))
-    .stdout;
+  const after = (await machine.run(RUNNING, COMMAND)).stdout;
   assert.equal(after, before);
   assert.equal((await machine.exec('test -e /var/lib/khop/trial.json', COMMAND)).status, 1);
 });
