@@ -23,6 +23,20 @@ const LoadEntry = v.object({
   loadMs: Milliseconds,
 });
 
+/** How a trial ended. */
+const TrialEnd = v.object({
+  /** `confirmed`, or `returned`: the machine is on the known-good kernel again. */
+  verdict: v.picklist(['confirmed', 'returned']),
+  /** One of RETURN_CAUSES (trial/cause.ts); null when confirmed. */
+  cause: v.nullable(v.string()),
+  /** One sentence. */
+  detail: v.string(),
+  /** The last phase that the kernel on trial is known to have reached. */
+  phase: v.string(),
+  /** From the moment of the cause, as far as that is known, to this record. */
+  returnMs: v.nullable(Milliseconds),
+});
+
 const SwitchEntry = v.object({
   version: v.literal(HISTORY_VERSION),
   kind: v.literal('switch'),
@@ -37,9 +51,12 @@ const SwitchEntry = v.object({
   image: v.string(),
   /**
    * `arrived`: a new boot_id, and the token is on the command line. `elsewhere`: a new boot_id without the
-   * token, so another way led here, such as firmware. `abandoned`: the old kernel still runs.
+   * token, so another way led here, such as firmware. `abandoned`: the old kernel still runs. `returned`: a trial
+   * that came home, see `trial`.
    */
-  outcome: v.picklist(['arrived', 'elsewhere', 'abandoned']),
+  outcome: v.picklist(['arrived', 'elsewhere', 'abandoned', 'returned']),
+  /** Null for a switch without a trial; entries before 0.3 have none. */
+  trial: v.optional(v.nullable(TrialEnd), null),
   arrivedRelease: v.nullable(v.string()),
   arrivedBootId: v.nullable(v.string()),
   loadMs: Milliseconds,
@@ -94,6 +111,7 @@ const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry, CrashEntr
 
 export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
 export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
+export type TrialEnd = v.InferOutput<typeof TrialEnd>;
 export type ArrivalHistoryEntry = v.InferOutput<typeof ArrivalEntry>;
 export type CrashHistoryEntry = v.InferOutput<typeof CrashEntry>;
 export type HistoryEntry = v.InferOutput<typeof Entry>;

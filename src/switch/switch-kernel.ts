@@ -68,6 +68,7 @@ export async function leaveFor(
     loadedAtMs: order.requestedAtMs + record.loadMs,
     leftAtMs: null,
     shutdown: order.way,
+    trial: null,
   };
   const path = ticketPath(world.folders);
   try {

@@ -3,16 +3,53 @@
  * is the only truth about what was meant to happen; whichever kernel finds it knows what to conclude.
  *
  * Steps: `loaded` (image in the kernel, services untouched) -> `leaving` (the way down has begun). It is
- * removed by whoever concludes it, after the conclusion is in the history.
+ * removed by whoever concludes it, after the conclusion is in the history. A trial goes on in the new kernel, phase
+ * by phase, until that is confirmed or left.
  * @module
  */
 import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 
-export const TICKET_VERSION = 1;
+export const TICKET_VERSION = 2;
+
+/** Why a kernel on trial was left, as it says itself before it goes; see trial/cause.ts for what is found later. */
+const LeavingCause = v.object({
+  /** One of RETURN_CAUSES. */
+  kind: v.string(),
+  /** One sentence. */
+  detail: v.string(),
+  atMs: v.number(),
+});
+
+/** What makes a switch a trial: until it is confirmed, every way of failing leads back. */
+const Trial = v.object({
+  /** Where the new kernel is on its way; see TRIAL_PHASES. */
+  phase: v.string(),
+  /** When each phase was entered: realtime, and since the kernel's start, ms. */
+  phases: v.array(v.object({ phase: v.string(), atMs: v.number(), upMs: v.nullable(v.number()) })),
+  /** Seconds from the start of the new kernel: the agent has to run, and everything has to be proven. */
+  bootDeadlineSeconds: v.number(),
+  deadlineSeconds: v.number(),
+  /** Whether only `khop confirm` ends it well. */
+  needsConfirm: v.boolean(),
+  /** The kernel to come home to. */
+  home: v.object({ id: v.string(), title: v.string(), release: v.nullable(v.string()) }),
+  /** Boot entry of the kernel on trial, which becomes the default; null for one that has none (a file by path). */
+  entryId: v.nullable(v.string()),
+  /** Id of the arming of the panic kernel, see guard/guard-return.ts; null without one. */
+  arming: v.nullable(v.string()),
+  /** Parameters that only the trial needs: sysctl -> value to go back to at confirmation. */
+  restore: v.record(v.string(), v.string()),
+  watchdog: v.nullable(v.string()),
+  /** See trial/health/baseline.ts. */
+  baseline: v.unknown(),
+  /** What was promised before the jump: class -> by what, and within how many seconds (null: not covered). */
+  coverage: v.array(v.object({ class: v.string(), by: v.string(), seconds: v.nullable(v.number()) })),
+  cause: v.nullable(LeavingCause),
+});
 
 const Ticket = v.object({
-  version: v.literal(TICKET_VERSION),
+  version: v.picklist([1, TICKET_VERSION]),
   /** 16 hex digits, also on the new kernel's command line as `khop.switch=`. */
   id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   step: v.picklist(['loaded', 'leaving']),
@@ -33,10 +70,15 @@ const Ticket = v.object({
   leftAtMs: v.nullable(v.number()),
   /** `systemd`, `own` or `now`: who takes the system down. */
   shutdown: v.picklist(['systemd', 'own', 'now']),
+  /** Null for a switch that is taken as proven; tickets of version 1 have none. */
+  trial: v.optional(v.nullable(Trial), null),
 });
 
 /** What is known of a switch in flight. */
 export type Ticket = v.InferOutput<typeof Ticket>;
+
+/** What is known of a trial. */
+export type TicketTrial = v.InferOutput<typeof Trial>;
 
 export function encodeTicket(ticket: Ticket): string {
   return `${JSON.stringify(ticket, null, 2)}\n`;

@@ -107,7 +107,15 @@ test('kernels that were seen well come latest first', () => {
     outcome: 'arrived' | 'elsewhere',
   ): HistoryEntry => ({
     ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'file', optimisations: [], shutdown: 'own' },
-    ...{ fromRelease, toRelease: arrivedRelease, image: '/i', outcome, arrivedRelease, arrivedBootId: null },
+    ...{
+      fromRelease,
+      toRelease: arrivedRelease,
+      image: '/i',
+      outcome,
+      trial: null,
+      arrivedRelease,
+      arrivedBootId: null,
+    },
     ...{ loadMs: 1, downMs: null, upMs: null },
   });
   const entries = [

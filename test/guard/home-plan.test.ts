@@ -24,7 +24,14 @@ function installation(...arrivals: readonly (readonly [string, string])[]): Tree
   const history = arrivals.map(
     ([fromRelease, arrivedRelease]): SwitchHistoryEntry => ({
       ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'file', optimisations: [], shutdown: 'own' },
-      ...{ fromRelease, toRelease: arrivedRelease, image: '/i', outcome: 'arrived', arrivedRelease },
+      ...{
+        fromRelease,
+        toRelease: arrivedRelease,
+        image: '/i',
+        outcome: 'arrived',
+        trial: null,
+        arrivedRelease,
+      },
       ...{ arrivedBootId: null, loadMs: 1, downMs: null, upMs: null },
     }),
   );

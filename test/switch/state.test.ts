@@ -28,6 +28,7 @@ const TICKET: Ticket = {
   loadedAtMs: 3000,
   leftAtMs: 3100,
   shutdown: 'systemd',
+  trial: null,
 };
 
 const ARRIVED: SwitchHistoryEntry = {
@@ -42,6 +43,7 @@ const ARRIVED: SwitchHistoryEntry = {
   toRelease: '6.12.0',
   image: TICKET.image,
   outcome: 'arrived',
+  trial: null,
   arrivedRelease: '6.12.0',
   arrivedBootId: 'b',
   loadMs: 2000,

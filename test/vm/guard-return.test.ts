@@ -24,7 +24,7 @@ async function say(machine: VirtualMachine, script: string): Promise<string> {
 function switchedFrom(from: string, to: string): string {
   return encodeHistoryEntry({
     ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'file', optimisations: [], shutdown: 'own' },
-    ...{ fromRelease: from, toRelease: to, image: '/i', outcome: 'arrived', arrivedRelease: to },
+    ...{ fromRelease: from, toRelease: to, image: '/i', outcome: 'arrived', trial: null, arrivedRelease: to },
     ...{ arrivedBootId: null, loadMs: 1, downMs: null, upMs: null },
   });
 }
@@ -91,7 +91,14 @@ async function consoleLine(machine: VirtualMachine, pattern: RegExp, timeoutMs: 
 function diedTwice(release: string, atMs: number): string {
   const entry = encodeHistoryEntry({
     ...{ version: 1, kind: 'crash', id: 'x', atMs, release, summary: 'it died', fingerprint: 'f00' },
-    ...{ outcome: 'home-by-kexec', arrivedRelease: null, arrivedBootId: null, captureMs: 1, upMs: 1 },
+    ...{
+      outcome: 'home-by-kexec',
+      trial: null,
+      arrivedRelease: null,
+      arrivedBootId: null,
+      captureMs: 1,
+      upMs: 1,
+    },
   });
   return entry.repeat(2);
 }

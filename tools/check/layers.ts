@@ -14,9 +14,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   plan: ['machine', 'kernels', 'formats', 'ground'],
   prepare: ['plan', 'machine', 'kernels', 'formats', 'ground'],
   switch: ['prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
+  trial: ['guard', 'switch', 'prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
   guard: ['switch', 'prepare', 'plan', 'machine', 'kernels', 'formats', 'ground'],
   lab: ['machine', 'kernels', 'formats', 'ground'],
-  cli: ['guard', 'switch', 'prepare', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
+  cli: ['trial', 'guard', 'switch', 'prepare', 'lab', 'plan', 'machine', 'kernels', 'formats', 'ground'],
 };
 
 /** The pure room opens no files: only these modules of Node.js may be used there. */

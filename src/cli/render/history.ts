@@ -7,6 +7,7 @@ import type {
   CrashHistoryEntry,
   HistoryEntry,
   SwitchHistoryEntry,
+  TrialEnd,
 } from '../../switch/history.ts';
 import type { CliContext } from '../context.ts';
 import { nameOutcome } from './crash-words.ts';
@@ -48,6 +49,11 @@ function renderCrashEntry(entry: CrashHistoryEntry, context: Pick<CliContext, 's
   ];
 }
 
+/** `confirmed`, or the cause and where the trial was then. */
+function renderTrialEnd({ verdict, cause, detail, phase }: TrialEnd): string {
+  return verdict === 'confirmed' ? 'confirmed' : `${cause ?? 'unknown cause'} in phase ${phase}: ${detail}`;
+}
+
 function renderSwitch(
   entry: SwitchHistoryEntry,
   arrival: ArrivalHistoryEntry | undefined,
@@ -67,6 +73,7 @@ function renderSwitch(
     arrived: context.style('green', `arrived on ${entry.arrivedRelease ?? 'an unnamed kernel'}`),
     elsewhere: context.style('yellow', `did not arrive; ${entry.arrivedRelease ?? '?'} came up another way`),
     abandoned: context.style('red', 'given up before the jump'),
+    returned: context.style('yellow', `came home to ${entry.arrivedRelease ?? '?'}`),
   };
   return [
     renderTime(entry.atMs),
@@ -74,6 +81,6 @@ function renderSwitch(
     `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
     entry.optimisations.length > 0 ? `${entry.method}, fast` : entry.method,
     times.join(', '),
-    outcomes[entry.outcome],
+    [outcomes[entry.outcome], ...(entry.trial === null ? [] : [renderTrialEnd(entry.trial)])].join('; '),
   ];
 }
