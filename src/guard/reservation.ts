@@ -58,13 +58,14 @@ export async function planReservation(
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
   const selector = runningSelector(world, machine);
-  const need = wantedMib === undefined ? await needOf(world, machine, settings, selector) : undefined;
+  const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));
   const panicProcessor = panicProcessorArgument(valueOf(machine.release));
   return { mib, need, selector, panicProcessor, ...(await planPermanent(world, `${mib}M`)) };
 }
 
-function roundUp(bytes: bigint): bigint {
+/** MiB. */
+export function roundUp(bytes: bigint): bigint {
   const unit = STEP * MIB;
   return ((bytes + unit - 1n) / unit) * STEP;
 }
@@ -83,12 +84,16 @@ async function planPermanent(
   }
 }
 
-async function needOf(
+/**
+ * What the panic kernel and the smallest way home need.
+ * @param selector of the kernel that does both unless the settings name others
+ */
+export async function reservationNeed(
   world: GuardWorld,
-  machine: MachineFacts,
   settings: GuardSettings,
   selector: string,
 ): Promise<CaptureMemoryNeed> {
+  const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
   const home = Number(smallestHome(world, settings.home ?? selector));
   if (settings.mode === 'continue')

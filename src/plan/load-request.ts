@@ -17,6 +17,8 @@ export interface LoadRequest {
   readonly initrds: readonly NamedBytes[];
   /** `initrds` is all there shall be: a UKI's own is part of it already. */
   readonly isInitrdWhole?: boolean | undefined;
+  /** Archives that are unpacked last, whatever the initrds are; never taken for one of them. */
+  readonly lastArchives?: readonly NamedBytes[] | undefined;
   /** Replaces the running machine's device tree (arm64), or is added as SETUP_DTB (x86-64). */
   readonly deviceTree: NamedBytes | undefined;
   readonly machine: MachineFacts;

@@ -13,10 +13,18 @@ import {
 /** Unknown to the kernel, which ignores it. */
 const ADDED_PARAMETER = 'khop.added';
 
-/** `line` with each of `parameters`, which hold no comma and no space, and the note of them. */
+/**
+ * `line` with each of `parameters`, which hold no comma and no space, and the note of them. A note that is there
+ * already goes on in the new one.
+ */
 export function addParameters(line: string, parameters: readonly string[]): string {
   if (parameters.length === 0) return line;
-  return appendArguments(line, [...parameters, `${ADDED_PARAMETER}=${parameters.join(',')}`].join(' '));
+  const before = commandLineValue(line, ADDED_PARAMETER);
+  const all = [...(before === undefined ? [] : before.split(',')), ...parameters];
+  return appendArguments(
+    withoutArguments(line, [ADDED_PARAMETER]),
+    [...parameters, `${ADDED_PARAMETER}=${all.join(',')}`].join(' '),
+  );
 }
 
 /** `line` as it was before `addParameters`; one that says nothing of additions as it is. */

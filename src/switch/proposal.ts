@@ -15,7 +15,7 @@ import type { KexecSlot, LoadMethod, LoadPlan, PlannedSegment } from '../plan/lo
 import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
-import { withoutAddedParameters } from './added-parameters.ts';
+import { addParameters, withoutAddedParameters } from './added-parameters.ts';
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
@@ -49,6 +49,10 @@ export interface ProposalOptions {
   readonly drop?: readonly string[];
   /** For a panic kernel: what is kept beside it in the reservation; see LoadRequest. */
   readonly kept?: PlannedSegment | undefined;
+  /** See LoadRequest. */
+  readonly lastArchives?: readonly NamedBytes[];
+  /** For one boot only: taken off again when the command line is reused, see added-parameters.ts. */
+  readonly added?: readonly string[];
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
 }
@@ -127,6 +131,7 @@ function requestFor(
     slot,
     reportRoom: options.reportRoom,
     kept: options.kept,
+    lastArchives: options.lastArchives,
     entropy: world.entropy(256),
   };
 }
@@ -142,13 +147,14 @@ function composeCommandLine(
   if (options.switchId !== undefined) extra.push(tokenArgument(options.switchId));
   const addition = extra.filter((text) => text !== '').join(' ');
   const base = baseCommandLine(machine, kernel, options, slot);
-  if (base === undefined) return addition === '' ? undefined : addition;
+  const added = options.added ?? [];
+  if (base === undefined) return addition === '' && added.length === 0 ? undefined : addParameters(addition, added);
   const kept = withoutArguments(withoutAddedParameters(base), [
     TOKEN_PARAMETER,
     ...world.configuration.drop,
     ...(options.drop ?? []),
   ]);
-  return appendArguments(kept, addition);
+  return addParameters(appendArguments(kept, addition), added);
 }
 
 function baseCommandLine(

@@ -10,7 +10,7 @@ import { abandonSwitch } from './arrive.ts';
 import { loadPlan, unload } from './load.ts';
 import type { LoadedRecord } from './loaded-record.ts';
 import { ticketPath } from './state-paths.ts';
-import { encodeTicket, TICKET_VERSION, type Ticket } from './ticket.ts';
+import { encodeTicket, TICKET_VERSION, type Ticket, type TicketTrial } from './ticket.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** Who takes the system down. */
@@ -24,6 +24,17 @@ export interface SwitchOrder {
   /** The id on the plan's command line, see `tokenArgument`. */
   readonly id: string;
   readonly way: ShutdownWay;
+  /** What makes it a trial; see trial/start-trial.ts. */
+  readonly trial?: OrderedTrial | undefined;
+}
+
+/** A trial, and what it needs done around the jump. */
+export interface OrderedTrial {
+  readonly ticket: TicketTrial;
+  /** Called when the ticket is on disk, before anything is stopped. */
+  readonly prepareJump: () => Promise<void>;
+  /** Called when the way down failed. */
+  readonly undoPreparation: () => void;
 }
 
 /** A fresh ticket id. */
@@ -41,7 +52,7 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
   const record = loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
-  await leaveFor(world, machine, record, { id: order.id, way: order.way, requestedAtMs });
+  await leaveFor(world, machine, record, { ...order, requestedAtMs });
   return record;
 }
 
@@ -50,7 +61,7 @@ export async function leaveFor(
   world: SwitchWorld,
   machine: MachineFacts,
   record: LoadedRecord,
-  order: { readonly id: string; readonly way: ShutdownWay; readonly requestedAtMs: number },
+  order: Pick<SwitchOrder, 'id' | 'way' | 'trial'> & { readonly requestedAtMs: number },
 ): Promise<void> {
   const ticket: Ticket = {
     version: TICKET_VERSION,
@@ -68,16 +79,17 @@ export async function leaveFor(
     loadedAtMs: order.requestedAtMs + record.loadMs,
     leftAtMs: null,
     shutdown: order.way,
-    trial: null,
+    trial: order.trial?.ticket ?? null,
   };
   const path = ticketPath(world.folders);
   try {
     await world.shutdown.syncAhead();
     world.files.write(path, encodeTicket(ticket));
+    await order.trial?.prepareJump();
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
     await leave(world, order.way);
   } catch (error) {
-    giveUp(world, ticket);
+    giveUp(world, ticket, order.trial);
     throw error;
   }
 }
@@ -89,8 +101,12 @@ function leave(world: SwitchWorld, way: ShutdownWay): Promise<void> {
 }
 
 /** Puts back what can be; the error that led here is the one that counts, so failures here are remarks. */
-function giveUp(world: SwitchWorld, ticket: Ticket): void {
-  for (const step of [() => unload(world, 'normal'), () => abandonSwitch(world, ticket)]) {
+function giveUp(world: SwitchWorld, ticket: Ticket, trial: OrderedTrial | undefined): void {
+  for (const step of [
+    () => unload(world, 'normal'),
+    () => trial?.undoPreparation(),
+    () => abandonSwitch(world, ticket),
+  ]) {
     try {
       step();
     } catch (error) {

@@ -30,8 +30,9 @@ const Trial = v.object({
   /** Seconds from the start of the new kernel: the agent has to run, and everything has to be proven. */
   bootDeadlineSeconds: v.number(),
   deadlineSeconds: v.number(),
-  /** Whether only `khop confirm` ends it well. */
+  /** Whether only `khop confirm` ends it well, and how long it may take once everything is proven. */
   needsConfirm: v.boolean(),
+  confirmSeconds: v.nullable(v.number()),
   /** The kernel to come home to. */
   home: v.object({ id: v.string(), title: v.string(), release: v.nullable(v.string()) }),
   /** Boot entry of the kernel on trial, which becomes the default; null for one that has none (a file by path). */

@@ -44,6 +44,12 @@ function commandLine(more = ''): string {
 /** In the order of the report. */
 export const METHODS: readonly LoadMethod[] = [
   { id: 'khop-fast', title: 'khop load --fast', hasPhases: true, prepare, load: khop('--fast') },
+  {
+    id: 'khop-fast-lean',
+    title: 'khop load --fast --profile lean',
+    prepare,
+    load: khop('--fast', '--profile', 'lean'),
+  },
   // What each of its parts is worth: all the others without it.
   ...OPTIMISATIONS.map((name) => ({
     id: `khop-fast-without-${name}`,

@@ -1,0 +1,51 @@
+/**
+ * The process that the first act of a trial left behind: it keeps the watchdog and goes home when nobody reports.
+ * It runs from a file that is gone, so its name is all there is to find it by.
+ * @module
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { KhopError } from '../error.ts';
+import type { Reading } from './reading.ts';
+
+/** Set by the first act, see plan/trial/. */
+export const GUARDIAN_NAME = 'khop-guardian';
+
+/** What it understands. SIGRTMIN of the kernel; the C library's is two higher. */
+const SIGNALS = { 'checked-in': 'SIGUSR1', confirmed: 'SIGUSR2', 'hand-over': 34 } as const;
+
+export type GuardianMessage = keyof typeof SIGNALS;
+
+/** Its process id. A process of the name that another than root runs is none. */
+export function findGuardian(root: string): Reading<number> {
+  const source = join(root, 'proc');
+  try {
+    const pids = readdirSync(source).filter((name) => /^\d+$/.test(name));
+    const pid = pids.find((each) => isGuardian(join(source, each)));
+    return pid === undefined ? { state: 'absent', source } : { state: 'read', value: Number(pid), source };
+  } catch (error) {
+    return { state: 'unreadable', source, reason: (error as Error).message };
+  }
+}
+
+/** A process that has just ended is none. */
+function isGuardian(folder: string): boolean {
+  try {
+    const name = readFileSync(join(folder, 'comm'), 'utf8').trim();
+    return name === GUARDIAN_NAME && /^Uid:\s+0\s/m.test(readFileSync(join(folder, 'status'), 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** @throws E_NOT_FOUND when it is gone */
+export function tellGuardian(pid: number, message: GuardianMessage): void {
+  try {
+    process.kill(pid, SIGNALS[message]);
+  } catch (cause) {
+    throw new KhopError('E_NOT_FOUND', `the guardian (process ${pid}) cannot be told: ${(cause as Error).message}`, {
+      hint: 'Without it, only the agent and a watchdog bring this machine home.',
+      cause,
+    });
+  }
+}

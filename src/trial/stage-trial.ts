@@ -1,0 +1,207 @@
+/**
+ * Everything of a trial that can be done before anything is done: the known-good kernel and the panic kernel as the
+ * first act will load them, the watchdog, the plan of the kernel on trial with all of it in its initramfs, and what
+ * all this is worth, class by class. Changes nothing.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { Range } from '../formats/range.ts';
+import { rangeSize } from '../formats/range.ts';
+import { planGuard, type GuardPlan } from '../guard/arm.ts';
+import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
+import { readGuardSettings } from '../guard/guard-status.ts';
+import { runningSelector } from '../guard/home-plan.ts';
+import { reservationNeed, roundUp } from '../guard/reservation.ts';
+import { planTargetOrNone } from '../guard/target-plan.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { commandLineValue } from '../plan/command-line.ts';
+import { trialArchive } from '../plan/trial/trial-archive.ts';
+import type { LoadPlan } from '../plan/load-plan.ts';
+import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
+import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
+import { trialParameters } from '../plan/trial/trial-parameters.ts';
+import { chooseKernel } from '../switch/choose-kernel.ts';
+import { agreedPlan, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
+import { newSwitchId } from '../switch/switch-kernel.ts';
+import type { TrialWorld } from './world.ts';
+
+/** By which the known-good kernel knows that a trial led to it. */
+export const HOME_PARAMETER = 'khop.home';
+
+/** How long a kernel on trial has, from its start. */
+export interface TrialDeadlines {
+  /** Until the agent runs. */
+  readonly bootSeconds: number;
+  /** Until everything is proven. */
+  readonly totalSeconds: number;
+  /** Until somebody has confirmed, after everything is proven; undefined: that alone confirms. */
+  readonly confirmSeconds: number | undefined;
+}
+
+/** What a person asked for. */
+export interface TrialRequest {
+  /** The kernel on trial. */
+  readonly selector: string;
+  readonly options: ProposalOptions;
+  /** Id of the ticket. */
+  readonly id: string;
+  /** The kernel to come home to; undefined: the one that runs. */
+  readonly home: string | undefined;
+  readonly deadlines: TrialDeadlines;
+}
+
+/** A part of the net, or why it is missing. */
+export type Part<T> = { readonly state: 'planned'; readonly value: T } | { readonly state: 'missing'; readonly reason: string };
+
+/** Ready to be agreed to. */
+export interface StagedTrial {
+  readonly request: TrialRequest;
+  readonly proposal: Proposal;
+  readonly homeKernel: Kernel;
+  readonly home: Part<LoadPlan>;
+  readonly guard: Part<GuardPlan>;
+  readonly watchdog: WatchdogPlan;
+  /** Why nothing of it is loaded by a first act; undefined when there is one. */
+  readonly firstActObstacle: string | undefined;
+}
+
+/** Seconds of the way down and of the firmware-free start, until the first act takes the watchdog over. */
+const JUMP_SECONDS = 120;
+/** The guardian goes home so long after the agent should have. */
+const GUARDIAN_SLACK_SECONDS = 45;
+
+/**
+ * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for kernels that cannot be found or read. A known-good kernel or a
+ *   panic kernel that cannot be planned is no error: the answer says so
+ */
+export async function stageTrial(world: TrialWorld, request: TrialRequest): Promise<StagedTrial> {
+  const machine = world.readMachine();
+  const { deadlines, id, options } = request;
+  const homeSelector = request.home ?? runningSelector(world, machine);
+  const homeKernel = chooseKernel(world, machine, homeSelector);
+  const watchdog = planWatchdog(machine, {
+    deadlineSeconds: deadlines.totalSeconds,
+    jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
+  });
+  const kernel = chooseKernel(world, machine, request.selector);
+  const firstActObstacle = whyNoFirstAct(kernel, options);
+  const reserved = await reserve(world, machine, homeKernel.id, firstActObstacle);
+  const onTrial = reserved.state === 'planned' ? machineOnTrial(machine, reserved.value) : machine;
+  const trialWorld: TrialWorld = { ...world, readMachine: () => onTrial };
+  const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
+  const guard = reserved.state === 'planned' ? await planPanic(trialWorld, homeKernel.id) : reserved;
+  const commandLine = options.commandLine ?? kernel.commandLine;
+  const archive =
+    firstActObstacle !== undefined
+      ? undefined
+      : trialArchive({
+          architecture: machine.architecture,
+          init: commandLineValue(commandLine, 'rdinit') ?? '/init',
+          crash: guard.state === 'planned' ? guard.value.plan : undefined,
+          home: home.state === 'planned' ? home.value : undefined,
+          watchdog: await firstActWatchdog(world, kernel, watchdog),
+          bootDeadlineMs: deadlines.bootSeconds * 1000,
+          deadlineMs:
+            (deadlines.totalSeconds + (deadlines.confirmSeconds ?? 0) + GUARDIAN_SLACK_SECONDS) * 1000,
+        });
+  const parameters = trialParameters(
+    {
+      id,
+      hasFirstAct: archive !== undefined,
+      reservation:
+        guard.state === 'planned' && reserved.state === 'planned'
+          ? reservationArgument(reserved.value)
+          : undefined,
+      watchdog: watchdog.state === 'planned' ? watchdog.kernelArguments : [],
+    },
+    options.reuseCmdline ? (valueOf(machine.commandLine) ?? '') : commandLine,
+  );
+  const proposal = propose(trialWorld, request.selector, {
+    ...options,
+    drop: [...(options.drop ?? []), HOME_PARAMETER, ...(guard.state === 'planned' ? ['crashkernel'] : [])],
+    switchId: id,
+    added: parameters,
+    ...(archive === undefined ? {} : { lastArchives: [archive] }),
+  });
+  return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle };
+}
+
+/** Without an initramfs the kernel mounts its root itself, and there is no place for a program before init. */
+function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | undefined {
+  const initrds = initrd ?? kernel.initrds;
+  return initrds.length > 0 || /\.efi$/i.test(kernel.image)
+    ? undefined
+    : 'the kernel on trial has no initramfs that a first act could come before';
+}
+
+/** The place where the panic kernel will wait. */
+async function reserve(
+  world: TrialWorld,
+  machine: MachineFacts,
+  selector: string,
+  obstacle: string | undefined,
+): Promise<Part<Range>> {
+  if (obstacle !== undefined) return { state: 'missing', reason: obstacle };
+  try {
+    const need = await reservationNeed(world, guardSettings(world), selector);
+    const size = roundUp(BigInt(need.bytes)) << 20n;
+    const range = trialReservation(machine, size);
+    return range === undefined
+      ? { state: 'missing', reason: `there is no place for ${size >> 20n} MiB below 4 GiB` }
+      : { state: 'planned', value: range };
+  } catch (error) {
+    return missing(error);
+  }
+}
+
+/** As the guard of this machine is set, or as it would be. A trial captures: it must not go on in little memory. */
+function guardSettings(world: TrialWorld): GuardSettings {
+  return { ...(readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS), mode: 'capture' };
+}
+
+async function planPanic(world: TrialWorld, selector: string): Promise<Part<GuardPlan>> {
+  const settings = { ...guardSettings(world), kernel: selector, home: selector };
+  try {
+    const place = await planTargetOrNone(world, settings);
+    return { state: 'planned', value: await planGuard(world, settings, newSwitchId(world), place) };
+  } catch (error) {
+    return missing(error);
+  }
+}
+
+function planHomecoming(world: TrialWorld, selector: string, id: string): LoadPlan {
+  return agreedPlan(
+    propose(world, selector, { reuseCmdline: true, fast: true, append: [`${HOME_PARAMETER}=${id}`] }),
+  );
+}
+
+/** What the first act needs to have it count. */
+async function firstActWatchdog(world: TrialWorld, kernel: Kernel, plan: WatchdogPlan) {
+  if (plan.state === 'none' || kernel.release === undefined) return undefined;
+  const modules = await world.collectModules(kernel.release, [], plan.modules);
+  return {
+    device: plan.device,
+    timeoutSeconds: plan.timeoutSeconds,
+    modules: modules.map(({ name, bytes }) => ({ name, bytes, parameters: plan.moduleParameters[name] ?? '' })),
+  };
+}
+
+function attempt<T>(make: () => T): Part<T> {
+  try {
+    return { state: 'planned', value: make() };
+  } catch (error) {
+    return missing(error);
+  }
+}
+
+function missing(error: unknown): { readonly state: 'missing'; readonly reason: string } {
+  if (!(error instanceof KhopError)) throw error;
+  return { state: 'missing', reason: error.message };
+}
+
+/** MiB of the reservation, for people. */
+export function reservationMib(range: Range): number {
+  return Number(rangeSize(range) >> 20n);
+}
