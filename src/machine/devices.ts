@@ -7,6 +7,8 @@ import { driverModule } from './driver-module.ts';
 import type { NetworkInterface, PciDevice, WatchdogFacts } from './facts.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { booleanOf, integerOf, linesOf, mapReading, readLinkName, readNames, readText } from './source.ts';
+import { modulesOfDevice } from './storage.ts';
+import { holdsWatchdog } from './watchdog/holder.ts';
 
 export function readPciDevices(root: string): Reading<readonly PciDevice[]> {
   const folder = '/sys/bus/pci/devices';
@@ -57,6 +59,7 @@ export function readWatchdogs(root: string): Reading<readonly WatchdogFacts[]> {
   return mapReading(readNames(root, folder), (names) =>
     names.map((name) => {
       const field = (file: string) => valueOf(readText(root, `${folder}/${name}/${file}`));
+      const limit = (file: string) => integerOf(field(file) ?? '') || undefined;
       return {
         name,
         identity: field('identity'),
@@ -64,9 +67,21 @@ export function readWatchdogs(root: string): Reading<readonly WatchdogFacts[]> {
         timeoutSeconds: integerOf(field('timeout') ?? ''),
         nowayout: booleanOf(field('nowayout') ?? ''),
         module: driverModule(root, `${folder}/${name}/device`),
+        driver: valueOf(readLinkName(root, `${folder}/${name}/device/driver`)),
+        modules: modulesOfDevice(root, `${folder}/${name}/device`) ?? [],
+        leastSeconds: limit('min_timeout'),
+        mostSeconds: limit('max_timeout'),
+        isHeldByInit: holdsWatchdog(root, 1, name),
+        isKeptOnReboot: keepsOnReboot(root),
       };
     }),
   );
+}
+
+/** -1, which is the default, leaves it to the drivers, and they stop (drivers/watchdog/watchdog_core.c). */
+function keepsOnReboot(root: string): boolean | undefined {
+  const value = integerOf(valueOf(readText(root, '/sys/module/watchdog/parameters/stop_on_reboot')) ?? '');
+  return value === undefined ? undefined : value === 0;
 }
 
 export function readHasTpm(root: string): Reading<boolean> {

@@ -117,6 +117,17 @@ export interface WatchdogFacts {
   readonly nowayout: boolean | undefined;
   /** Of its driver; undefined when that is built in, or there is no device behind it (softdog). */
   readonly module: string | undefined;
+  /** The driver as the kernel calls it, e.g. `sp5100-tco`; undefined without a device behind it. */
+  readonly driver: string | undefined;
+  /** Of the drivers that its device hangs on, its own first: iTCO_wdt needs i2c_i801 to have a device at all. */
+  readonly modules: readonly string[];
+  /** min_timeout and max_timeout, 5.13+; undefined where the driver has no limit of its own (0). */
+  readonly leastSeconds: number | undefined;
+  readonly mostSeconds: number | undefined;
+  /** Whether process 1 has it open: then nobody else can. */
+  readonly isHeldByInit: boolean | undefined;
+  /** Whether the kernel was started with watchdog.stop_on_reboot=0, which kexec heeds as well. */
+  readonly isKeptOnReboot: boolean | undefined;
 }
 
 /** /proc/cpuinfo, /sys/devices/system/cpu and, on arm64, the device tree's enable-method. */

@@ -152,6 +152,12 @@ test('the devices are read with their drivers', () => {
       timeoutSeconds: 30,
       nowayout: false,
       module: 'iTCO_wdt',
+      driver: 'iTCO_wdt',
+      modules: ['iTCO_wdt', 'i2c_i801'],
+      leastSeconds: 2,
+      mostSeconds: 613,
+      isHeldByInit: true,
+      isKeptOnReboot: false,
     },
   ]);
   assert.equal(read(machine.hasTpm), true);

@@ -2,7 +2,7 @@
  * Machines as values, for tests of what decides by them: a healthy one, and small changes to it.
  * @module
  */
-import type { EfiFacts, MachineFacts } from '../../src/machine/facts.ts';
+import type { EfiFacts, MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import type { Reading } from '../../src/machine/reading.ts';
 
 export function read<T>(value: T, source = '/test/source'): Reading<T> {
@@ -247,6 +247,25 @@ export function healthyArm64Machine(overrides: Partial<MachineFacts> = {}): Mach
       bootProcessor: absent('/proc/cpuinfo'),
       enableMethods: read(['psci'], '/proc/device-tree/cpus'),
     },
+    ...overrides,
+  };
+}
+
+/** The watchdog of an Intel chipset that nobody has started. */
+export function restingWatchdog(overrides: Partial<WatchdogFacts> = {}): WatchdogFacts {
+  return {
+    name: 'watchdog0',
+    identity: 'iTCO_wdt',
+    state: 'inactive',
+    timeoutSeconds: 30,
+    nowayout: false,
+    module: 'iTCO_wdt',
+    driver: 'iTCO_wdt',
+    modules: ['iTCO_wdt', 'i2c_i801'],
+    leastSeconds: 2,
+    mostSeconds: 613,
+    isHeldByInit: false,
+    isKeptOnReboot: false,
     ...overrides,
   };
 }

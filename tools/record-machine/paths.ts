@@ -49,7 +49,10 @@ const DEVICES = [
   ...['operstate', 'device', 'device/driver'].map((name) => `/sys/class/net/*/${name}`),
   ...['', '/dm/uuid', '/slaves', '/slaves/*', '/partition'].map((name) => `/sys/class/block/*${name}`),
   '/sys/dev/block/*',
-  ...['identity', 'state', 'timeout', 'nowayout'].map((name) => `/sys/class/watchdog/*/${name}`),
+  ...['identity', 'state', 'timeout', 'nowayout', 'min_timeout', 'max_timeout', 'device/driver'].map(
+    (name) => `/sys/class/watchdog/*/${name}`,
+  ),
+  '/sys/module/watchdog/parameters/stop_on_reboot',
   '/sys/class/watchdog',
   '/sys/class/tpm',
   '/sys/class/tpm/*',

@@ -3,6 +3,7 @@
  * systemd-system.conf(5), RuntimeWatchdogSec= and KExecWatchdogSec=.
  * @module
  */
+import { parseTimeSpan } from '../../formats/time-span.ts';
 import type { WatchdogFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import type { PreflightCheck } from './preflight-check.ts';
@@ -10,22 +11,6 @@ import { evidenceOf, resultsOf } from './result.ts';
 
 /** Shorter than this a start of kernel and initrd can take. */
 const SHORT_SECONDS = 60;
-
-const SECONDS_OF_UNIT: Record<string, number> = { '': 1, ms: 0.001, s: 1, sec: 1, m: 60, min: 60, h: 3600 };
-
-/** Seconds of a time span such as `3min` or `1min 30s`; 0 for `off`, undefined for what is not understood. */
-function secondsOf(span: string): number | undefined {
-  if (/^(?:off|0|)$/.test(span.trim())) return 0;
-  const parts = [...span.matchAll(/(\d+)\s*([a-z]*)\s*/g)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== span) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of parts) {
-    const factor = SECONDS_OF_UNIT[unit as string];
-    if (factor === undefined) return undefined;
-    total += Number(amount) * factor;
-  }
-  return total;
-}
 
 function describe(watchdog: WatchdogFacts): string {
   const words = [watchdog.identity ?? watchdog.name, watchdog.state ?? 'state unknown'];
@@ -42,7 +27,7 @@ export const watchdog: PreflightCheck = {
     const results = resultsOf('watchdog');
     const settings = machine.systemdSettings;
     const kexecSetting = valueOf(settings)?.get('KExecWatchdogSec');
-    const armed = kexecSetting === undefined ? 0 : secondsOf(kexecSetting);
+    const armed = kexecSetting === undefined ? 0 : parseTimeSpan(kexecSetting);
     const evidence = [
       evidenceOf(machine.watchdogs, (all) => (all.length === 0 ? 'none' : all.map(describe).join('; '))),
       evidenceOf(settings, () => `KExecWatchdogSec=${kexecSetting ?? ' is not set'}`),

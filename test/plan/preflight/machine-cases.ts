@@ -5,7 +5,14 @@
 import type { KexecFacts, WatchdogFacts } from '../../../src/machine/facts.ts';
 import type { KernelView } from '../../../src/plan/preflight/kernel-view.ts';
 import type { PreflightInput } from '../../../src/plan/preflight/preflight-check.ts';
-import { absent, healthyEfi, healthyMachine, read, unreadable } from '../../support/machine-facts.ts';
+import {
+  absent,
+  healthyEfi,
+  healthyMachine,
+  read,
+  restingWatchdog,
+  unreadable,
+} from '../../support/machine-facts.ts';
 import { healthyInput, onMachine, withImage } from '../../support/preflight-input.ts';
 import type { FindingCase } from './finding-case.ts';
 
@@ -15,18 +22,9 @@ function withKexec(kexec: Partial<KexecFacts>, input: Partial<PreflightInput> = 
 }
 
 function withWatchdog(facts: Partial<WatchdogFacts>, kexecWatchdogSec?: string): PreflightInput {
-  const watchdog: WatchdogFacts = {
-    name: 'watchdog0',
-    identity: 'iTCO_wdt',
-    state: 'inactive',
-    timeoutSeconds: 30,
-    nowayout: false,
-    module: 'iTCO_wdt',
-    ...facts,
-  };
   const settings = new Map(kexecWatchdogSec === undefined ? [] : [['KExecWatchdogSec', kexecWatchdogSec]]);
   return onMachine({
-    watchdogs: read([watchdog]),
+    watchdogs: read([restingWatchdog(facts)]),
     systemdSettings: read(settings, '/etc/systemd/system.conf'),
   });
 }

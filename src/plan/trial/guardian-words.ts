@@ -1,0 +1,22 @@
+/**
+ * How the agent of a trial finds the guardian and what it tells it: signals, since they need no file, no library
+ * and no memory on either side.
+ * @module
+ */
+
+export const GUARDIAN = {
+  /** First bytes of /proc/PID/cmdline. A systemd that leaves the initramfs spares what begins with @. */
+  argument: '@khop-guardian',
+  /** /proc/PID/comm. */
+  comm: 'khop-guardian',
+  signals: {
+    /** SIGUSR1: the agent runs, so that only the deadline of the whole trial counts from now on. */
+    checkedIn: 10,
+    /** SIGUSR2: confirmed. The watchdog is stopped, and the guardian ends. */
+    confirmed: 12,
+    /** SIGRTMIN of C libraries: it ends without stopping the watchdog, which is then for another to pet. */
+    handOver: 34,
+    /** SIGRTMIN+1: confirmed, but the watchdog cannot be stopped and nobody else pets it. No deadline counts. */
+    keepPetting: 35,
+  },
+} as const;
