@@ -6,15 +6,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
+import { GUARDIAN } from './guardian-words.ts';
 import type { Reading } from './reading.ts';
 
-/** Set by the first act, see plan/trial/. */
-export const GUARDIAN_NAME = 'khop-guardian';
-
-/** What it understands. SIGRTMIN of the kernel; the C library's is two higher. */
-const SIGNALS = { 'checked-in': 'SIGUSR1', confirmed: 'SIGUSR2', 'hand-over': 34 } as const;
-
-export type GuardianMessage = keyof typeof SIGNALS;
+export type GuardianMessage = keyof typeof GUARDIAN.signals;
 
 /** Its process id. A process of the name that another than root runs is none. */
 export function findGuardian(root: string): Reading<number> {
@@ -32,7 +27,7 @@ export function findGuardian(root: string): Reading<number> {
 function isGuardian(folder: string): boolean {
   try {
     const name = readFileSync(join(folder, 'comm'), 'utf8').trim();
-    return name === GUARDIAN_NAME && /^Uid:\s+0\s/m.test(readFileSync(join(folder, 'status'), 'utf8'));
+    return name === GUARDIAN.comm && /^Uid:\s+0\s/m.test(readFileSync(join(folder, 'status'), 'utf8'));
   } catch {
     return false;
   }
@@ -41,7 +36,7 @@ function isGuardian(folder: string): boolean {
 /** @throws E_NOT_FOUND when it is gone */
 export function tellGuardian(pid: number, message: GuardianMessage): void {
   try {
-    process.kill(pid, SIGNALS[message]);
+    process.kill(pid, GUARDIAN.signals[message]);
   } catch (cause) {
     throw new KhopError('E_NOT_FOUND', `the guardian (process ${pid}) cannot be told: ${(cause as Error).message}`, {
       hint: 'Without it, only the agent and a watchdog bring this machine home.',

@@ -15,7 +15,7 @@ import { readHistory } from '../switch/read-history.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
 import { type Baseline, parseBaseline } from './health/baseline.ts';
-import type { CheckResult } from './health/check-result.ts';
+import type { CheckResult } from './health/check.ts';
 import type { ReturnCause, TrialPhase } from './trial-words.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -61,7 +61,7 @@ export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<Ag
   const guardian = valueOf(world.guardian.find());
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return 'not-on-trial';
-  if (guardian !== undefined) world.guardian.tell(guardian, 'checked-in');
+  if (guardian !== undefined) world.guardian.tell(guardian, 'checkedIn');
   else world.remark('No guardian runs: if this agent dies, only a watchdog goes home.');
   if (read.state === 'unreadable') {
     await calls.goHome('ticket', read.reason, undefined);

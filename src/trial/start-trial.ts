@@ -73,7 +73,7 @@ function ticketTrial(
 /** The values to go back to at the confirmation. One that this kernel does not have is nothing to go back to. */
 function sysctlsNow(world: TrialWorld): Record<string, string> {
   const values = Object.keys(TRIAL_SYSCTLS).flatMap((name) => {
-    const path = `kernel/${name}`;
+    const path = `kernel.${name}`;
     const value = valueOf(world.readSysctl(path));
     return value === undefined ? [] : [[path, value.trim()] as const];
   });

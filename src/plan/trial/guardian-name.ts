@@ -9,7 +9,7 @@ import { argumentCount, argumentsOf, environmentOf } from '../../formats/static-
 import { lengthOf } from '../../formats/static-program/library/text.ts';
 import { giveBack, loopWhile, set, when } from '../../formats/static-program/statements.ts';
 import { load, sys } from '../../formats/static-program/terms.ts';
-import { GUARDIAN } from './guardian-words.ts';
+import { GUARDIAN } from '../../machine/guardian-words.ts';
 
 /** linux/prctl.h. */
 const PR_SET_NAME = 15;

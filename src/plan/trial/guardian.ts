@@ -16,7 +16,7 @@ import { giveBack, loop, set, when } from '../../formats/static-program/statemen
 import { sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import type { FirstActOrder } from './first-act-order.ts';
 import { nameGuardian } from './guardian-name.ts';
-import { GUARDIAN } from './guardian-words.ts';
+import { GUARDIAN } from '../../machine/guardian-words.ts';
 import { said, warn } from './kernel-log.ts';
 import { petWatchdog, stopWatchdog } from './trial-watchdog.ts';
 

@@ -7,7 +7,7 @@
  * @module
  */
 import { hasArgument } from '../command-line.ts';
-import { FIRST_ACT_PATH } from './first-act.ts';
+import { FIRST_ACT_PATH } from './first-act-order.ts';
 
 /** Seconds between a panic that no panic kernel takes, and the reset. */
 const PANIC_SECONDS = 10;

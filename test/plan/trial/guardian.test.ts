@@ -10,7 +10,7 @@ import { writeAll } from '../../../src/formats/static-program/library/output.ts'
 import { giveBack, set, store } from '../../../src/formats/static-program/statements.ts';
 import { sys, zeroed } from '../../../src/formats/static-program/terms.ts';
 import { guardian } from '../../../src/plan/trial/guardian.ts';
-import { GUARDIAN } from '../../../src/plan/trial/guardian-words.ts';
+import { GUARDIAN } from '../../../src/machine/guardian-words.ts';
 import { keepKernelLog } from '../../../src/plan/trial/kernel-log.ts';
 import { watchdogStart } from '../../../src/plan/trial/trial-watchdog.ts';
 import { PROGRAM_RUNNERS, type ProgramRunner, runProgram } from '../../support/static-programs.ts';

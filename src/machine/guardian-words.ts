@@ -1,5 +1,5 @@
 /**
- * How the agent of a trial finds the guardian and what it tells it: signals, since they need no file, no library
+ * How the agent of a trial finds the guardian of the first act, and what it tells it: signals, since they need no file, no library
  * and no memory on either side.
  * @module
  */

@@ -1,0 +1,38 @@
+/**
+ * The world of a trial on this machine.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
+import { readSysctl } from '../machine/sysctl.ts';
+import { readUptimeMs } from '../machine/uptime.ts';
+import { armOverJump } from '../machine/watchdog/arm.ts';
+import { stopWatchdog } from '../machine/watchdog/keep.ts';
+import { takeFromServiceManager } from '../machine/watchdog/service-manager.ts';
+import type { TrialWorld } from '../trial/world.ts';
+import type { CliContext } from './context.ts';
+import { openGuardWorld } from './guard-world.ts';
+import { healthCalls } from './health-world.ts';
+
+export function openTrialWorld(context: CliContext): TrialWorld {
+  const world = openGuardWorld(context);
+  const { root } = world.folders;
+  return {
+    ...world,
+    ...healthCalls(context, root),
+    guardian: { find: () => findGuardian(root), tell: tellGuardian },
+    watchdog: {
+      armOverJump: async (plan) => {
+        if (plan.isHeldByServiceManager) await takeFromServiceManager({ signal: context.signal });
+        await armOverJump(root, plan);
+      },
+      stop: ({ device }) => {
+        const outcome = stopWatchdog(root, device);
+        if (outcome.state === 'counting') context.remark(`${outcome.reason}: this machine will be reset.`);
+      },
+    },
+    readSysctl: (name) => readSysctl(root, name),
+    uptimeMs: () => readUptimeMs(root),
+    sleep: async (ms) => await sleep(ms),
+  };
+}
