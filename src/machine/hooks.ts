@@ -16,13 +16,18 @@ const OUTPUT_LIMIT = 1024 * 1024;
 export function listHooks(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
-      .filter((name) => NAME.test(name))
+      .filter(isHookName)
       .sort()
       .map((name) => join(folder, name))
       .filter(isTrusted);
   } catch {
     return [];
   }
+}
+
+/** @param name of a file, without its folder */
+export function isHookName(name: string): boolean {
+  return NAME.test(name);
 }
 
 function isTrusted(path: string): boolean {

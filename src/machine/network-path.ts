@@ -92,8 +92,11 @@ export function readNetworkPath(
   };
 }
 
-/** Columns Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask; addresses as words of this machine. */
-function parseRoutes(text: string): Route[] {
+/**
+ * What /proc/net/route has, without the routes that are down or reject. Columns Iface, Destination, Gateway, Flags,
+ * RefCnt, Use, Metric, Mask; addresses as words of this machine.
+ */
+export function parseRoutes(text: string): Route[] {
   return linesOf(text)
     .slice(1)
     .flatMap((line) => {

@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { parseSocketAddress, type SocketAddress } from '../formats/socket-address.ts';
 import { PROFILES, type ProfileName } from './optimisations.ts';
 
 /** What an administrator sets once for a machine. */
@@ -21,6 +22,12 @@ export interface Configuration {
   readonly stopTimeoutMs: number;
   /** The unit whose start is measured after a switch; empty: none. */
   readonly service: string;
+  /** Units that a kernel on trial has to bring up. */
+  readonly trialUnits: readonly string[];
+  /** Ports that have to answer under a kernel on trial. */
+  readonly trialSockets: readonly SocketAddress[];
+  /** Ids of checks that fail no trial on this machine, see docs/trial-checks.md. */
+  readonly trialIgnore: readonly string[];
 }
 
 export const DEFAULT_CONFIGURATION: Configuration = {
@@ -31,7 +38,13 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   accept: [],
   stopTimeoutMs: 10_000,
   service: '',
+  trialUnits: [],
+  trialSockets: [],
+  trialIgnore: [],
 };
+
+/** systemd.unit(5): what a name may be made of; it begins as no option does. */
+const UNIT_NAME = /^[\w@:.\\][\w@:.\\-]*$/;
 
 const READERS: Record<string, (value: string) => Partial<Configuration> | undefined> = {
   method: (value) =>
@@ -44,6 +57,16 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   drop: (value) => ({ drop: words(value) }),
   accept: (value) => ({ accept: words(value) }),
   service: (value) => (/^[\w@:.\\-]*$/.test(value) ? { service: value } : undefined),
+  'trial-units': (value) => {
+    const units = words(value);
+    return units.every((unit) => UNIT_NAME.test(unit)) ? { trialUnits: units } : undefined;
+  },
+  'trial-sockets': (value) => {
+    const sockets = words(value).map(parseSocketAddress);
+    const trialSockets = sockets.filter((socket) => socket !== undefined);
+    return trialSockets.length === sockets.length ? { trialSockets } : undefined;
+  },
+  'trial-ignore': (value) => ({ trialIgnore: words(value) }),
   'stop-timeout': (value) => {
     const seconds = /^\d{1,4}s?$/.test(value) ? Number.parseInt(value, 10) : 0;
     return seconds > 0 ? { stopTimeoutMs: seconds * 1000 } : undefined;

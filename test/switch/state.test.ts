@@ -111,6 +111,19 @@ test('a configuration sets what it names and leaves the rest', () => {
   });
 });
 
+test('what a trial has to prove on this machine is read as units, ports and ids', () => {
+  const { trialUnits, trialSockets, trialIgnore } = parseConfiguration(
+    'trial-units = ssh, dev-disk@a\\x2db.service\ntrial-sockets = localhost:22 [::1]:8080\ntrial-ignore = system.disks\n',
+    'c',
+  );
+  assert.deepEqual(trialUnits, ['ssh', 'dev-disk@a\\x2db.service']);
+  assert.deepEqual(trialSockets, [
+    { host: 'localhost', port: 22 },
+    { host: '::1', port: 8080 },
+  ]);
+  assert.deepEqual(trialIgnore, ['system.disks']);
+});
+
 test('a configuration with a wrong line is an error that names line and keys', () => {
   for (const line of [
     'method = fast',
@@ -119,6 +132,11 @@ test('a configuration with a wrong line is an error that names line and keys', (
     'stop-timeout = 0',
     '= x',
     'constructor = x',
+    'trial-units = --now',
+    'trial-units = a b;c',
+    'trial-sockets = localhost',
+    'trial-sockets = localhost:22 ::1:80',
+    'trial-sockets = localhost:65536',
   ])
     assert.throws(
       () => parseConfiguration(`\n${line}\n`, '/etc/khop/khop.conf'),

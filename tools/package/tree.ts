@@ -26,6 +26,7 @@ const COPIED: Readonly<Record<string, string>> = {
   'README.md': 'usr/share/doc/khop/README.md',
   'docs/checks.md': 'usr/share/doc/khop/checks.md',
   'docs/errors.md': 'usr/share/doc/khop/errors.md',
+  'docs/trial-checks.md': 'usr/share/doc/khop/trial-checks.md',
   ...Object.fromEntries(LAB_SCRIPTS.map((name) => [`src/lab/${name}`, `usr/lib/khop/lab/${name}`])),
 };
 

@@ -1,0 +1,93 @@
+/**
+ * What systemd says of its units. Nothing here throws for an answer that does not come: early in a start systemd
+ * may not answer yet, and the reading says so. systemctl(1).
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { parseProperties } from './boot-times.ts';
+import type { Reading } from './reading.ts';
+import { runProcess } from './run-process.ts';
+import { linesOf, mapReading, readNames } from './source.ts';
+
+/** One unit. States are of org.freedesktop.systemd1(5). */
+export interface UnitState {
+  readonly name: string;
+  /** `active`, `failed`, `activating`, `inactive`... */
+  readonly active: string;
+  /** Finer: `running`, `auto-restart`... */
+  readonly sub: string;
+  /** `loaded`, `not-found`, `masked`... */
+  readonly load: string;
+}
+
+/** Questions to systemd; absent where it does not run. */
+export interface UnitCalls {
+  /** `starting`, `running`, `degraded`, `maintenance`...: `systemctl is-system-running`. */
+  readonly systemState: () => Promise<Reading<string>>;
+  /** Units that are active, failed, or on their way. */
+  readonly list: () => Promise<Reading<readonly UnitState[]>>;
+  /** In the order of `names`, also of those that do not exist. */
+  readonly show: (names: readonly string[]) => Promise<Reading<readonly UnitState[]>>;
+}
+
+/** How programs are run; a test gives one that only answers. */
+type Run = typeof runProcess;
+
+const TIMEOUT_MS = 20_000;
+const STATES = 'active,failed,activating,deactivating,reloading';
+const LIST = ['list-units', '--plain', '--no-legend', '--no-pager', '--full', `--state=${STATES}`];
+
+/** systemd of the system below `root`, which has to be the one that runs. */
+export function unitCalls(root: string, signal: AbortSignal, run: Run = runProcess): UnitCalls {
+  const ask = (args: readonly string[]) => askSystemd(root, args, signal, run);
+  return {
+    systemState: async () => mapReading(await ask(['is-system-running']), (text) => text.trim() || undefined),
+    list: async () => mapReading(await ask(LIST), (text) => linesOf(text).map(parseUnitLine)),
+    show: async (names) => {
+      const properties = '--property=Id,ActiveState,SubState,LoadState';
+      return mapReading(await ask(['show', properties, '--', ...names]), (text) => unitsOf(text, names));
+    },
+  };
+}
+
+async function askSystemd(
+  root: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  run: Run,
+): Promise<Reading<string>> {
+  const runtime = readNames(root, '/run/systemd/system');
+  if (runtime.state !== 'read') return runtime;
+  const source = `systemctl ${args[0]}`;
+  // Its exit status tells of states as well as of failures, so only the answer counts.
+  try {
+    const { stdout, stderr } = await run('systemctl', args, {
+      timeoutMs: TIMEOUT_MS,
+      signal,
+      env: { ...process.env, LC_ALL: 'C', SYSTEMD_COLORS: '0' },
+      acceptExitCodes: 'any',
+    });
+    if (stdout.trim() !== '' || stderr.trim() === '') return { state: 'read', source, value: stdout };
+    return { state: 'unreadable', source, reason: stderr.trim().split('\n')[0]! };
+  } catch (error) {
+    if (!(error instanceof KhopError) || signal.aborted) throw error;
+    return { state: 'unreadable', source, reason: error.message.split('\n')[0]! };
+  }
+}
+
+/** `ssh.service loaded active running OpenBSD Secure Shell server`; some versions mark failed ones all the same. */
+function parseUnitLine(line: string): UnitState {
+  const [name = '', load = '', active = '', sub = ''] = line.replace(/^[^\w-]+/, '').split(/\s+/);
+  return { name, load, active, sub };
+}
+
+function unitsOf(text: string, names: readonly string[]): UnitState[] | undefined {
+  const blocks = parseProperties(text);
+  if (blocks.length !== names.length) return undefined;
+  return blocks.map((block, index) => ({
+    name: names[index]!,
+    active: block.get('ActiveState') ?? '',
+    sub: block.get('SubState') ?? '',
+    load: block.get('LoadState') ?? '',
+  }));
+}

@@ -1,0 +1,52 @@
+/**
+ * Which listening sockets the next start has again: those of services, on ports that somebody chose; and whether
+ * somebody answers there.
+ * @module
+ */
+import type { ListeningSocket } from '../../machine/listening-sockets.ts';
+import type { Reading } from '../../machine/reading.ts';
+import type { HealthWorld } from './world.ts';
+
+/** The kernel's own default of ip_local_port_range. */
+const USUAL_EPHEMERAL = [32_768, 60_999] as const;
+
+/** Address and port of each, once. @param ephemeral ports that the kernel gives at random */
+export function lastingSockets(
+  sockets: readonly ListeningSocket[],
+  ephemeral: Reading<readonly [number, number]>,
+): { address: string; port: number }[] {
+  const [first, last] = ephemeral.state === 'read' ? ephemeral.value : USUAL_EPHEMERAL;
+  const found = sockets
+    .filter(({ port }) => port < first || port > last)
+    .filter(({ controlGroup }) => controlGroup === null || isOfSystem(controlGroup))
+    .map(({ address, port }) => ({ address, port }));
+  // SO_REUSEPORT: one for each worker.
+  return [...new Map(found.map((each) => [`${each.address} ${each.port}`, each])).values()];
+}
+
+/** Sessions of people are below user.slice; containers and virtual machines are scopes, or in slices of their own. */
+function isOfSystem(controlGroup: string): boolean {
+  const parts = controlGroup.split('/').filter((part) => part !== '');
+  if (/^(?:user\.slice|machine\.slice|docker|lxc.*|kubepods.*|libpod.*)$/.test(parts[0] ?? '')) return false;
+  return !parts.some((part) => part.endsWith('.scope') && part !== 'init.scope');
+}
+
+/** Undefined when a connection from this machine is accepted. */
+export async function whyNoAnswer(
+  world: HealthWorld,
+  { address, port }: { readonly address: string; readonly port: number },
+): Promise<string | undefined> {
+  let problem: string | undefined = 'it cannot be reached without the name of its link';
+  for (const host of hostsOf(address)) {
+    problem = await world.connect(host, port);
+    if (problem === undefined) return undefined;
+  }
+  return problem;
+}
+
+/** IPv6 may be switched off, and yet somebody listens on `::`, for IPv4. */
+function hostsOf(address: string): readonly string[] {
+  if (address === '0.0.0.0') return ['127.0.0.1'];
+  if (address === '::') return ['::1', '127.0.0.1'];
+  return /^fe[89ab]/.test(address) ? [] : [address];
+}

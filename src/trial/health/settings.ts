@@ -1,0 +1,22 @@
+/**
+ * What an administrator wants to be checked besides what is compared with the time before the jump.
+ * @module
+ */
+import type { SocketAddress } from '../../formats/socket-address.ts';
+
+export interface HealthSettings {
+  /** Units that have to be active. */
+  readonly requiredUnits: readonly string[];
+  /** Ports on which somebody has to answer. */
+  readonly requiredSockets: readonly SocketAddress[];
+  /** Ids of checks that are reported, but fail no trial. */
+  readonly ignore: readonly string[];
+  /** Has the folders `required.d` and `wanted.d`. */
+  readonly scriptFolder: string;
+  /** Deadline of each script. */
+  readonly scriptSeconds: number;
+  /** Memory that the new kernel may keep for itself, besides what it has for its own panic kernel. */
+  readonly reservedBytes: number;
+  /** What scripts are told. */
+  readonly trial: { readonly id: string; readonly fromRelease: string; readonly toRelease: string | null };
+}

@@ -1,0 +1,34 @@
+/**
+ * Whether the system has finished its start.
+ * @module
+ */
+import { type CheckInput, type CheckOutcome, type HealthCheck, notReadable, passed } from './check.ts';
+
+export const START_CHECKS: readonly HealthCheck[] = [
+  { id: 'system.finished', phase: 'system', isRequired: true, run: checkFinished },
+];
+
+/**
+ * `starting` lasts until no job is left, also one that nothing waits for; then the default target counts.
+ * `degraded` is for services.units to judge, which knows what had failed before.
+ */
+async function checkFinished({ world }: CheckInput): Promise<CheckOutcome> {
+  const state = await world.units.systemState();
+  if (state.state === 'absent') return passed('there is no systemd whose start could be waited for');
+  if (state.state === 'unreadable') return notReadable(state, 'waiting');
+  if (state.value === 'running' || state.value === 'degraded') return passed(`systemd is ${state.value}`);
+  if (state.value !== 'initializing' && state.value !== 'starting')
+    return {
+      state: 'failed',
+      detail: `systemd is ${state.value}`,
+      remedy: 'Look with `systemctl --failed` and `journalctl -b -p err` what kept the system from starting.',
+    };
+  const target = await world.units.show(['default.target']);
+  if (target.state === 'read' && target.value[0]?.active === 'active')
+    return passed(`systemd is ${state.value}, and its default target is reached`);
+  return {
+    state: 'waiting',
+    detail: `systemd is ${state.value}`,
+    remedy: '`systemctl list-jobs` shows what it waits for.',
+  };
+}

@@ -1,0 +1,34 @@
+/**
+ * What the checks of a kernel on trial need of the world.
+ * @module
+ */
+import type { CheckScript, ScriptOptions, ScriptOutcome } from '../../machine/check-scripts.ts';
+import type { ConfiguredMount } from '../../machine/configured-mounts.ts';
+import type { Disk } from '../../machine/disks.ts';
+import type { KernelLogRecord } from '../../machine/kernel-log.ts';
+import type { ListeningSocket } from '../../machine/listening-sockets.ts';
+import type { MemoryTotals } from '../../machine/memory-totals.ts';
+import type { DefaultRoute, InterfaceState } from '../../machine/network-state.ts';
+import type { Reading } from '../../machine/reading.ts';
+import type { UnitCalls } from '../../machine/units.ts';
+
+/** Every reading is of the moment in which it is asked for. */
+export interface HealthWorld {
+  readonly signal: AbortSignal;
+  /** How many are online. */
+  readonly readCpus: () => Reading<number>;
+  readonly readMemory: () => Reading<MemoryTotals>;
+  readonly readDisks: () => Reading<readonly Disk[]>;
+  readonly readMounts: () => Reading<readonly ConfiguredMount[]>;
+  readonly readTaint: () => Reading<number>;
+  readonly readKernelLog: () => Reading<readonly KernelLogRecord[]>;
+  readonly readInterfaces: () => Reading<readonly InterfaceState[]>;
+  readonly readDefaultRoutes: () => Reading<readonly DefaultRoute[]>;
+  readonly readSockets: () => Reading<readonly ListeningSocket[]>;
+  readonly readEphemeralPorts: () => Reading<readonly [number, number]>;
+  readonly units: UnitCalls;
+  /** @returns undefined when somebody answered, else why not */
+  readonly connect: (host: string, port: number) => Promise<string | undefined>;
+  readonly listScripts: (folder: string) => Reading<readonly CheckScript[]>;
+  readonly runScript: (path: string, options: ScriptOptions) => Promise<ScriptOutcome>;
+}
