@@ -38,9 +38,13 @@ export function tellGuardian(pid: number, message: GuardianMessage): void {
   try {
     process.kill(pid, GUARDIAN.signals[message]);
   } catch (cause) {
-    throw new KhopError('E_NOT_FOUND', `the guardian (process ${pid}) cannot be told: ${(cause as Error).message}`, {
-      hint: 'Without it, only the agent and a watchdog bring this machine home.',
-      cause,
-    });
+    throw new KhopError(
+      'E_NOT_FOUND',
+      `the guardian (process ${pid}) cannot be told: ${(cause as Error).message}`,
+      {
+        hint: 'Without it, only the agent and a watchdog bring this machine home.',
+        cause,
+      },
+    );
   }
 }

@@ -22,6 +22,11 @@ export interface Configuration {
   readonly stopTimeoutMs: number;
   /** The unit whose start is measured after a switch; empty: none. */
   readonly service: string;
+  /** Whether a switch to a kernel that was never confirmed is a trial. */
+  readonly trial: boolean;
+  /** From the start of a kernel on trial: until everything has to be proven, and until its agent has to run. */
+  readonly trialSeconds: number;
+  readonly trialBootSeconds: number;
   /** Units that a kernel on trial has to bring up. */
   readonly trialUnits: readonly string[];
   /** Ports that have to answer under a kernel on trial. */
@@ -38,6 +43,9 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   accept: [],
   stopTimeoutMs: 10_000,
   service: '',
+  trial: true,
+  trialSeconds: 600,
+  trialBootSeconds: 240,
   trialUnits: [],
   trialSockets: [],
   trialIgnore: [],
@@ -57,6 +65,15 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   drop: (value) => ({ drop: words(value) }),
   accept: (value) => ({ accept: words(value) }),
   service: (value) => (/^[\w@:.\\-]*$/.test(value) ? { service: value } : undefined),
+  trial: (value) => (value === 'yes' || value === 'no' ? { trial: value === 'yes' } : undefined),
+  'trial-deadline': (value) => {
+    const trialSeconds = seconds(value);
+    return trialSeconds && { trialSeconds };
+  },
+  'trial-boot-deadline': (value) => {
+    const trialBootSeconds = seconds(value);
+    return trialBootSeconds && { trialBootSeconds };
+  },
   'trial-units': (value) => {
     const units = words(value);
     return units.every((unit) => UNIT_NAME.test(unit)) ? { trialUnits: units } : undefined;
@@ -68,8 +85,8 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   },
   'trial-ignore': (value) => ({ trialIgnore: words(value) }),
   'stop-timeout': (value) => {
-    const seconds = /^\d{1,4}s?$/.test(value) ? Number.parseInt(value, 10) : 0;
-    return seconds > 0 ? { stopTimeoutMs: seconds * 1000 } : undefined;
+    const stopSeconds = seconds(value);
+    return stopSeconds && { stopTimeoutMs: stopSeconds * 1000 };
   },
 };
 
@@ -95,6 +112,12 @@ export function parseConfiguration(text: string, path: string): Configuration {
 function explain(line: string, key: string, reader: unknown): string {
   if (key === '') return `"${line}" is not "key = value"`;
   return reader === undefined ? `unknown key "${key}"` : `"${key}" does not take this value: ${line}`;
+}
+
+/** `90` or `90s`, at least one. */
+function seconds(value: string): number | undefined {
+  const number = /^\d{1,4}s?$/.test(value) ? Number.parseInt(value, 10) : 0;
+  return number > 0 ? number : undefined;
 }
 
 function unquote(value: string): string {

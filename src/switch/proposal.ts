@@ -148,7 +148,8 @@ function composeCommandLine(
   const addition = extra.filter((text) => text !== '').join(' ');
   const base = baseCommandLine(machine, kernel, options, slot);
   const added = options.added ?? [];
-  if (base === undefined) return addition === '' && added.length === 0 ? undefined : addParameters(addition, added);
+  if (base === undefined)
+    return addition === '' && added.length === 0 ? undefined : addParameters(addition, added);
   const kept = withoutArguments(withoutAddedParameters(base), [
     TOKEN_PARAMETER,
     ...world.configuration.drop,

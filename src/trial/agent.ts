@@ -7,6 +7,7 @@
  * has to be written, which is at the confirmation. If the agent dies, the guardian goes home at its deadline.
  * @module
  */
+import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
@@ -14,7 +15,7 @@ import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { readHistory } from '../switch/read-history.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
-import { type Baseline, parseBaseline } from './health/baseline.ts';
+import { Baseline } from './health/baseline.ts';
 import type { CheckResult } from './health/check.ts';
 import type { ReturnCause, TrialPhase } from './trial-words.ts';
 import type { TrialWorld } from './world.ts';
@@ -117,7 +118,9 @@ async function leadThrough(
     await calls.goHome(cause, detail, ticket);
     return 'went-home';
   };
-  const baseline = parseBaseline(taken);
+  const parsed = v.safeParse(Baseline, taken);
+  if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
+  const baseline = parsed.output;
   for (const { phase, share } of CHECKED_PHASES) {
     enter(phase);
     const deadlineUpMs = deadlineSeconds * share * 1000;

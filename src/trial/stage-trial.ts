@@ -7,7 +7,7 @@
 import { KhopError } from '../error.ts';
 import type { Range } from '../formats/range.ts';
 import { rangeSize } from '../formats/range.ts';
-import { planGuard, type GuardPlan } from '../guard/arm.ts';
+import { type GuardPlan, planGuard } from '../guard/arm.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
 import { runningSelector } from '../guard/home-plan.ts';
@@ -17,9 +17,9 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
-import { trialArchive } from '../plan/trial/trial-archive.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
+import { trialArchive } from '../plan/trial/trial-archive.ts';
 import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
@@ -53,7 +53,9 @@ export interface TrialRequest {
 }
 
 /** A part of the net, or why it is missing. */
-export type Part<T> = { readonly state: 'planned'; readonly value: T } | { readonly state: 'missing'; readonly reason: string };
+export type Part<T> =
+  | { readonly state: 'planned'; readonly value: T }
+  | { readonly state: 'missing'; readonly reason: string };
 
 /** Ready to be agreed to. */
 export interface StagedTrial {
@@ -184,7 +186,11 @@ async function firstActWatchdog(world: TrialWorld, kernel: Kernel, plan: Watchdo
   return {
     device: plan.device,
     timeoutSeconds: plan.timeoutSeconds,
-    modules: modules.map(({ name, bytes }) => ({ name, bytes, parameters: plan.moduleParameters[name] ?? '' })),
+    modules: modules.map(({ name, bytes }) => ({
+      name,
+      bytes,
+      parameters: plan.moduleParameters[name] ?? '',
+    })),
   };
 }
 

@@ -129,7 +129,9 @@ async function describeStage(
   const { renderReturnTable } = await import('../render/return-table.ts');
   const { describeEstimate } = await import('../render/verdict.ts');
   const { summarizeFindings } = await import('../render/findings.ts');
-  context.print(`Would try ${proposal.kernel.title} (${proposal.kernel.image}), and come home to ${homeKernel.title}`);
+  context.print(
+    `Would try ${proposal.kernel.title} (${proposal.kernel.image}), and come home to ${homeKernel.title}`,
+  );
   context.print(`  by            ${proposal.plan?.method}: ${proposal.plan?.reason}`);
   context.print(`  command line  ${proposal.plan?.commandLine}`);
   context.print(renderReturnTable(table, context));

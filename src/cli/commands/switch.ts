@@ -7,14 +7,21 @@ import type { Proposal } from '../../switch/proposal.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
+import { type KernelOptions, positiveInteger, withKernelOptions } from '../kernel-options.ts';
 import { remarkFindings, remarkOptimisations } from './load.ts';
 
-interface SwitchOptions extends KernelOptions {
+/** As commander hands them to the action. */
+export interface SwitchOptions extends KernelOptions {
   readonly now?: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly loaded?: boolean;
+  /** False with --no-trial. */
+  readonly trial: boolean;
+  readonly home?: string;
+  readonly deadline?: number;
+  readonly confirm?: number;
+  readonly again?: boolean;
 }
 
 export function addSwitchCommand(program: Command, context: CliContext): void {
@@ -26,11 +33,23 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
       .description(
         'Check, load, shut the system down in good order and jump. Under systemd the shutdown goes through\n' +
           'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load\n' +
-          'that fails stops no service. Asks before jumping when there is a terminal.',
+          'that fails stops no service. Asks before jumping when there is a terminal.\n\n' +
+          'A kernel that was never confirmed is on trial: before the jump, khop says what brings this machine home\n' +
+          'after each way of failing; on the other side it has until a deadline to prove itself, and the\n' +
+          'boot loader’s default stays as it is until then. See khop trial, khop confirm and khop back.',
       )
       .option('--now', 'skip the orderly shutdown; still syncs and makes file systems read-only')
       .option('--dry-run', 'do everything up to loading, load nothing, stop nothing')
       .option('--loaded', 'jump to what `khop load` has loaded')
+      .option('--no-trial', 'take the kernel as proven: nothing comes home by itself')
+      .option('--home <kernel>', 'the kernel to come home to instead of the one that runs')
+      .option('--deadline <seconds>', 'until everything has to be proven, from the kernel’s start', positiveInteger)
+      .option(
+        '--confirm <seconds>',
+        'come home as well unless somebody runs khop confirm so soon after the checks',
+        positiveInteger,
+      )
+      .option('--again', 'although the kernel failed a trial before')
       .option('-y, --yes', 'do not ask'),
   ).action(async (selector: string | undefined, options: SwitchOptions) =>
     switchTo(context, selector, options),
@@ -39,7 +58,8 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
     ['khop switch 6.12', 'switch to an installed kernel'],
     ['khop switch 6.12 --fast', 'the same in a fraction of the time without service'],
     ['khop switch 6.12 --dry-run', 'show what would happen'],
-    ['khop switch ./linux --yes --now', 'jump into a fresh build at once'],
+    ['khop switch 6.12 --confirm 600', 'come home in ten minutes unless somebody runs khop confirm'],
+    ['khop switch ./linux --no-trial --yes --now', 'jump into a fresh build at once'],
   ]);
 }
 
@@ -58,8 +78,33 @@ async function switchTo(
         agree(context, options, title),
       );
       await report(context, options, record);
+    } else if (await isToBeTried(context, world, selector!, options)) {
+      const { switchOnTrial } = await import('./switch-trial.ts');
+      const { openTrialWorld } = await import('../trial-world.ts');
+      await switchOnTrial(context, openTrialWorld(context), selector!, options, {
+        way: wayOf(world, options),
+        agree: async (title) => agree(context, options, title),
+        report: async (record) => report(context, options, record),
+      });
     } else await switchToKernel(context, world, selector!, options);
   });
+}
+
+/** @throws E_STATE in a kernel that is on trial itself */
+async function isToBeTried(
+  context: CliContext,
+  world: SwitchWorld,
+  selector: string,
+  options: SwitchOptions,
+): Promise<boolean> {
+  const { refuseOnTrial, provenBefore } = await import('../../trial/need-of-trial.ts');
+  refuseOnTrial(world);
+  if (!options.trial || !world.configuration.trial) return false;
+  const proven = provenBefore(world, selector, options);
+  if (proven === undefined) return true;
+  const { renderTime } = await import('../render/quantity.ts');
+  context.remark(`This kernel was confirmed on ${renderTime(proven.confirmedAtMs)}: no trial is needed.`);
+  return false;
 }
 
 async function switchToKernel(

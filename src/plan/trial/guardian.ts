@@ -14,9 +14,9 @@ import { bootMs } from '../../formats/static-program/library/clock.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
 import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
 import { sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
+import { GUARDIAN } from '../../machine/guardian-words.ts';
 import type { FirstActOrder } from './first-act-order.ts';
 import { nameGuardian } from './guardian-name.ts';
-import { GUARDIAN } from '../../machine/guardian-words.ts';
 import { said, warn } from './kernel-log.ts';
 import { petWatchdog, stopWatchdog } from './trial-watchdog.ts';
 

@@ -1,0 +1,83 @@
+/**
+ * The agent of a trial in this process: khop-trial.service runs it in a kernel on trial.
+ * @module
+ */
+import { listHooks, runHook } from '../machine/hooks.ts';
+import { type AgentEnd, type AgentState, runAgent } from '../trial/agent.ts';
+import { TRIAL_HOOKS, tellTrialHooks } from '../trial/announce.ts';
+import { confirmTrial } from '../trial/confirm.ts';
+import { goHome } from '../trial/go-home.ts';
+import { runChecks } from '../trial/health/checks.ts';
+import type { HealthSettings } from '../trial/health/settings.ts';
+import { encodeTrialStatus, TRIAL_STATUS_VERSION, trialStatusPath } from '../trial/trial-status.ts';
+import type { TrialWorld } from '../trial/world.ts';
+import type { Ticket } from '../switch/ticket.ts';
+import type { CliContext } from './context.ts';
+import { confirmCalls, goHomeCalls } from './trial-calls.ts';
+import { openTrialWorld } from './trial-world.ts';
+
+/** How long services may take to stop on the way home: systemd gives each of them 90 s. */
+const ORDERLY_MS = 120_000;
+const SCRIPT_FOLDER = '/etc/khop/checks';
+const SCRIPT_SECONDS = 30;
+/** What kernels of different versions may keep for themselves of the same memory. */
+const KERNEL_GROWTH_BYTES = 64 * 2 ** 20;
+
+/** Returns when the trial is over and this kernel stays; on the way home it does not. */
+export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
+  const world = openTrialWorld(context);
+  let shown = '';
+  return await runAgent(world, {
+    runChecks: async (baseline, phase, ticket) =>
+      await runChecks(world, baseline, healthSettings(world, ticket), phase),
+    confirm: async () => {
+      const { problems } = await world.exclusively(
+        async () => await confirmTrial(world, confirmCalls(context, world)),
+      );
+      for (const problem of problems) context.remark(problem);
+      context.remark('Confirmed: this kernel stays.');
+      await tellTrialHooks(world, { list: () => listHooks(TRIAL_HOOKS), run: runHook });
+    },
+    goHome: async (cause, detail) => {
+      context.remark(`Going home (${cause}): ${detail}`);
+      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_MS });
+    },
+    show: (state) => {
+      const line = `${state.phase}: ${state.note}`;
+      if (line !== shown) context.remark(line);
+      shown = line;
+      writeStatus(world, state);
+    },
+  });
+}
+
+function healthSettings({ configuration }: TrialWorld, ticket: Ticket): HealthSettings {
+  const { id, fromRelease, toRelease } = ticket;
+  return {
+    requiredUnits: configuration.trialUnits,
+    requiredSockets: configuration.trialSockets,
+    ignore: configuration.trialIgnore,
+    scriptFolder: SCRIPT_FOLDER,
+    scriptSeconds: SCRIPT_SECONDS,
+    reservedBytes: KERNEL_GROWTH_BYTES,
+    trial: { id, fromRelease, toRelease },
+  };
+}
+
+/** Nothing hangs on it: /run may be full. */
+function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, note }: AgentState): void {
+  try {
+    world.files.write(
+      trialStatusPath(world.folders),
+      encodeTrialStatus({
+        version: TRIAL_STATUS_VERSION,
+        ...{ phase, upMs, deadlineUpMs, note },
+        checks: checks.map(({ id, phase: of, state, isRequired, detail }) => ({
+          ...{ id, phase: of, state, isRequired, detail },
+        })),
+      }),
+    );
+  } catch (error) {
+    world.remark(`The state of the trial cannot be shown: ${(error as Error).message}`);
+  }
+}

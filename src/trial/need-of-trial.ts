@@ -1,0 +1,40 @@
+/**
+ * Whether a switch has to be a trial: not to a kernel that was confirmed on this machine, as it is now.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { valueOf } from '../machine/reading.ts';
+import { chooseKernel } from '../switch/choose-kernel.ts';
+import type { ProposalOptions } from '../switch/proposal.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { type KnownGoodGeneration, readKnownGood, verifyGeneration } from './known-good.ts';
+import { readTrialPlace } from './read-trial.ts';
+
+/** The generation that the kernel is, when everything that would be started is as it was confirmed. */
+export function provenBefore(
+  world: SwitchWorld,
+  selector: string,
+  { initrd, commandLine, append }: ProposalOptions,
+): KnownGoodGeneration | undefined {
+  // Another initramfs or another command line was not confirmed with it.
+  if (initrd !== undefined || commandLine !== undefined || (append ?? []).length > 0) return undefined;
+  const kernel = chooseKernel(world, world.readMachine(), selector);
+  return readKnownGood(world).find(
+    (generation) =>
+      generation.image === kernel.image &&
+      generation.initrds.join('\n') === kernel.initrds.join('\n') &&
+      generation.commandLine === kernel.commandLine &&
+      verifyGeneration(generation).length === 0,
+  );
+}
+
+/** @throws E_STATE: the way home of a trial leads from the known-good kernel and back */
+export function refuseOnTrial(world: SwitchWorld): void {
+  const found = readTrialPlace(world, world.readMachine());
+  const isOnTrial = found.place === 'on-trial' || (found.place === 'unreadable' && found.isOnTrial);
+  if (!isOnTrial) return;
+  const release = valueOf(world.readMachine().release) ?? 'this kernel';
+  throw new KhopError('E_STATE', `${release} is on trial itself`, {
+    hint: 'End that first: khop confirm keeps this kernel, khop back goes home.',
+  });
+}
