@@ -35,7 +35,7 @@ function info(family: 'IPv4' | 'IPv6', address: string): NetworkInterfaceInfo {
   return family === 'IPv4' ? { ...common, family } : { ...common, family, scopeid: 0 };
 }
 
-test('cards, what is built upon them and what carries a default route count; bridges of containers do not', () => {
+test('cards, what is built upon them and what carries a default route count; what containers and guests have does not', () => {
   using tree = buildTree({
     ...ROUTES,
     ...net('eth0', 'up'),
@@ -46,6 +46,9 @@ test('cards, what is built upon them and what carries a default route count; bri
     'sys/class/net/bond0/lower_eth0': { link: '../eth0' },
     ...net('bond0.7', 'unknown', '0x1002'),
     'sys/class/net/bond0.7/lower_bond0': { link: '../bond0' },
+    ...net('macvtap0', 'up'),
+    'sys/class/net/macvtap0/lower_eth0': { link: '../eth0' },
+    'sys/class/net/macvtap0/uevent': 'DEVTYPE=macvtap\nINTERFACE=macvtap0\n',
     ...net('wg0', 'unknown'),
     ...net('lo', 'unknown'),
     ...net('veth1', 'up'),
