@@ -18,7 +18,7 @@ import type { CliContext } from './context.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** @param root `/`, or a tree of files; addresses, systemd, ports and the kernel log are always this machine's */
+/** @param root `/`, or a tree of files; addresses, systemd, ports, scripts and the kernel log are always of this machine */
 export function healthCalls({ signal }: Pick<CliContext, 'signal'>, root: string): HealthWorld {
   return {
     signal,

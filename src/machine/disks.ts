@@ -4,7 +4,7 @@
  * @module
  */
 import { type Reading, valueOf } from './reading.ts';
-import { integerOf, mapReading, readNames, readText } from './source.ts';
+import { integerOf, mapReading, readBytes, readNames, readText } from './source.ts';
 
 export interface Disk {
   /** Of this kernel, e.g. `sda`. */
@@ -30,6 +30,18 @@ function readDisk(root: string, name: string): Disk[] {
   const sectors = integerOf(text('size') ?? '') ?? 0;
   const isHardware = readNames(root, `${folder}/device`).state === 'read';
   if (!isHardware || sectors === 0 || text('removable') === '1') return [];
-  const ids = IDS.flatMap((file) => text(file) ?? []);
+  const ids = [...IDS.flatMap((file) => text(file) ?? []), ...unitSerialNumber(root, folder)];
   return [{ name, ids: [...new Set(ids)], model: text('device/model') ?? null, bytes: sectors * SECTOR }];
+}
+
+/**
+ * SPC-4, 7.8.15: four bytes of header, then text. SCSI's wwid is the designator that a kernel likes best, and kernels
+ * have changed their minds.
+ */
+function unitSerialNumber(root: string, folder: string): string[] {
+  const page = valueOf(readBytes(root, `${folder}/device/vpd_pg80`));
+  const text = Buffer.from(page ?? [])
+    .toString('latin1', 4)
+    .replaceAll(/[^!-~]/g, '');
+  return text === '' ? [] : [text];
 }

@@ -50,9 +50,12 @@ export function readInterfaces(
   });
 }
 
+/** What gives containers and virtual machines a card's network; DEVTYPE in uevent. */
+const GUESTS = /^DEVTYPE=(?:macvlan|macvtap|ipvlan|ipvtap)$/m;
+
 /** Linux makes no deeper stacks (MAX_NEST_DEV is 8). */
 function isUponCard(root: string, name: string, depth = 8): boolean {
-  if (depth === 0) return false;
+  if (depth === 0 || GUESTS.test(valueOf(readText(root, `${FOLDER}/${name}/uevent`)) ?? '')) return false;
   const files = valueOf(readNames(root, `${FOLDER}/${name}`)) ?? [];
   if (files.includes('device')) return true;
   return files

@@ -45,7 +45,7 @@ export const HARDWARE_CHECKS: readonly HealthCheck[] = [
           missingDisks(before, now).map((disk) => `${describe(disk)} is not there`),
           // Controllers and networks of disks may take their time.
           'waiting',
-          `all ${before.length} disks are there`,
+          `disks: ${before.length}, all there`,
           'Look whether the new kernel has the driver of the controller, and whether its initrd has it.',
         ),
       ),

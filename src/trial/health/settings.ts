@@ -3,6 +3,7 @@
  * @module
  */
 import type { SocketAddress } from '../../formats/socket-address.ts';
+import type { Configuration } from '../../switch/configuration.ts';
 
 export interface HealthSettings {
   /** Units that have to be active. */
@@ -19,4 +20,24 @@ export interface HealthSettings {
   readonly reservedBytes: number;
   /** What scripts are told. */
   readonly trial: { readonly id: string; readonly fromRelease: string; readonly toRelease: string | null };
+}
+
+const SCRIPT_FOLDER = '/etc/khop/checks';
+const SCRIPT_SECONDS = 30;
+
+/** What khop.conf says, for one trial. */
+export function healthSettings(
+  { trialUnits, trialSockets, trialIgnore }: Configuration,
+  trial: HealthSettings['trial'],
+  reservedBytes = 0,
+): HealthSettings {
+  return {
+    requiredUnits: trialUnits,
+    requiredSockets: trialSockets,
+    ignore: trialIgnore,
+    scriptFolder: SCRIPT_FOLDER,
+    scriptSeconds: SCRIPT_SECONDS,
+    reservedBytes,
+    trial,
+  };
 }

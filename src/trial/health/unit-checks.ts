@@ -58,7 +58,7 @@ function judgeActive(before: readonly string[], now: readonly UnitState[]): Chec
   return outcomeOf(
     missing.map((name) => `${name} is ${now.find((unit) => unit.name === name)?.active ?? 'not active'}`),
     failed.length > 0 ? 'failed' : 'waiting',
-    `all ${before.length} services that were active are active again`,
+    `services: ${before.length}, all active again`,
     REMEDY,
   );
 }

@@ -105,7 +105,7 @@ export const SERVICE_CASES: readonly CheckCase[] = [
     now: { units: systemd('degraded', [...UNITS, unit('srv.mount', 'failed', 'failed')]) },
     says: /^srv\.mount has failed$/,
   },
-  { id: 'services.active', state: 'passed', situation: 'all are', now: {}, says: /all 1 services/ },
+  { id: 'services.active', state: 'passed', situation: 'all are', now: {}, says: /services: 1, all active/ },
   {
     id: 'services.active',
     state: 'waiting',
@@ -192,6 +192,14 @@ export const SERVICE_CASES: readonly CheckCase[] = [
         ]),
     },
     says: /nobody listens on 0\.0\.0\.0:22/,
+  },
+  {
+    id: 'services.sockets',
+    state: 'waiting',
+    situation: 'somebody listens for others, and before for the machine itself',
+    before: { readSockets: () => read([{ ...SSH, address: '127.0.0.1' }]) },
+    now: { readSockets: () => read([{ ...SSH, address: '192.0.2.9' }]) },
+    says: /nobody listens on 127\.0\.0\.1:22/,
   },
   {
     id: 'services.sockets',

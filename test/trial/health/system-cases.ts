@@ -126,7 +126,7 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
           { name: 'sda', ids: ['naa.1'], model: 'Other', bytes: 1 },
         ]),
     },
-    says: /all 3 disks/,
+    says: /disks: 3, all there/,
   },
   {
     id: 'system.disks',
@@ -217,6 +217,14 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
     situation: 'there is a warning',
     now: log('Linux', WARNING),
     says: /new in the kernel log: warning in foo_probe \[foo\]/,
+  },
+  {
+    id: 'system.kernel-warnings',
+    state: 'failed',
+    situation: 'there is a warning, and the old kernel had none, as its taint tells',
+    before: { readKernelLog: () => kernelLog(['late'], 70_000) },
+    now: log('Linux', WARNING),
+    says: /new in the kernel log/,
   },
   {
     id: 'system.kernel-warnings',

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import { valueOf } from '../../src/machine/reading.ts';
+import type { ProcessResult, runProcess } from '../../src/machine/run-process.ts';
+import { unitCalls } from '../../src/machine/units.ts';
+import { buildTree } from '../support/tree-builder.ts';
+
+const SYSTEMD = { 'run/systemd/system/': '' };
+
+/** Calls whose systemctl answers so; `asked` gets the arguments. */
+function calls(root: string, answer: Partial<ProcessResult> | Error, asked: string[][] = []) {
+  const run: typeof runProcess = async (_file, args) => {
+    asked.push([...args]);
+    if (answer instanceof Error) throw answer;
+    return { exitCode: 0, signal: null, stdout: '', stderr: '', stdoutBytes: new Uint8Array(), ...answer };
+  };
+  return unitCalls(root, new AbortController().signal, run);
+}
+
+test('the state of the system is told whatever the exit status', async () => {
+  using tree = buildTree(SYSTEMD);
+  const { systemState } = calls(tree.root, { exitCode: 1, stdout: 'degraded\n' });
+  assert.equal(valueOf(await systemState()), 'degraded');
+});
+
+test('units are listed with their states, marked or not', async () => {
+  using tree = buildTree(SYSTEMD);
+  const stdout = [
+    'ssh.service               loaded    active   running      OpenBSD Secure Shell server',
+    '● srv.mount               loaded    failed   failed       /srv',
+    'a\\x2db.service            not-found inactive dead         a\\x2db.service',
+    '-.mount                   loaded    active   mounted      Root Mount',
+  ].join('\n');
+  assert.deepEqual(
+    valueOf(await calls(tree.root, { stdout }).list())?.map((each) => Object.values(each).join(' ')),
+    [
+      'ssh.service loaded active running',
+      'srv.mount loaded failed failed',
+      'a\\x2db.service not-found inactive dead',
+      '-.mount loaded active mounted',
+    ],
+  );
+  assert.deepEqual(valueOf(await calls(tree.root, {}).list()), []);
+});
+
+test('units that are asked for keep their names and order, and a short answer is not understood', async () => {
+  using tree = buildTree(SYSTEMD);
+  const stdout =
+    'Id=ssh.service\nActiveState=active\nSubState=running\nLoadState=loaded\n\n' +
+    'Id=no.service\nActiveState=inactive\nSubState=dead\nLoadState=not-found\n';
+  const asked: string[][] = [];
+  const { show } = calls(tree.root, { stdout }, asked);
+  assert.deepEqual(valueOf(await show(['ssh', 'no'])), [
+    { name: 'ssh', active: 'active', sub: 'running', load: 'loaded' },
+    { name: 'no', active: 'inactive', sub: 'dead', load: 'not-found' },
+  ]);
+  assert.deepEqual(asked[0]?.slice(-3), ['--', 'ssh', 'no']);
+  assert.equal((await show(['ssh'])).state, 'unreadable');
+});
+
+test('a machine without systemd has no units, and one that does not answer says why', async () => {
+  using bare = buildTree({});
+  const asked: string[][] = [];
+  assert.equal((await calls(bare.root, {}, asked).list()).state, 'absent');
+  assert.deepEqual(asked, []);
+  using tree = buildTree(SYSTEMD);
+  const late = new KhopError('E_TIMEOUT', 'systemctl: did not end\n  more', { hint: 'Wait.' });
+  for (const [answer, reason] of [
+    [
+      { exitCode: 1, stderr: 'Failed to connect to bus: No such file\n' },
+      'Failed to connect to bus: No such file',
+    ],
+    [late, 'systemctl: did not end'],
+  ] as const)
+    for (const reading of [
+      await calls(tree.root, answer).list(),
+      await calls(tree.root, answer).systemState(),
+    ])
+      assert.equal(reading.state === 'unreadable' && reading.reason, reason);
+});
