@@ -27,8 +27,8 @@ export function tokensOn(commandLine: string): string[] {
 /**
  * Concludes the switch in flight, if there is one that can be concluded here.
  *
- * @returns the entry it added to the history, or undefined when there is no ticket, or when the ticket is of
- *   this boot and its way down may still be going on
+ * @returns the entry it added to the history, or undefined when there is no ticket, when the ticket is of this boot
+ *   and its way down may still be going on, or when it is of a trial, which trial/conclude-trial.ts concludes
  * @throws E_STATE for a damaged ticket, which is left as it is
  */
 export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): SwitchHistoryEntry | undefined {
@@ -36,6 +36,7 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   const text = world.files.read(path);
   if (text === undefined) return undefined;
   const ticket = decodeTicket(text, path);
+  if (ticket.trial !== null) return undefined;
   const bootId = valueOf(machine.bootId);
   if (bootId === undefined || bootId === ticket.fromBootId) return undefined;
   const entry = describeArrival(world, machine, ticket, bootId);
