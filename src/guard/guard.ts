@@ -3,6 +3,7 @@
  * @module
  */
 
+import { isOnTrial } from '../switch/arrive.ts';
 import { unload } from '../switch/load.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import type { SwitchWorld } from '../switch/world.ts';
@@ -42,20 +43,25 @@ export function turnGuardOff(world: SwitchWorld): void {
 
 /** What `keepArmed` did. */
 export type KeepArmedOutcome =
-  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' | 'continuing' }
+  | { readonly did: 'nothing'; readonly because: 'off' | 'armed' | 'continuing' | 'trial' }
   | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
 
-/** Arms again when the guard is wanted and what is loaded is not what it should be. */
+/**
+ * Arms again when the guard is wanted and what is loaded is not what it should be. A kernel on trial has the panic kernel
+ * that the trial began with: one of its own would come home to a kernel that is not proven.
+ */
 export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
-  const { state, problems, record } = readGuardStatus(world, world.readMachine());
+  const machine = world.readMachine();
+  if (isOnTrial(world, machine)) return { did: 'nothing', because: 'trial' };
+  const { state, problems, record } = readGuardStatus(world, machine);
   if (state === 'continuing') return { did: 'nothing', because: state };
   const isArmed = state === 'armed' && record !== undefined;
   const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
   if (isArmed && !mayReachMore) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
-  arriveFromCrash(world, world.readMachine());
+  arriveFromCrash(world, machine);
   const place = await planTargetOrNone(world, settings);
   if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
   const planned = await planGuard(world, settings, newSwitchId(world), place);

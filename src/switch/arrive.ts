@@ -4,6 +4,7 @@
  * @module
  */
 
+import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
@@ -22,6 +23,21 @@ export function tokenArgument(id: string): string {
 /** The ids of the tokens on a command line; the last one is the latest. */
 export function tokensOn(commandLine: string): string[] {
   return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
+}
+
+/** Whether this is a kernel on trial that was not confirmed. One whose ticket cannot be read does not count. */
+export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
+  const path = ticketPath(world.folders);
+  const text = world.files.read(path);
+  if (text === undefined) return false;
+  try {
+    const { id, trial, fromBootId } = decodeTicket(text, path);
+    const isHere = tokensOn(valueOf(machine.commandLine) ?? '').at(-1) === id;
+    return isHere && valueOf(machine.bootId) !== fromBootId && trial !== null && trial.phase !== 'confirmed';
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return false;
+  }
 }
 
 /**

@@ -61,7 +61,13 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
   /** A crash report, or the record of a crash without one. */
   ({ crashes }) => {
     const crash = crashes.at(-1);
-    return crash && { cause: 'panic', detail: `${crash.summary}. See khop crashes show ${crash.id}` };
+    if (crash === undefined) return undefined;
+    // A crash that left nothing has the id of the guard's arming, and no folder.
+    const hasReport = !/^(?:[0-9a-f]{16}|unknown)$/.test(crash.id);
+    return {
+      cause: 'panic',
+      detail: hasReport ? `${crash.summary} (khop crashes show ${crash.id})` : crash.summary,
+    };
   },
   /** The panic kernel of this trial brought it home, and left nothing that could be read. */
   ({ commandLine, trial }) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { listHooks, runHook } from '../../src/machine/hooks.ts';
+import { readPersistentRecordTimes } from '../../src/machine/persistent-records.ts';
 import { writeSysctl } from '../../src/machine/sysctl.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { announceTrialEnd, tellTrialHooks } from '../../src/trial/announce.ts';
@@ -68,4 +69,16 @@ test('a setting is written below /proc/sys, and a name cannot lead out of it', (
   assert.equal(readFileSync(join(at.root, 'proc/sys/kernel/panic'), 'utf8'), '0\n');
   for (const name of ['../x.y', 'kernel/panic.x', 'kernel', '', 'a..b'])
     assert.throws(() => writeSysctl(at.root, name, '0'), { code: 'E_USAGE' });
+});
+
+test('words of dying kernels are found where the kernel and where systemd keep them', () => {
+  using at = trialWorld(machineAtHome(), null, {
+    ...{ 'sys/fs/pstore/dmesg-efi-1': 'x', 'sys/fs/pstore/console-ramoops-0': 'x' },
+    'var/lib/systemd/pstore/1795912100/dmesg.txt': 'x',
+  });
+  const found = readPersistentRecordTimes(at.root);
+  assert.ok(found.state === 'read' && found.value.length === 2);
+  assert.ok(found.value.every((atMs) => Math.abs(atMs - Date.now()) < 3_600_000));
+  using none = trialWorld(machineAtHome());
+  assert.equal(readPersistentRecordTimes(none.root).state, 'absent');
 });

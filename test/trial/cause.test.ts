@@ -38,7 +38,13 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     /^too-slow: /,
   ],
   ['khop back', { ticket: trialTicket({ cause: { ...AGENT, kind: 'asked' } }) }, 'asked', /./],
-  ['a crash report', { crashes: [TRIAL_CRASH] }, 'panic', /^NULL pointer .* khop crashes show 2027/],
+  ['a crash report', { crashes: [TRIAL_CRASH] }, 'panic', /^NULL pointer .* \(khop crashes show 2027/],
+  [
+    'a crash without a report',
+    { crashes: [{ ...TRIAL_CRASH, id: TRIAL_ARMING }] },
+    'panic',
+    /^NULL pointer [a-z ]+$/,
+  ],
   [
     'a panic kernel without a report',
     { commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100` },

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { keepArmed } from '../../src/guard/guard.ts';
+import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
+import { concludeSwitch, isOnTrial } from '../../src/switch/arrive.ts';
 import { encodeHistoryEntry, type HistoryEntry } from '../../src/switch/history.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
@@ -77,6 +80,10 @@ test('a ticket of this boot stays, and one of a switch without a trial is left t
   const plain: Ticket = { ...trialTicket(), trial: null };
   using other = trialWorld(machineAtHome(), encodeTicket(plain));
   assert.deepEqual(await conclude(other), { state: 'none' });
+  assert.equal(concludeSwitch(other.world, other.world.readMachine())?.outcome, 'elsewhere');
+  using trial = trialWorld(machineAtHome());
+  assert.equal(concludeSwitch(trial.world, trial.world.readMachine()), undefined);
+  assert.notEqual(trial.text('trial.json'), undefined);
   using unknown = trialWorld(healthyMachine({ bootId: absent() }));
   assert.deepEqual(await conclude(unknown), { state: 'leaving' });
 });
@@ -238,5 +245,22 @@ test('the power may go while a damaged ticket is moved aside: it is lost once', 
       [1, ['junk'], undefined],
       `cut at ${count}`,
     );
+  }
+});
+
+test('a kernel on trial keeps the panic kernel that the trial began with, until it is confirmed', async () => {
+  const settings = { [`state/guard.json`]: encodeGuardSettings(DEFAULT_GUARD_SETTINGS) };
+  using at = trialWorld(machineOnTrial(), undefined, settings);
+  assert.deepEqual(await keepArmed(at.world), { did: 'nothing', because: 'trial' });
+  for (const [machine, ticket, expected] of [
+    [machineOnTrial(), encodeTicket(trialTicket({ phase: 'confirmed' })), false],
+    [machineOnTrial(), 'junk', false],
+    [machineOnTrial(), null, false],
+    [machineOnTrial(), undefined, true],
+    [machineAtHome(), undefined, false],
+    [machineOnTrial({ bootId: read('old-boot') }), undefined, false],
+  ] as const) {
+    using other = trialWorld(machine, ticket);
+    assert.equal(isOnTrial(other.world, machine), expected);
   }
 });

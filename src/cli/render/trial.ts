@@ -71,10 +71,10 @@ function renderLast(view: TrialView, context: Styling): string {
 
 /** One line for a log that only grows. */
 export function renderTrialLine({ state, phase, status, leftMs, last }: TrialView): string {
-  if (state !== 'on-trial')
-    return last === null || state !== 'none'
-      ? `The trial is no longer watched: ${state}.`
-      : `This machine ${describeTrialEnd(last)}.`;
+  if (state !== 'on-trial') {
+    if (state !== 'none') return `The trial is not watched here: ${state}.`;
+    return last === null ? 'No trial is going on.' : `This machine ${describeTrialEnd(last)}.`;
+  }
   const checks = status?.checks ?? [];
   const passed = checks.filter((check) => check.state === 'passed').length;
   const failed = checks.filter((check) => check.state === 'failed').map(({ id }) => id);
