@@ -13,6 +13,9 @@ _khop() {
             " unload") command="unload" ;;
             " status") command="status" ;;
             " switch") command="switch" ;;
+            " trial") command="trial" ;;
+            " confirm") command="confirm" ;;
+            " back") command="back" ;;
             " guard") command="guard" ;;
             "guard on") command="guard on" ;;
             "guard off") command="guard off" ;;
@@ -76,6 +79,7 @@ _khop() {
         "switch:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "switch:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "switch:--accept") COMPREPLY=(); return ;;
+        "back:--deadline") COMPREPLY=(); return ;;
         "guard on:--kernel") COMPREPLY=(); return ;;
         "guard on:--home") COMPREPLY=(); return ;;
         "guard on:--mode") COMPREPLY=($(compgen -W "capture continue" -- "$cur")); return ;;
@@ -104,7 +108,7 @@ _khop() {
     case "$command" in
         "")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-V --version --help" -- "$cur"))
-            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch guard history arrive vmcore crashes lab kexec" -- "$cur")); fi ;;
+            else COMPREPLY=($(compgen -W "list check plan prepare load unload status switch trial confirm back guard history arrive vmcore crashes lab kexec" -- "$cur")); fi ;;
         "list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--root --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
@@ -129,6 +133,15 @@ _khop() {
         "switch")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
+        "trial")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--follow --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "confirm")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--early --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
+        "back")
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--deadline -y --yes --json --help" -- "$cur"))
+            else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm leave test" -- "$cur")); fi ;;

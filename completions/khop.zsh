@@ -16,6 +16,9 @@ _khop() {
     'unload:take a loaded kernel out again' \
     'status:show what is loaded and whether a switch is in flight' \
     'switch:switch to another kernel: check, load, orderly shutdown, jump' \
+    'trial:show how a kernel on trial is doing, or how the last trial ended' \
+    'confirm:keep the kernel that is on trial' \
+    'back:leave the kernel on trial for the known-good one, now' \
     'guard:after a panic, save a report and come back to a good kernel' \
     'history:show past loads, switches and crashes, and how they ended' \
     'arrive:conclude a switch after boot (run by khop-arrive.service)' \
@@ -127,6 +130,23 @@ _khop_switch() {
     '(-h --help)--help[show help]' \
     '::kernel:_khop_kernels'
 }
+_khop_trial() {
+  _arguments -s '*--follow[go on with a line for each change until the trial is over]' \
+    '*--json[print the result as JSON; with --follow, one object a line]' \
+    '(-h --help)--help[show help]'
+}
+_khop_confirm() {
+  _arguments -s '*--early[although the checks are not over]' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
+_khop_back() {
+  _arguments -s '*--deadline[how long services have to stop]:seconds: ' \
+    '(-y --yes)-y[do not ask]' \
+    '(-y --yes)--yes[do not ask]' \
+    '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]'
+}
 _khop_guard() {
   local state line
   local -a commands
@@ -195,7 +215,7 @@ _khop_history() {
 }
 _khop_arrive() {
   _arguments -s '*--measure[wait until systemd is done with starting, and record how long the way up took]' \
-    '*--hooks[start the programs in /etc/khop/hooks/crash.d, if a crash led here]' \
+    '*--hooks[start the programs in /etc/khop/hooks/crash.d and trial.d, if a crash or a trial led here]' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]'
 }

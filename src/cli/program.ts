@@ -5,7 +5,9 @@
  */
 import { Command } from 'commander';
 import { VERSION } from '../version.ts';
+import { addBackCommand } from './commands/back.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addConfirmCommand } from './commands/confirm.ts';
 import { addCrashesCommand } from './commands/crashes.ts';
 import { addGuardCommand } from './commands/guard.ts';
 import { addHistoryCommands } from './commands/history.ts';
@@ -16,6 +18,7 @@ import { addLoadCommands } from './commands/load.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addPrepareCommand } from './commands/prepare.ts';
 import { addSwitchCommand } from './commands/switch.ts';
+import { addTrialCommand } from './commands/trial.ts';
 import { addVmcoreCommand } from './commands/vmcore.ts';
 import type { CliContext } from './context.ts';
 import { withExamples } from './examples.ts';
@@ -25,7 +28,8 @@ export function buildProgram(context: CliContext): Command {
   const program = new Command('khop')
     .description(
       'Switch this running Linux machine to another kernel, without firmware.\n' +
-        'Exit status: 0 done, 1 failed with nothing changed, 2 usage, 3 refused by a check.',
+        'Exit status: 0 done, 1 failed with nothing changed, 2 usage, 3 refused by a check,\n' +
+        '4 changed and returned.',
     )
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
@@ -42,6 +46,9 @@ export function buildProgram(context: CliContext): Command {
   addPrepareCommand(program, context);
   addLoadCommands(program, context);
   addSwitchCommand(program, context);
+  addTrialCommand(program, context);
+  addConfirmCommand(program, context);
+  addBackCommand(program, context);
   addGuardCommand(program, context);
   addHistoryCommands(program, context);
   addVmcoreCommand(program, context);

@@ -3,7 +3,13 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../machine/durable-file.ts';
+import {
+  appendDurably,
+  readIfPresent,
+  removeDurably,
+  renameDurably,
+  writeDurably,
+} from '../machine/durable-file.ts';
 import { holdSignals } from '../machine/hold-signals.ts';
 import { readInitramfsNeeds } from '../machine/initramfs-needs.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
@@ -40,7 +46,13 @@ export function openWorld(context: CliContext, root = '/'): SwitchWorld {
     entropy: (length) => new Uint8Array(randomBytes(length)),
     kexec: { fileLoad: kexecFileLoad, segmentsLoad: kexecLoad, unload: kexecUnload },
     shutdown: shutdownCalls(context),
-    files: { read: readIfPresent, write: writeDurably, append: appendDurably, remove: removeDurably },
+    files: {
+      read: readIfPresent,
+      write: writeDurably,
+      append: appendDurably,
+      rename: renameDurably,
+      remove: removeDurably,
+    },
     exclusively: async (work) => {
       using _lock = lockFile('/run/khop/lock');
       return await work();

@@ -3,14 +3,9 @@
  * @module
  */
 
-import { KhopError } from '../error.ts';
-import { valueOf } from '../machine/reading.ts';
-import { commandLineValue } from '../plan/command-line.ts';
-import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
+import { isOnTrial } from '../switch/arrive.ts';
 import { unload } from '../switch/load.ts';
-import { ticketPath } from '../switch/state-paths.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
-import { decodeTicket } from '../switch/ticket.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
@@ -52,36 +47,21 @@ export type KeepArmedOutcome =
   | { readonly did: 'armed'; readonly because: readonly string[]; readonly record: ArmedRecord };
 
 /**
- * A kernel on trial has the panic kernel that its first act loaded, which leads back to the known-good kernel; one
- * that is armed now would lead back to this one. Its ticket is there until it is confirmed.
+ * Arms again when the guard is wanted and what is loaded is not what it should be. A kernel on trial has the panic kernel
+ * that the trial began with: one of its own would come home to a kernel that is not proven.
  */
-function isOnTrial(world: GuardWorld): boolean {
-  const id = commandLineValue(valueOf(world.readMachine().commandLine) ?? '', TRIAL_PARAMETER);
-  if (id === undefined) return false;
-  const path = ticketPath(world.folders);
-  const text = world.files.read(path);
-  if (text === undefined) return false;
-  try {
-    const ticket = decodeTicket(text, path);
-    return ticket.id === id && ticket.trial !== null && ticket.trial.phase !== 'confirmed';
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return true;
-  }
-}
-
-/** Arms again when the guard is wanted and what is loaded is not what it should be. */
 export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   const settings = readGuardSettings(world);
   if (settings === undefined) return { did: 'nothing', because: 'off' };
-  if (isOnTrial(world)) return { did: 'nothing', because: 'trial' };
-  const { state, problems, record } = readGuardStatus(world, world.readMachine());
+  const machine = world.readMachine();
+  if (isOnTrial(world, machine)) return { did: 'nothing', because: 'trial' };
+  const { state, problems, record } = readGuardStatus(world, machine);
   if (state === 'continuing') return { did: 'nothing', because: state };
   const isArmed = state === 'armed' && record !== undefined;
   const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
   if (isArmed && !mayReachMore) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
-  arriveFromCrash(world, world.readMachine());
+  arriveFromCrash(world, machine);
   const place = await planTargetOrNone(world, settings);
   if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
   const planned = await planGuard(world, settings, newSwitchId(world), place);

@@ -80,6 +80,12 @@ export function appendDurably(path: string, lines: string): void {
   if (before === undefined) syncFolder(folder);
 }
 
+/** Gives the file another name in its folder, durably, and whatever had that name is gone. */
+export function renameDurably(path: string, to: string): void {
+  renameSync(path, to);
+  syncFolder(dirname(to));
+}
+
 /** Removes the file, durably; it is no error when it is not there. */
 export function removeDurably(path: string): void {
   rmSync(path, { force: true });

@@ -37,7 +37,17 @@ function isTrusted(path: string): boolean {
   return isOurs && (stats.mode & EXECUTABLE) !== 0 && (stats.mode & OTHERS_WRITE) === 0;
 }
 
-/** Runs one with all that it starts. @throws E_CHILD, E_TIMEOUT */
-export async function runHook(path: string, args: readonly string[], timeoutMs: number): Promise<void> {
-  await runProcess(path, args, { timeoutMs, ownGroup: true, maxOutputBytes: OUTPUT_LIMIT, cwd: '/' });
+/**
+ * Runs one with all that it starts.
+ * @param environment besides this process's own
+ * @throws E_CHILD, E_TIMEOUT
+ */
+export async function runHook(
+  path: string,
+  args: readonly string[],
+  timeoutMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const env = { ...process.env, ...environment };
+  await runProcess(path, args, { timeoutMs, ownGroup: true, maxOutputBytes: OUTPUT_LIMIT, cwd: '/', env });
 }

@@ -44,7 +44,7 @@ export async function startKexecTarget(options: KexecTargetOptions): Promise<voi
       `shutdown is blocked by ${blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ')}`,
       { hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.' },
     );
-  await warnUsers(run, options);
+  await tellUsers('The system is going down to start another kernel (khop).', options);
   await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
     timeoutMs: START_TIMEOUT_MS,
     signal: options.signal,
@@ -118,14 +118,13 @@ export async function startReboot(options: KexecTargetOptions): Promise<void> {
   });
 }
 
-/** People on other terminals; a machine without wall(1) has none to tell. */
-async function warnUsers(run: Run, options: KexecTargetOptions): Promise<void> {
+/** Tells people on all terminals; a machine without wall(1) has none to tell. */
+export async function tellUsers(
+  text: string,
+  { signal, run = runProcess }: Pick<KexecTargetOptions, 'signal' | 'run'>,
+): Promise<void> {
   try {
-    await run('wall', [], {
-      timeoutMs: QUESTION_TIMEOUT_MS,
-      signal: options.signal,
-      input: 'The system is going down to start another kernel (khop).\n',
-    });
+    await run('wall', [], { timeoutMs: QUESTION_TIMEOUT_MS, signal, input: `${text}\n` });
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
@@ -24,11 +25,26 @@ export function tokensOn(commandLine: string): string[] {
   return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
 }
 
+/** Whether this is a kernel on trial that was not confirmed. One whose ticket cannot be read does not count. */
+export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
+  const path = ticketPath(world.folders);
+  const text = world.files.read(path);
+  if (text === undefined) return false;
+  try {
+    const { id, trial, fromBootId } = decodeTicket(text, path);
+    const isHere = tokensOn(valueOf(machine.commandLine) ?? '').at(-1) === id;
+    return isHere && valueOf(machine.bootId) !== fromBootId && trial !== null && trial.phase !== 'confirmed';
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return false;
+  }
+}
+
 /**
  * Concludes the switch in flight, if there is one that can be concluded here.
  *
- * @returns the entry it added to the history, or undefined when there is no ticket, or when the ticket is of
- *   this boot and its way down may still be going on
+ * @returns the entry it added to the history, or undefined when there is no ticket, when the ticket is of this boot
+ *   and its way down may still be going on, or when it is of a trial, which trial/conclude-trial.ts concludes
  * @throws E_STATE for a damaged ticket, which is left as it is
  */
 export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): SwitchHistoryEntry | undefined {
@@ -36,6 +52,7 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   const text = world.files.read(path);
   if (text === undefined) return undefined;
   const ticket = decodeTicket(text, path);
+  if (ticket.trial !== null) return undefined;
   const bootId = valueOf(machine.bootId);
   if (bootId === undefined || bootId === ticket.fromBootId) return undefined;
   const entry = describeArrival(world, machine, ticket, bootId);

@@ -107,13 +107,34 @@ const CrashEntry = v.object({
   upMs: v.nullable(Milliseconds),
 });
 
-const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry, CrashEntry]);
+/** A ticket that the known-good kernel could not read: how that trial ended is known only from outside of it. */
+const LostTrialEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('trial-lost'),
+  /** Of the trial, where the command line says it. */
+  id: v.nullable(v.string()),
+  atMs: v.number(),
+  /** Why the ticket could not be read. */
+  reason: v.string(),
+  /** Where the ticket is now. */
+  movedTo: v.string(),
+  /** SHA-256 of its text: the same ticket is lost once. */
+  digest: v.string(),
+  /** One of RETURN_CAUSES (trial/cause.ts), and one sentence. */
+  cause: v.string(),
+  detail: v.string(),
+  arrivedRelease: v.nullable(v.string()),
+  arrivedBootId: v.nullable(v.string()),
+});
+
+const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry, CrashEntry, LostTrialEntry]);
 
 export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
 export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
 export type TrialEnd = v.InferOutput<typeof TrialEnd>;
 export type ArrivalHistoryEntry = v.InferOutput<typeof ArrivalEntry>;
 export type CrashHistoryEntry = v.InferOutput<typeof CrashEntry>;
+export type LostTrialEntry = v.InferOutput<typeof LostTrialEntry>;
 export type HistoryEntry = v.InferOutput<typeof Entry>;
 
 /** What a history file holds. */

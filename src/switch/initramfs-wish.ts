@@ -33,7 +33,7 @@ export function initramfsWish(
   start: PlannedStart,
 ): InitramfsWish {
   const failed = lastSwitch(history, start.image);
-  const isDistrusted = failed?.outcome === 'elsewhere' && failed.optimisations.includes('trim');
+  const isDistrusted = failed !== undefined && hasFailed(failed) && failed.optimisations.includes('trim');
   return {
     release: start.release,
     commandLine: withoutArguments(withoutAddedParameters(start.commandLine), [TOKEN_PARAMETER]),
@@ -44,6 +44,11 @@ export function initramfsWish(
       : 'left out by --without',
     packing: start.packing,
   };
+}
+
+/** A trial that somebody ended says nothing of its initramfs. */
+function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
+  return outcome === 'elsewhere' || (outcome === 'returned' && trial?.cause !== 'asked');
 }
 
 /** The newest switch to that image that was concluded. */

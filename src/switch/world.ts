@@ -61,6 +61,8 @@ export interface StateFiles {
   readonly read: (path: string) => string | undefined;
   readonly write: (path: string, text: string) => void;
   readonly append: (path: string, text: string) => void;
+  /** Bytes stay as they are, whatever they are. */
+  readonly rename: (path: string, to: string) => void;
   readonly remove: (path: string) => void;
 }
 

@@ -5,7 +5,13 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { appendDurably, readIfPresent, removeDurably, writeDurably } from '../../src/machine/durable-file.ts';
+import {
+  appendDurably,
+  readIfPresent,
+  removeDurably,
+  renameDurably,
+  writeDurably,
+} from '../../src/machine/durable-file.ts';
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
 import { virtioNeeds } from './initramfs-builder.ts';
@@ -43,7 +49,13 @@ export function quietWorld(
       now: unexpected('now'),
       immediately: unexpected('immediately'),
     },
-    files: { read: readIfPresent, write: writeDurably, append: appendDurably, remove: removeDurably },
+    files: {
+      read: readIfPresent,
+      write: writeDurably,
+      append: appendDurably,
+      rename: renameDurably,
+      remove: removeDurably,
+    },
     exclusively: (work) => work(),
     ...over,
   };

@@ -66,7 +66,7 @@ test('every prefix of a ticket is an error that names the file', () => {
 });
 
 test('a ticket of a newer khop is refused as such, and a wrong field is named', () => {
-  assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, version: 2 }), 't'), /is of version 2/);
+  assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, version: 3 }), 't'), /is of version 3/);
   assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, step: 'flying' }), 't'), /t: step: /);
 });
 

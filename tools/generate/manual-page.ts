@@ -66,6 +66,7 @@ const EXIT_STATUS = [
   ['1', 'Failed, with nothing changed.'],
   ['2', 'The command line or the configuration cannot be understood.'],
   ['3', 'Refused by a check.'],
+  ['4', 'Changed and returned: khop trial, when the last trial came home.'],
 ] as const;
 
 const FILES = [
@@ -76,6 +77,15 @@ const FILES = [
   [
     '/etc/khop/hooks/crash.d',
     'Programs that are started in the order of their names when the machine came home from a crash, each with the path of report.json as its argument, or with none when nothing could be saved. Each has 30 seconds.',
+  ],
+  [
+    '/etc/khop/hooks/trial.d',
+    'Programs that are started in the order of their names when a trial is over, with KHOP_TRIAL_VERDICT (confirmed, returned or lost), KHOP_TRIAL_CAUSE, KHOP_TRIAL_DETAIL, KHOP_TRIAL_PHASE, KHOP_TRIAL_ID, KHOP_TRIAL_RELEASE, KHOP_TRIAL_HOME and KHOP_TRIAL_RUNNING in their environment. Each has 30 seconds.',
+  ],
+  ['/var/lib/khop/known-good.json', 'Kernels that were confirmed, with the SHA-256 of their files.'],
+  [
+    '/var/lib/khop/failed-trials.json',
+    'Kernels that failed their trial, and are not tried again unless asked for.',
   ],
   ['/run/motd.d/khop', 'What who logs in reads of a crash, until the next boot.'],
   ['/run/khop', 'What is loaded now, and the lock.'],

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { TrialConclusion } from '../../trial/conclude-trial.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -27,25 +28,33 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('show past loads, switches and crashes, and how they ended')
     .description(
       'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a\n' +
-        'new boot_id together with khop’s token on /proc/cmdline. Crashes that this machine came home from stand\n' +
+        'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when\n' +
+        'it came home, its cause. Crashes that this machine came home from stand\n' +
         'between them, with their cause.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)
     .option('--json', 'print the result as JSON')
     .action(async (options: HistoryOptions) => showHistory(context, options));
-  withExamples(history, [['khop history', 'how did the last switches end?']]);
+  withExamples(history, [
+    ['khop history', 'how did the last switches end?'],
+    ['khop history --limit 1', 'why did the last trial come home?'],
+  ]);
 
   const arrive = program
     .command('arrive')
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history. A crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
+        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A\n' +
+        'crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
         'system that goes on in a panic kernel writes its own. Run by khop-arrive.service; does nothing without a\n' +
         'ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
-    .option('--hooks', 'start the programs in /etc/khop/hooks/crash.d, if a crash led here')
+    .option(
+      '--hooks',
+      'start the programs in /etc/khop/hooks/crash.d and trial.d, if a crash or a trial led here',
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: ArriveOptions) => {
       if (options.measure === true) await measure(context, options);
@@ -54,7 +63,7 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     });
   withExamples(arrive, [
     ['khop arrive', 'conclude the switch that led here'],
-    ['khop arrive --hooks', 'tell monitoring of a crash, once the network is up'],
+    ['khop arrive --hooks', 'tell monitoring of a crash or a trial, once the network is up'],
     ['khop arrive --measure', 'record when init, the default target and the chosen service were there'],
   ]);
 }
@@ -75,17 +84,24 @@ async function showHistory(context: CliContext, options: HistoryOptions): Promis
 }
 
 async function concludeArrival(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
-  const { openWorld } = await import('../world.ts');
+  const { openGuardWorld } = await import('../guard-world.ts');
   const { concludeSwitch } = await import('../../switch/arrive.ts');
-  const world = openWorld(context);
+  const { concludeTrial } = await import('../../trial/conclude-trial.ts');
+  const { announcer, readResetEvidence } = await import('../trial-calls.ts');
+  const world = openGuardWorld(context);
   const { arriveFromCrash } = await import('../../guard/record-crash.ts');
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
-  const entry = concludeSwitch(world, machine);
   const elsewhere = bringReportsIn(world);
+  // First: a crash is why a trial came home.
   const arrival = arriveFromCrash(world, machine);
   const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
+  const trial =
+    continued === undefined
+      ? await concludeTrial(world, machine, readResetEvidence(world.folders.root), announcer(context))
+      : ({ state: 'none' } as const);
+  const entry = trial.state === 'none' ? concludeSwitch(world, machine) : undefined;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
@@ -95,12 +111,14 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
       renderJson({
         ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
         continued: continued ?? null,
+        trial,
       }),
     );
     return;
   }
   const { renderCrashArrival } = await import('../render/crash-arrival.ts');
   for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
+  if (trial.state !== 'none') return await reportTrial(context, trial);
   if (entry === undefined) {
     if (entries.length === 0 && !isHomeByKexec && continued === undefined)
       context.print('No switch is in flight.');
@@ -110,11 +128,28 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   context.print(renderHistory([entry], context));
 }
 
+/** The journal gets this. */
+async function reportTrial(context: CliContext, trial: TrialConclusion): Promise<void> {
+  if (trial.state === 'none' || trial.state === 'leaving') return;
+  if (trial.state === 'on-trial') {
+    if (trial.reason !== undefined) context.remark(trial.reason);
+    context.print('This kernel is on trial: nothing is concluded. Next: khop trial');
+    return;
+  }
+  const { describeTrialEnd } = await import('../../trial/announce.ts');
+  for (const problem of trial.problems) context.remark(problem);
+  context.print(`This machine ${describeTrialEnd(trial.entry)}.`);
+}
+
 async function startHooks(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
   const { openWorld } = await import('../world.ts');
   const { CRASH_HOOKS, tellHooks } = await import('../../guard/announce-crash.ts');
   const { listHooks, runHook } = await import('../../machine/hooks.ts');
-  const started = await tellHooks(openWorld(context), { list: () => listHooks(CRASH_HOOKS), run: runHook });
+  const { TRIAL_HOOKS, tellTrialHooks } = await import('../../trial/announce.ts');
+  const world = openWorld(context);
+  const ofCrashes = await tellHooks(world, { list: () => listHooks(CRASH_HOOKS), run: runHook });
+  const ofTrials = await tellTrialHooks(world, { list: () => listHooks(TRIAL_HOOKS), run: runHook });
+  const started = ofCrashes + ofTrials;
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ started }));

@@ -134,6 +134,7 @@ const NOTHING_DONE = {
   armed: 'The guard is armed; nothing to do.',
   trial: 'This kernel is on trial, and its first act has armed the way home; nothing to do.',
   continuing: 'This system goes on after a panic, in the memory of the guard; nothing to do.',
+  trial: 'This kernel is on trial: a panic comes home to the known-good one. Next: khop trial',
 } as const;
 
 /** What was done, if anything, and why. */

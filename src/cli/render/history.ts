@@ -6,6 +6,7 @@ import type {
   ArrivalHistoryEntry,
   CrashHistoryEntry,
   HistoryEntry,
+  LostTrialEntry,
   SwitchHistoryEntry,
   TrialEnd,
 } from '../../switch/history.ts';
@@ -21,6 +22,7 @@ export function renderHistory(all: readonly HistoryEntry[], context: Pick<CliCon
   const arrivals = new Map(all.flatMap((entry) => (entry.kind === 'arrival' ? [[entry.id, entry]] : [])));
   const rows = entries.map((entry) => {
     if (entry.kind === 'crash') return renderCrashEntry(entry, context);
+    if (entry.kind === 'trial-lost') return renderLostTrial(entry, context);
     if (entry.kind === 'switch') return renderSwitch(entry, arrivals.get(entry.id), context);
     return [
       renderTime(entry.atMs),
@@ -49,9 +51,24 @@ function renderCrashEntry(entry: CrashHistoryEntry, context: Pick<CliContext, 's
   ];
 }
 
+function renderLostTrial(entry: LostTrialEntry, context: Pick<CliContext, 'style'>): string[] {
+  return [
+    renderTime(entry.atMs),
+    'trial',
+    `? -> ${entry.arrivedRelease ?? '?'}`,
+    '',
+    '',
+    `${context.style('red', 'its ticket could not be read')}; ${entry.cause}: ${entry.detail}; kept as ${entry.movedTo}`,
+  ];
+}
+
 /** `confirmed`, or the cause and where the trial was then. */
-function renderTrialEnd({ verdict, cause, detail, phase }: TrialEnd): string {
-  return verdict === 'confirmed' ? 'confirmed' : `${cause ?? 'unknown cause'} in phase ${phase}: ${detail}`;
+function renderTrialEnd(
+  { verdict, cause, detail, phase }: TrialEnd,
+  context: Pick<CliContext, 'style'>,
+): string {
+  if (verdict === 'confirmed') return detail;
+  return `${context.style('red', cause ?? 'unknown cause')} in phase ${phase}: ${detail}`;
 }
 
 function renderSwitch(
@@ -67,6 +84,7 @@ function renderSwitch(
     ...(entry.downMs === null ? [] : [`down ${renderMilliseconds(entry.downMs)}`]),
     ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
     ...(ready === null ? [] : [`ready ${renderMilliseconds(ready)}`]),
+    ...(entry.trial?.returnMs == null ? [] : [`home ${renderMilliseconds(entry.trial.returnMs)}`]),
     ...(answered === null ? [] : [`${service?.name} ${renderMilliseconds(answered)}`]),
   ];
   const outcomes = {
@@ -77,10 +95,12 @@ function renderSwitch(
   };
   return [
     renderTime(entry.atMs),
-    'switch',
+    entry.trial === null ? 'switch' : 'trial',
     `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
     entry.optimisations.length > 0 ? `${entry.method}, fast` : entry.method,
     times.join(', '),
-    [outcomes[entry.outcome], ...(entry.trial === null ? [] : [renderTrialEnd(entry.trial)])].join('; '),
+    [outcomes[entry.outcome], ...(entry.trial === null ? [] : [renderTrialEnd(entry.trial, context)])].join(
+      '; ',
+    ),
   ];
 }

@@ -1,0 +1,62 @@
+/**
+ * `khop back`.
+ * @module
+ */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { positiveInteger } from '../kernel-options.ts';
+
+interface BackOptions {
+  readonly deadline: number;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+const ORDERLY_SECONDS = 120;
+
+export function addBackCommand(program: Command, context: CliContext): void {
+  const back = program
+    .command('back')
+    .summary('leave the kernel on trial for the known-good one, now')
+    .description(
+      'Go home from a kernel on trial: stop the services in order and start the known-good kernel, which waits in memory,\n' +
+        'or through the firmware where it does not. When the way down is not over at the deadline, jump without it; when\n' +
+        'that fails, too, panic, and the panic kernel goes home. The kernel may be tried again: it did not fail.',
+    )
+    .option('--deadline <seconds>', 'how long services have to stop', positiveInteger, ORDERLY_SECONDS)
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: BackOptions) => goBack(context, options));
+  withExamples(back, [
+    ['khop back', 'the new kernel does not do: go home'],
+    ['khop back --yes --deadline 10', 'at once, whatever the services say'],
+  ]);
+}
+
+async function goBack(context: CliContext, options: BackOptions): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { agreeTo } = await import('../agreement.ts');
+  const { goHomeCalls } = await import('../trial-calls.ts');
+  const { requireOnTrial } = await import('../../trial/confirm.ts');
+  const { goHome } = await import('../../trial/go-home.ts');
+  const world = openGuardWorld(context);
+  await world.exclusively(async () => {
+    const { id, trial } = requireOnTrial(world, world.readMachine());
+    await agreeTo(
+      context,
+      options,
+      `Leave this kernel for ${trial.home.title} now? Services stop.`,
+      'services would stop',
+    );
+    if (options.json) {
+      const { renderJson } = await import('../render/json.ts');
+      context.print(renderJson({ goingHome: true, id, home: trial.home }));
+    } else context.print(`Going home to ${trial.home.title}. Next, there: khop trial`);
+    await goHome(world, goHomeCalls(), {
+      cause: 'asked',
+      detail: 'somebody asked for it: khop back',
+      orderlyMs: options.deadline * 1000,
+    });
+  });
+}

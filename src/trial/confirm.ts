@@ -1,0 +1,241 @@
+/**
+ * Confirming the kernel on trial. The decision is one write: the ticket's phase becomes `confirmed`. Whatever comes behind
+ * it may be cut short and is done again, by the same command or by the next boot, whichever kernel that is; the ticket
+ * goes last. Before that write, a cut leaves a trial that was not confirmed.
+ *
+ * The guardian is told directly after the decision: what is behind it may take longer than its deadline.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { GuardWorld } from '../guard/world.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
+import { withoutArguments } from '../plan/command-line.ts';
+import { withoutAddedParameters } from '../switch/added-parameters.ts';
+import { TOKEN_PARAMETER } from '../switch/arrive.ts';
+import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
+import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
+import { readHistory } from '../switch/read-history.ts';
+import { arrivedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
+import { encodeTicket } from '../switch/ticket.ts';
+import { type Announcer, announceTrialEnd } from './announce.ts';
+import { forgetFailedTrial } from './failed-trials.ts';
+import { generationOf, recordKnownGood } from './known-good.ts';
+import { readTrialPlace, type TrialTicket } from './read-trial.ts';
+import { confirmedEntry, endOnRecord } from './trial-entry.ts';
+import { HOME_PARAMETER, TRIAL_PARAMETER } from './trial-kernel.ts';
+
+/** What only the confirmed kernel itself can do. */
+export interface ConfirmCalls extends Announcer {
+  /** The guardian of the first act must not go home any more. */
+  readonly tellGuardian: (id: string) => Promise<void>;
+  /** @param name e.g. `kernel.hung_task_panic` */
+  readonly writeSysctl: (name: string, value: string) => void;
+  /** A panic kernel for this kernel, if the guard is wanted. */
+  readonly rearmGuard: () => Promise<void>;
+}
+
+/** What became of the boot loader's default. */
+export type DefaultOutcome =
+  | { readonly state: 'set' | 'already' }
+  /** The kernel is no boot entry, or the boot loader cannot be changed. */
+  | { readonly state: 'not-set'; readonly reason: string };
+
+/** A trial that ended well. */
+export interface Confirmation {
+  readonly entry: SwitchHistoryEntry;
+  readonly defaultEntry: DefaultOutcome;
+  /** One sentence for each thing that could not be done; the kernel is confirmed all the same. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Confirms the running kernel, or finishes doing so. To be called while no other khop changes anything.
+ * @throws E_STATE when this is not a kernel on trial, or one that is on its way home; what writing the state throws
+ */
+export async function confirmTrial(world: GuardWorld, calls: ConfirmCalls): Promise<Confirmation> {
+  const machine = world.readMachine();
+  const ticket = requireOnTrial(world, machine);
+  const { trial } = ticket;
+  if (trial.cause !== null || trial.phase === 'returning')
+    throw new KhopError('E_STATE', `this kernel is on its way home: ${trial.cause?.detail ?? trial.phase}`, {
+      hint: 'After it, `khop history` says how the trial ended.',
+    });
+  const confirmed = trial.phase === 'confirmed' ? ticket : decide(world, machine, ticket);
+  const problems = await leaveTrial(confirmed, calls);
+  const rest = await finishConfirmation(world, confirmed, machine, calls, async () => {
+    await attempt(problems, 'the guard could not be armed again', calls.rearmGuard);
+  });
+  return { ...rest, problems: [...problems, ...rest.problems] };
+}
+
+/** @throws E_STATE */
+export function requireOnTrial(world: GuardWorld, machine: MachineFacts): TrialTicket {
+  const found = readTrialPlace(world, machine);
+  if (found.place === 'on-trial') return found.ticket;
+  if (found.place === 'unreadable')
+    throw new KhopError('E_STATE', found.reason, {
+      hint: found.isOnTrial
+        ? 'This kernel goes home by itself: nothing says what would be confirmed.'
+        : 'khop arrive moves it aside.',
+    });
+  throw new KhopError('E_STATE', 'no trial is going on: this kernel is not on trial', {
+    hint: 'khop trial says how the last one ended.',
+  });
+}
+
+/** For a person who confirms: the agent knows itself when it is done. @throws E_STATE, E_REFUSED naming the phase */
+export function requireChecksOver(world: GuardWorld, machine: MachineFacts): void {
+  const { phase } = requireOnTrial(world, machine).trial;
+  if (phase === 'jumping' || phase === 'system' || phase === 'network' || phase === 'services')
+    throw new KhopError('E_REFUSED', `the checks are not over: the trial is in phase ${phase}`, {
+      hint: 'Wait, and watch with `khop trial --follow`; or confirm all the same: khop confirm --early',
+    });
+}
+
+function decide(world: GuardWorld, machine: MachineFacts, ticket: TrialTicket): TrialTicket {
+  const upMs = valueOf(machine.uptimeMs) ?? null;
+  const phases = [...ticket.trial.phases, { phase: 'confirmed', atMs: world.nowMs(), upMs }];
+  const confirmed = { ...ticket, trial: { ...ticket.trial, phase: 'confirmed', phases } };
+  world.files.write(ticketPath(world.folders), encodeTicket(confirmed));
+  return confirmed;
+}
+
+/** Everything that makes this boot another than an ordinary one. */
+async function leaveTrial({ id, trial }: TrialTicket, calls: ConfirmCalls): Promise<string[]> {
+  const problems: string[] = [];
+  await attempt(problems, 'the guardian could not be told, and may still go home at its deadline', () =>
+    calls.tellGuardian(id),
+  );
+  for (const [name, value] of Object.entries(trial.restore))
+    await attempt(problems, `${name} could not be set back to ${value}`, async () =>
+      calls.writeSysctl(name, value),
+    );
+  return problems;
+}
+
+async function attempt(problems: string[], what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    problems.push(`${what}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * All of a confirmation that any boot can do. Each part is done once, however often this is called.
+ * @param machine of the confirmed kernel; undefined in any other boot
+ * @param beforeTicketGoes what has to be done as long as the ticket is there
+ */
+export async function finishConfirmation(
+  world: GuardWorld,
+  ticket: TrialTicket,
+  machine: MachineFacts | undefined,
+  announcer: Announcer,
+  beforeTicketGoes: () => Promise<void> = async () => undefined,
+): Promise<Confirmation> {
+  const problems: string[] = [];
+  const kernel = findTrialKernel(world, ticket, problems);
+  const digest = kernel === undefined ? null : recordGeneration(world, ticket, kernel, machine, problems);
+  const defaultEntry = await makeDefault(world, ticket, kernel);
+  // A kernel that was not found is said already.
+  if (defaultEntry.state === 'not-set' && (kernel !== undefined || ticket.trial.entryId === null))
+    problems.push(defaultEntry.reason);
+  const history = historyPath(world.folders);
+  const before = endOnRecord(readHistory(world).entries, ticket.id);
+  const entry = before ?? confirmedEntry(ticket, endOf(defaultEntry), machine, world.nowMs());
+  if (before === undefined) world.files.append(history, encodeHistoryEntry(entry));
+  await attempt(problems, 'an earlier failure of this kernel could not be forgotten', async () => {
+    forgetFailedTrial(world, { release: ticket.toRelease, imageSha256: digest });
+  });
+  if (machine !== undefined) world.files.write(arrivedPath(world.folders), `${ticket.id}\n`);
+  problems.push(...(await announceTrialEnd(world, entry, announcer)));
+  await beforeTicketGoes();
+  world.files.remove(ticketPath(world.folders));
+  return { entry, defaultEntry, problems };
+}
+
+function endOf(outcome: DefaultOutcome): NonNullable<SwitchHistoryEntry['trial']> {
+  const detail =
+    outcome.state === 'not-set'
+      ? `confirmed; it does not start by itself: ${outcome.reason}`
+      : 'confirmed; it starts by itself from now on';
+  return { verdict: 'confirmed', cause: null, detail, phase: 'confirmed', returnMs: null };
+}
+
+/** The kernel as its entry describes it; one by a path as that is read, with the command line it was tried with. */
+function findTrialKernel(world: GuardWorld, ticket: TrialTicket, problems: string[]): Kernel | undefined {
+  const { entryId } = ticket.trial;
+  try {
+    const machine = world.readMachine();
+    if (entryId === null)
+      return { ...chooseKernel(world, machine, ticket.image), commandLine: ordinaryCommandLine(ticket) };
+    const kernel = readKernels(world, machine).kernels.find(({ id }) => id === entryId);
+    if (kernel !== undefined) return kernel;
+    problems.push(`${entryId} is no boot entry any more, so it is not recorded as known to be good`);
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    problems.push(`the kernel is not recorded as known to be good: ${error.message}`);
+  }
+  return undefined;
+}
+
+/** Without what was there for the trial alone. */
+function ordinaryCommandLine({ commandLine }: TrialTicket): string {
+  return withoutArguments(withoutAddedParameters(commandLine), [
+    TOKEN_PARAMETER,
+    TRIAL_PARAMETER,
+    HOME_PARAMETER,
+  ]);
+}
+
+/** Gives back the SHA-256 of the image. */
+function recordGeneration(
+  world: GuardWorld,
+  ticket: TrialTicket,
+  kernel: Kernel,
+  machine: MachineFacts | undefined,
+  problems: string[],
+): string | null {
+  const confirmedAtMs = ticket.trial.phases.findLast(({ phase }) => phase === 'confirmed')?.atMs;
+  let generation: ReturnType<typeof generationOf>;
+  try {
+    generation = generationOf(
+      { ...kernel, release: ticket.toRelease ?? kernel.release },
+      ticket.trial.entryId,
+      {
+        confirmedAtMs: confirmedAtMs ?? world.nowMs(),
+        bootId: (machine && valueOf(machine.bootId)) ?? null,
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    problems.push(`the kernel is not recorded as known to be good: ${error.message}`);
+    return null;
+  }
+  recordKnownGood(world, generation);
+  return generation.files.find(({ path }) => path === kernel.image)?.sha256 ?? null;
+}
+
+async function makeDefault(
+  world: GuardWorld,
+  { trial }: TrialTicket,
+  kernel: Kernel | undefined,
+): Promise<DefaultOutcome> {
+  if (trial.entryId === null)
+    return { state: 'not-set', reason: 'a kernel that is no boot entry cannot become the default' };
+  if (kernel === undefined) return { state: 'not-set', reason: `${trial.entryId} is no boot entry any more` };
+  try {
+    const { steps } = planDefaultEntry(await world.bootLoader.read(), kernel);
+    if (steps.length === 0) return { state: 'already' };
+    const [obstacle] = world.bootLoader.obstacles(steps);
+    if (obstacle !== undefined) return { state: 'not-set', reason: obstacle };
+    await world.bootLoader.apply(steps);
+    return { state: 'set' };
+  } catch (error) {
+    const reason = `the boot loader's default could not be changed: ${(error as Error).message}`;
+    return { state: 'not-set', reason };
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Going home from the kernel on trial, now: in good order where that comes to its end in time, and harder each time that
+ * it does not. Why, and by which way, is written before each step; a disk that refuses keeps nobody here.
+ *
+ * With the known-good kernel in memory the ways are: the service manager, then a jump from a file system made read-only,
+ * then a panic, which the panic kernel comes home from. Without it the firmware leads home, since the boot loader's
+ * default was not touched.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { GuardWorld } from '../guard/world.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { valueOf } from '../machine/reading.ts';
+import { ticketPath } from '../switch/state-paths.ts';
+import { encodeTicket } from '../switch/ticket.ts';
+import { readTrialPlace } from './read-trial.ts';
+import type { ReturnCause } from './trial-words.ts';
+
+/** What going home needs besides the world. */
+export interface GoHomeCalls {
+  /** A panic; returns only by throwing. */
+  readonly crashKernel: () => void;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** Why, and how long the orderly way may take. */
+export interface HomeOrder {
+  readonly cause: ReturnCause;
+  /** One sentence. */
+  readonly detail: string;
+  readonly orderlyMs: number;
+}
+
+/** The ways, in their order; they stand among the ticket's phases. */
+type ReturnWay = 'home-orderly' | 'home-now' | 'home-firmware' | 'home-panic';
+
+/** Does not return on success: the machine ends in it. @throws E_STATE when no way led away from here */
+export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
+  const machine = world.readMachine();
+  const failures: string[] = [];
+  for (const [way, leave] of waysHome(world, calls, machine, order)) {
+    record(world, order, way);
+    try {
+      await leave();
+      failures.push(`${way}: nothing happened`);
+    } catch (error) {
+      failures.push(`${way}: ${(error as Error).message}`);
+    }
+    world.remark(`Going home, ${failures.at(-1)}.`);
+  }
+  throw new KhopError('E_STATE', `no way led home: ${failures.join('; ')}`, {
+    hint: 'Reset the machine: its boot loader starts the known-good kernel.',
+  });
+}
+
+function waysHome(
+  world: GuardWorld,
+  { crashKernel, wait }: GoHomeCalls,
+  machine: MachineFacts,
+  { orderlyMs }: HomeOrder,
+): readonly (readonly [ReturnWay, () => Promise<void>])[] {
+  const panic = ['home-panic', async () => crashKernel()] as const;
+  const isSystemd = valueOf(machine.serviceManager) === 'systemd';
+  const firmware = [
+    'home-firmware',
+    async () => {
+      await world.rebootThroughFirmware();
+      await wait(orderlyMs);
+    },
+  ] as const;
+  if (valueOf(machine.kexec.loaded) !== true) return [firmware, panic];
+  const orderly = [
+    'home-orderly',
+    async () => {
+      // It returns when it has begun, and ends this process on its way; so does the other, by itself.
+      if (isSystemd) await world.shutdown.throughServiceManager();
+      else await world.shutdown.byOurselves({ stopTimeoutMs: Math.min(orderlyMs, STOP_TIMEOUT_MS) });
+      await wait(orderlyMs);
+    },
+  ] as const;
+  return [orderly, ['home-now', () => world.shutdown.now()], panic];
+}
+
+/** Services that have not stopped by then are killed. */
+const STOP_TIMEOUT_MS = 10_000;
+
+/** The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. */
+function record(world: GuardWorld, { cause, detail }: HomeOrder, way: ReturnWay): void {
+  try {
+    const machine = world.readMachine();
+    const found = readTrialPlace(world, machine);
+    if (found.place !== 'on-trial') return;
+    const { ticket } = found;
+    const { trial } = ticket;
+    const atMs = world.nowMs();
+    const upMs = valueOf(machine.uptimeMs) ?? null;
+    const isNew = trial.phase !== 'returning';
+    const phases = [
+      ...trial.phases,
+      ...(isNew ? [{ phase: 'returning', atMs, upMs }] : []),
+      { phase: way, atMs, upMs },
+    ];
+    const returning = {
+      ...trial,
+      phase: 'returning',
+      phases,
+      cause: trial.cause ?? { kind: cause, detail, atMs },
+    };
+    world.files.write(ticketPath(world.folders), encodeTicket({ ...ticket, trial: returning }));
+  } catch (error) {
+    world.remark(`Why this kernel is left could not be written down: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * What is promised before a jump: for each way of failing, what brings the machine home and within how many seconds, or
+ * that nothing does, and what would. A value, made of plans and of what this machine was measured to take.
+ *
+ * `seconds` counts from the failure until the known-good kernel runs its first program again, and is null where nothing
+ * on this machine has measured it; 0 where the known-good kernel was never left.
+ * @module
+ */
+import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
+
+/** One way of failing. */
+export interface ReturnRow {
+  readonly class: FailureClass;
+  /** E.g. `the kernel panics before its first program`. */
+  readonly what: string;
+  /** What brings it home; why nothing does where it is not covered. */
+  readonly by: string;
+  readonly seconds: number | null;
+  readonly isCovered: boolean;
+  /** What would cover it, or cover it better; null when there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+/** Something that is there for the trial, or why it is not. */
+export type Planned =
+  | { readonly state: 'planned' }
+  | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
+
+/** What the table is made of. */
+export interface ReturnTableInput {
+  /** Catches a panic of the kernel on trial. */
+  readonly panicKernel: Planned;
+  /** The known-good kernel, in memory, for whoever goes home. */
+  readonly home: Planned;
+  readonly watchdog:
+    | {
+        readonly state: 'planned';
+        /** Whether it counts from before the jump; else from the first program of the new kernel on. */
+        readonly isOverJump: boolean;
+        readonly timeoutSeconds: number;
+      }
+    | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
+  /** Whether the firmware leads to the known-good kernel. */
+  readonly isHomeDefault: boolean;
+  /** From the start of the new kernel. */
+  readonly bootDeadlineSeconds: number;
+  readonly deadlineSeconds: number;
+  readonly needsConfirm: boolean;
+  /** CONFIG_HARDLOCKUP_DETECTOR of the kernel on trial, and that it can work here. */
+  readonly hasHardLockupDetector: boolean;
+  /** The agent and its checks are units of it. */
+  readonly hasSystemd: boolean;
+  /** Of this machine's past; null where there is none. */
+  readonly measured: {
+    /** From a jump to the known-good kernel's first program. */
+    readonly bootSeconds: number | null;
+    /** The same from a reset, firmware and boot loader included. */
+    readonly firmwareSeconds: number | null;
+  };
+}
+
+type Answer = Omit<ReturnRow, 'class' | 'what'>;
+
+/** khop adds panic=5 to the command line of a kernel on trial. */
+const PANIC_SECONDS = 5;
+/** kernel.watchdog_thresh and the trial's hung_task_timeout_secs: when a hang becomes a panic. */
+const HANG_SECONDS = 60;
+const DEAD_HANG_SECONDS = 10;
+
+const WHAT: Readonly<Record<FailureClass, string>> = {
+  'early-panic': 'the kernel panics before its first program',
+  panic: 'the kernel panics later',
+  hang: 'the kernel hangs, and interrupts still come',
+  'dead-hang': 'the kernel hangs with interrupts off, or before its first program',
+  'stuck-boot': 'the system does not come up, the agent never runs',
+  'no-network': 'the network does not come up',
+  unhealthy: 'a service does not come up, or is not as it was',
+  unconfirmed: 'nobody confirms',
+  'power-loss': 'the power goes',
+  fallback: 'the way home itself fails',
+};
+
+const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer>> = {
+  'early-panic': (input) => byFirmware(input, 'panic=5 restarts the machine', PANIC_SECONDS),
+  panic: byPanicKernel,
+  hang: (input) => {
+    const answer = byPanicKernel(input);
+    return {
+      ...answer,
+      by: answer.isCovered ? `a detector of the kernel panics; ${answer.by}` : answer.by,
+      seconds: plus(answer.seconds, HANG_SECONDS),
+    };
+  },
+  'dead-hang': byWatchdog,
+  'stuck-boot': (input) =>
+    byHome(input, 'the guardian of the first act goes home at its deadline', input.bootDeadlineSeconds),
+  'no-network': byAgent,
+  unhealthy: byAgent,
+  unconfirmed: (input) =>
+    input.needsConfirm ? byAgent(input) : { ...covered('nobody is asked: the checks decide', 0), seconds: 0 },
+  'power-loss': (input) => byFirmware(input, 'the boot loader’s default was not touched', 0),
+  fallback: (input) => byFirmware(input, 'a panic of the way home restarts the machine', PANIC_SECONDS),
+};
+
+/** One row for each class, in their order. */
+export function returnTable(input: ReturnTableInput): ReturnRow[] {
+  return FAILURE_CLASSES.map((name) => ({ class: name, what: WHAT[name], ...ANSWERS[name](input) }));
+}
+
+/** Those that nothing brings home and that nobody has accepted. */
+export function uncoveredClasses(rows: readonly ReturnRow[], accepted: readonly string[]): FailureClass[] {
+  return rows.filter((row) => !row.isCovered && !accepted.includes(row.class)).map((row) => row.class);
+}
+
+function covered(by: string, seconds: number | null, remedy: string | null = null): Answer {
+  return { by, seconds, isCovered: true, remedy };
+}
+
+function uncovered(by: string, remedy: string | null): Answer {
+  return { by, seconds: null, isCovered: false, remedy };
+}
+
+function plus(seconds: number | null, more: number): number | null {
+  return seconds === null ? null : seconds + more;
+}
+
+const DEFAULT_REMEDY = 'make the known-good kernel the boot loader’s default';
+
+function byFirmware({ isHomeDefault, measured }: ReturnTableInput, how: string, after: number): Answer {
+  if (!isHomeDefault)
+    return uncovered('the firmware starts another kernel than the known-good one', DEFAULT_REMEDY);
+  return covered(`${how}, the firmware starts the known-good kernel`, plus(measured.firmwareSeconds, after));
+}
+
+function byPanicKernel(input: ReturnTableInput): Answer {
+  const { panicKernel, home, measured } = input;
+  if (panicKernel.state === 'none') {
+    const answer = byFirmware(
+      input,
+      `panic=5 restarts the machine, without a report (${panicKernel.reason})`,
+      PANIC_SECONDS,
+    );
+    return answer.isCovered ? { ...answer, remedy: panicKernel.remedy } : answer;
+  }
+  if (home.state === 'planned')
+    return covered('the panic kernel saves a report and starts the known-good kernel', measured.bootSeconds);
+  const answer = byFirmware(
+    input,
+    `the panic kernel saves a report and restarts the machine (${home.reason})`,
+    0,
+  );
+  return answer.isCovered ? { ...answer, remedy: home.remedy } : answer;
+}
+
+/** Only hardware sees a kernel that nothing runs in any more. */
+function byWatchdog(input: ReturnTableInput): Answer {
+  const { watchdog, hasHardLockupDetector } = input;
+  if (watchdog.state === 'none') {
+    if (!hasHardLockupDetector) return uncovered(watchdog.reason, watchdog.remedy);
+    const { by, seconds } = byPanicKernel(input);
+    return {
+      ...uncovered(
+        `before the first program nothing (${watchdog.reason}); later the lockup detector panics: ${by}`,
+        watchdog.remedy,
+      ),
+      seconds: plus(seconds, DEAD_HANG_SECONDS),
+    };
+  }
+  if (!watchdog.isOverJump)
+    return {
+      ...byFirmware(
+        input,
+        'from the first program on the watchdog resets the machine',
+        watchdog.timeoutSeconds,
+      ),
+      isCovered: false,
+      remedy: 'the watchdog of this machine does not count over a jump; be able to reset the machine by hand',
+    };
+  return byFirmware(input, 'the watchdog resets the machine', watchdog.timeoutSeconds);
+}
+
+function byHome(input: ReturnTableInput, how: string, after: number): Answer {
+  const { home, measured } = input;
+  if (home.state === 'planned')
+    return covered(`${how}, without the firmware`, plus(measured.bootSeconds, after));
+  const answer = byFirmware(input, `${how} (${home.reason})`, after);
+  return answer.isCovered ? { ...answer, remedy: home.remedy } : answer;
+}
+
+function byAgent(input: ReturnTableInput): Answer {
+  if (input.hasSystemd) return byHome(input, 'the agent goes home at its deadline', input.deadlineSeconds);
+  return uncovered('the agent is a unit of systemd, which does not run here', 'watch it yourself: khop back');
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderHistory } from '../../../src/cli/render/history.ts';
+import type { HistoryEntry } from '../../../src/switch/history.ts';
+import { confirmedEntry, returnedEntry } from '../../../src/trial/trial-entry.ts';
+import { machineAtHome, machineOnTrial, NOW_MS, trialTicket } from '../../support/trial-world.ts';
+
+const plain = { style: (_style: string, text: string) => text };
+
+function rowOf(entry: HistoryEntry): string {
+  return renderHistory([entry], plain).split('\n')[1]!;
+}
+
+test('a trial that came home shows its cause, its phase and how long it took', () => {
+  const end = {
+    verdict: 'returned',
+    cause: 'unhealthy',
+    detail: 'nginx is down',
+    phase: 'services',
+  } as const;
+  const entry = returnedEntry(trialTicket(), { ...end, returnMs: 8000 }, machineAtHome());
+  assert.match(
+    rowOf(entry),
+    /^2027-01-15 07:58:58 UTC {2}trial {2}6\.1\.0-50-amd64 -> 6\.12\.9-amd64 {2}file +load 1\.0 s, home 8\.0 s +came home to 6\.1\.0-50-amd64; unhealthy in phase services: nginx is down$/,
+  );
+});
+
+test('a confirmed trial says whether the kernel starts by itself', () => {
+  const end = {
+    verdict: 'confirmed',
+    cause: null,
+    detail: 'confirmed; it starts by itself',
+    phase: 'confirmed',
+  } as const;
+  const entry = confirmedEntry(trialTicket(), { ...end, returnMs: null }, machineOnTrial(), NOW_MS);
+  assert.match(
+    rowOf(entry),
+    /down 18\.0 s, up 12\.0 s +arrived on 6\.12\.9-amd64; confirmed; it starts by itself$/,
+  );
+});
+
+test('a trial whose ticket was lost says where the ticket is', () => {
+  const entry: HistoryEntry = {
+    ...{
+      version: 1,
+      kind: 'trial-lost',
+      id: null,
+      atMs: NOW_MS,
+      reason: 'no JSON',
+      movedTo: '/s/x.damaged-1',
+    },
+    ...{
+      digest: 'd',
+      cause: 'firmware',
+      detail: 'nothing says when',
+      arrivedRelease: '6.1',
+      arrivedBootId: null,
+    },
+  };
+  assert.match(rowOf(entry), /could not be read; firmware: nothing says when; kept as \/s\/x\.damaged-1$/);
+});

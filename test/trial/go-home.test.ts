@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MachineFacts } from '../../src/machine/facts.ts';
+import { decodeTicket, encodeTicket } from '../../src/switch/ticket.ts';
+import type { SwitchWorld } from '../../src/switch/world.ts';
+import { goHome } from '../../src/trial/go-home.ts';
+import { healthyMachine, read } from '../support/machine-facts.ts';
+import { machineOnTrial, NOW_MS, type TrialWorld, trialTicket, trialWorld } from '../support/trial-world.ts';
+
+/** What stands in for the end of the machine. */
+class Gone extends Error {}
+
+const ORDER = { cause: 'asked', detail: 'khop back', orderlyMs: 7000 } as const;
+
+/** @param ends the call in which the machine ends */
+async function leave(at: TrialWorld, ends: string): Promise<void> {
+  const note = (call: string): void => {
+    at.calls.push(call);
+    if (call === ends) throw new Gone();
+  };
+  const async = (call: string) => async () => note(call);
+  const shutdown: SwitchWorld['shutdown'] = {
+    ...at.world.shutdown,
+    throughServiceManager: async('kexec.target'),
+    byOurselves: async ({ stopTimeoutMs }) => note(`stop within ${stopTimeoutMs}`),
+    now: async('now'),
+  };
+  const world = { ...at.world, shutdown, rebootThroughFirmware: async('reboot') };
+  const wait = async (ms: number) => note(`wait ${ms}`);
+  try {
+    await goHome(world, { wait, crashKernel: () => note('crash') }, ORDER);
+  } catch (error) {
+    // Further ways are tried after a throw, so what the machine did not live to see is cut off.
+    assert.ok(at.calls.includes(ends) || error instanceof Gone);
+    at.calls.splice(at.calls.indexOf(ends) + 1);
+    return;
+  }
+}
+
+function loaded(over: Partial<MachineFacts> = {}): MachineFacts {
+  const { kexec } = healthyMachine();
+  return machineOnTrial({ kexec: { ...kexec, loaded: read(true) }, ...over });
+}
+
+function phasesOf(at: TrialWorld): string[] {
+  return decodeTicket(at.text('trial.json')!, 't')
+    .trial!.phases.map(({ phase }) => phase)
+    .slice(3);
+}
+
+test('with the known-good kernel in memory each way is harder than the one before, and each is written down first', async () => {
+  using at = trialWorld(loaded());
+  await leave(at, 'crash');
+  assert.deepEqual(at.calls, ['kexec.target', 'wait 7000', 'now', 'crash']);
+  assert.deepEqual(phasesOf(at), ['returning', 'home-orderly', 'home-now', 'home-panic']);
+  const { phase, cause } = decodeTicket(at.text('trial.json')!, 't').trial!;
+  assert.deepEqual([phase, cause], ['returning', { kind: 'asked', detail: 'khop back', atMs: NOW_MS }]);
+  assert.match(at.remarks[0]!, /^Going home, home-orderly: nothing happened\.$/);
+});
+
+test('without systemd khop stops the processes itself, and without a kernel in memory the firmware leads home', async () => {
+  using own = trialWorld(loaded({ serviceManager: read('busybox') }));
+  await leave(own, 'stop within 7000');
+  assert.deepEqual(own.calls, ['stop within 7000']);
+  using firmware = trialWorld(machineOnTrial());
+  await leave(firmware, 'crash');
+  assert.deepEqual(firmware.calls, ['reboot', 'wait 7000', 'crash']);
+  assert.deepEqual(phasesOf(firmware), ['returning', 'home-firmware', 'home-panic']);
+});
+
+test('the first cause stays, and neither a disk that refuses nor a ticket that is damaged keeps anybody', async () => {
+  const cause = { kind: 'unhealthy', detail: 'first', atMs: 1 };
+  using at = trialWorld(loaded(), encodeTicket(trialTicket({ phase: 'returning', cause })));
+  await leave(at, 'kexec.target');
+  assert.deepEqual(decodeTicket(at.text('trial.json')!, 't').trial!.cause, cause);
+  using damaged = trialWorld(loaded(), 'junk');
+  await leave(damaged, 'crash');
+  assert.deepEqual([damaged.calls.at(-1), damaged.text('trial.json')], ['crash', 'junk']);
+  const refusing = trialWorld(loaded());
+  const write = () => {
+    throw new Error('EROFS');
+  };
+  using broken = { ...refusing, world: { ...refusing.world, files: { ...refusing.world.files, write } } };
+  await leave(broken, 'crash');
+  assert.equal(broken.calls.at(-1), 'crash');
+  assert.match(broken.remarks[0]!, /could not be written down: EROFS/);
+});
+
+test('when nothing led away, that is said with every way that was tried', async () => {
+  using at = trialWorld(loaded());
+  const shutdown = {
+    ...at.world.shutdown,
+    throughServiceManager: async () => undefined,
+    now: async () => undefined,
+  };
+  const wait = async () => undefined;
+  const crashKernel = () => {
+    throw new Error('ENOENT');
+  };
+  await assert.rejects(goHome({ ...at.world, shutdown }, { wait, crashKernel }, ORDER), {
+    code: 'E_STATE',
+    message: /home-orderly: nothing happened; home-now: nothing happened; home-panic: ENOENT/,
+  });
+});

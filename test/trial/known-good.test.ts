@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  findFailedTrial,
+  forgetFailedTrial,
+  isFaultOfKernel,
+  rememberFailedTrial,
+} from '../../src/trial/failed-trials.ts';
+import {
+  type KnownGoodGeneration,
+  knownGoodOrRunning,
+  readKnownGood,
+  recordKnownGood,
+  verifyGeneration,
+} from '../../src/trial/known-good.ts';
+import { read } from '../support/machine-facts.ts';
+import { machineAtHome, NEW, OLD, trialWorld } from '../support/trial-world.ts';
+
+function generation(
+  release: string,
+  confirmedAtMs: number,
+  bootId: string | null = 'b',
+): KnownGoodGeneration {
+  return {
+    ...{
+      release,
+      title: release,
+      entryId: null,
+      image: `/boot/${release}`,
+      initrds: [],
+      commandLine: 'quiet',
+    },
+    ...{ files: [{ path: `/boot/${release}`, sha256: release }], confirmedAtMs, bootId },
+  };
+}
+
+test('two generations are kept, the newest first, and the same kernel is one of them', () => {
+  using at = trialWorld(machineAtHome());
+  const releases = () => readKnownGood(at.world).map(({ release }) => release);
+  for (const [index, name] of ['a', 'b', 'b', 'c'].entries())
+    recordKnownGood(at.world, generation(name, index));
+  assert.deepEqual(releases(), ['c', 'b']);
+  recordKnownGood(at.world, generation('b', 9));
+  assert.deepEqual(releases(), ['b', 'c']);
+  recordKnownGood(at.world, generation('b', 9, null));
+  assert.equal(readKnownGood(at.world)[0]?.bootId, 'b', 'what is known is not forgotten');
+});
+
+test('before the first confirmation the running kernel is taken, and afterwards what was confirmed', () => {
+  using at = trialWorld(machineAtHome());
+  const machine = at.world.readMachine();
+  const running = knownGoodOrRunning(at.world, machine);
+  assert.deepEqual([running.release, running.entryId, running.bootId], [OLD, OLD, 'home-boot']);
+  assert.equal(running.files.length, 2);
+  recordKnownGood(at.world, generation('a', 1));
+  assert.equal(knownGoodOrRunning(at.world, machine).release, 'a');
+});
+
+test('a running kernel that is no boot entry is not one to come home to', () => {
+  using at = trialWorld(machineAtHome());
+  const machine = { ...machineAtHome(), release: read('5.5.5-own') };
+  assert.throws(() => knownGoodOrRunning(at.world, machine), { code: 'E_NOT_FOUND', message: /5\.5\.5-own/ });
+});
+
+test('files that are gone or have changed since are named', () => {
+  using at = trialWorld(machineAtHome());
+  const running = knownGoodOrRunning(at.world, at.world.readMachine());
+  assert.deepEqual(verifyGeneration(running), []);
+  rmSync(join(at.root, 'boot/old'));
+  writeFileSync(join(at.root, 'boot/old.img'), 'another');
+  assert.deepEqual(verifyGeneration(running), [
+    { path: join(at.root, 'boot/old'), state: 'missing' },
+    { path: join(at.root, 'boot/old.img'), state: 'changed' },
+  ]);
+});
+
+test('a damaged file is refused by readers, and moved aside by what has something new to say', () => {
+  using at = trialWorld(machineAtHome(), null, {
+    'state/known-good.json': '{"version": 9}',
+    'state/failed-trials.json': 'junk',
+  });
+  assert.throws(() => readKnownGood(at.world), { code: 'E_STATE', message: /version 9/ });
+  assert.throws(() => findFailedTrial(at.world, { release: NEW, imageSha256: null }), { code: 'E_STATE' });
+  recordKnownGood(at.world, generation('a', 1));
+  rememberFailedTrial(at.world, failed('1', NEW, 'aa'));
+  assert.equal(readKnownGood(at.world).length, 1);
+  assert.equal(at.text('known-good.json.damaged-2027-01-15T080000Z'), '{"version": 9}');
+  assert.equal(at.text('failed-trials.json.damaged-2027-01-15T080000Z'), 'junk');
+  assert.equal(at.remarks.length, 2);
+});
+
+function failed(id: string, release: string, imageSha256: string | null) {
+  return { id, release, imageSha256, title: release, atMs: 1, cause: 'panic', detail: `died ${id}` };
+}
+
+test('a kernel that failed is known by release and image; what is not known matches', () => {
+  using at = trialWorld(machineAtHome());
+  const { world } = at;
+  const find = (release: string, imageSha256: string | null) =>
+    findFailedTrial(world, { release, imageSha256 })?.id;
+  assert.equal(find(NEW, 'aa'), undefined);
+  rememberFailedTrial(world, failed('1', NEW, 'aa'));
+  rememberFailedTrial(world, failed('1', NEW, 'aa'));
+  rememberFailedTrial(world, failed('2', OLD, null));
+  assert.deepEqual(
+    [find(NEW, 'aa'), find(NEW, 'bb'), find(NEW, null), find(OLD, 'bb')],
+    ['1', undefined, '1', '2'],
+  );
+  assert.equal(forgetFailedTrial(world, { release: NEW, imageSha256: 'bb' }), false);
+  assert.equal(forgetFailedTrial(world, { release: NEW, imageSha256: 'aa' }), true);
+  assert.deepEqual([find(NEW, 'aa'), find(OLD, 'bb')], [undefined, '2']);
+});
+
+test('only a kernel that was started and was not sent home has failed', () => {
+  assert.deepEqual(
+    [
+      isFaultOfKernel('firmware', 'leaving'),
+      isFaultOfKernel('asked', 'leaving'),
+      isFaultOfKernel('firmware', 'loaded'),
+    ],
+    [true, false, false],
+  );
+});

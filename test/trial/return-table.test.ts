@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { renderReturnTable } from '../../src/cli/render/return-table.ts';
+import {
+  type ReturnRow,
+  type ReturnTableInput,
+  returnTable,
+  uncoveredClasses,
+} from '../../src/trial/return-table.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../src/trial/trial-words.ts';
+
+const BEST: ReturnTableInput = {
+  panicKernel: { state: 'planned' },
+  home: { state: 'planned' },
+  watchdog: { state: 'planned', isOverJump: true, timeoutSeconds: 120 },
+  isHomeDefault: true,
+  bootDeadlineSeconds: 120,
+  deadlineSeconds: 600,
+  needsConfirm: true,
+  hasHardLockupDetector: true,
+  hasSystemd: true,
+  measured: { bootSeconds: 10, firmwareSeconds: 90 },
+};
+
+const none = (reason: string) => ({ state: 'none', reason, remedy: `mend ${reason}` }) as const;
+
+function rowOf(name: FailureClass, over: Partial<ReturnTableInput>): ReturnRow {
+  return returnTable({ ...BEST, ...over }).find((row) => row.class === name)!;
+}
+
+test('a machine with everything is brought home from each class, and within which time is added up', () => {
+  const rows = returnTable(BEST);
+  assert.deepEqual(
+    rows.map((row) => row.class),
+    [...FAILURE_CLASSES],
+  );
+  assert.deepEqual(uncoveredClasses(rows, []), []);
+  assert.deepEqual(Object.fromEntries(rows.map((row) => [row.class, row.seconds])), {
+    ...{ 'early-panic': 95, panic: 10, hang: 70, 'dead-hang': 210, 'stuck-boot': 130, 'no-network': 610 },
+    ...{ unhealthy: 610, unconfirmed: 610, 'power-loss': 90, fallback: 95 },
+  });
+  assert.deepEqual(
+    rows.filter((row) => row.remedy !== null),
+    [],
+  );
+});
+
+test('what was not measured is not known, and is covered all the same', () => {
+  const rows = returnTable({ ...BEST, measured: { bootSeconds: null, firmwareSeconds: null } });
+  assert.ok(rows.every((row) => row.isCovered && row.seconds === null));
+});
+
+const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly FailureClass[]])[] = [
+  [
+    'another default leaves all to fate that needs the firmware',
+    { isHomeDefault: false },
+    ['early-panic', 'dead-hang', 'power-loss', 'fallback'],
+  ],
+  ['no watchdog leaves the dead hang', { watchdog: none('no watchdog') }, ['dead-hang']],
+  [
+    'a watchdog that does not count over a jump leaves the dead hang',
+    { watchdog: { state: 'planned', isOverJump: false, timeoutSeconds: 60 } },
+    ['dead-hang'],
+  ],
+  ['without systemd nobody watches', { hasSystemd: false }, ['no-network', 'unhealthy', 'unconfirmed']],
+  ['no panic kernel leaves nothing, with the firmware', { panicKernel: none('no reservation') }, []],
+  ['no kernel in memory leaves nothing, with the firmware', { home: none('no room') }, []],
+  [
+    'neither of them with another default leaves nearly all',
+    { isHomeDefault: false, panicKernel: none('a'), home: none('b') },
+    FAILURE_CLASSES,
+  ],
+];
+
+for (const [what, over, classes] of GAPS)
+  test(what, () => {
+    const rows = returnTable({ ...BEST, ...over });
+    assert.deepEqual(uncoveredClasses(rows, []), classes);
+    assert.deepEqual(uncoveredClasses(rows, classes), []);
+    for (const row of rows.filter((each) => !each.isCovered)) assert.notEqual(row.remedy, null, row.class);
+  });
+
+test('reasons and remedies are those of the parts that are missing', () => {
+  const panic = rowOf('panic', { panicKernel: none('no reservation') });
+  assert.match(panic.by, /without a report \(no reservation\)/);
+  assert.deepEqual([panic.remedy, panic.seconds], ['mend no reservation', 95]);
+  assert.deepEqual(rowOf('stuck-boot', { home: none('no room') }).seconds, 210);
+  assert.match(rowOf('dead-hang', { watchdog: none('no watchdog') }).by, /later the lockup detector panics/);
+  assert.equal(
+    rowOf('dead-hang', { watchdog: none('no watchdog'), hasHardLockupDetector: false }).by,
+    'no watchdog',
+  );
+  assert.equal(rowOf('unconfirmed', { needsConfirm: false, hasSystemd: false }).isCovered, true);
+});
+
+const plain = { style: (_style: string, text: string) => text };
+
+test('whatever is missing, the text fits 80 columns, has every class and says what is not covered', () => {
+  const planned = fc.constantFrom(BEST.home, none('the reservation is too small for it, by 12 MiB'));
+  const seconds = fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: null });
+  const input = fc.record({
+    ...{ panicKernel: planned, home: planned, isHomeDefault: fc.boolean(), needsConfirm: fc.boolean() },
+    watchdog: fc.constantFrom(BEST.watchdog, none('/dev/watchdog0 is held by another program')),
+    ...{ bootDeadlineSeconds: fc.nat(9999), deadlineSeconds: fc.nat(9999), hasSystemd: fc.boolean() },
+    ...{
+      hasHardLockupDetector: fc.boolean(),
+      measured: fc.record({ bootSeconds: seconds, firmwareSeconds: seconds }),
+    },
+  });
+  fc.assert(
+    fc.property(input, (value) => {
+      const rows = returnTable(value);
+      const text = renderReturnTable(rows, plain);
+      for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
+      for (const name of FAILURE_CLASSES) assert.match(text, new RegExp(`^${name} `, 'm'));
+      assert.equal(text.split('NOT COVERED').length - 1, uncoveredClasses(rows, []).length);
+    }),
+  );
+});
+
+test('a row says what happens, how long it takes, and what brings the machine home', () => {
+  const text = renderReturnTable(returnTable(BEST).slice(0, 1), plain);
+  assert.equal(
+    text,
+    [
+      'early-panic  the kernel panics before its first program                   95.0 s',
+      '    panic=5 restarts the machine, the firmware starts the known-good kernel',
+    ].join('\n'),
+  );
+});
