@@ -83,10 +83,19 @@ async function arm(
 function lock(watchdog: OpenWatchdog, place: WatchdogPlace, order: WatchdogOrder): void {
   if (isNowayout(place) !== true) {
     watchdog.setOption(WDIOS_DISABLECARD);
+    setNowayout(place, order);
+  }
+  watchdog.setOption(WDIOS_ENABLECARD);
+}
+
+/** The file can be written since 5.5; older kernels answer EIO. */
+function setNowayout(place: WatchdogPlace, order: WatchdogOrder): void {
+  try {
     writeFileSync(join(place.root, watchdogFile(order.device, 'nowayout')), '1');
+  } catch (error) {
+    throw refused(order, `it cannot be locked (${(error as NodeJS.ErrnoException).code ?? error})`);
   }
   if (isNowayout(place) !== true) throw refused(order, 'it cannot be locked');
-  watchdog.setOption(WDIOS_ENABLECARD);
 }
 
 /** Undefined where the driver does not tell the time left. */

@@ -2,7 +2,8 @@
  * What a hardware watchdog does for a trial: which one is used, whether it counts on over the jump, and what the new
  * kernel needs so that somebody pets it there. It is what ends a kernel that hangs with its interrupts off.
  *
- * Where it does not count on, it is still of use: the guardian of the new kernel arms it as soon as it runs.
+ * Where it does not count on, it is still of use: the guardian of the new kernel arms it as soon as it runs. Why so:
+ * docs/decisions/watchdog-over-jump.md.
  * @module
  */
 import { parseTimeSpan } from '../../formats/time-span.ts';
@@ -34,7 +35,10 @@ export interface PlannedWatchdog {
   readonly timeoutSeconds: number;
   /** What is armed before the jump. */
   readonly overJumpSeconds: number;
-  /** For the initramfs of the new kernel; those that are built in there are left out by who collects them. */
+  /**
+   * For the initramfs of the new kernel; those that are built in there are left out by who collects them. Without them
+   * nobody can pet it there, so where one is missing it must not be armed.
+   */
   readonly modules: readonly string[];
   /** Of the driver, when its module is inserted. */
   readonly moduleParameters: Readonly<Record<string, string>>;

@@ -51,6 +51,12 @@ test('what was locked before stays so, and is set anew', async () => {
   assert.equal(device.timeoutSeconds, 120);
 });
 
+test('a kernel that has no switch for the lock is no reason to leave a watchdog counting', async () => {
+  using device = new CountingWatchdog({ isLegacy: true });
+  await assert.rejects(arm(device, LOCKED), { code: 'E_REFUSED', message: /it cannot be locked \(ENOENT\)/ });
+  assert.equal(device.isRunning, false);
+});
+
 const REFUSED: readonly (readonly [string, CountingWatchdogOptions, RegExp])[] = [
   ['counts too short', { mostSeconds: 30 }, /it counts 30 s instead of 120 s/],
   ['does not count', { isStuck: true }, /its time does not run/],

@@ -1,0 +1,52 @@
+/**
+ * What the tests of watchdogs run inside the machine, bundled: one act on the watchdog, and what came of it as JSON.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readMachine } from '../../src/machine/read-machine.ts';
+import { armOverJump } from '../../src/machine/watchdog/arm.ts';
+import { readBootStatus } from '../../src/machine/watchdog/boot-status.ts';
+import { petOnce, stopWatchdog } from '../../src/machine/watchdog/keep.ts';
+import { OpenWatchdog } from '../../src/machine/watchdog/open-watchdog.ts';
+import { handToServiceManager, takeFromServiceManager } from '../../src/machine/watchdog/service-manager.ts';
+import { planWatchdog } from '../../src/plan/trial/plan-watchdog.ts';
+
+const DEVICE = '/dev/watchdog0';
+const PAUSE_MS = 500;
+
+const ACTS: Readonly<Record<string, (seconds: number) => unknown>> = {
+  plan: () => planWatchdog(readMachine('/'), { deadlineSeconds: 120, jumpSeconds: 60 }),
+  arm: async () => {
+    const plan = planWatchdog(readMachine('/'), { deadlineSeconds: 120, jumpSeconds: 60 });
+    return plan.state === 'planned' ? await armOverJump('/', plan) : plan;
+  },
+  'arm-unlocked': (overJumpSeconds) => armOverJump('/', { device: DEVICE, overJumpSeconds, mustLock: false }),
+  'set-timeout': (seconds) => {
+    using watchdog = new OpenWatchdog({ root: '/', device: DEVICE });
+    return watchdog.setTimeoutSeconds(seconds);
+  },
+  // As a guardian does, for so long.
+  pet: async (seconds) => {
+    let times = 0;
+    for (const end = performance.now() + seconds * 1000; performance.now() < end; times++) {
+      if (!petOnce('/', DEVICE)) return 'it does not count';
+      await sleep(PAUSE_MS);
+    }
+    return times > seconds ? 'petted' : 'too slow';
+  },
+  stop: () => stopWatchdog('/', DEVICE),
+  wait: async (seconds) => {
+    await sleep(seconds * 1000);
+    return 'still here';
+  },
+  take: async () => {
+    await takeFromServiceManager();
+    return 'taken';
+  },
+  give: (configuredSeconds) =>
+    handToServiceManager('/', { device: DEVICE, configuredSeconds, timeoutSeconds: 60 }),
+  'boot-status': () => readBootStatus('/'),
+};
+
+const [, , act = '', seconds = '0'] = process.argv;
+process.stdout.write(JSON.stringify((await ACTS[act]?.(Number(seconds))) ?? null));
