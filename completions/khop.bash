@@ -71,6 +71,9 @@ _khop() {
         "load:--without") COMPREPLY=($(compgen -W "direct-entry initramfs trim parameters" -- "$cur")); return ;;
         "load:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "load:--accept") COMPREPLY=(); return ;;
+        "switch:--home") COMPREPLY=(); return ;;
+        "switch:--deadline") COMPREPLY=(); return ;;
+        "switch:--confirm") COMPREPLY=(); return ;;
         "switch:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "switch:--command-line") COMPREPLY=(); return ;;
         "switch:--append") COMPREPLY=(); return ;;
@@ -131,10 +134,10 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "switch")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded --no-trial --home --deadline --confirm --again -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "trial")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--follow --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--follow --agent --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "confirm")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--early --json --help" -- "$cur"))

@@ -114,6 +114,11 @@ _khop_switch() {
   _arguments -s '*--now[skip the orderly shutdown; still syncs and makes file systems read-only]' \
     '*--dry-run[do everything up to loading, load nothing, stop nothing]' \
     '*--loaded[jump to what `khop load` has loaded]' \
+    '*--no-trial[take the kernel as proven\: nothing comes home by itself]' \
+    '*--home[the kernel to come home to instead of the one that runs]:kernel: ' \
+    '*--deadline[until everything has to be proven, from the kernel’s start]:seconds: ' \
+    '*--confirm[come home as well unless somebody runs khop confirm so soon after the checks]:seconds: ' \
+    '*--again[although the kernel failed a trial before]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
     '*--initrd[initrd instead of the entry’s; repeat for several, in unpacking order]:file:_files' \
@@ -132,6 +137,7 @@ _khop_switch() {
 }
 _khop_trial() {
   _arguments -s '*--follow[go on with a line for each change until the trial is over]' \
+    '*--agent[lead the kernel on trial through its phases (run by khop-trial.service)]' \
     '*--json[print the result as JSON; with --follow, one object a line]' \
     '(-h --help)--help[show help]'
 }

@@ -3,23 +3,21 @@
  * @module
  */
 import { listHooks, runHook } from '../machine/hooks.ts';
+import type { Ticket } from '../switch/ticket.ts';
 import { type AgentEnd, type AgentState, runAgent } from '../trial/agent.ts';
 import { TRIAL_HOOKS, tellTrialHooks } from '../trial/announce.ts';
 import { confirmTrial } from '../trial/confirm.ts';
 import { goHome } from '../trial/go-home.ts';
 import { runChecks } from '../trial/health/checks.ts';
-import type { HealthSettings } from '../trial/health/settings.ts';
+import { healthSettings } from '../trial/health/settings.ts';
 import { encodeTrialStatus, TRIAL_STATUS_VERSION, trialStatusPath } from '../trial/trial-status.ts';
 import type { TrialWorld } from '../trial/world.ts';
-import type { Ticket } from '../switch/ticket.ts';
 import type { CliContext } from './context.ts';
 import { confirmCalls, goHomeCalls } from './trial-calls.ts';
 import { openTrialWorld } from './trial-world.ts';
 
 /** How long services may take to stop on the way home: systemd gives each of them 90 s. */
 const ORDERLY_MS = 120_000;
-const SCRIPT_FOLDER = '/etc/khop/checks';
-const SCRIPT_SECONDS = 30;
 /** What kernels of different versions may keep for themselves of the same memory. */
 const KERNEL_GROWTH_BYTES = 64 * 2 ** 20;
 
@@ -29,7 +27,12 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
   let shown = '';
   return await runAgent(world, {
     runChecks: async (baseline, phase, ticket) =>
-      await runChecks(world, baseline, healthSettings(world, ticket), phase),
+      await runChecks(
+        world,
+        baseline,
+        healthSettings(world.configuration, trialOf(ticket), KERNEL_GROWTH_BYTES),
+        phase,
+      ),
     confirm: async () => {
       const { problems } = await world.exclusively(
         async () => await confirmTrial(world, confirmCalls(context, world)),
@@ -51,17 +54,9 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
   });
 }
 
-function healthSettings({ configuration }: TrialWorld, ticket: Ticket): HealthSettings {
-  const { id, fromRelease, toRelease } = ticket;
-  return {
-    requiredUnits: configuration.trialUnits,
-    requiredSockets: configuration.trialSockets,
-    ignore: configuration.trialIgnore,
-    scriptFolder: SCRIPT_FOLDER,
-    scriptSeconds: SCRIPT_SECONDS,
-    reservedBytes: KERNEL_GROWTH_BYTES,
-    trial: { id, fromRelease, toRelease },
-  };
+/** What scripts are told. */
+function trialOf({ id, fromRelease, toRelease }: Ticket) {
+  return { id, fromRelease, toRelease };
 }
 
 /** Nothing hangs on it: /run may be full. */

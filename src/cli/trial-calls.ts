@@ -3,16 +3,17 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keepArmed } from '../guard/guard.ts';
-import type { GuardWorld } from '../guard/world.ts';
 import { crashKernel } from '../machine/crash-trigger.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
 import { tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
+import { readBootStatus } from '../machine/watchdog/boot-status.ts';
 import type { Announcer } from '../trial/announce.ts';
 import type { ResetEvidence } from '../trial/conclude-trial.ts';
 import type { ConfirmCalls } from '../trial/confirm.ts';
 import type { GoHomeCalls } from '../trial/go-home.ts';
+import { endGuardian, releaseWaitingKernels } from '../trial/leave-net.ts';
+import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
 
 /** How people on this machine are told. */
@@ -23,20 +24,18 @@ export function announcer({ signal }: CliContext): Announcer {
 /** What this boot says of the reset before it. */
 export function readResetEvidence(root: string): ResetEvidence {
   return {
-    watchdogReset: { state: 'absent', source: '/sys/class/watchdog/*/bootstatus' },
+    watchdogReset: readBootStatus(root),
     persistentRecords: readPersistentRecordTimes(root),
   };
 }
 
 /** What the running kernel does when it is confirmed. */
-export function confirmCalls(context: CliContext, world: GuardWorld): ConfirmCalls {
+export function confirmCalls(context: CliContext, world: TrialWorld): ConfirmCalls {
   return {
     ...announcer(context),
-    tellGuardian: async (id) => world.files.write(`${world.folders.run}/trial-confirmed`, `${id}\n`),
+    tellGuardian: async () => await endGuardian(world),
     writeSysctl: (name, value) => writeSysctl(world.folders.root, name, value),
-    rearmGuard: async () => {
-      await keepArmed(world);
-    },
+    rearmGuard: async () => await releaseWaitingKernels(world),
   };
 }
 

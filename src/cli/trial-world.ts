@@ -3,12 +3,14 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { KhopError } from '../error.ts';
+import { freeCrashReservation } from '../machine/crash-reservation.ts';
 import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
 import { readSysctl } from '../machine/sysctl.ts';
 import { readUptimeMs } from '../machine/uptime.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
 import { stopWatchdog } from '../machine/watchdog/keep.ts';
-import { takeFromServiceManager } from '../machine/watchdog/service-manager.ts';
+import { handToServiceManager, takeFromServiceManager } from '../machine/watchdog/service-manager.ts';
 import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
 import { openGuardWorld } from './guard-world.ts';
@@ -30,7 +32,16 @@ export function openTrialWorld(context: CliContext): TrialWorld {
         const outcome = stopWatchdog(root, device);
         if (outcome.state === 'counting') context.remark(`${outcome.reason}: this machine will be reset.`);
       },
+      handToServiceManager: async ({ device, timeoutSeconds }, configuredSeconds) => {
+        const order = { device, configuredSeconds, timeoutSeconds };
+        const outcome = await handToServiceManager(root, order, { signal: context.signal });
+        if (outcome.state !== 'counting') return;
+        throw new KhopError('E_REFUSED', outcome.reason, {
+          hint: 'Without somebody who pets it, this machine will be reset.',
+        });
+      },
     },
+    freeReservation: () => freeCrashReservation(root),
     readSysctl: (name) => readSysctl(root, name),
     uptimeMs: () => readUptimeMs(root),
     sleep: async (ms) => await sleep(ms),

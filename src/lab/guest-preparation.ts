@@ -4,7 +4,8 @@
  */
 import type { VirtualMachine } from './virtual-machine.ts';
 
-const TIMEOUT_MS = 30_000;
+/** A machine that counts its instructions is a slow one. */
+const TIMEOUT_MS = 120_000;
 
 /** Sets the clock, which in a checkpoint stands where it was saved, and mounts khop's own disk. */
 export async function prepareGuest(

@@ -7,6 +7,8 @@
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import { hasArgument } from '../plan/command-line.ts';
+import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
 import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
 import { decodeTicket, type Ticket } from './ticket.ts';
@@ -30,13 +32,14 @@ export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
   const path = ticketPath(world.folders);
   const text = world.files.read(path);
   if (text === undefined) return false;
+  const commandLine = valueOf(machine.commandLine) ?? '';
   try {
     const { id, trial, fromBootId } = decodeTicket(text, path);
-    const isHere = tokensOn(valueOf(machine.commandLine) ?? '').at(-1) === id;
+    const isHere = tokensOn(commandLine).at(-1) === id;
     return isHere && valueOf(machine.bootId) !== fromBootId && trial !== null && trial.phase !== 'confirmed';
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
-    return false;
+    return hasArgument(commandLine, TRIAL_PARAMETER);
   }
 }
 

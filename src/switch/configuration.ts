@@ -68,11 +68,11 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   trial: (value) => (value === 'yes' || value === 'no' ? { trial: value === 'yes' } : undefined),
   'trial-deadline': (value) => {
     const trialSeconds = seconds(value);
-    return trialSeconds && { trialSeconds };
+    return trialSeconds === undefined ? undefined : { trialSeconds };
   },
   'trial-boot-deadline': (value) => {
     const trialBootSeconds = seconds(value);
-    return trialBootSeconds && { trialBootSeconds };
+    return trialBootSeconds === undefined ? undefined : { trialBootSeconds };
   },
   'trial-units': (value) => {
     const units = words(value);
@@ -86,7 +86,7 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   'trial-ignore': (value) => ({ trialIgnore: words(value) }),
   'stop-timeout': (value) => {
     const stopSeconds = seconds(value);
-    return stopSeconds && { stopTimeoutMs: stopSeconds * 1000 };
+    return stopSeconds === undefined ? undefined : { stopTimeoutMs: stopSeconds * 1000 };
   },
 };
 

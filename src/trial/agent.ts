@@ -10,13 +10,12 @@
 import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
-import { commandLineValue } from '../plan/command-line.ts';
-import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { readHistory } from '../switch/read-history.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
 import { Baseline } from './health/baseline.ts';
 import type { CheckResult } from './health/check.ts';
+import { trialIdOn } from './trial-kernel.ts';
 import type { ReturnCause, TrialPhase } from './trial-words.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -57,7 +56,7 @@ export type AgentEnd = 'not-on-trial' | 'confirmed' | 'went-home';
 
 /** @throws what a failed way home throws: then the guardian's deadline is what is left */
 export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<AgentEnd> {
-  const id = commandLineValue(valueOf(world.readMachine().commandLine) ?? '', TRIAL_PARAMETER);
+  const id = trialIdOn(valueOf(world.readMachine().commandLine) ?? '');
   if (id === undefined) return 'not-on-trial';
   const guardian = valueOf(world.guardian.find());
   const read = readTrialTicket(world, id);

@@ -13,6 +13,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
 import { withoutArguments } from '../plan/command-line.ts';
+import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { TOKEN_PARAMETER } from '../switch/arrive.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
@@ -25,7 +26,7 @@ import { forgetFailedTrial } from './failed-trials.ts';
 import { generationOf, recordKnownGood } from './known-good.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { confirmedEntry, endOnRecord } from './trial-entry.ts';
-import { HOME_PARAMETER, TRIAL_PARAMETER } from './trial-kernel.ts';
+import { HOME_PARAMETER } from './trial-kernel.ts';
 
 /** What only the confirmed kernel itself can do. */
 export interface ConfirmCalls extends Announcer {

@@ -6,7 +6,6 @@
  */
 import { KhopError } from '../error.ts';
 import type { Range } from '../formats/range.ts';
-import { rangeSize } from '../formats/range.ts';
 import { type GuardPlan, planGuard } from '../guard/arm.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
@@ -25,10 +24,8 @@ import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { agreedPlan, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
+import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
-
-/** By which the known-good kernel knows that a trial led to it. */
-export const HOME_PARAMETER = 'khop.home';
 
 /** How long a kernel on trial has, from its start. */
 export interface TrialDeadlines {
@@ -205,9 +202,4 @@ function attempt<T>(make: () => T): Part<T> {
 function missing(error: unknown): { readonly state: 'missing'; readonly reason: string } {
   if (!(error instanceof KhopError)) throw error;
   return { state: 'missing', reason: error.message };
-}
-
-/** MiB of the reservation, for people. */
-export function reservationMib(range: Range): number {
-  return Number(rangeSize(range) >> 20n);
 }

@@ -4,9 +4,8 @@
  * @module
  */
 import { commandLineValue } from '../plan/command-line.ts';
+import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 
-/** Carries the ticket's id to the kernel on trial. */
-export const TRIAL_PARAMETER = 'khop.trial';
 /** Carries it to the known-good kernel that a trial left for in good order, without firmware. */
 export const HOME_PARAMETER = 'khop.home';
 

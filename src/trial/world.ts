@@ -22,6 +22,8 @@ export interface WatchdogCalls {
   readonly armOverJump: (plan: PlannedWatchdog) => Promise<void>;
   /** Stops it; says so when that cannot be. */
   readonly stop: (plan: PlannedWatchdog) => void;
+  /** After whoever petted it has closed it. @throws E_BUSY; E_REFUSED when nobody pets it now */
+  readonly handToServiceManager: (plan: PlannedWatchdog, configuredSeconds: number) => Promise<void>;
 }
 
 /** See the module. */
@@ -30,6 +32,8 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly watchdog: WatchdogCalls;
   /** @param name e.g. `kernel.panic` */
   readonly readSysctl: (name: string) => Reading<string>;
+  /** Of what crashkernel= has reserved; see machine/crash-reservation.ts. */
+  readonly freeReservation: () => void;
   /** Milliseconds since the kernel started. */
   readonly uptimeMs: () => number;
   /** Resolves after `ms`. */

@@ -30,6 +30,7 @@ export const TRIAL: TicketTrial = {
   bootDeadlineSeconds: 120,
   deadlineSeconds: 600,
   needsConfirm: true,
+  confirmSeconds: 300,
   home: { id: OLD, title: 'Old', release: OLD },
   entryId: NEW,
   arming: TRIAL_ARMING,

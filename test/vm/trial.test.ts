@@ -50,7 +50,11 @@ test('a good kernel is confirmed by itself, and becomes the default', LIMIT, asy
   });
   assert.equal(refused.status, 3, refused.stderr);
   assert.match(refused.stderr, /dead-hang/);
-  const hello = await hop(machine, `${INSTALLED} khop switch ${target.id} --fast ${FREE} --yes`, STAGED_HOP_MS);
+  const hello = await hop(
+    machine,
+    `${INSTALLED} khop switch ${target.id} --fast ${FREE} --yes`,
+    STAGED_HOP_MS,
+  );
   assert.equal(hello.release, target.release);
   await waitForSystem(machine);
   await ask(machine, 'sh -c "until ! systemctl is-active --quiet khop-trial.service; do sleep 1; done"');

@@ -26,12 +26,12 @@ export function addConfirmCommand(program: Command, context: CliContext): void {
 }
 
 async function confirmKernel(context: CliContext, options: ConfirmOptions): Promise<void> {
-  const { openGuardWorld } = await import('../guard-world.ts');
+  const { openTrialWorld } = await import('../trial-world.ts');
   const { confirmCalls } = await import('../trial-calls.ts');
   const { confirmTrial, requireChecksOver } = await import('../../trial/confirm.ts');
   const { TRIAL_HOOKS, tellTrialHooks } = await import('../../trial/announce.ts');
   const { listHooks, runHook } = await import('../../machine/hooks.ts');
-  const world = openGuardWorld(context);
+  const world = openTrialWorld(context);
   const confirmation = await world.exclusively(async () => {
     if (options.early !== true) requireChecksOver(world, world.readMachine());
     return await confirmTrial(world, confirmCalls(context, world));

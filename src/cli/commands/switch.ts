@@ -43,7 +43,11 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
       .option('--loaded', 'jump to what `khop load` has loaded')
       .option('--no-trial', 'take the kernel as proven: nothing comes home by itself')
       .option('--home <kernel>', 'the kernel to come home to instead of the one that runs')
-      .option('--deadline <seconds>', 'until everything has to be proven, from the kernel’s start', positiveInteger)
+      .option(
+        '--deadline <seconds>',
+        'until everything has to be proven, from the kernel’s start',
+        positiveInteger,
+      )
       .option(
         '--confirm <seconds>',
         'come home as well unless somebody runs khop confirm so soon after the checks',

@@ -8,6 +8,7 @@ import { withExamples } from '../examples.ts';
 
 interface TrialOptions {
   readonly follow?: boolean;
+  readonly agent?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,14 +24,25 @@ export function addTrialCommand(program: Command, context: CliContext): void {
         'Without a trial, show how the last one ended; exit status 4 says that it came home.',
     )
     .option('--follow', 'go on with a line for each change until the trial is over')
+    .option('--agent', 'lead the kernel on trial through its phases (run by khop-trial.service)')
     .option('--json', 'print the result as JSON; with --follow, one object a line')
-    .action(async (options: TrialOptions) =>
-      options.follow === true ? follow(context, options) : show(context, options),
-    );
+    .action(async (options: TrialOptions) => {
+      if (options.agent === true) await runAgent(context);
+      else if (options.follow === true) await follow(context, options);
+      else await show(context, options);
+    });
   withExamples(trial, [
     ['khop trial', 'is this kernel proven, and if not, when does it go home?'],
     ['khop trial --follow', 'watch it'],
   ]);
+}
+
+async function runAgent(context: CliContext): Promise<void> {
+  const { runTrialAgent } = await import('../trial-agent.ts');
+  const end = await runTrialAgent(context);
+  context.print(
+    end === 'not-on-trial' ? 'This kernel is not on trial.' : 'The trial is over; this kernel stays.',
+  );
 }
 
 async function show(context: CliContext, options: TrialOptions): Promise<void> {

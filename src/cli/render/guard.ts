@@ -132,7 +132,6 @@ export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext,
 const NOTHING_DONE = {
   off: 'The guard is off; nothing to do.',
   armed: 'The guard is armed; nothing to do.',
-  trial: 'This kernel is on trial, and its first act has armed the way home; nothing to do.',
   continuing: 'This system goes on after a panic, in the memory of the guard; nothing to do.',
   trial: 'This kernel is on trial: a panic comes home to the known-good one. Next: khop trial',
 } as const;
