@@ -16,6 +16,7 @@ import type { CliContext } from './context.ts';
 import { openGuardWorld } from './guard-world.ts';
 import { healthCalls } from './health-world.ts';
 
+/** As `openGuardWorld`, with what only a trial needs. */
 export function openTrialWorld(context: CliContext): TrialWorld {
   const world = openGuardWorld(context);
   const { root } = world.folders;

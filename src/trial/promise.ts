@@ -13,6 +13,7 @@ import type { TrialWorld } from './world.ts';
 /** How many past starts count. */
 const RECENT = 5;
 
+/** What the table is made of, as far as this machine tells. */
 export function returnTableInput(world: TrialWorld, staged: StagedTrial): ReturnTableInput {
   const machine = world.readMachine();
   const { request, homeKernel, home, guard, watchdog, firstActObstacle } = staged;
