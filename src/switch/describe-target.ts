@@ -10,9 +10,11 @@ import type { KernelFiles } from '../kernels/kernel-files.ts';
 import { readModuleNames } from '../kernels/module-names.ts';
 import { type ImaMark, readImaMark } from '../machine/ima-attribute.ts';
 import type { Reading } from '../machine/reading.ts';
+import { parseCommandLine } from '../plan/command-line.ts';
 import { describeInitrds, describeKernel } from '../plan/kernel-facts.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import type { PreflightTarget } from '../plan/preflight/preflight-check.ts';
+import { FIRST_ACT_PATH } from '../plan/trial/first-act-order.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 
 /** Everything that can be read of it; what cannot is unreadable with its reason, never an error. */
@@ -30,8 +32,16 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
     initrd: describeInitrds(
       joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]),
     ),
-    commandLine: request.commandLine ?? inner.commandLine,
+    commandLine: withoutFirstAct(request.commandLine ?? inner.commandLine),
   };
+}
+
+/** It starts what the kernel would have started, which is what the initrd has to have. */
+function withoutFirstAct(commandLine: string): string {
+  const firstAct = `rdinit=${FIRST_ACT_PATH}`;
+  return parseCommandLine(commandLine)
+    .flatMap(({ text }) => (text === firstAct ? [] : [text]))
+    .join(' ');
 }
 
 /** What a UKI brings along. An image that cannot be unwrapped brings nothing; its own reading says why. */

@@ -22,6 +22,9 @@ export interface PlannedStart {
   readonly packing: InitramfsPacking;
 }
 
+/** What khop itself tells a kernel: it is another one at every start, and asks for no module. */
+const OWN_PARAMETERS = [TOKEN_PARAMETER, 'khop.guard', 'khop.home', 'khop.continue'];
+
 /**
  * After a trimmed initramfs did not arrive, the next one for this kernel is complete: whatever was missing is
  * there again, without anybody having to know what it was.
@@ -36,7 +39,7 @@ export function initramfsWish(
   const isDistrusted = failed !== undefined && hasFailed(failed) && failed.optimisations.includes('trim');
   return {
     release: start.release,
-    commandLine: withoutArguments(withoutAddedParameters(start.commandLine), [TOKEN_PARAMETER]),
+    commandLine: withoutArguments(withoutAddedParameters(start.commandLine), OWN_PARAMETERS),
     runningCommandLine: machine.commandLine,
     needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
     untrimmedBecause: isDistrusted

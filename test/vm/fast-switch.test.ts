@@ -13,7 +13,7 @@ type Optimisations = ReadonlyMap<string, { readonly isUsed: boolean; readonly de
 
 /** What khop says of each optimisation, without doing anything. */
 async function foretell(machine: VirtualMachine, words: string): Promise<Optimisations> {
-  const { stdout } = await machine.run(`khop switch ${words} --fast --dry-run --json`, PREPARE);
+  const { stdout } = await machine.run(`khop switch ${words} --fast --dry-run --no-trial --json`, PREPARE);
   const { optimisations } = JSON.parse(stdout) as {
     optimisations: readonly { name: string; isUsed: boolean; detail: string }[];
   };
@@ -27,7 +27,7 @@ async function fastHop(
   words = kernelWords(line),
 ): Promise<Optimisations> {
   const optimisations = await foretell(machine, words);
-  const hello = await hop(machine, `khop switch ${words} --fast --now --yes`);
+  const hello = await hop(machine, `khop switch ${words} --fast --now --no-trial --yes`);
   assert.ok(hello.release.startsWith(`${line}.`), `${hello.release} is not ${line}`);
   return optimisations;
 }
@@ -116,7 +116,7 @@ test(
       load.stderr,
       /kernel\.image: is not what was written: its CRC-32 differs; it was prepared anew/,
     );
-    const hello = await hop(machine, 'khop switch --loaded --now --yes');
+    const hello = await hop(machine, 'khop switch --loaded --now --no-trial --yes');
     assert.match(hello.release, /^6\.12\./);
   },
 );

@@ -29,7 +29,7 @@ test(
         (kernel: { isDefault: boolean; isRunning: boolean }) => kernel.isDefault && kernel.isRunning,
       ),
     );
-    const hello = await hop(machine, `khop switch ${target.id} --yes`);
+    const hello = await hop(machine, `khop switch ${target.id} --no-trial --yes`);
     assert.equal(hello.release, target.release);
     await waitForSystem(machine);
     assert.equal((await machine.run('cat /var/lib/orderly', COMMAND)).stdout, 'stopped\n');
@@ -55,7 +55,7 @@ test('a load that fails stops no service', LIMIT, async () => {
   const before = (await machine.run(RUNNING, COMMAND)).stdout;
   assert.match(before, /ssh\.service/);
   await machine.run('head -c 3000000 $(ls /boot/vmlinuz-6.12*) >/tmp/vmlinuz-cut', COMMAND);
-  const result = await machine.exec('khop switch /tmp/vmlinuz-cut --reuse-cmdline --yes', COMMAND);
+  const result = await machine.exec('khop switch /tmp/vmlinuz-cut --reuse-cmdline --no-trial --yes', COMMAND);
   assert.notEqual(result.status, 0);
   const after = (await machine.run(RUNNING, COMMAND)).stdout;
   assert.equal(after, before);

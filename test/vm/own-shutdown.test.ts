@@ -53,7 +53,7 @@ test(
         machine,
         'trap "echo ended in order >/data/term; exit 0" TERM; while :; do echo x >>/data/busy; sleep 0.2; done',
       );
-      const hello = await hop(machine, `khop switch ${kernelWords('6.12')} --yes`);
+      const hello = await hop(machine, `khop switch ${kernelWords('6.12')} --no-trial --yes`);
       assert.match(hello.release, /^6\.12\./);
       assert.equal(await recoveries(machine), '0');
       assert.equal((await machine.run('cat /data/term', COMMAND)).stdout, 'ended in order\n');
@@ -76,7 +76,7 @@ test(
         'trap "echo ended >/data/term" TERM; while :; do echo x >>/data/busy; sleep 0.1; done',
       );
       await machine.run('echo before >/data/file', COMMAND);
-      const hello = await hop(machine, `khop switch ${kernelWords('6.12')} --now --yes`);
+      const hello = await hop(machine, `khop switch ${kernelWords('6.12')} --now --no-trial --yes`);
       assert.match(hello.release, /^6\.12\./);
       assert.equal(await recoveries(machine), '0');
       assert.equal((await machine.run('cat /data/file', COMMAND)).stdout, 'before\n');

@@ -89,7 +89,7 @@ for (const method of ['file', 'segments'] as const)
     const { bytes, kernel } = await makeUki();
     await using machine = await startSmallMachine({ kernel: '6.1' });
     await machine.copyIn(bytes, '/tmp/debian.efi');
-    const hello = await hop(machine, `khop switch /tmp/debian.efi --method ${method} --now --yes`);
+    const hello = await hop(machine, `khop switch /tmp/debian.efi --method ${method} --now --no-trial --yes`);
     assert.equal(hello.release, kernel.release);
     const commandLine = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
     assert.match(commandLine, /^console=ttyS0 from=uki khop\.switch=[0-9a-f]{16}$/m);

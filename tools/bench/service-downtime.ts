@@ -36,14 +36,14 @@ export const DOWNTIME_METHODS: readonly DowntimeMethod[] = [
     title: 'khop switch --fast',
     firmware: 'seabios',
     prepare: 'mount-khop && khop prepare $(uname -r)',
-    leave: 'khop switch $(uname -r) --fast --yes',
+    leave: 'khop switch $(uname -r) --fast --no-trial --yes',
   },
   {
     id: 'khop-switch',
     title: 'khop switch',
     firmware: 'seabios',
     prepare: 'mount-khop',
-    leave: 'khop switch $(uname -r) --yes',
+    leave: 'khop switch $(uname -r) --no-trial --yes',
   },
   {
     id: 'systemctl-kexec',
