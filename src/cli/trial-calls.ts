@@ -7,20 +7,13 @@ import { keepArmed } from '../guard/guard.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import { crashKernel } from '../machine/crash-trigger.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
-import { readProcesses } from '../machine/processes.ts';
 import { tellUsers } from '../machine/service-manager.ts';
-import { thisMachine } from '../machine/shutdown-calls.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import type { Announcer } from '../trial/announce.ts';
 import type { ResetEvidence } from '../trial/conclude-trial.ts';
 import type { ConfirmCalls } from '../trial/confirm.ts';
 import type { GoHomeCalls } from '../trial/go-home.ts';
-import { endGuardian } from '../trial/tell-guardian.ts';
 import type { CliContext } from './context.ts';
-
-async function wait(ms: number): Promise<void> {
-  await sleep(ms);
-}
 
 /** How people on this machine are told. */
 export function announcer({ signal }: CliContext): Announcer {
@@ -39,8 +32,7 @@ export function readResetEvidence(root: string): ResetEvidence {
 export function confirmCalls(context: CliContext, world: GuardWorld): ConfirmCalls {
   return {
     ...announcer(context),
-    tellGuardian: async () =>
-      await endGuardian({ processes: () => readProcesses(), signal: thisMachine().signal, wait }),
+    tellGuardian: async (id) => world.files.write(`${world.folders.run}/trial-confirmed`, `${id}\n`),
     writeSysctl: (name, value) => writeSysctl(world.folders.root, name, value),
     rearmGuard: async () => {
       await keepArmed(world);
@@ -50,5 +42,5 @@ export function confirmCalls(context: CliContext, world: GuardWorld): ConfirmCal
 
 /** The hard end of the way home. */
 export function goHomeCalls(): GoHomeCalls {
-  return { crashKernel, wait };
+  return { crashKernel, wait: async (ms) => await sleep(ms) };
 }
