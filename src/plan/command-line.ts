@@ -84,16 +84,12 @@ export function hasArgument(line: string, name: string): boolean {
 
 /**
  * What boot loaders and earlier kexecs add for one boot only: the image's name, the initrd's file, where a
- * panic kernel finds the memory of the panicked one, where kexec jumps back, and how a guard or a
- * trial brought it home.
+ * panic kernel finds the memory of the panicked one, where kexec jumps back, how a guard or a trial brought it home, and
+ * which trial it was on.
  */
 const ONE_BOOT_ARGUMENTS = [
-  'BOOT_IMAGE',
-  'initrd',
-  'elfcorehdr',
-  'kexec_jump_back_entry',
-  'khop.guard',
-  'khop.home',
+  ...['BOOT_IMAGE', 'initrd', 'elfcorehdr', 'kexec_jump_back_entry'],
+  ...['khop.guard', 'khop.home', 'khop.trial'],
 ];
 
 /**

@@ -170,5 +170,5 @@ function describeFirmware({ ticket, trial, phase, release, watchdogReset }: View
     release !== trial.home.release
       ? `; what the boot loader started is ${release}, not the known-good ${trial.home.release}`
       : '';
-  return `through the firmware, by a power cut or a reset, ${when}; ${watchdog}${elsewhere}`;
+  return `through the firmware, by a power cut, a reset or a reboot, ${when}; ${watchdog}${elsewhere}`;
 }

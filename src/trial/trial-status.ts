@@ -28,11 +28,13 @@ const TrialStatus = v.object({
       /** The phase that it belongs to. */
       phase: v.string(),
       /** `failed`: for good, as far as this check can say. */
-      state: v.picklist(['waiting', 'passed', 'failed', 'unknown']),
+      state: v.picklist(['waiting', 'passed', 'failed']),
       /** Whether its failure leads home. */
       isRequired: v.boolean(),
-      /** One sentence. */
+      /** One line; scripts may have said some. */
       detail: v.string(),
+      /** What a person can do about it. */
+      remedy: v.optional(v.string()),
     }),
   ),
   /** One sentence on what the agent waits for; null when there is nothing to say. */

@@ -55,7 +55,7 @@ test('the last of repeated arguments wins, dashes equal underscores, and init’
 
 test('reuse drops what belongs to one boot, and a panic kernel’s reservation only for the panic slot', () => {
   const running =
-    'BOOT_IMAGE=/boot/vmlinuz-6.1 root=/dev/vda1 initrd=\\initrd.img crashkernel=256M elfcorehdr=0x1 quiet -- initrd=mine';
+    'BOOT_IMAGE=/boot/vmlinuz-6.1 root=/dev/vda1 initrd=\\initrd.img crashkernel=256M elfcorehdr=0x1 khop.home=1 khop.trial=2 quiet -- initrd=mine';
   assert.equal(
     reusableCommandLine(running, 'normal'),
     'root=/dev/vda1 crashkernel=256M quiet -- initrd=mine',

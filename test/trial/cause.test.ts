@@ -72,7 +72,7 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     'panic',
     /^\/sys\/fs\/pstore holds 2 records/,
   ],
-  ['nothing', {}, 'firmware', /by a power cut or a reset, in phase proof; it was no watchdog$/],
+  ['nothing', {}, 'firmware', /by a power cut, a reset or a reboot, in phase proof; it was no watchdog$/],
   ['nothing and a ticket that is damaged', { ticket: undefined }, 'firmware', /nothing says when/],
 ];
 

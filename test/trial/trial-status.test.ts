@@ -29,7 +29,14 @@ const STATUS: TrialStatus = {
   deadlineUpMs: 100_000,
   checks: [
     { id: 'unit:nginx', phase: 'services', state: 'waiting', isRequired: true, detail: 'activating' },
-    { id: 'script:mail', phase: 'services', state: 'failed', isRequired: false, detail: 'exit code 1' },
+    {
+      id: 'script:mail',
+      phase: 'services',
+      state: 'failed',
+      isRequired: false,
+      detail: 'exit code 1\nand more',
+      remedy: 'Look at it.',
+    },
   ],
   note: 'Waiting for nginx.',
 };
@@ -80,6 +87,7 @@ test('a trial shows its phase, what is left until it goes home, and what the age
   assert.match(text, /^This kernel, New, is on trial: phase services\.$/m);
   assert.match(text, /goes home unless confirmed in +9 min 18 s$/m);
   assert.match(text, /^script:mail \(wanted\) +services +failed +exit code 1$/m);
+  assert.match(text, /^script:mail: Look at it\.$/m);
   assert.match(text, /^Next: khop confirm/m);
   assert.equal(
     renderTrialLine(shown),

@@ -130,7 +130,11 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
 
 /** The journal gets this. */
 async function reportTrial(context: CliContext, trial: TrialConclusion): Promise<void> {
-  if (trial.state === 'none' || trial.state === 'leaving') return;
+  if (trial.state === 'none') return;
+  if (trial.state === 'leaving') {
+    context.print('The way to a kernel on trial has begun in this boot: nothing is to be concluded here.');
+    return;
+  }
   if (trial.state === 'on-trial') {
     if (trial.reason !== undefined) context.remark(trial.reason);
     context.print('This kernel is on trial: nothing is concluded. Next: khop trial');

@@ -34,10 +34,13 @@ export function renderTrial(view: TrialView, context: Styling): string {
               isRequired ? id : `${id} (wanted)`,
               phase,
               context.style(STATE_STYLES[state], state),
-              detail,
+              detail.split('\n', 1)[0] ?? '',
             ]),
           ]),
         ]),
+    ...checks.flatMap(({ id, state, remedy }) =>
+      state === 'passed' || remedy === undefined ? [] : [`${id}: ${remedy}`],
+    ),
     ...(view.status?.note == null ? [] : [view.status.note]),
     ...damaged,
     view.needsConfirm
@@ -46,7 +49,7 @@ export function renderTrial(view: TrialView, context: Styling): string {
   ].join('\n');
 }
 
-const STATE_STYLES = { waiting: 'yellow', passed: 'green', failed: 'red', unknown: 'dim' } as const;
+const STATE_STYLES = { waiting: 'yellow', passed: 'green', failed: 'red' } as const;
 
 function deadlineRows({ homeTitle, upMs, bootLeftMs, phaseLeftMs, leftMs }: TrialView): string[][] {
   const rows: readonly (readonly [string, string | null])[] = [

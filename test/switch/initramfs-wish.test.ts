@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SwitchHistoryEntry } from '../../src/switch/history.ts';
+import { initramfsWish } from '../../src/switch/initramfs-wish.ts';
+import { healthyMachine } from '../support/machine-facts.ts';
+import { quietWorld } from '../support/switch-world.ts';
+
+const IMAGE = '/boot/vmlinuz-6.12';
+
+function lastSwitch(outcome: SwitchHistoryEntry['outcome'], cause: string | null): SwitchHistoryEntry {
+  const end = { verdict: 'returned', cause, detail: 'x', phase: 'system', returnMs: null } as const;
+  return {
+    ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'segments', optimisations: ['trim'] },
+    ...{ shutdown: 'own', fromRelease: '6.1', toRelease: '6.12', image: IMAGE, outcome },
+    trial: cause === null ? null : end,
+    ...{ arrivedRelease: null, arrivedBootId: null, loadMs: 1, downMs: null, upMs: null },
+  };
+}
+
+function isTrimmed(entry: SwitchHistoryEntry): boolean {
+  const start = {
+    image: IMAGE,
+    release: '6.12',
+    commandLine: 'quiet',
+    isTrimAllowed: true,
+    packing: 'none',
+  } as const;
+  const history = { entries: [entry], damaged: [] };
+  return initramfsWish(quietWorld('/nowhere'), healthyMachine(), history, start).needs !== undefined;
+}
+
+test('after a trimmed initramfs did not arrive, or came home from its trial, the next one is complete', () => {
+  assert.equal(isTrimmed(lastSwitch('arrived', null)), true);
+  assert.equal(isTrimmed(lastSwitch('elsewhere', null)), false);
+  assert.equal(isTrimmed(lastSwitch('returned', 'stuck-boot')), false);
+});
+
+test('a trial that somebody ended says nothing of the initramfs', () => {
+  assert.equal(isTrimmed(lastSwitch('returned', 'asked')), true);
+});
