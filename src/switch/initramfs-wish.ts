@@ -22,8 +22,11 @@ export interface PlannedStart {
   readonly packing: InitramfsPacking;
 }
 
-/** What khop itself tells a kernel: it is another one at every start, and asks for no module. */
-const OWN_PARAMETERS = [TOKEN_PARAMETER, 'khop.guard', 'khop.home', 'khop.continue'];
+/** What khop and boot loaders tell a kernel for one start; it asks for no module, and one entry serves them all. */
+const OWN_PARAMETERS = [
+  ...[TOKEN_PARAMETER, 'khop.guard', 'khop.home', 'khop.continue', 'khop.trial'],
+  ...['BOOT_IMAGE', 'initrd', 'crashkernel'],
+];
 
 /**
  * After a trimmed initramfs did not arrive, the next one for this kernel is complete: whatever was missing is

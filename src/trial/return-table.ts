@@ -6,6 +6,7 @@
  * on this machine has measured it; 0 where the known-good kernel was never left.
  * @module
  */
+import { PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
 import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
 
 /** One way of failing. */
@@ -61,10 +62,8 @@ export interface ReturnTableInput {
 
 type Answer = Omit<ReturnRow, 'class' | 'what'>;
 
-/** khop adds panic=5 to the command line of a kernel on trial. */
-const PANIC_SECONDS = 5;
 /** kernel.watchdog_thresh and the trial's hung_task_timeout_secs: when a hang becomes a panic. */
-const HANG_SECONDS = 60;
+const HANG_SECONDS = 120;
 const DEAD_HANG_SECONDS = 10;
 
 const WHAT: Readonly<Record<FailureClass, string>> = {
@@ -81,7 +80,7 @@ const WHAT: Readonly<Record<FailureClass, string>> = {
 };
 
 const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer>> = {
-  'early-panic': (input) => byFirmware(input, 'panic=5 restarts the machine', PANIC_SECONDS),
+  'early-panic': (input) => byFirmware(input, `panic=${PANIC_SECONDS} restarts the machine`, PANIC_SECONDS),
   panic: byPanicKernel,
   hang: (input) => {
     const answer = byPanicKernel(input);
@@ -137,7 +136,7 @@ function byPanicKernel(input: ReturnTableInput): Answer {
   if (panicKernel.state === 'none') {
     const answer = byFirmware(
       input,
-      `panic=5 restarts the machine, without a report (${panicKernel.reason})`,
+      `panic=${PANIC_SECONDS} restarts the machine, without a report (${panicKernel.reason})`,
       PANIC_SECONDS,
     );
     return answer.isCovered ? { ...answer, remedy: panicKernel.remedy } : answer;

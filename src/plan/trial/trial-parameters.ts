@@ -10,7 +10,7 @@ import { hasArgument } from '../command-line.ts';
 import { FIRST_ACT_PATH } from './first-act-order.ts';
 
 /** Seconds between a panic that no panic kernel takes, and the reset. */
-const PANIC_SECONDS = 10;
+export const PANIC_SECONDS = 10;
 
 /** Sysctls of a trial, `kernel.` left out. A task that waits two minutes for a slow disk is no reason to go home. */
 export const TRIAL_SYSCTLS: Readonly<Record<string, string>> = {

@@ -24,6 +24,10 @@ export const CRASH_CODE = {
   'null-dereference': '31c08900',
   /** push rax, for ever: down into the guard page, and from there into the double fault */
   'stack-overflow': '50ebfd',
+  /** pause, for ever: on a kernel that is not preempted, a soft lockup */
+  hang: 'f390ebfc',
+  /** cli; then the same: nothing but hardware sees it */
+  'dead-hang': 'faf390ebfc',
 } as const;
 
 export type CrashCode = keyof typeof CRASH_CODE;

@@ -1,0 +1,93 @@
+/**
+ * One trial with one fault, in a machine of its own, and the row that comes of it.
+ * @module
+ */
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KhopError } from '../../../src/error.ts';
+import { waitForSystem } from '../../../src/lab/full-machine.ts';
+import { machineFiles } from '../../../src/lab/qemu.ts';
+import { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
+import { findDamage } from '../guard/disk-check.ts';
+import { takeInventory } from '../guard/homecoming.ts';
+import type { ChaosRow } from '../row.ts';
+import { describeTrialBed, leaveWords, startKnownGood, startOnTrial } from './bed.ts';
+import type { TrialCase } from './cases.ts';
+import { describeEnd, type TrialEnd, waitForEnd } from './trial-end.ts';
+
+/** Of the root file system among the disks. */
+const ROOT_INDEX = 0;
+const START_TIMEOUT_MS = 300_000;
+
+/** Never throws what the lab or the machine reports: that is an outcome too. */
+export async function runTrialCase(each: TrialCase): Promise<ChaosRow> {
+  const { name, point, bed, expected } = each;
+  const started = performance.now();
+  const end = await tryAndWait(each).catch((error: unknown): TrialEnd => {
+    if (!(error instanceof KhopError)) throw error;
+    const seconds = (performance.now() - started) / 1000;
+    return { outcome: `failed: ${error.code}`, cause: error.message.split('\n')[0]!, seconds };
+  });
+  const { outcome, cause, seconds } = end;
+  return {
+    ...{ suite: 'trial', case: name, point, firmware: bed.firmware },
+    outcome,
+    expected: each.cause === undefined ? expected : `${expected}, ${each.cause}`,
+    cause,
+    seconds: Math.round(seconds * 10) / 10,
+  };
+}
+
+async function tryAndWait(each: TrialCase): Promise<TrialEnd> {
+  const { bed, from, fault } = each;
+  const machine = from === 'on-trial' ? await startOnTrial(bed) : await startKnownGood(bed);
+  try {
+    const before = await takeInventory(machine);
+    const { bootId } = await machine.waitForHello(1000);
+    const started = performance.now();
+    const end = await fault({ machine, leave: leaveWords });
+    if (end === 'power-is-off') return await switchOnAgain(machine, each, started);
+    await waitForEnd(machine, each, bootId);
+    const seconds = (performance.now() - started) / 1000;
+    await waitForSystem(machine).catch((error: unknown) => {
+      // A machine that was damaged on purpose may have units that fail.
+      if (!(error instanceof KhopError)) throw error;
+    });
+    const found = await describeEnd(machine, each, before, seconds);
+    await machine.quit();
+    return await withDiskCheck(machine, found);
+  } finally {
+    await machine[Symbol.asyncDispose]();
+    await rm(machine.folder, { recursive: true, force: true });
+  }
+}
+
+/** As after a power cut: what had reached the disk is there, and the firmware starts. */
+async function switchOnAgain(cut: VirtualMachine, each: TrialCase, started: number): Promise<TrialEnd> {
+  const kept = join(cut.folder, 'after-the-cut.qcow2');
+  await copyFile(machineFiles(cut.folder).overlay(ROOT_INDEX), kept);
+  const description = await describeTrialBed(each.bed);
+  const disks = description.disks.map((disk, index) =>
+    index === ROOT_INDEX ? { ...disk, path: kept } : disk,
+  );
+  const machine = await VirtualMachine.start({ ...description, disks }, { keepFolder: true });
+  try {
+    await machine.waitForHello(START_TIMEOUT_MS);
+    await waitForSystem(machine);
+    const seconds = (performance.now() - started) / 1000;
+    const found = await describeEnd(machine, each, undefined, seconds);
+    await machine.quit();
+    return await withDiskCheck(machine, found);
+  } finally {
+    await machine[Symbol.asyncDispose]();
+    await rm(machine.folder, { recursive: true, force: true });
+  }
+}
+
+/** The root file system is the second partition of the disk that GRUB starts from. */
+async function withDiskCheck(machine: VirtualMachine, end: TrialEnd): Promise<TrialEnd> {
+  const damage = await findDamage(machineFiles(machine.folder).overlay(ROOT_INDEX), machine.folder);
+  return damage === undefined
+    ? end
+    : { ...end, outcome: `${end.outcome}, but the file system is damaged`, cause: damage };
+}

@@ -1,0 +1,113 @@
+/**
+ * How a trial ended, as the machine itself tells.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KhopError } from '../../../src/error.ts';
+import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
+import type { Inventory } from '../guard/homecoming.ts';
+import { INSTALLED } from './bed.ts';
+import type { TrialCase } from './cases.ts';
+import { COMMAND } from './fault.ts';
+
+/** Stage, jump, deadlines and the way home, in an emulated machine. */
+const END_TIMEOUT_MS = 600_000;
+/** For a command that is to be refused before anything is loaded. */
+const REFUSAL_TIMEOUT_MS = 300_000;
+const PAUSE_MS = 1000;
+
+/** Words for a row. */
+export interface TrialEnd {
+  readonly outcome: string;
+  readonly cause: string;
+  readonly seconds: number;
+}
+
+/** Until the machine has come to where the case ends: confirmed, home again, or never left. */
+export async function waitForEnd(machine: VirtualMachine, each: TrialCase, bootId: string): Promise<void> {
+  if (each.expected === 'stays') return await waitForRefusal(machine);
+  const until = performance.now() + END_TIMEOUT_MS;
+  let current = bootId;
+  if (each.from === 'known-good') current = (await machine.waitForNewKernel(bootId, END_TIMEOUT_MS)).bootId;
+  if (each.expected === 'confirmed')
+    return await waitUntil(machine, 'test ! -e /var/lib/khop/trial.json', until);
+  await machine.waitForNewKernel(current, Math.max(1, until - performance.now()));
+}
+
+async function waitForRefusal(machine: VirtualMachine): Promise<void> {
+  await waitUntil(machine, '! pgrep -x khop', performance.now() + REFUSAL_TIMEOUT_MS);
+}
+
+async function waitUntil(machine: VirtualMachine, condition: string, until: number): Promise<void> {
+  while (performance.now() < until) {
+    if ((await machine.exec(condition, COMMAND)).status === 0) return;
+    await sleep(PAUSE_MS);
+  }
+  throw new KhopError('E_TIMEOUT', `it did not become true: ${condition}`, {
+    hint: 'The trial did not end.',
+  });
+}
+
+interface Listed {
+  readonly entries: readonly {
+    readonly kind: string;
+    readonly outcome?: string;
+    readonly cause?: string;
+    readonly detail?: string;
+    readonly trial?: {
+      readonly verdict: string;
+      readonly cause: string | null;
+      readonly detail: string;
+    } | null;
+  }[];
+}
+
+/** @param before undefined after a power cut, where another machine was switched on */
+export async function describeEnd(
+  machine: VirtualMachine,
+  each: TrialCase,
+  before: Inventory | undefined,
+  seconds: number,
+): Promise<TrialEnd> {
+  const release = (await machine.run('uname -r', COMMAND)).stdout.trim();
+  const isHome = release.startsWith('6.1.');
+  const { stdout } = await machine.run(`${INSTALLED} sh -c 'khop arrive >&2; khop history --json'`, COMMAND);
+  const last = (JSON.parse(stdout) as Listed).entries.findLast(
+    ({ kind }) => kind === 'switch' || kind === 'trial-lost',
+  );
+  const recorded = last?.kind === 'trial-lost' ? last.cause : last?.trial?.cause;
+  const detail = last?.kind === 'trial-lost' ? last.detail : last?.trial?.detail;
+  const problems = isHome && before !== undefined ? await lossesSince(machine, before) : [];
+  const tail = [recorded, ...problems].filter(Boolean).join(', ');
+  const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
+  const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
+  const words = outcomeWords(each, { isHome, way, verdict: last?.trial?.verdict });
+  return { outcome: tail === '' ? words : `${words}, ${tail}`, cause: detail ?? '', seconds };
+}
+
+function outcomeWords(
+  { expected }: TrialCase,
+  found: { readonly isHome: boolean; readonly way: string; readonly verdict: string | undefined },
+): string {
+  if (expected === 'stays') return found.isHome && found.verdict === undefined ? 'stays' : 'left';
+  if (found.verdict === 'confirmed')
+    return expected === 'home or confirmed' ? 'home or confirmed' : 'confirmed';
+  if (!found.isHome) return 'on the kernel that was tried';
+  return expected === 'home or confirmed' ? 'home or confirmed' : `home by ${found.way}`;
+}
+
+/** The kernel's own needs and a report in memory differ a little from boot to boot. */
+const TOLERANCE_KIB = 32 * 1024;
+
+async function lossesSince(machine: VirtualMachine, before: Inventory): Promise<string[]> {
+  const { stdout } = await machine.run(
+    'nproc; sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1/p" /proc/meminfo',
+    COMMAND,
+  );
+  const [cpus, memory] = stdout.split('\n').map(Number);
+  const losses: string[] = [];
+  if (cpus !== before.cpus) losses.push(`${cpus} of ${before.cpus} CPUs`);
+  // One that began on trial had its reservation; home has more.
+  if ((memory ?? 0) < before.memoryKib - TOLERANCE_KIB) losses.push(`${memory} of ${before.memoryKib} KiB`);
+  return losses;
+}
