@@ -78,7 +78,7 @@ test(
 
       await machine.run(`rm ${STATE}/history.jsonl`, COMMAND);
       await machine.copyIn(ticket, `${STATE}/trial.json`);
-      const words = `${kernelWords('6.1')} --drop khop.trial --append khop.home=${TRIAL_ID}`;
+      const words = `${kernelWords('6.1')} --append khop.home=${TRIAL_ID}`;
       await machine.run(`khop load ${words}`, COMMAND);
       const hello = await hop(machine, 'khop back --yes --deadline 30');
       assert.match(hello.release, /^6\.1\./);
