@@ -21,18 +21,17 @@ const ACTS: Readonly<Record<string, (seconds: number) => unknown>> = {
     return plan.state === 'planned' ? await armOverJump('/', plan) : plan;
   },
   'arm-unlocked': (overJumpSeconds) => armOverJump('/', { device: DEVICE, overJumpSeconds, mustLock: false }),
-  'set-timeout': (seconds) => {
-    using watchdog = new OpenWatchdog({ root: '/', device: DEVICE });
-    return watchdog.setTimeoutSeconds(seconds);
-  },
-  // As a guardian does, for so long.
-  pet: async (seconds) => {
-    let times = 0;
-    for (const end = performance.now() + seconds * 1000; performance.now() < end; times++) {
-      if (!petOnce('/', DEVICE)) return 'it does not count';
+  // As a guardian does, for twice the time that it sets; then it tries to stop it. In one process: starting another one
+  // takes an emulated processor longer than the watchdog waits.
+  guard: async (seconds) => {
+    const granted = setTimeoutSeconds(seconds);
+    const end = performance.now() + 2000 * seconds;
+    let wasCounting = true;
+    while (performance.now() < end) {
+      wasCounting &&= petOnce('/', DEVICE);
       await sleep(PAUSE_MS);
     }
-    return times > seconds ? 'petted' : 'too slow';
+    return { granted, wasCounting, stop: stopWatchdog('/', DEVICE) };
   },
   stop: () => stopWatchdog('/', DEVICE),
   wait: async (seconds) => {
@@ -47,6 +46,11 @@ const ACTS: Readonly<Record<string, (seconds: number) => unknown>> = {
     handToServiceManager('/', { device: DEVICE, configuredSeconds, timeoutSeconds: 60 }),
   'boot-status': () => readBootStatus('/'),
 };
+
+function setTimeoutSeconds(seconds: number): number {
+  using watchdog = new OpenWatchdog({ root: '/', device: DEVICE });
+  return watchdog.setTimeoutSeconds(seconds);
+}
 
 const [, , act = '', seconds = '0'] = process.argv;
 process.stdout.write(JSON.stringify((await ACTS[act]?.(Number(seconds))) ?? null));
