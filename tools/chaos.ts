@@ -7,10 +7,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../src/error.ts';
 import { ERROR_CODES } from '../src/error-codes.ts';
-import { type GuardCase, guardCases } from './chaos/guard/cases.ts';
+import { guardCases } from './chaos/guard/cases.ts';
 import { runGuardCase } from './chaos/guard/run-case.ts';
 import { type ChaosOptions, HELP, parseOptions } from './chaos/options.ts';
 import { type ChaosRow, isAsExpected, renderRows } from './chaos/row.ts';
+import { trialCases } from './chaos/trial/cases.ts';
+import { runTrialCase } from './chaos/trial/run-case.ts';
 
 const started = performance.now();
 try {
@@ -27,36 +29,68 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const chosen = options.suites.includes('guard') ? choose(options) : [];
+  const chosen = choose(options);
   if (options.isList) {
-    for (const { name, point, bed, expected } of chosen)
-      console.log(`${name}, ${point} (${bed.firmware}): ${expected}`);
+    for (const { suite, title, firmware, expected } of chosen)
+      console.log(`${suite}: ${title} (${firmware}): ${expected}`);
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
-  const rows = await runGuard(chosen, options.json);
+  const rows = await runCases(chosen, options.json);
   if (rows.length > 0) console.log(renderRows(rows));
   return isFastGood && rows.every(isAsExpected) ? 0 : 1;
 }
 
+/** A fault, ready to be made. */
+interface ChaosCase {
+  readonly suite: string;
+  readonly title: string;
+  readonly firmware: string;
+  readonly expected: string;
+  readonly run: () => Promise<ChaosRow>;
+}
+
+function allCases(): ChaosCase[] {
+  return [
+    ...guardCases().map((each) => ({ ...titleOf('guard', each), run: () => runGuardCase(each) })),
+    ...trialCases().map((each) => ({ ...titleOf('trial', each), run: () => runTrialCase(each) })),
+  ];
+}
+
+function titleOf(
+  suite: string,
+  {
+    name,
+    point,
+    bed,
+    expected,
+  }: Pick<ReturnType<typeof trialCases>[number], 'name' | 'point' | 'expected'> & {
+    readonly bed: { readonly firmware: string };
+  },
+) {
+  return { suite, title: `${name}, ${point}`, firmware: bed.firmware, expected };
+}
+
 /** @throws E_USAGE when there is none */
-function choose({ cases, firmware }: ChaosOptions): readonly GuardCase[] {
-  const chosen = guardCases().filter(
-    ({ name, point, bed }) =>
-      (cases.length === 0 || cases.some((beginning) => `${name}, ${point}`.startsWith(beginning))) &&
-      (firmware === undefined || bed.firmware === firmware),
+function choose({ suites, cases, firmware: wanted }: ChaosOptions): readonly ChaosCase[] {
+  const asked = new Set<string>(suites);
+  const chosen = allCases().filter(
+    ({ suite, title, firmware }) =>
+      asked.has(suite) &&
+      (cases.length === 0 || cases.some((beginning) => title.startsWith(beginning))) &&
+      (wanted === undefined || firmware === wanted),
   );
-  if (chosen.length > 0) return chosen;
+  if (chosen.length > 0 || suites.every((suite) => suite === 'fast')) return chosen;
   throw new KhopError('E_USAGE', 'no case is meant by these options', {
     hint: 'Their names: npm run chaos -- --list',
   });
 }
 
 /** One machine at a time: seconds are to be those of the machine, and two cores are soon used up. */
-async function runGuard(cases: readonly GuardCase[], json: string | undefined): Promise<ChaosRow[]> {
+async function runCases(cases: readonly ChaosCase[], json: string | undefined): Promise<ChaosRow[]> {
   const rows: ChaosRow[] = [];
   for (const each of cases) {
-    const row = await runGuardCase(each);
+    const row = await each.run();
     rows.push(row);
     progress(
       `${isAsExpected(row) ? 'ok  ' : 'FAIL'} ${row.case}, ${row.point}: ${row.outcome}, ${row.seconds.toFixed(1)} s (${row.cause})`,

@@ -68,7 +68,10 @@ test(
       'a fast switch takes it, and the way up to the chosen service is in the history',
       async () => {
         await run("sh -c 'echo service = ssh >>/etc/khop/khop.conf'");
-        const hello = await hop(machine, `${INSTALLED} khop switch ${second} --fast --no-trial --yes 2>/root/remarks`);
+        const hello = await hop(
+          machine,
+          `${INSTALLED} khop switch ${second} --fast --no-trial --yes 2>/root/remarks`,
+        );
         assert.equal(hello.release, second);
         assert.doesNotMatch(await run('cat /root/remarks'), /not prepared yet/);
         await waitForSystem(machine);

@@ -125,7 +125,7 @@ test('a row says what happens, how long it takes, and what brings the machine ho
     text,
     [
       'early-panic  the kernel panics before its first program                   95.0 s',
-      '    panic=5 restarts the machine, the firmware starts the known-good kernel',
+      '    panic=10 restarts the machine, the firmware starts the known-good kernel',
     ].join('\n'),
   );
 });

@@ -14,7 +14,10 @@ for (const firmware of ['seabios', 'ovmf'] as const)
         async () => {
           await using machine = await startSmallMachine({ kernel: '6.1', firmware, cpus: 2 });
           const before = await readHardware(machine);
-          const hello = await hop(machine, `khop switch ${kernelWords(line)} --method ${method} --now --no-trial --yes`);
+          const hello = await hop(
+            machine,
+            `khop switch ${kernelWords(line)} --method ${method} --now --no-trial --yes`,
+          );
           assert.ok(hello.release.startsWith(`${line}.`), `${hello.release} is not ${line}`);
           const commandLine = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
           assert.match(commandLine, /^console=ttyS0 khop\.switch=[0-9a-f]{16}$/m);
@@ -42,7 +45,10 @@ test('a chain of ten switches ends with the machine it began with', LIMIT, async
   const lines = ['6.12', '6.1', '7.2', '6.12', '7.2', '6.1', '6.12', '7.2', '6.12', '6.1'] as const;
   for (const [index, line] of lines.entries()) {
     const method = index % 2 === 0 ? 'segments' : 'file';
-    const hello = await hop(machine, `khop switch ${kernelWords(line)} --method ${method} --now --no-trial --yes`);
+    const hello = await hop(
+      machine,
+      `khop switch ${kernelWords(line)} --method ${method} --now --no-trial --yes`,
+    );
     assert.ok(hello.release.startsWith(`${line}.`), `hop ${index + 1} ended on ${hello.release}`);
   }
   assert.deepEqual(await readHardware(machine), before);

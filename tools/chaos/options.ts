@@ -5,8 +5,8 @@
 import { parseArgs } from 'node:util';
 import { KhopError } from '../../src/error.ts';
 
-/** `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them. */
-export const SUITES = ['fast', 'guard'] as const;
+/** `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them; `trial`: kernels that fail. */
+export const SUITES = ['fast', 'guard', 'trial'] as const;
 
 export type Suite = (typeof SUITES)[number];
 
@@ -27,11 +27,12 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
 
   fast     a chain of twenty fast switches; a quarter of an hour
   guard    crashes, a panic kernel in trouble, disks in trouble and power cuts; three quarters of an hour
+  trial    kernels on trial that fail in every way, power cuts, damaged state; some hours
 
-  --json FILE    write the rows of suite guard to FILE: {suite, case, point, firmware, outcome, expected,
+  --json FILE    write the rows of guard and trial to FILE: {suite, case, point, firmware, outcome, expected,
                  cause, seconds}
-  --case NAME    of suite guard only cases that begin so in --list; may be repeated
-  --firmware F   of suite guard only cases under seabios, or under ovmf
+  --case NAME    of guard and trial only cases that begin so in --list; may be repeated
+  --firmware F   of guard and trial only cases under seabios, or under ovmf
   --list         say which cases there are, and do nothing
 
 Exit status 1: something did not end as expected; its row begins with FAIL.`;
@@ -43,9 +44,9 @@ export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
   const unknown = positionals.find((word) => !SUITES.some((suite) => suite === word));
   if (unknown !== undefined) throw usage(`there is no suite ${unknown}`);
   const asked = SUITES.filter((suite) => positionals.includes(suite));
-  const isForGuard = values.case !== undefined || values.firmware !== undefined || values.list;
+  const isForCases = values.case !== undefined || values.firmware !== undefined || values.list;
   return {
-    suites: asked.length > 0 ? asked : isForGuard ? ['guard'] : SUITES,
+    suites: asked.length > 0 ? asked : isForCases ? ['guard', 'trial'] : SUITES,
     json: values.json,
     cases: values.case ?? [],
     firmware: values.firmware,
