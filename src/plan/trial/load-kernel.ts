@@ -19,7 +19,7 @@ import {
 } from '../../formats/static-program/statements.ts';
 import { type Call, type Local, perArchitecture, sys, zeroed } from '../../formats/static-program/terms.ts';
 import type { FileLoadPlan, LoadPlan, PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
-import { dumpHeader } from './dump-header.ts';
+import { dumpHeader, type KernelSources } from './dump-header.ts';
 
 /** KEXEC_FILE_NO_INITRAMFS. */
 const NO_INITRAMFS = 4;
@@ -47,10 +47,10 @@ export interface TrialKernel {
 
 /**
  * @param folder of its files, absolute
- * @param sysFolder where sysfs is mounted, for the header of a dump
+ * @param sources for the header of a dump
  */
-export function trialKernel(plan: LoadPlan, folder: string, sysFolder: string): TrialKernel {
-  return plan.method === 'file' ? kernelByFile(plan, folder) : kernelBySegments(plan, folder, sysFolder);
+export function trialKernel(plan: LoadPlan, folder: string, sources: KernelSources): TrialKernel {
+  return plan.method === 'file' ? kernelByFile(plan, folder) : kernelBySegments(plan, folder, sources);
 }
 
 const openFile = fn('openFile', ['path'], [], ({ path }) => [
@@ -132,9 +132,9 @@ interface FiledSegment {
   readonly offset: number;
 }
 
-function kernelBySegments(plan: SegmentsLoadPlan, folder: string, sysFolder: string): TrialKernel {
+function kernelBySegments(plan: SegmentsLoadPlan, folder: string, sources: KernelSources): TrialKernel {
   const planned = plan.slot === 'crash' ? plan.segments.find(({ name }) => name === 'elfcorehdr') : undefined;
-  const header = planned && { ...dumpHeader(planned.bytes, sysFolder), room: planned.memorySize };
+  const header = planned && { ...dumpHeader(planned.bytes, sources), room: planned.memorySize };
   const filed: FiledSegment[] = [];
   let size = 0;
   for (const segment of plan.segments) {
