@@ -3,7 +3,6 @@
  * flags that an older kernel may not know, the same patience.
  * @module
  */
-import type { Architecture } from '../../formats/architecture.ts';
 import { joinBytes } from '../../formats/join-bytes.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
@@ -11,7 +10,6 @@ import { LINUX } from '../../formats/static-program/library/linux.ts';
 import {
   giveBack,
   loopWhile,
-  nextRound,
   type Statement,
   set,
   store,
@@ -23,10 +21,7 @@ import { dumpHeader, type KernelSources } from './dump-header.ts';
 
 /** KEXEC_FILE_NO_INITRAMFS. */
 const NO_INITRAMFS = 4;
-const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 } satisfies Record<
-  Architecture,
-  number
->);
+const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 });
 /** struct kexec_segment: buf, bufsz, mem, memsz. */
 const SEGMENT_SIZE = 32;
 const BUSY_TRIES = 20;
@@ -67,7 +62,6 @@ function patiently(status: Local, tries: Local, call: Parameters<typeof set>[1])
         set(tries, [tries, '+', 1]),
         when([status, '!=', -LINUX.EBUSY], [giveBack(status)]),
         sleepMs(BUSY_WAIT_MS),
-        nextRound,
       ],
     ),
     giveBack(status),
