@@ -29,7 +29,8 @@ import { healthyKernel } from '../support/preflight-input.ts';
 import { COMMAND, hop } from './switching.ts';
 
 const LIMIT = { timeout: 900_000 };
-const RESERVATION = 'crashkernel=192M@512M';
+/** A kernel that moves itself may choose the very memory that is to be reserved, whichever that is. */
+const RESERVATION = 'crashkernel=192M@512M nokaslr';
 const MACHINE = {
   kernel: '6.1',
   kernelsToHopTo: ['6.1', '6.12'],
@@ -144,11 +145,14 @@ async function expectPrepared(machine: VirtualMachine): Promise<void> {
     await say(machine, `cat /proc/$(${FIND_GUARDIAN})/oom_score_adj /proc/1/oom_score_adj`),
     '-1000\n0',
   );
-  assert.equal(await say(machine, 'ls -d /khop /init; grep -c khop /proc/mounts'), '/init\n0');
+  assert.equal(
+    await say(machine, 'ls -d /init /khop 2>/dev/null; grep -c khop /proc/mounts || true'),
+    '/init\n0',
+  );
   assert.doesNotMatch(log, /errno/);
 }
 
-/** Waits until the machine comes home by itself, and gives back how long the trial lasted at most, ms. */
+/** Waits until the machine comes home by itself. */
 async function expectHome(machine: VirtualMachine): Promise<void> {
   const { bootId } = await machine.waitForHello(1000);
   const hello = await machine.waitForNewKernel(bootId, HOME_TIMEOUT_MS);
