@@ -19,7 +19,11 @@ export interface FirstActOrder {
   readonly architecture: Architecture;
   /** What the kernel would have started: `/init`, or rdinit= of the command line. */
   readonly init: string;
-  /** The panic kernel; undefined: not armed. Of a planned `elfcorehdr` only the ranges of memory are taken. */
+  /**
+   * The panic kernel; undefined: not armed. Of a planned `elfcorehdr` only the ranges of memory are taken. Segments need
+   * the reservation at one address, `crashkernel=SIZE@OFFSET`, which a kernel with KASLR may occupy itself: then loading
+   * fails with EADDRNOTAVAIL. By file, `crashkernel=SIZE` does and there is nothing to hit.
+   */
   readonly crash: LoadPlan | undefined;
   /** The known-good kernel; undefined: home leads through the panic kernel or the firmware. */
   readonly home: LoadPlan | undefined;
