@@ -20,8 +20,9 @@ export interface FirstActOrder {
   /** What the kernel would have started: `/init`, or rdinit= of the command line. */
   readonly init: string;
   /**
-   * The panic kernel; undefined: not armed. Segments should be planned without `kernelText` and `directMapBase` of the
-   * crash facts: a kernel puts both where it likes, and those of the kernel on trial are not known before it runs.
+   * The panic kernel; undefined: not armed. Of a planned `elfcorehdr` only the ranges of memory are taken. Segments need
+   * the reservation at one address, `crashkernel=SIZE@OFFSET`, which a kernel with KASLR may occupy itself: then loading
+   * fails with EADDRNOTAVAIL. By file, `crashkernel=SIZE` does and there is nothing to hit.
    */
   readonly crash: LoadPlan | undefined;
   /** The known-good kernel; undefined: home leads through the panic kernel or the firmware. */

@@ -46,8 +46,9 @@ export interface FirstAct {
 
 /** What has to be in the archive for `order`. */
 export function firstAct(order: FirstActOrder): FirstAct {
-  const crash = order.crash && trialKernel(order.crash, OWN_FOLDERS.crash, SYS.folder);
-  const home = order.home && trialKernel(order.home, OWN_FOLDERS.home, SYS.folder);
+  const sources = { proc: PROC.folder, sys: SYS.folder };
+  const crash = order.crash && trialKernel(order.crash, OWN_FOLDERS.crash, sources);
+  const home = order.home && trialKernel(order.home, OWN_FOLDERS.home, sources);
   const watchdog = order.watchdog && watchdogStart(order.watchdog, OWN_FOLDERS.modules, DEV.folder);
   const files = [crash, home, watchdog].flatMap((part) => part?.files ?? []);
   const folders = [

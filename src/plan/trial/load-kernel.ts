@@ -3,7 +3,6 @@
  * flags that an older kernel may not know, the same patience.
  * @module
  */
-import type { Architecture } from '../../formats/architecture.ts';
 import { joinBytes } from '../../formats/join-bytes.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
@@ -11,7 +10,6 @@ import { LINUX } from '../../formats/static-program/library/linux.ts';
 import {
   giveBack,
   loopWhile,
-  nextRound,
   type Statement,
   set,
   store,
@@ -19,14 +17,11 @@ import {
 } from '../../formats/static-program/statements.ts';
 import { type Call, type Local, perArchitecture, sys, zeroed } from '../../formats/static-program/terms.ts';
 import type { FileLoadPlan, LoadPlan, PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
-import { dumpHeader } from './dump-header.ts';
+import { dumpHeader, type KernelSources } from './dump-header.ts';
 
 /** KEXEC_FILE_NO_INITRAMFS. */
 const NO_INITRAMFS = 4;
-const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 } satisfies Record<
-  Architecture,
-  number
->);
+const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 });
 /** struct kexec_segment: buf, bufsz, mem, memsz. */
 const SEGMENT_SIZE = 32;
 const BUSY_TRIES = 20;
@@ -47,10 +42,10 @@ export interface TrialKernel {
 
 /**
  * @param folder of its files, absolute
- * @param sysFolder where sysfs is mounted, for the header of a dump
+ * @param sources for the header of a dump
  */
-export function trialKernel(plan: LoadPlan, folder: string, sysFolder: string): TrialKernel {
-  return plan.method === 'file' ? kernelByFile(plan, folder) : kernelBySegments(plan, folder, sysFolder);
+export function trialKernel(plan: LoadPlan, folder: string, sources: KernelSources): TrialKernel {
+  return plan.method === 'file' ? kernelByFile(plan, folder) : kernelBySegments(plan, folder, sources);
 }
 
 const openFile = fn('openFile', ['path'], [], ({ path }) => [
@@ -67,7 +62,6 @@ function patiently(status: Local, tries: Local, call: Parameters<typeof set>[1])
         set(tries, [tries, '+', 1]),
         when([status, '!=', -LINUX.EBUSY], [giveBack(status)]),
         sleepMs(BUSY_WAIT_MS),
-        nextRound,
       ],
     ),
     giveBack(status),
@@ -132,9 +126,9 @@ interface FiledSegment {
   readonly offset: number;
 }
 
-function kernelBySegments(plan: SegmentsLoadPlan, folder: string, sysFolder: string): TrialKernel {
+function kernelBySegments(plan: SegmentsLoadPlan, folder: string, sources: KernelSources): TrialKernel {
   const planned = plan.slot === 'crash' ? plan.segments.find(({ name }) => name === 'elfcorehdr') : undefined;
-  const header = planned && { ...dumpHeader(planned.bytes, sysFolder), room: planned.memorySize };
+  const header = planned && { ...dumpHeader(planned.bytes, sources), room: planned.memorySize };
   const filed: FiledSegment[] = [];
   let size = 0;
   for (const segment of plan.segments) {

@@ -27,9 +27,11 @@ type Cpu = { readonly address: bigint; readonly size: bigint } | 'silent' | unde
 interface Told {
   readonly cpus: readonly Cpu[];
   readonly vmcoreinfo: string | undefined;
+  /** /proc/kcore. */
+  readonly kcore?: readonly CoreMemory[];
 }
 
-function writeSys(folder: string, { cpus, vmcoreinfo }: Told): void {
+function writeSources(folder: string, { cpus, vmcoreinfo, kcore }: Told): void {
   const cpuFolder = join(folder, 'sys/devices/system/cpu');
   mkdirSync(cpuFolder, { recursive: true });
   mkdirSync(join(folder, 'sys/kernel'));
@@ -42,6 +44,14 @@ function writeSys(folder: string, { cpus, vmcoreinfo }: Told): void {
     writeFileSync(join(own, 'crash_notes'), `${cpu.address.toString(16)}\n`);
     writeFileSync(join(own, 'crash_notes_size'), `${cpu.size}\n`);
   }
+  if (kcore !== undefined) {
+    mkdirSync(join(folder, 'proc'));
+    const notes = [{ address: 4096n, size: 1024n }];
+    writeFileSync(
+      join(folder, 'proc/kcore'),
+      encodeElfCoreHeader({ machine: AARCH64, notes, memory: kcore }),
+    );
+  }
   if (vmcoreinfo !== undefined) writeFileSync(join(folder, 'sys/kernel/vmcoreinfo'), vmcoreinfo);
 }
 
@@ -49,8 +59,8 @@ function writeSys(folder: string, { cpus, vmcoreinfo }: Told): void {
 function complete(runner: ProgramRunner, planned: Uint8Array, room: number, told: Told) {
   const folder = mkdtempSync(join(tmpdir(), 'khop-header-'));
   try {
-    writeSys(folder, told);
-    const header = dumpHeader(planned, 'sys');
+    writeSources(folder, told);
+    const header = dumpHeader(planned, { sys: 'sys', proc: 'proc' });
     const memory = zeroed(room + 8);
     const main = fn('main', ['stack'], ['size'], ({ size }) => [
       set(size, header.complete(memory, room, bytesAt(header.bytes))),
@@ -115,7 +125,10 @@ for (const runner of PROGRAM_RUNNERS) {
 
   test(`${architecture}: CPUs that find no room are left out, VMCOREINFO is not`, { skip }, () => {
     const planned = plannedFor(1);
-    const { header } = complete(runner, planned, elfCoreHeaderSize(2, memory.length), { cpus, vmcoreinfo });
+    const { header } = complete(runner, planned, elfCoreHeaderSize(2, memory.length + 1), {
+      cpus,
+      vmcoreinfo,
+    });
     assert.deepEqual(header?.notes, [cpus[0], { address: 0x9d8d000n, size: 0x1024n }]);
   });
 
@@ -123,6 +136,54 @@ for (const runner of PROGRAM_RUNNERS) {
     for (const text of [undefined, '', '0x0 0\n', '9d8d000\n', 'x y\n']) {
       const { header } = complete(runner, plannedFor(3), 4096, { cpus, vmcoreinfo: text });
       assert.deepEqual(header?.notes, cpus);
+    }
+  });
+
+  const BASE = 0xffff_8880_0000_0000n;
+  const nowhere = { physicalAddress: (1n << 64n) - 1n, virtualAddress: 0xffff_c900_0000_0000n };
+  const text = { physicalAddress: 0x2e20_0000n, virtualAddress: 0xffff_ffff_8e20_0000n, size: 0x200_0000n };
+  const ram = (start: bigint) => ({ physicalAddress: start, virtualAddress: BASE + start, size: 0x1000n });
+  const found = <T extends { physicalAddress: bigint }>(each: T) => ({
+    ...each,
+    foundAt: each.physicalAddress,
+  });
+
+  test(`${architecture}: memory is mapped as the kernel on trial maps it, whatever was planned`, {
+    skip,
+  }, () => {
+    const mapped = memory.map((each) => ({ ...each, virtualAddress: BASE + each.physicalAddress }));
+    const other = (each: CoreMemory) => ({
+      ...each,
+      virtualAddress: 0xdead_0000_0000n + each.physicalAddress,
+    });
+    // Another kernel had its image here.
+    const oldText = { ...found(text), physicalAddress: 0x100_0000n, foundAt: 0x100_0000n };
+    const planned = encodeElfCoreHeader({
+      machine: AARCH64,
+      notes: [{ address: 1n, size: 4n }],
+      memory: [oldText, ...memory.map(other)],
+    });
+    const unknown = { ...nowhere, size: 0x1000n, foundAt: 0x2000n };
+    for (const [kcore, expected] of [
+      [
+        [found(text), unknown, found(ram(0x1000n)), found(ram(0x10_0000n))],
+        [found(text), ...mapped],
+      ],
+      [
+        [unknown, found(ram(0x1000n)), found(text)],
+        [found(text), ...mapped],
+      ],
+      // Two distances: which of them is whose is not known.
+      [
+        [found(ram(0x1000n)), { ...found(ram(0x1000n)), virtualAddress: 1n }, found(text)],
+        [found(text), ...memory],
+      ],
+      [[found(text), unknown], memory],
+      [[], memory],
+    ] as const) {
+      const { header } = complete(runner, planned, 4096, { cpus, vmcoreinfo, kcore });
+      assert.deepEqual(header?.memory, expected);
+      assert.equal(header?.notes.length, 4);
     }
   });
 
