@@ -23,7 +23,7 @@ import { readMachine } from '../../src/machine/read-machine.ts';
 import type { FileLoadPlan, KexecSlot, LoadPlan } from '../../src/plan/load-plan.ts';
 import { planLoad } from '../../src/plan/plan-load.ts';
 import type { FirstActOrder } from '../../src/plan/trial/first-act-order.ts';
-import { GUARDIAN } from '../../src/plan/trial/guardian-words.ts';
+import { GUARDIAN } from '../../src/machine/guardian-words.ts';
 import { trialArchive } from '../../src/plan/trial/trial-archive.ts';
 import { healthyKernel } from '../support/preflight-input.ts';
 import { COMMAND, hop } from './switching.ts';
