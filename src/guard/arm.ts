@@ -54,6 +54,7 @@ export interface GuardPlan {
 /**
  * Everything but the call. Changes nothing.
  * @param place see `planTarget`
+ * @param known what the preflight has looked at already
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
 export async function planGuard(
@@ -61,6 +62,7 @@ export async function planGuard(
   settings: GuardSettings,
   id: string,
   place: TargetPlan,
+  known: { readonly isHomeChecked?: boolean } = {},
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
@@ -71,6 +73,7 @@ export async function planGuard(
     argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
     loop: loopNow(world, machine, settings),
     hasReport: settings.mode === 'capture',
+    isChecked: known.isHomeChecked === true,
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);

@@ -81,6 +81,8 @@ export interface HomeWish {
   readonly loop: CrashLoop | undefined;
   /** Whether a report comes home in memory. */
   readonly hasReport: boolean;
+  /** Whether somebody has had the preflight look at that kernel already. */
+  readonly isChecked?: boolean;
 }
 
 /**
@@ -91,7 +93,7 @@ function planHomeKernel(
   world: SwitchWorld,
   machine: MachineFacts,
   selector: string,
-  { argument, hasReport }: HomeWish,
+  wish: HomeWish,
   roomBytes: bigint,
 ): HomePlan {
   if (roomBytes <= 0n)
@@ -100,8 +102,9 @@ function planHomeKernel(
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
-      append: [argument],
-      ...(hasReport ? { reportRoom: REPORT_ROOM } : {}),
+      append: [wish.argument],
+      ...(wish.hasReport ? { reportRoom: REPORT_ROOM } : {}),
+      isUnchecked: wish.isChecked === true,
       fast: true,
       roomBytes,
     });

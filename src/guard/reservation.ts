@@ -87,15 +87,17 @@ async function planPermanent(
 /**
  * What the panic kernel and the smallest way home need.
  * @param selector of the kernel that does both unless the settings name others
+ * @param homeBytes what the way home may take; undefined: as little as is possible
  */
 export async function reservationNeed(
   world: GuardWorld,
   settings: GuardSettings,
   selector: string,
+  homeBytes?: bigint,
 ): Promise<CaptureMemoryNeed> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
-  const home = Number(smallestHome(world, settings.home ?? selector));
+  const home = Number(homeBytes ?? smallestHome(world, settings.home ?? selector));
   if (settings.mode === 'continue')
     return possibleNeed(continueNeed(world, machine, settings, kernel, home), machine);
   const planned = await planCapture(world, machine, settings, kernel, await planTarget(world, settings));
@@ -121,6 +123,7 @@ function smallestHome(world: GuardWorld, selector: string): bigint {
       reuseCmdline: true,
       fast: true,
       roomBytes: room * MIB,
+      isUnchecked: true,
     });
     if (plan === undefined) return 0n;
     if (contentBytes(plan) <= room * MIB) return contentBytes(plan);

@@ -32,6 +32,9 @@ const PARTITIONS: readonly Partition[] = [
   },
 ];
 
+/** Where the root file system begins on the disk. */
+export const ROOT_OFFSET_BYTES = PARTITIONS[1]!.start * SECTOR;
+
 /**
  * Partitions, boot code and file systems of `tree` as one sparse file.
  * @param tree the root; has GRUB's boot.img and core.img in boot/grub/i386-pc, core.efi in boot/grub/x86_64-efi

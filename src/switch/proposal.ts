@@ -55,6 +55,8 @@ export interface ProposalOptions {
   readonly added?: readonly string[];
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
+  /** No preflight: for a plan of which only the size counts, or of a kernel that was checked already. */
+  readonly isUnchecked?: boolean;
 }
 
 /** All that is known before loading. */
@@ -83,15 +85,17 @@ export function propose(
   const history = readHistory(world);
   const wanted = requestFor(world, machine, kernel, files, options);
   const { request, plan, planError, optimisations } = makePlan(world, wanted, files, history, options);
-  const findings = runPreflight({
-    machine,
-    target: describeTarget(kernel, files, request),
-    method: plan?.method ?? request.method,
-    planProblem: planError,
-    slot: request.slot,
-    successfulSwitches: countArrivals(history),
-    usualDownMs: usualDownMs(history),
-  });
+  const check = (): readonly Finding[] =>
+    runPreflight({
+      machine,
+      target: describeTarget(kernel, files, request),
+      method: plan?.method ?? request.method,
+      planProblem: planError,
+      slot: request.slot,
+      successfulSwitches: countArrivals(history),
+      usualDownMs: usualDownMs(history),
+    });
+  const findings = options.isUnchecked === true ? [] : check();
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);
   const used = usedOptimisations(optimisations);

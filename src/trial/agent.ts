@@ -28,6 +28,19 @@ const CHECKED_PHASES = [
 
 const PAUSE_MS = 1000;
 
+/** What the first act was to load and is not there: which ways home are missing is worth knowing. */
+function gapsOf(world: TrialWorld): string[] {
+  const { loaded, crashLoaded } = world.readMachine().kexec;
+  return [
+    ...(valueOf(loaded) === true
+      ? []
+      : ['The known-good kernel is not loaded: home leads through the firmware.']),
+    ...(valueOf(crashLoaded) === true
+      ? []
+      : ['No panic kernel is loaded: a panic leads through the firmware.']),
+  ];
+}
+
 /** What ends a trial; see confirm.ts and go-home.ts. */
 export interface AgentCalls {
   readonly runChecks: (
@@ -120,6 +133,7 @@ async function leadThrough(
   const parsed = v.safeParse(Baseline, taken);
   if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
   const baseline = parsed.output;
+  for (const line of gapsOf(world)) world.remark(line);
   for (const { phase, share } of CHECKED_PHASES) {
     enter(phase);
     const deadlineUpMs = deadlineSeconds * share * 1000;

@@ -16,7 +16,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
-import type { LoadPlan } from '../plan/load-plan.ts';
+import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
 import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
@@ -77,18 +77,21 @@ const GUARDIAN_SLACK_SECONDS = 45;
  */
 export async function stageTrial(world: TrialWorld, request: TrialRequest): Promise<StagedTrial> {
   const machine = world.readMachine();
+  const needs = lazily(world.readInitramfsNeeds);
+  const here: TrialWorld = { ...world, readMachine: () => machine, readInitramfsNeeds: needs };
   const { deadlines, id, options } = request;
   const homeSelector = request.home ?? runningSelector(world, machine);
-  const homeKernel = chooseKernel(world, machine, homeSelector);
+  const homeKernel = chooseKernel(here, machine, homeSelector);
   const watchdog = planWatchdog(machine, {
     deadlineSeconds: deadlines.totalSeconds,
     jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
   });
   const kernel = chooseKernel(world, machine, request.selector);
   const firstActObstacle = whyNoFirstAct(kernel, options);
-  const reserved = await reserve(world, machine, homeKernel.id, firstActObstacle);
-  const onTrial = reserved.state === 'planned' ? machineOnTrial(machine, reserved.value) : machine;
-  const trialWorld: TrialWorld = { ...world, readMachine: () => onTrial };
+  const reserved = await reserve(here, machine, homeKernel.id, firstActObstacle);
+  const watched = withRunningWatchdog(machine, watchdog);
+  const onTrial = reserved.state === 'planned' ? machineOnTrial(watched, reserved.value) : watched;
+  const trialWorld: TrialWorld = { ...here, readMachine: () => onTrial };
   const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
   const guard = reserved.state === 'planned' ? await planPanic(trialWorld, homeKernel.id) : reserved;
   const commandLine = options.commandLine ?? kernel.commandLine;
@@ -127,6 +130,25 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle };
 }
 
+/** The panic kernel of the trial has to pet what the guardian sets going. */
+function withRunningWatchdog(machine: MachineFacts, plan: WatchdogPlan): MachineFacts {
+  const { watchdogs } = machine;
+  if (plan.state === 'none' || watchdogs.state !== 'read') return machine;
+  const value = watchdogs.value.map((each) =>
+    `/dev/${each.name}` === plan.device ? { ...each, state: 'active' } : each,
+  );
+  return { ...machine, watchdogs: { ...watchdogs, value } };
+}
+
+/** All plans are for one machine, and to walk all of its devices takes its time. */
+function lazily<T>(read: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= read();
+    return value;
+  };
+}
+
 /** Without an initramfs the kernel mounts its root itself, and there is no place for a program before init. */
 function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | undefined {
   const initrds = initrd ?? kernel.initrds;
@@ -144,7 +166,7 @@ async function reserve(
 ): Promise<Part<Range>> {
   if (obstacle !== undefined) return { state: 'missing', reason: obstacle };
   try {
-    const need = await reservationNeed(world, guardSettings(world), selector);
+    const need = await reservationNeed(world, guardSettings(world), selector, packedSize(world, selector));
     const size = roundUp(BigInt(need.bytes)) << 20n;
     const range = trialReservation(machine, size);
     return range === undefined
@@ -153,6 +175,12 @@ async function reserve(
   } catch (error) {
     return missing(error);
   }
+}
+
+/** Bytes of the known-good kernel as its files are: there is always a way home of that size. */
+function packedSize(world: TrialWorld, selector: string): bigint {
+  const { plan } = propose(world, selector, { method: 'segments', reuseCmdline: true, isUnchecked: true });
+  return plan === undefined ? 0n : contentBytes(plan);
 }
 
 /** As the guard of this machine is set, or as it would be. A trial captures: it must not go on in little memory. */
@@ -164,7 +192,8 @@ async function planPanic(world: TrialWorld, selector: string): Promise<Part<Guar
   const settings = { ...guardSettings(world), kernel: selector, home: selector };
   try {
     const place = await planTargetOrNone(world, settings);
-    return { state: 'planned', value: await planGuard(world, settings, newSwitchId(world), place) };
+    const value = await planGuard(world, settings, newSwitchId(world), place, { isHomeChecked: true });
+    return { state: 'planned', value };
   } catch (error) {
     return missing(error);
   }

@@ -9,11 +9,15 @@ import { runProcess } from '../../../src/machine/run-process.ts';
 const TIMEOUT = { timeoutMs: 60_000 };
 
 /** What e2fsck finds in an image that nobody uses; undefined: nothing. */
-export async function findDamage(image: string, folder: string): Promise<string | undefined> {
+export async function findDamage(
+  image: string,
+  folder: string,
+  offsetBytes = 0,
+): Promise<string | undefined> {
   const raw = join(folder, 'checked.img');
   await runProcess('qemu-img', ['convert', '-O', 'raw', image, raw], TIMEOUT);
   try {
-    const { exitCode, stdout } = await runProcess('e2fsck', ['-f', '-n', raw], {
+    const { exitCode, stdout } = await runProcess('e2fsck', ['-f', '-n', `${raw}?offset=${offsetBytes}`], {
       ...TIMEOUT,
       acceptExitCodes: 'any',
       env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },

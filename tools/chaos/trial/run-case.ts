@@ -6,6 +6,7 @@ import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../../../src/error.ts';
 import { waitForSystem } from '../../../src/lab/full-machine.ts';
+import { ROOT_OFFSET_BYTES } from '../../../src/lab/grub-disk.ts';
 import { machineFiles } from '../../../src/lab/qemu.ts';
 import { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { findDamage } from '../guard/disk-check.ts';
@@ -84,9 +85,9 @@ async function switchOnAgain(cut: VirtualMachine, each: TrialCase, started: numb
   }
 }
 
-/** The root file system is the second partition of the disk that GRUB starts from. */
 async function withDiskCheck(machine: VirtualMachine, end: TrialEnd): Promise<TrialEnd> {
-  const damage = await findDamage(machineFiles(machine.folder).overlay(ROOT_INDEX), machine.folder);
+  const image = machineFiles(machine.folder).overlay(ROOT_INDEX);
+  const damage = await findDamage(image, machine.folder, ROOT_OFFSET_BYTES);
   return damage === undefined
     ? end
     : { ...end, outcome: `${end.outcome}, but the file system is damaged`, cause: damage };
