@@ -75,10 +75,10 @@ export const confirmed: Fault = async ({ machine, leave }) => {
   return 'goes-on';
 };
 
-/** A moment of the protocol: after a line of the console, or milliseconds after the command began. */
+/** A moment of the protocol: so many milliseconds after a line of the console. */
 interface Moment {
   readonly point: string;
-  readonly after: RegExp | undefined;
+  readonly after: RegExp;
   readonly ms: number;
 }
 
@@ -88,31 +88,31 @@ export function powerCuts(): readonly { readonly point: string; readonly fault: 
 }
 
 function moments(): Moment[] {
-  const spread = (point: string, line: RegExp | undefined, times: readonly number[]): Moment[] =>
+  const spread = (point: string, line: RegExp, times: readonly number[]): Moment[] =>
     times.map((ms) => ({ point: `${ms} ms after ${point}`, after: line, ms }));
   return [
+    ...spread('staging began', /was not prepared|note |fast /, [0, 2000, 5000, 9000]),
+    ...spread('the way down began', /is going down now/, [0, 200, 500, 1000, 1500, 2000, 3000, 4000, 6000]),
+    // The start of the new kernel, its initramfs, and the first act.
     ...spread(
-      'the way down began',
-      /systemd.*(Stopped|Stopping)|Stopping /,
-      [0, 200, 400, 800, 1200, 1600, 2400, 3200],
+      'the jump',
+      /Starting new kernel/,
+      [0, 500, 2000, 4000, 7000, 10_000, 14_000, 18_000, 22_000, 26_000],
     ),
-    ...spread('the jump', /kexec_core: Starting new kernel/, [0, 100, 200, 400, 800]),
-    ...spread('the first act', /khop: /, [0, 100, 200, 400, 800, 1200]),
-    ...spread('the new kernel’s root', /EXT4-fs .*mounted|Mounted root/, [0, 500, 1000, 2000, 4000]),
-    ...spread('the agent', /khop\[\d+\]: system: /, [0, 250, 500, 750, 1000, 1500, 2000, 3000]),
-    ...spread(
-      'the services',
-      /khop\[\d+\]: services: /,
-      [0, 200, 400, 600, 800, 1000, 1400, 1800, 2200, 2600, 3000, 3500, 4000],
-    ),
-    ...spread('the confirmation', /khop\[\d+\]: Confirmed/, [0, 200, 400, 800, 1600, 3000]),
+    ...spread('the agent began', /khop\[\d+\]: system: /, [0, 300, 600, 1000, 1500, 2000, 3000, 5000]),
+    ...spread('the network', /khop\[\d+\]: network: /, [0, 500, 1000]),
+    ...spread('the services', /khop\[\d+\]: services: /, [
+      ...[0, 300, 600, 900, 1200, 1600, 2000, 2500, 3000, 4000, 5000, 6000, 7000],
+    ]),
+    ...spread('the confirmation', /khop\[\d+\]: Confirmed/, [0, 300, 1000, 3000]),
   ];
 }
 
 function cutAt({ after: line, ms }: Moment): Fault {
   return async ({ machine, leave }) => {
-    const reached = line === undefined ? Promise.resolve() : waitForLine(machine, line);
-    await machine.start(leave());
+    const reached = waitForLine(machine, line);
+    // What khop says in either kernel goes to the console, so that there is something to wait for.
+    await machine.start(`${leave('--append systemd.journald.forward_to_console=1')} >/dev/console 2>&1`);
     await reached;
     if (ms > 0) await sleep(ms);
     return await cutPower(machine);

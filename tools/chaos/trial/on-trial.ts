@@ -19,8 +19,18 @@ function by(script: string): Fault {
 
 export const nothing: Fault = by(':');
 
+/** So that the deadline is half a minute away: the agent reads its ticket when it starts. */
+const SHORTEN = [
+  'now=$(cut -d. -f1 /proc/uptime)',
+  'sed -i "s/\\"deadlineSeconds\\": [0-9]*/\\"deadlineSeconds\\": $((now + 30))/" /var/lib/khop/trial.json',
+  'systemctl restart khop-trial.service',
+].join('; ');
+
 /** The check is never let go. */
-export const waitOnly: Fault = async () => 'goes-on';
+export const waitOnly: Fault = async ({ machine }) => {
+  await machine.start(SHORTEN);
+  return 'goes-on';
+};
 
 /** @param script must panic on the CPU that it runs on: from another than the first, the firmware leads home */
 export function crash(script: string): Fault {
@@ -58,7 +68,7 @@ export const failUnit: Fault = by(
   'printf "[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
 );
 
-export const stopSsh: Fault = by('systemctl stop ssh.service ssh.socket');
+export const stopSsh: Fault = by(`systemctl stop ssh.service ssh.socket; ${SHORTEN}`);
 
 /** Bit 9: the kernel has issued a warning. */
 export const taint: Fault = by('echo 512 >/proc/sys/kernel/tainted');
