@@ -28,9 +28,9 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .command('history')
     .summary('show past loads, switches and crashes, and how they ended')
     .description(
-      'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a\n' +
-        'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when\n' +
-        'it came home, its cause. Crashes that this machine came home from stand\n' +
+      'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a ' +
+        'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when ' +
+        'it came home, its cause. Crashes that this machine came home from stand ' +
         'between them, with their cause.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)
@@ -45,10 +45,10 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .command('arrive')
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
-      'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A\n' +
-        'crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
-        'system that goes on in a panic kernel writes its own. A watchdog that the trial has left counting is\n' +
+      'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the ' +
+        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
+        'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
+        'system that goes on in a panic kernel writes its own. A watchdog that the trial has left counting is ' +
         'stopped, or given to systemd. Run by khop-arrive.service; does nothing without a ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
