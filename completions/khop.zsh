@@ -113,12 +113,12 @@ _khop_status() {
 _khop_switch() {
   _arguments -s '*--now[skip the orderly shutdown; still syncs and makes file systems read-only]' \
     '*--dry-run[do everything up to loading, load nothing, stop nothing]' \
-    '*--loaded[jump to what `khop load` has loaded]' \
+    '*--loaded[jump to what `khop load` has loaded; this is no trial, nothing comes home by itself]' \
     '*--no-trial[take the kernel as proven\: nothing comes home by itself]' \
     '*--home[the kernel to come home to instead of the one that runs]:kernel: ' \
-    '*--deadline[until everything has to be proven, from the kernel’s start]:seconds: ' \
-    '*--confirm[come home as well unless somebody runs khop confirm so soon after the checks]:seconds: ' \
-    '*--again[although the kernel failed a trial before]' \
+    '*--deadline[come home unless all is proven by then, counted from the kernel’s start]:seconds: ' \
+    '*--confirm[come home unless somebody runs khop confirm within this time after the checks]:seconds: ' \
+    '*--again[try a kernel that failed a trial before]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
     '*--initrd[initrd instead of the entry’s; repeat for several, in unpacking order]:file:_files' \

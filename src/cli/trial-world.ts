@@ -9,6 +9,7 @@ import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
 import { readSysctl } from '../machine/sysctl.ts';
 import { readUptimeMs } from '../machine/uptime.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
+import { findHolder } from '../machine/watchdog/holder.ts';
 import { stopWatchdog } from '../machine/watchdog/keep.ts';
 import { handToServiceManager, takeFromServiceManager } from '../machine/watchdog/service-manager.ts';
 import type { TrialWorld } from '../trial/world.ts';
@@ -25,18 +26,14 @@ export function openTrialWorld(context: CliContext): TrialWorld {
     ...healthCalls(context, root),
     guardian: { find: () => findGuardian(root), tell: tellGuardian },
     watchdog: {
-      armOverJump: async (plan) => {
-        if (plan.isHeldByServiceManager) await takeFromServiceManager({ signal: context.signal });
-        await armOverJump(root, plan);
-      },
-      stop: ({ device }) => {
-        const outcome = stopWatchdog(root, device);
-        if (outcome.state === 'counting') context.remark(`${outcome.reason}: this machine will be reset.`);
-      },
+      takeFromServiceManager: async () => await takeFromServiceManager({ signal: context.signal }),
+      armOverJump: async (plan) => void (await armOverJump(root, plan)),
+      stop: ({ device }) => stopWatchdog(root, device),
+      findHolder: (name) => findHolder(root, name),
       handToServiceManager: async ({ device, timeoutSeconds }, configuredSeconds) => {
         const order = { device, configuredSeconds, timeoutSeconds };
         const outcome = await handToServiceManager(root, order, { signal: context.signal });
-        if (outcome.state !== 'counting') return;
+        if (outcome.state !== 'counting') return outcome.state;
         throw new KhopError('E_REFUSED', outcome.reason, {
           hint: 'Without somebody who pets it, this machine will be reset.',
         });

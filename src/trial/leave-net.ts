@@ -8,6 +8,7 @@ import { KhopError } from '../error.ts';
 import { parseTimeSpan } from '../formats/time-span.ts';
 import { keepArmed } from '../guard/guard.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { hasArgument } from '../plan/command-line.ts';
 import { planWatchdog } from '../plan/trial/plan-watchdog.ts';
@@ -33,14 +34,18 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
   const machine = world.readMachine();
   const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 });
   if (watchdog.state === 'none') return await tellAndWait(world, found.value, 'confirmed');
-  const setting = valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off';
-  const configuredSeconds = parseTimeSpan(setting) ?? 0;
+  const configuredSeconds = configuredWatchdogSeconds(machine);
   const isSystemd = valueOf(machine.serviceManager) === 'systemd';
   if (isSystemd && configuredSeconds > 0) {
     await tellAndWait(world, found.value, 'handOver');
     await world.watchdog.handToServiceManager(watchdog, configuredSeconds);
   } else if (watchdog.isNowayout) world.guardian.tell(found.value, 'keepPetting');
   else await tellAndWait(world, found.value, 'confirmed');
+}
+
+/** What the administrator has set as RuntimeWatchdogSec=; 0 for nothing. */
+export function configuredWatchdogSeconds(machine: MachineFacts): number {
+  return parseTimeSpan(valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off') ?? 0;
 }
 
 async function tellAndWait(world: TrialWorld, pid: number, message: 'confirmed' | 'handOver'): Promise<void> {

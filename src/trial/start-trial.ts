@@ -5,6 +5,7 @@
  */
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
+import type { PlannedWatchdog } from '../plan/trial/plan-watchdog.ts';
 import { TRIAL_SYSCTLS } from '../plan/trial/trial-parameters.ts';
 import type { OrderedTrial } from '../switch/switch-kernel.ts';
 import type { TicketTrial } from '../switch/ticket.ts';
@@ -25,11 +26,13 @@ export interface TrialPromise {
 /** Changes nothing yet. */
 export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: TrialPromise): OrderedTrial {
   const { watchdog } = staged;
+  let takenSeconds: number | undefined;
   return {
     ticket: ticketTrial(world, staged, promise),
     prepareJump: async () => {
       if (watchdog.state !== 'planned' || !watchdog.isOverJump) return;
       try {
+        if (watchdog.isHeldByServiceManager) takenSeconds = await world.watchdog.takeFromServiceManager();
         await world.watchdog.armOverJump(watchdog);
       } catch (error) {
         if (!(error instanceof KhopError)) throw error;
@@ -39,10 +42,30 @@ export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: Tria
         });
       }
     },
-    undoPreparation: () => {
-      if (watchdog.state === 'planned' && watchdog.isOverJump) world.watchdog.stop(watchdog);
+    undoPreparation: async () => {
+      if (watchdog.state === 'planned' && watchdog.isOverJump) await putBack(world, watchdog, takenSeconds);
     },
   };
+}
+
+/**
+ * Who had the watchdog has it again. One that cannot be stopped any more goes to systemd, if it is there.
+ * @param takenSeconds what systemd had set; undefined when nothing was taken from it
+ */
+async function putBack(
+  world: TrialWorld,
+  watchdog: PlannedWatchdog,
+  takenSeconds: number | undefined,
+): Promise<void> {
+  // It was not given away, and nobody else could arm it.
+  if (watchdog.isHeldByServiceManager && takenSeconds === undefined) return;
+  if (valueOf(world.readMachine().serviceManager) === 'systemd') {
+    await world.watchdog.handToServiceManager(watchdog, takenSeconds ?? 0);
+    return;
+  }
+  const outcome = world.watchdog.stop(watchdog);
+  if (outcome.state === 'counting')
+    world.remark(`${outcome.reason}: this machine will be reset, unless somebody pets it.`);
 }
 
 function ticketTrial(

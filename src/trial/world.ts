@@ -5,6 +5,7 @@
 import type { GuardWorld } from '../guard/world.ts';
 import type { GuardianMessage } from '../machine/guardian-process.ts';
 import type { Reading } from '../machine/reading.ts';
+import type { StopOutcome } from '../machine/watchdog/keep.ts';
 import type { PlannedWatchdog } from '../plan/trial/plan-watchdog.ts';
 import type { HealthWorld } from './health/world.ts';
 
@@ -16,14 +17,27 @@ export interface GuardianCalls {
   readonly tell: (pid: number, message: GuardianMessage) => void;
 }
 
+/** Its device, and what it counts where nobody has set anything. */
+export type WatchdogInHand = Pick<PlannedWatchdog, 'device' | 'timeoutSeconds'>;
+
 /** A hardware watchdog around the jump. */
 export interface WatchdogCalls {
+  /** systemd gives it away. @returns the seconds it was set to */
+  readonly takeFromServiceManager: () => Promise<number>;
   /** Has it count, and shows that it does. @throws E_BUSY, E_REFUSED, E_SYSCALL when it does not */
   readonly armOverJump: (plan: PlannedWatchdog) => Promise<void>;
-  /** Stops it; says so when that cannot be. */
-  readonly stop: (plan: PlannedWatchdog) => void;
-  /** After whoever petted it has closed it. @throws E_BUSY; E_REFUSED when nobody pets it now */
-  readonly handToServiceManager: (plan: PlannedWatchdog, configuredSeconds: number) => Promise<void>;
+  /** Stops it where that can be. @throws E_BUSY */
+  readonly stop: (watchdog: WatchdogInHand) => StopOutcome;
+  /**
+   * After whoever petted it has closed it: without configured seconds it is stopped where that can be.
+   * @throws E_BUSY; E_REFUSED when nobody pets it now
+   */
+  readonly handToServiceManager: (
+    watchdog: WatchdogInHand,
+    configuredSeconds: number,
+  ) => Promise<'service-manager' | 'stopped'>;
+  /** The process that has it open, e.g. `watchdogd (process 512)`. @param name `watchdog0` */
+  readonly findHolder: (name: string) => string | undefined;
 }
 
 /** See the module. */

@@ -20,9 +20,9 @@ export function addBackCommand(program: Command, context: CliContext): void {
     .command('back')
     .summary('leave the kernel on trial for the known-good one, now')
     .description(
-      'Go home from a kernel on trial: stop the services in order and start the known-good kernel, which waits in memory,\n' +
-        'or through the firmware where it does not. When the way down is not over at the deadline, jump without it; when\n' +
-        'that fails, too, panic, and the panic kernel goes home. Who blocks shutdowns (systemd-inhibit) does not keep it:\n' +
+      'Go home from a kernel on trial: stop the services in order and start the known-good kernel, which waits in memory, ' +
+        'or through the firmware where it does not. When the way down is not over at the deadline, jump without it; when ' +
+        'that fails, too, panic, and the panic kernel goes home. Who blocks shutdowns (systemd-inhibit) does not keep it: ' +
         'services are then ended without being asked. The kernel may be tried again: it did not fail.',
     )
     .option('--deadline <seconds>', 'how long services have to stop', positiveInteger, ORDERLY_SECONDS)

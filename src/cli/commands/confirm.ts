@@ -16,7 +16,7 @@ export function addConfirmCommand(program: Command, context: CliContext): void {
     .command('confirm')
     .summary('keep the kernel that is on trial')
     .description(
-      'Say that the kernel on trial is good: it will not go home any more, it becomes the boot loader’s default and the\n' +
+      'Say that the kernel on trial is good: it will not go home any more, it becomes the boot loader’s default and the ' +
         'kernel to come home to, and the guard is armed for it. Run again after a power cut, it finishes what it began.',
     )
     .option('--early', 'although the checks are not over')

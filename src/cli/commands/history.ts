@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import type { TrialConclusion } from '../../trial/conclude-trial.ts';
+import type { WatchdogAtHome } from '../../trial/watchdog-at-home.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { positiveInteger } from '../kernel-options.ts';
@@ -27,9 +28,9 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .command('history')
     .summary('show past loads, switches and crashes, and how they ended')
     .description(
-      'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a\n' +
-        'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when\n' +
-        'it came home, its cause. Crashes that this machine came home from stand\n' +
+      'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a ' +
+        'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when ' +
+        'it came home, its cause. Crashes that this machine came home from stand ' +
         'between them, with their cause.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)
@@ -44,11 +45,11 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .command('arrive')
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
-      'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the\n' +
-        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A\n' +
-        'crash that led here is concluded, too: a report that came home in memory is written to disk; a\n' +
-        'system that goes on in a panic kernel writes its own. Run by khop-arrive.service; does nothing without a\n' +
-        'ticket and a crash.',
+      'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the ' +
+        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
+        'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
+        'system that goes on in a panic kernel writes its own. A watchdog that the trial has left counting is ' +
+        'stopped, or given to systemd. Run by khop-arrive.service; does nothing without a ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option(
@@ -93,6 +94,8 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
+  const { mayHaveWatchdog } = await import('../../trial/watchdog-at-home.ts');
+  const isWatched = mayHaveWatchdog(world, machine);
   const elsewhere = bringReportsIn(world);
   // First: a crash is why a trial came home.
   const arrival = arriveFromCrash(world, machine);
@@ -102,6 +105,7 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
       ? await concludeTrial(world, machine, readResetEvidence(world.folders.root), announcer(context))
       : ({ state: 'none' } as const);
   const entry = trial.state === 'none' ? concludeSwitch(world, machine) : undefined;
+  const watchdog = isWatched ? await seeToWatchdog(context) : undefined;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
@@ -112,6 +116,7 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
         ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
         continued: continued ?? null,
         trial,
+        watchdog: watchdog ?? null,
       }),
     );
     return;
@@ -126,6 +131,15 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   }
   const { renderHistory } = await import('../render/history.ts');
   context.print(renderHistory([entry], context));
+}
+
+/** The journal gets what is wrong with it. */
+async function seeToWatchdog(context: CliContext): Promise<WatchdogAtHome> {
+  const { describeHomeWatchdog, seeToHomeWatchdog } = await import('../home-watchdog.ts');
+  const watchdog = await seeToHomeWatchdog(context);
+  const line = describeHomeWatchdog(watchdog);
+  if (line !== undefined) context.remark(line);
+  return watchdog;
 }
 
 /** The journal gets this. */

@@ -31,29 +31,33 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
       .argument('[kernel]', 'id, release, path, .deb or build tree')
       .summary('switch to another kernel: check, load, orderly shutdown, jump')
       .description(
-        'Check, load, shut the system down in good order and jump. Under systemd the shutdown goes through\n' +
-          'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load\n' +
+        'Check, load, shut the system down in good order and jump. Under systemd the shutdown goes through ' +
+          'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load ' +
           'that fails stops no service. Asks before jumping when there is a terminal.\n\n' +
-          'A kernel that was never confirmed is on trial: before the jump, khop says what brings this machine home\n' +
-          'after each way of failing; on the other side it has until a deadline to prove itself, and the\n' +
-          'boot loader’s default stays as it is until then. See khop trial, khop confirm and khop back.',
+          'A kernel that was never confirmed is on trial: before the jump, khop says what brings this machine home ' +
+          'after each way of failing; on the other side it has until a deadline to prove itself, and the ' +
+          'boot loader’s default stays as it is until then. A way of failing that nothing ' +
+          'here covers has to be accepted: when asked on a terminal, else with --accept. See khop trial, khop confirm and khop back.',
       )
       .option('--now', 'skip the orderly shutdown; still syncs and makes file systems read-only')
       .option('--dry-run', 'do everything up to loading, load nothing, stop nothing')
-      .option('--loaded', 'jump to what `khop load` has loaded')
+      .option(
+        '--loaded',
+        'jump to what `khop load` has loaded; this is no trial, nothing comes home by itself',
+      )
       .option('--no-trial', 'take the kernel as proven: nothing comes home by itself')
       .option('--home <kernel>', 'the kernel to come home to instead of the one that runs')
       .option(
         '--deadline <seconds>',
-        'until everything has to be proven, from the kernel’s start',
+        'come home unless all is proven by then, counted from the kernel’s start',
         positiveInteger,
       )
       .option(
         '--confirm <seconds>',
-        'come home as well unless somebody runs khop confirm so soon after the checks',
+        'come home unless somebody runs khop confirm within this time after the checks',
         positiveInteger,
       )
-      .option('--again', 'although the kernel failed a trial before')
+      .option('--again', 'try a kernel that failed a trial before')
       .option('-y, --yes', 'do not ask'),
   ).action(async (selector: string | undefined, options: SwitchOptions) =>
     switchTo(context, selector, options),
@@ -62,6 +66,7 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
     ['khop switch 6.12', 'switch to an installed kernel'],
     ['khop switch 6.12 --fast', 'the same in a fraction of the time without service'],
     ['khop switch 6.12 --dry-run', 'show what would happen'],
+    ['khop switch 6.12 --yes --accept dead-hang', 'unattended, on a machine without a hardware watchdog'],
     ['khop switch 6.12 --confirm 600', 'come home in ten minutes unless somebody runs khop confirm'],
     ['khop switch ./linux --no-trial --yes --now', 'jump into a fresh build at once'],
   ]);

@@ -20,7 +20,7 @@ export function addTrialCommand(program: Command, context: CliContext): void {
     .command('trial')
     .summary('show how a kernel on trial is doing, or how the last trial ended')
     .description(
-      'Show the phase that a kernel on trial is in, how long it has until it goes home, and what the checks say.\n' +
+      'Show the phase that a kernel on trial is in, how long it has until it goes home, and what the checks say. ' +
         'Without a trial, show how the last one ended; exit status 4 says that it came home.',
     )
     .option('--follow', 'go on with a line for each change until the trial is over')

@@ -30,10 +30,13 @@ const OBJECT = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.fr
 
 /**
  * Process 1 stops it and closes it; one with nowayout counts on, and can then be opened.
+ * @returns the seconds that it was set to, to give it back with; infinite where it leaves the time to the watchdog
  * @throws E_CHILD, E_TIMEOUT
  */
-export async function takeFromServiceManager(options: ManagerOptions = {}): Promise<void> {
+export async function takeFromServiceManager(options: ManagerOptions = {}): Promise<number> {
+  const seconds = await runtimeWatchdogSeconds(options);
   await setRuntimeWatchdog(0, options);
+  return seconds;
 }
 
 /**
@@ -72,11 +75,21 @@ function notTaken(device: string, why: string): StopOutcome {
   return { state: 'counting', reason: `systemd does not take ${device}, which nobody pets now: ${why}` };
 }
 
+/** USEC_INFINITY of systemd: `default` in its settings. */
+const INFINITE = '18446744073709551615';
+
+/** Of `t 30000000`. */
+async function runtimeWatchdogSeconds(options: ManagerOptions): Promise<number> {
+  const { stdout } = await busctl(['get-property', ...OBJECT, 'RuntimeWatchdogUSec'], options);
+  const [, value] = stdout.trim().split(' ');
+  return value === INFINITE ? Number.POSITIVE_INFINITY : Number(value ?? 0) / 1_000_000;
+}
+
 async function setRuntimeWatchdog(seconds: number, options: ManagerOptions): Promise<void> {
-  const value = String(Math.round(seconds * 1_000_000));
-  await (options.run ?? runProcess)(
-    'busctl',
-    ['set-property', ...OBJECT, 'RuntimeWatchdogUSec', 't', value],
-    { timeoutMs: TIMEOUT_MS, signal: options.signal },
-  );
+  const value = Number.isFinite(seconds) ? String(Math.round(seconds * 1_000_000)) : INFINITE;
+  await busctl(['set-property', ...OBJECT, 'RuntimeWatchdogUSec', 't', value], options);
+}
+
+async function busctl(args: readonly string[], options: ManagerOptions): Promise<{ stdout: string }> {
+  return await (options.run ?? runProcess)('busctl', args, { timeoutMs: TIMEOUT_MS, signal: options.signal });
 }

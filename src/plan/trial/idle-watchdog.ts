@@ -3,7 +3,7 @@
  * loaded by themselves (blacklist in modprobe.d), as one that runs with nobody to pet it resets the machine.
  * @module
  */
-import type { MachineFacts } from '../../machine/facts.ts';
+import type { MachineFacts, PciDevice } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { findWatchdogDriver, WATCHDOG_DRIVERS } from './watchdog-drivers.ts';
 
@@ -18,10 +18,14 @@ export function findIdleWatchdog(machine: MachineFacts): IdleWatchdog | undefine
   const present = (valueOf(machine.watchdogs) ?? []).map((facts) => findWatchdogDriver(facts)?.module);
   const loaded = valueOf(machine.loadedModules);
   const idle = WATCHDOG_DRIVERS.filter(({ module }) => !present.includes(module) && !loaded?.has(module));
-  for (const { address, vendorId, deviceId } of valueOf(machine.pciDevices) ?? []) {
-    const id = [vendorId, deviceId].map((number) => number.toString(16).padStart(4, '0')).join(':');
-    const driver = idle.find(({ pciIds }) => pciIds?.includes(id));
-    if (driver !== undefined) return { module: driver.module, address };
+  for (const device of valueOf(machine.pciDevices) ?? []) {
+    const driver = idle.find(({ pciIds }) => pciIds?.includes(pciId(device)));
+    if (driver !== undefined) return { module: driver.module, address: device.address };
   }
   return undefined;
+}
+
+/** `8086:25ab`, as in modules.alias. */
+export function pciId({ vendorId, deviceId }: PciDevice): string {
+  return [vendorId, deviceId].map((number) => number.toString(16).padStart(4, '0')).join(':');
 }

@@ -47,6 +47,8 @@ export interface WatchdogDriver {
   readonly isSoftware?: boolean;
   /** `vendor:device` as in modules.alias; a driver that nothing loads is found by them. */
   readonly pciIds?: readonly string[];
+  /** A byte of its PCI configuration: with all bits of `mask` set its hardware counts, and only a reset ends that. */
+  readonly lockedBy?: { readonly offset: number; readonly mask: number };
 }
 
 export const WATCHDOG_DRIVERS: readonly WatchdogDriver[] = [
@@ -60,6 +62,8 @@ export const WATCHDOG_DRIVERS: readonly WatchdogDriver[] = [
     mostSeconds: 2046,
     secondsParameter: 'heartbeat',
     pciIds: ['8086:25ab'],
+    // ESB_LOCK_REG; ESB_WDT_ENABLE and ESB_WDT_LOCK. Its driver does not tell: it calls it inactive until it is opened.
+    lockedBy: { offset: 0x68, mask: 0x03 },
   },
   {
     // iTCO_wdt.c: iTCO_wdt_set_running; 613 is TCO version 2 and later, older ones say 76 in max_timeout.

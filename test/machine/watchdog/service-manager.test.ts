@@ -12,22 +12,31 @@ const ORDER = { device: '/dev/watchdog0', configuredSeconds: 0, timeoutSeconds: 
 const HELD = { 'proc/1/fd/4': { link: '/dev/watchdog0' } };
 const NOT_HELD = { 'proc/1/fd/4': { link: '/dev/null' } };
 
-/** systemd that takes what it is told, or is not there. */
-function manager(isThere = true) {
+/** systemd that takes what it is told, or is not there. @param had its RuntimeWatchdogUSec */
+function manager(isThere = true, had = '0') {
   const ran: string[] = [];
   const run: typeof runProcess = async (file, args) => {
     ran.push([file, ...args.slice(-3)].join(' '));
     if (!isThere)
       throw new KhopError('E_CHILD', 'busctl: no such program or folder', { hint: 'Install it.' });
-    return { exitCode: 0, signal: null, stdout: '', stderr: '', stdoutBytes: new Uint8Array() };
+    return { exitCode: 0, signal: null, stdout: `t ${had}\n`, stderr: '', stdoutBytes: new Uint8Array() };
   };
   return { ran, run };
 }
 
 test('systemd gives a watchdog away when it is told to watch for no time', async () => {
-  const { ran, run } = manager();
-  await takeFromServiceManager({ run });
-  assert.deepEqual(ran, ['busctl RuntimeWatchdogUSec t 0']);
+  const { ran, run } = manager(true, '45000000');
+  assert.equal(await takeFromServiceManager({ run }), 45);
+  assert.match(ran[0]!, /Manager RuntimeWatchdogUSec$/);
+  assert.deepEqual(ran.slice(1), ['busctl RuntimeWatchdogUSec t 0']);
+});
+
+test('systemd that left the time to the watchdog gets it back in the same way', async () => {
+  using device = new CountingWatchdog({ isActive: true, files: HELD });
+  const { ran, run } = manager(true, '18446744073709551615');
+  const configuredSeconds = await takeFromServiceManager({ run });
+  await handToServiceManager(device.root, { ...ORDER, configuredSeconds }, { run, calls: device.calls });
+  assert.equal(ran.at(-1), 'busctl RuntimeWatchdogUSec t 18446744073709551615');
 });
 
 test('where the administrator has set a time, systemd gets the watchdog with it', async () => {
