@@ -78,11 +78,33 @@ export async function describeEnd(
   const recorded = last?.kind === 'trial-lost' ? last.cause : last?.trial?.cause;
   const detail = last?.kind === 'trial-lost' ? last.detail : last?.trial?.detail;
   const problems = isHome && before !== undefined ? await lossesSince(machine, before) : [];
-  const tail = [recorded, ...problems].filter(Boolean).join(', ');
+  const missing = await missingAfter(machine, recorded ?? undefined, last?.trial?.verdict);
+  const tail = [recorded, ...problems, ...missing].filter(Boolean).join(', ');
   const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
   const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
   const words = outcomeWords(each, { isHome, way, verdict: last?.trial?.verdict });
   return { outcome: tail === '' ? words : `${words}, ${tail}`, cause: detail ?? '', seconds };
+}
+
+/** What a confirmed kernel and a panic leave besides the history. */
+async function missingAfter(
+  machine: VirtualMachine,
+  cause: string | undefined,
+  verdict: string | undefined,
+): Promise<string[]> {
+  if (verdict === 'confirmed') {
+    const { stdout } = await machine.run(`${INSTALLED} khop list --json`, COMMAND);
+    const { kernels } = JSON.parse(stdout) as {
+      kernels: readonly { readonly release: string; readonly isDefault: boolean }[];
+    };
+    const chosen = kernels.find(({ isDefault }) => isDefault);
+    return chosen?.release.startsWith('6.12.') === true ? [] : ['but it is not the default'];
+  }
+  if (cause !== 'panic') return [];
+  const { stdout } = await machine.run(`${INSTALLED} khop crashes list --json`, COMMAND);
+  return (JSON.parse(stdout) as { reports: readonly unknown[] }).reports.length > 0
+    ? []
+    : ['without a report'];
 }
 
 function outcomeWords(
