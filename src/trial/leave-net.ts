@@ -34,7 +34,8 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
   const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 });
   if (watchdog.state === 'none') return await tellAndWait(world, found.value, 'confirmed');
   const setting = valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off';
-  const configuredSeconds = parseTimeSpan(setting) ?? 0;
+  // `default` and the like mean that it is wanted, with a time that the driver knows.
+  const configuredSeconds = parseTimeSpan(setting) ?? watchdog.timeoutSeconds;
   const isSystemd = valueOf(machine.serviceManager) === 'systemd';
   if (isSystemd && configuredSeconds > 0) {
     await tellAndWait(world, found.value, 'handOver');
@@ -46,7 +47,8 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
 async function tellAndWait(world: TrialWorld, pid: number, message: 'confirmed' | 'handOver'): Promise<void> {
   world.guardian.tell(pid, message);
   for (let waited = 0; waited < END_MS; waited += PAUSE_MS) {
-    if (valueOf(world.guardian.find()) !== pid) return;
+    const found = world.guardian.find();
+    if (found.state === 'absent' || (found.state === 'read' && found.value !== pid)) return;
     await world.sleep(PAUSE_MS);
   }
   throw new KhopError('E_TIMEOUT', `the guardian (process ${pid}) has not ended within ${END_MS / 1000} s`, {
