@@ -7,6 +7,7 @@
 import { type Range, rangeSize } from '../../formats/range.ts';
 import type { CrashFacts, IomemEntry, MachineFacts } from '../../machine/facts.ts';
 import type { Reading } from '../../machine/reading.ts';
+import type { LoadMethod } from '../load-plan.ts';
 import { placementMemory, requireIomem } from '../machine-memory.ts';
 import { findHole, freeRanges } from '../placement.ts';
 
@@ -38,9 +39,13 @@ export function trialReservation(machine: MachineFacts, size: bigint): Range | u
   });
 }
 
-/** `crashkernel=SIZE@ADDRESS`. */
-export function reservationArgument(range: Range): string {
-  return `crashkernel=${rangeSize(range) >> 10n}K@0x${range.start.toString(16)}`;
+/**
+ * `crashkernel=SIZE@ADDRESS`. A panic kernel that is loaded by file is placed by the kernel on trial, which then chooses
+ * the place itself: an address could be taken by what the running kernel leaves behind there.
+ */
+export function reservationArgument(range: Range, method: LoadMethod): string {
+  const size = `crashkernel=${rangeSize(range) >> 10n}K`;
+  return method === 'file' ? size : `${size}@0x${range.start.toString(16)}`;
 }
 
 /**
