@@ -34,7 +34,7 @@ export interface OrderedTrial {
   /** Called when the ticket is on disk, before anything is stopped. */
   readonly prepareJump: () => Promise<void>;
   /** Called when the way down failed. */
-  readonly undoPreparation: () => void;
+  readonly undoPreparation: () => Promise<void>;
 }
 
 /** A fresh ticket id. */
@@ -89,7 +89,7 @@ export async function leaveFor(
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
     await leave(world, order.way);
   } catch (error) {
-    giveUp(world, ticket, order.trial);
+    await giveUp(world, ticket, order.trial);
     throw error;
   }
 }
@@ -101,14 +101,14 @@ function leave(world: SwitchWorld, way: ShutdownWay): Promise<void> {
 }
 
 /** Puts back what can be; the error that led here is the one that counts, so failures here are remarks. */
-function giveUp(world: SwitchWorld, ticket: Ticket, trial: OrderedTrial | undefined): void {
+async function giveUp(world: SwitchWorld, ticket: Ticket, trial: OrderedTrial | undefined): Promise<void> {
   for (const step of [
-    () => unload(world, 'normal'),
-    () => trial?.undoPreparation(),
-    () => abandonSwitch(world, ticket),
+    async () => unload(world, 'normal'),
+    async () => await trial?.undoPreparation(),
+    async () => abandonSwitch(world, ticket),
   ]) {
     try {
-      step();
+      await step();
     } catch (error) {
       world.remark(`while giving up: ${(error as Error).message}`);
     }

@@ -5,12 +5,11 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { parseTimeSpan } from '../formats/time-span.ts';
 import { keepArmed } from '../guard/guard.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
 import { valueOf } from '../machine/reading.ts';
 import { hasArgument } from '../plan/command-line.ts';
-import { planWatchdog } from '../plan/trial/plan-watchdog.ts';
+import { planWatchdog, runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { unload } from '../switch/load.ts';
 import type { TrialWorld } from './world.ts';
@@ -33,11 +32,8 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
   const machine = world.readMachine();
   const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 });
   if (watchdog.state === 'none') return await tellAndWait(world, found.value, 'confirmed');
-  const setting = valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off';
-  // `default` and the like mean that it is wanted, with a time that the driver knows.
-  const configuredSeconds = parseTimeSpan(setting) ?? watchdog.timeoutSeconds;
-  const isSystemd = valueOf(machine.serviceManager) === 'systemd';
-  if (isSystemd && configuredSeconds > 0) {
+  const configuredSeconds = runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds);
+  if (configuredSeconds > 0) {
     await tellAndWait(world, found.value, 'handOver');
     await world.watchdog.handToServiceManager(watchdog, configuredSeconds);
   } else if (watchdog.isNowayout) world.guardian.tell(found.value, 'keepPetting');

@@ -5,6 +5,7 @@
  */
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
+import { runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { TRIAL_SYSCTLS } from '../plan/trial/trial-parameters.ts';
 import type { OrderedTrial } from '../switch/switch-kernel.ts';
 import type { TicketTrial } from '../switch/ticket.ts';
@@ -39,8 +40,16 @@ export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: Tria
         });
       }
     },
-    undoPreparation: () => {
-      if (watchdog.state === 'planned' && watchdog.isOverJump) world.watchdog.stop(watchdog);
+    undoPreparation: async () => {
+      if (watchdog.state !== 'planned' || !watchdog.isOverJump) return;
+      const machine = world.readMachine();
+      // It takes back what it gave away, and a watchdog that cannot be stopped any more: else that ends this kernel.
+      if (valueOf(machine.serviceManager) === 'systemd')
+        await world.watchdog.handToServiceManager(
+          watchdog,
+          runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds),
+        );
+      else world.watchdog.stop(watchdog);
     },
   };
 }

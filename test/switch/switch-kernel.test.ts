@@ -58,7 +58,7 @@ async function leave(
   const trial: OrderedTrial = {
     ticket: TRIAL,
     prepareJump: async () => step('prepare'),
-    undoPreparation: () => step('undo'),
+    undoPreparation: async () => step('undo'),
   };
   const order = { plan: segmentPlan(), optimisations: [], id: TRIAL_ID, way };
   const error = await switchKernel(world, hasTrial ? { ...order, trial } : order).then(

@@ -67,15 +67,32 @@ test('who has to confirm has so long, and a kernel by its path is no boot entry'
 });
 
 test('only a watchdog that counts over the jump is armed before it, and stopped when the way down failed', async () => {
+  const readMachine = () => ({ ...machineAtHome(), serviceManager: absent() });
   for (const [watchdog, calls] of [
     [WATCHDOG, ['arm /dev/watchdog0', 'stop /dev/watchdog0']],
     [{ ...WATCHDOG, isOverJump: false }, []],
     [NONE, []],
   ] as const) {
-    using at = await order(staged(watchdog));
+    using at = await order(staged(watchdog), { readMachine });
     await at.trial.prepareJump();
-    at.trial.undoPreparation();
+    await at.trial.undoPreparation();
     assert.deepEqual(at.calls, calls);
+  }
+});
+
+test('systemd gets the watchdog back that it gave away, or that cannot be stopped any more', async () => {
+  for (const [setting, seconds] of [
+    [undefined, 0],
+    ['45s', 45],
+    ['default', 30],
+  ] as const) {
+    const systemdSettings =
+      setting === undefined ? absent() : read(new Map([['RuntimeWatchdogSec', setting]]));
+    const readMachine = () => ({ ...machineAtHome(), systemdSettings });
+    using at = await order(staged(WATCHDOG), { readMachine });
+    await at.trial.prepareJump();
+    await at.trial.undoPreparation();
+    assert.deepEqual(at.calls, ['arm /dev/watchdog0', `hand over /dev/watchdog0 ${seconds}`]);
   }
 });
 
