@@ -29,7 +29,16 @@ export function trialReservation(machine: MachineFacts, size: bigint): Range | u
   if (standing !== undefined && rangeSize(standing) >= size && standing.end <= FOUR_GIB)
     return { start: standing.start, end: standing.end };
   const { ram, avoid } = placementMemory(withoutReservations(machine));
-  return findHole(freeRanges(ram, avoid), {
+  // Entries may follow each other without a gap, and a reservation lies in one.
+  const places = ram.flatMap((entry) => findPlace(freeRanges([entry], avoid), size) ?? []);
+  return places.reduce<Range | undefined>(
+    (best, place) => (best === undefined || place.start > best.start ? place : best),
+    undefined,
+  );
+}
+
+function findPlace(free: readonly Range[], size: bigint): Range | undefined {
+  return findHole(free, {
     name: 'the panic kernel',
     size,
     alignment: ALIGNMENT,

@@ -59,6 +59,13 @@ test('where kernels begin, above 4 GiB, and in what firmware and devices keep, n
   assert.notEqual(trialReservation(machineWith(ram(0x2c00_0000n, 0x4000_0000n, [own])), SIZE), undefined);
 });
 
+test('a place lies in one entry of memory, also where another follows without a gap', () => {
+  const two = machineWith(ram(0x10_0000n, 0x2e00_0000n), ram(0x2e00_0000n, 0x3200_0000n));
+  const range = trialReservation(two, SIZE);
+  assert.deepEqual(range, { start: 0x2800_0000n, end: 0x2e00_0000n });
+  assert.deepEqual(requireCrashReservation(machineOnTrial(two, range)).main, range);
+});
+
 test('memory that cannot be read is an error, not a place', () => {
   const machine = healthyMachine({ iomem: unreadable('/proc/iomem') });
   assert.throws(() => trialReservation(machine, SIZE), { code: 'E_UNREADABLE' });
