@@ -22,7 +22,7 @@ import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './gu
 import { readGuardSettings } from './guard-status.ts';
 import { runningSelector } from './home-plan.ts';
 import { PANIC_PROCESSOR, panicProcessorArgument } from './panic-processor.ts';
-import { planTarget } from './target-plan.ts';
+import { planTarget, type TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 const PARAMETER = 'crashkernel';
@@ -87,20 +87,22 @@ async function planPermanent(
 /**
  * What the panic kernel and the smallest way home need.
  * @param selector of the kernel that does both unless the settings name others
- * @param homeBytes what the way home may take; undefined: as little as is possible
+ * @param known `homeBytes`: what the way home may take, else as little as is possible; `place`: see `planTarget`
+ * @throws as `planTarget`, unless the place is known
  */
 export async function reservationNeed(
   world: GuardWorld,
   settings: GuardSettings,
   selector: string,
-  homeBytes?: bigint,
+  known: { readonly homeBytes?: bigint; readonly place?: TargetPlan } = {},
 ): Promise<CaptureMemoryNeed> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
-  const home = Number(homeBytes ?? smallestHome(world, settings.home ?? selector));
+  const home = Number(known.homeBytes ?? smallestHome(world, settings.home ?? selector));
   if (settings.mode === 'continue')
     return possibleNeed(continueNeed(world, machine, settings, kernel, home), machine);
-  const planned = await planCapture(world, machine, settings, kernel, await planTarget(world, settings));
+  const place = known.place ?? (await planTarget(world, settings));
+  const planned = await planCapture(world, machine, settings, kernel, place);
   return captureNeed(readCaptureKernel(world, machine, kernel), planned, home);
 }
 

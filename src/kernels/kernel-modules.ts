@@ -24,18 +24,17 @@ export interface KernelModule {
  * `wanted` and what they depend on, dependencies first. What is built into the kernel is left out.
  * Those of `optional` that exist as modules come before all others.
  * @param folder /lib/modules/RELEASE
- * @throws E_NOT_FOUND when a module neither exists nor is built in
+ * @throws E_NOT_FOUND when a module neither exists nor is built in, or there are no modules of that kernel
  */
 export async function collectModules(
   folder: string,
   wanted: readonly string[],
   optional: readonly string[] = [],
 ): Promise<KernelModule[]> {
-  const files = await readdir(join(folder, 'kernel'), { recursive: true });
+  const [files, builtInList] = await readFolder(folder);
   const byName = new Map(
     files.filter((file) => /\.ko(\.|$)/.test(file)).map((file) => [moduleName(file), file]),
   );
-  const builtInList = await readFile(join(folder, 'modules.builtin'), 'utf8');
   const builtIn = new Set(builtInList.split('\n').map(moduleName));
   const names = [...optional.filter((name) => byName.has(name)), ...wanted];
   const missing = names.find((name) => !byName.has(name) && !builtIn.has(name));
@@ -55,6 +54,19 @@ export async function collectModules(
   }
   const modules = new Map(collected.values().map(({ name, info }) => [name, info]));
   return orderModules(names, { modules, builtIn }).map((name) => collected.get(name)!);
+}
+
+/** Of a kernel by its path they may not be installed. */
+async function readFolder(folder: string): Promise<readonly [readonly string[], string]> {
+  try {
+    const files = await readdir(join(folder, 'kernel'), { recursive: true });
+    return [files, await readFile(join(folder, 'modules.builtin'), 'utf8')];
+  } catch (cause) {
+    throw new KhopError('E_NOT_FOUND', `${folder} cannot be read: ${(cause as Error).message}`, {
+      hint: 'Install the modules of that kernel.',
+      cause,
+    });
+  }
 }
 
 function unpackModule(bytes: Uint8Array, name: string): Uint8Array {

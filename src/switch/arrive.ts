@@ -27,7 +27,7 @@ export function tokensOn(commandLine: string): string[] {
   return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
 }
 
-/** Whether this is a kernel on trial that was not confirmed. One whose ticket cannot be read does not count. */
+/** Whether this is a kernel on trial that was not confirmed. Without a ticket that can be read, its command line tells. */
 export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
   const path = ticketPath(world.folders);
   const text = world.files.read(path);

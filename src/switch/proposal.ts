@@ -140,6 +140,19 @@ function requestFor(
   };
 }
 
+/**
+ * What `options` make of the kernel's command line, without what is added for one boot only. Undefined: the image's own.
+ * @throws E_UNREADABLE
+ */
+export function lastingCommandLine(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  kernel: Kernel,
+  options: ProposalOptions,
+): string | undefined {
+  return composeCommandLine(world, machine, kernel, { ...options, added: [] }, 'normal');
+}
+
 function composeCommandLine(
   world: SwitchWorld,
   machine: MachineFacts,

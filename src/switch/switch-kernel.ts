@@ -103,9 +103,9 @@ function leave(world: SwitchWorld, way: ShutdownWay): Promise<void> {
 /** Puts back what can be; the error that led here is the one that counts, so failures here are remarks. */
 async function giveUp(world: SwitchWorld, ticket: Ticket, trial: OrderedTrial | undefined): Promise<void> {
   for (const step of [
-    () => unload(world, 'normal'),
-    () => trial?.undoPreparation(),
-    () => abandonSwitch(world, ticket),
+    async () => unload(world, 'normal'),
+    async () => await trial?.undoPreparation(),
+    async () => abandonSwitch(world, ticket),
   ]) {
     try {
       await step();

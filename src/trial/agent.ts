@@ -16,7 +16,7 @@ import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../sw
 import { Baseline } from './health/baseline.ts';
 import type { CheckResult } from './health/check.ts';
 import { trialIdOn } from './trial-kernel.ts';
-import type { ReturnCause, TrialPhase } from './trial-words.ts';
+import { RETURN_CAUSES, type ReturnCause, type TrialPhase } from './trial-words.ts';
 import type { TrialWorld } from './world.ts';
 
 /** Phases that have checks, in their order, and which share of the whole time each may use up from the start. */
@@ -27,6 +27,8 @@ const CHECKED_PHASES = [
 ] as const;
 
 const PAUSE_MS = 1000;
+/** How long the confirmation waits at least for another khop, which lets go of its lock before the guardian acts. */
+const BUSY_MS = 15_000;
 
 /** What the first act was to load and is not there: which ways home are missing is worth knowing. */
 function gapsOf(world: TrialWorld): string[] {
@@ -71,16 +73,28 @@ export type AgentEnd = 'not-on-trial' | 'confirmed' | 'went-home';
 export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<AgentEnd> {
   const id = trialIdOn(valueOf(world.readMachine().commandLine) ?? '');
   if (id === undefined) return 'not-on-trial';
-  const guardian = valueOf(world.guardian.find());
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return 'not-on-trial';
-  if (guardian !== undefined) world.guardian.tell(guardian, 'checkedIn');
-  else world.remark('No guardian runs: if this agent dies, only a watchdog goes home.');
+  checkIn(world);
   if (read.state === 'unreadable') {
     await calls.goHome('ticket', read.reason, undefined);
     return 'went-home';
   }
   return await leadThrough(world, calls, read.ticket, read.trial);
+}
+
+/** A guardian that is gone is no reason to end as well: without an agent nobody would be left. */
+function checkIn(world: TrialWorld): void {
+  const guardian = valueOf(world.guardian.find());
+  if (guardian === undefined) {
+    world.remark('No guardian runs: if this agent dies, only a watchdog goes home.');
+    return;
+  }
+  try {
+    world.guardian.tell(guardian, 'checkedIn');
+  } catch (error) {
+    world.remark((error as Error).message);
+  }
 }
 
 /** What the kernel on trial finds of its ticket. */
@@ -114,6 +128,26 @@ function isConfirmed(world: TrialWorld, id: string): boolean {
   );
 }
 
+/**
+ * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
+ * through. A ticket that cannot be read says nothing, and the trial goes on as it was.
+ */
+type Decision =
+  | { readonly state: 'concluded' }
+  | { readonly state: 'confirmed' }
+  | { readonly state: 'returning'; readonly cause: ReturnCause; readonly detail: string };
+
+function decisionOfOthers(world: TrialWorld, id: string): Decision | undefined {
+  const read = readTrialTicket(world, id);
+  if (read.state === 'concluded') return { state: 'concluded' };
+  if (read.state === 'unreadable') return undefined;
+  const { phase, cause } = read.trial;
+  if (phase === 'confirmed') return { state: 'confirmed' };
+  if (phase !== 'returning') return undefined;
+  const kind = RETURN_CAUSES.find((known) => known === cause?.kind) ?? 'asked';
+  return { state: 'returning', cause: kind, detail: cause?.detail ?? 'this kernel is on its way home' };
+}
+
 /** From the first phase to the end. */
 async function leadThrough(
   world: TrialWorld,
@@ -130,6 +164,13 @@ async function leadThrough(
     await calls.goHome(cause, detail, ticket);
     return 'went-home';
   };
+  const follow = async (decision: Decision): Promise<AgentEnd> => {
+    if (decision.state === 'concluded') return 'confirmed';
+    if (decision.state === 'returning') return await leave(decision.cause, decision.detail);
+    return await confirm(world, calls, ticket, { deadlineUpMs: deadlineSeconds * 1000, follow, leave });
+  };
+  const before = decisionOfOthers(world, ticket.id);
+  if (before !== undefined) return await follow(before);
   const parsed = v.safeParse(Baseline, taken);
   if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
   const baseline = parsed.output;
@@ -139,25 +180,55 @@ async function leadThrough(
     const deadlineUpMs = deadlineSeconds * share * 1000;
     const outcome = await prove(world, calls, { baseline, phase, ticket, deadlineUpMs });
     if (outcome.state === 'failed') return await leave(outcome.cause, outcome.detail);
+    if (outcome.state === 'decided') return await follow(outcome.decision);
   }
-  if (needsConfirm) {
-    enter('proof');
-    const deadlineUpMs = world.uptimeMs() + (confirmSeconds ?? 0) * 1000;
-    const wasConfirmed = await waitForConfirmation(world, calls, ticket.id, deadlineUpMs);
-    if (wasConfirmed) return 'confirmed';
-    return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
+  if (!needsConfirm) return await follow({ state: 'confirmed' });
+  enter('proof');
+  const deadlineUpMs = world.uptimeMs() + (confirmSeconds ?? 0) * 1000;
+  const decision = await waitForDecision(world, calls, ticket.id, deadlineUpMs);
+  if (decision !== undefined) return await follow(decision);
+  return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
+}
+
+/** How a confirmation that does not succeed goes on. */
+interface ConfirmWays {
+  readonly deadlineUpMs: number;
+  readonly follow: (decision: Decision) => Promise<AgentEnd>;
+  readonly leave: (cause: ReturnCause, detail: string) => Promise<AgentEnd>;
+}
+
+/** Confirms, or finishes what was begun. Once the decision is on the disk nothing leads home any more. */
+async function confirm(
+  world: TrialWorld,
+  calls: AgentCalls,
+  ticket: Ticket,
+  { deadlineUpMs, follow, leave }: ConfirmWays,
+): Promise<AgentEnd> {
+  const untilUpMs = Math.max(deadlineUpMs, world.uptimeMs() + BUSY_MS);
+  for (;;) {
+    try {
+      await calls.confirm(ticket);
+      return 'confirmed';
+    } catch (error) {
+      world.signal.throwIfAborted();
+      const decision = decisionOfOthers(world, ticket.id);
+      if (decision !== undefined && decision.state !== 'confirmed') return await follow(decision);
+      const isBusy = error instanceof KhopError && error.code === 'E_BUSY';
+      if (!isBusy || world.uptimeMs() >= untilUpMs) {
+        const reason = (error as Error).message;
+        if (decision === undefined)
+          return await leave('unhealthy', `the confirmation could not be recorded: ${reason}`);
+        world.remark(`Confirmed, and the next start finishes what could not be done now: ${reason}`);
+        return 'confirmed';
+      }
+      await world.sleep(PAUSE_MS);
+    }
   }
-  try {
-    await calls.confirm(ticket);
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return await leave('unhealthy', `the confirmation could not be recorded: ${error.message}`);
-  }
-  return 'confirmed';
 }
 
 type Proof =
   | { readonly state: 'passed' }
+  | { readonly state: 'decided'; readonly decision: Decision }
   | { readonly state: 'failed'; readonly cause: ReturnCause; readonly detail: string };
 
 /** Asks again and again until nothing that is required waits any more. */
@@ -174,6 +245,9 @@ async function prove(
   const { baseline, phase, ticket, deadlineUpMs } = question;
   for (;;) {
     const checks = await calls.runChecks(baseline, phase, ticket);
+    // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
+    const decision = decisionOfOthers(world, ticket.id);
+    if (decision !== undefined) return { state: 'decided', decision };
     const required = checks.filter(({ isRequired }) => isRequired);
     const failed = required.filter(({ state }) => state === 'failed');
     const waiting = required.filter(({ state }) => state === 'waiting');
@@ -200,18 +274,19 @@ function describeWaiting(waiting: readonly CheckResult[]): string {
   return waiting.length === 0 ? 'all required checks passed' : `waiting for ${sentenceOf(waiting)}`;
 }
 
-/** `khop confirm` is another process: it removes the ticket when it is done. */
-async function waitForConfirmation(
+/** `khop confirm` is another process. Undefined when nobody has decided until the deadline. */
+async function waitForDecision(
   world: TrialWorld,
   calls: AgentCalls,
   id: string,
   deadlineUpMs: number,
-): Promise<boolean> {
+): Promise<Decision | undefined> {
   for (;;) {
-    if (readTrialTicket(world, id).state === 'concluded') return true;
+    const decision = decisionOfOthers(world, id);
+    if (decision !== undefined) return decision;
     const upMs = world.uptimeMs();
     calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], note: 'waiting for: khop confirm' });
-    if (upMs >= deadlineUpMs) return false;
+    if (upMs >= deadlineUpMs) return undefined;
     await world.sleep(PAUSE_MS);
     world.signal.throwIfAborted();
   }

@@ -5,13 +5,11 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { parseTimeSpan } from '../formats/time-span.ts';
 import { keepArmed } from '../guard/guard.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
-import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { hasArgument } from '../plan/command-line.ts';
-import { planWatchdog } from '../plan/trial/plan-watchdog.ts';
+import { planWatchdog, runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { unload } from '../switch/load.ts';
 import type { TrialWorld } from './world.ts';
@@ -34,24 +32,19 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
   const machine = world.readMachine();
   const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 });
   if (watchdog.state === 'none') return await tellAndWait(world, found.value, 'confirmed');
-  const configuredSeconds = configuredWatchdogSeconds(machine);
-  const isSystemd = valueOf(machine.serviceManager) === 'systemd';
-  if (isSystemd && configuredSeconds > 0) {
+  const configuredSeconds = runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds);
+  if (configuredSeconds > 0) {
     await tellAndWait(world, found.value, 'handOver');
     await world.watchdog.handToServiceManager(watchdog, configuredSeconds);
   } else if (watchdog.isNowayout) world.guardian.tell(found.value, 'keepPetting');
   else await tellAndWait(world, found.value, 'confirmed');
 }
 
-/** What the administrator has set as RuntimeWatchdogSec=; 0 for nothing. */
-export function configuredWatchdogSeconds(machine: MachineFacts): number {
-  return parseTimeSpan(valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off') ?? 0;
-}
-
 async function tellAndWait(world: TrialWorld, pid: number, message: 'confirmed' | 'handOver'): Promise<void> {
   world.guardian.tell(pid, message);
   for (let waited = 0; waited < END_MS; waited += PAUSE_MS) {
-    if (valueOf(world.guardian.find()) !== pid) return;
+    const found = world.guardian.find();
+    if (found.state === 'absent' || (found.state === 'read' && found.value !== pid)) return;
     await world.sleep(PAUSE_MS);
   }
   throw new KhopError('E_TIMEOUT', `the guardian (process ${pid}) has not ended within ${END_MS / 1000} s`, {

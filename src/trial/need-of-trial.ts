@@ -14,10 +14,11 @@ import { readTrialPlace } from './read-trial.ts';
 export function provenBefore(
   world: SwitchWorld,
   selector: string,
-  { initrd, commandLine, append }: ProposalOptions,
+  { initrd, commandLine, reuseCmdline, append, dtb }: ProposalOptions,
 ): KnownGoodGeneration | undefined {
-  // Another initramfs or another command line was not confirmed with it.
-  if (initrd !== undefined || commandLine !== undefined || (append ?? []).length > 0) return undefined;
+  // Another initramfs, command line or device tree was not confirmed with it.
+  const others = [initrd, commandLine, reuseCmdline, dtb, append?.[0]];
+  if (others.some((other) => other !== undefined && other !== false)) return undefined;
   const kernel = chooseKernel(world, world.readMachine(), selector);
   return readKnownGood(world).find(
     (generation) =>

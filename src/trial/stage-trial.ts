@@ -11,18 +11,24 @@ import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-setti
 import { readGuardSettings } from '../guard/guard-status.ts';
 import { runningSelector } from '../guard/home-plan.ts';
 import { reservationNeed, roundUp } from '../guard/reservation.ts';
-import { planTargetOrNone } from '../guard/target-plan.ts';
+import { planTargetOrNone, type TargetPlan } from '../guard/target-plan.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
+import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
 import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
-import { agreedPlan, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
+import {
+  agreedPlan,
+  lastingCommandLine,
+  type Proposal,
+  type ProposalOptions,
+  propose,
+} from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
@@ -82,19 +88,26 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   const { deadlines, id, options } = request;
   const homeSelector = request.home ?? runningSelector(world, machine);
   const homeKernel = chooseKernel(here, machine, homeSelector);
-  const watchdog = planWatchdog(machine, {
-    deadlineSeconds: deadlines.totalSeconds,
-    jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
-  });
   const kernel = chooseKernel(world, machine, request.selector);
   const firstActObstacle = whyNoFirstAct(kernel, options);
-  const reserved = await reserve(here, machine, homeKernel.id, firstActObstacle);
-  const watched = withRunningWatchdog(machine, watchdog);
-  const onTrial = reserved.state === 'planned' ? machineOnTrial(watched, reserved.value) : watched;
-  const trialWorld: TrialWorld = { ...here, readMachine: () => onTrial };
+  const hardware = planWatchdog(machine, {
+    deadlineSeconds: deadlines.bootSeconds,
+    jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
+  });
+  const { watchdog, start } = await startableWatchdog(world, kernel, hardware, firstActObstacle);
+  const watched: TrialWorld = { ...here, readMachine: () => withRunningWatchdog(machine, watchdog) };
+  const panic = await describePanic(watched, homeKernel.id);
+  const reserved = await reserve(watched, panic, firstActObstacle);
+  const onTrial = (world: TrialWorld): TrialWorld => {
+    if (reserved.state !== 'planned') return world;
+    const facts = machineOnTrial(world.readMachine(), reserved.value);
+    return { ...world, readMachine: () => facts };
+  };
+  const trialWorld = onTrial(here);
   const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
-  const guard = reserved.state === 'planned' ? await planPanic(trialWorld, homeKernel.id) : reserved;
-  const commandLine = options.commandLine ?? kernel.commandLine;
+  const guard = reserved.state === 'planned' ? await planPanic(onTrial(watched), panic) : reserved;
+  const wanted = { ...options, drop: [...(options.drop ?? []), HOME_PARAMETER], switchId: id };
+  const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
   const archive =
     firstActObstacle !== undefined
       ? undefined
@@ -103,7 +116,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
           init: commandLineValue(commandLine, 'rdinit') ?? '/init',
           crash: guard.state === 'planned' ? guard.value.plan : undefined,
           home: home.state === 'planned' ? home.value : undefined,
-          watchdog: await firstActWatchdog(world, kernel, watchdog),
+          watchdog: start,
           bootDeadlineMs: deadlines.bootSeconds * 1000,
           deadlineMs:
             (deadlines.totalSeconds + (deadlines.confirmSeconds ?? 0) + GUARDIAN_SLACK_SECONDS) * 1000,
@@ -114,20 +127,35 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
       hasFirstAct: archive !== undefined,
       reservation:
         guard.state === 'planned' && reserved.state === 'planned'
-          ? reservationArgument(reserved.value)
+          ? reservationArgument(reserved.value, guard.value.plan.method)
           : undefined,
       watchdog: watchdog.state === 'planned' ? watchdog.kernelArguments : [],
     },
-    options.reuseCmdline ? (valueOf(machine.commandLine) ?? '') : commandLine,
+    commandLine,
   );
-  const proposal = propose(trialWorld, request.selector, {
-    ...options,
-    drop: [...(options.drop ?? []), HOME_PARAMETER, ...(guard.state === 'planned' ? ['crashkernel'] : [])],
-    switchId: id,
-    added: parameters,
-    ...(archive === undefined ? {} : { lastArchives: [archive] }),
-  });
+  const asked = options.method ?? world.configuration.method;
+  const proposal = proposeBeside(guard, (method) =>
+    propose(trialWorld, request.selector, {
+      ...wanted,
+      method: asked === 'auto' ? (method ?? asked) : asked,
+      added: parameters,
+      ...(archive === undefined ? {} : { lastArchives: [archive] }),
+    }),
+  );
   return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle };
+}
+
+/**
+ * A panic kernel by segments waits at one address, and kexec_file_load, which knows nothing of that, puts its parts at the
+ * same end of memory: so the kernel on trial goes by segments as well, unless it cannot, or somebody wants it otherwise.
+ */
+function proposeBeside(
+  guard: Part<GuardPlan>,
+  proposeBy: (method: 'segments' | undefined) => Proposal,
+): Proposal {
+  if (guard.state !== 'planned' || guard.value.plan.method !== 'segments') return proposeBy(undefined);
+  const proposal = proposeBy('segments');
+  return proposal.plan === undefined ? proposeBy(undefined) : proposal;
 }
 
 /** The panic kernel of the trial has to pet what the guardian sets going. */
@@ -157,18 +185,35 @@ function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | un
     : 'the kernel on trial has no initramfs that a first act could come before';
 }
 
+/** What the panic kernel of a trial is to do. */
+interface PanicWish {
+  readonly selector: string;
+  readonly settings: GuardSettings;
+  readonly place: TargetPlan;
+}
+
+/**
+ * As the guard of this machine is set, or as it would be; but it captures, since it must not go on in little memory, and
+ * it is the known-good kernel, whatever the guard names.
+ */
+async function describePanic(world: TrialWorld, selector: string): Promise<PanicWish> {
+  const guard = readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS;
+  const settings: GuardSettings = { ...guard, mode: 'capture', kernel: selector, home: selector };
+  return { selector, settings, place: await planTargetOrNone(world, settings) };
+}
+
 /** The place where the panic kernel will wait. */
 async function reserve(
   world: TrialWorld,
-  machine: MachineFacts,
-  selector: string,
+  { selector, settings, place }: PanicWish,
   obstacle: string | undefined,
 ): Promise<Part<Range>> {
   if (obstacle !== undefined) return { state: 'missing', reason: obstacle };
   try {
-    const need = await reservationNeed(world, guardSettings(world), selector, packedSize(world, selector));
+    const known = { homeBytes: packedSize(world, selector), place };
+    const need = await reservationNeed(world, settings, selector, known);
     const size = roundUp(BigInt(need.bytes)) << 20n;
-    const range = trialReservation(machine, size);
+    const range = trialReservation(world.readMachine(), size);
     return range === undefined
       ? { state: 'missing', reason: `there is no place for ${size >> 20n} MiB below 4 GiB` }
       : { state: 'planned', value: range };
@@ -183,15 +228,8 @@ function packedSize(world: TrialWorld, selector: string): bigint {
   return plan === undefined ? 0n : contentBytes(plan);
 }
 
-/** As the guard of this machine is set, or as it would be. A trial captures: it must not go on in little memory. */
-function guardSettings(world: TrialWorld): GuardSettings {
-  return { ...(readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS), mode: 'capture' };
-}
-
-async function planPanic(world: TrialWorld, selector: string): Promise<Part<GuardPlan>> {
-  const settings = { ...guardSettings(world), kernel: selector, home: selector };
+async function planPanic(world: TrialWorld, { settings, place }: PanicWish): Promise<Part<GuardPlan>> {
   try {
-    const place = await planTargetOrNone(world, settings);
     const value = await planGuard(world, settings, newSwitchId(world), place, { isHomeChecked: true });
     return { state: 'planned', value };
   } catch (error) {
@@ -205,19 +243,38 @@ function planHomecoming(world: TrialWorld, selector: string, id: string): LoadPl
   );
 }
 
-/** What the first act needs to have it count. */
-async function firstActWatchdog(world: TrialWorld, kernel: Kernel, plan: WatchdogPlan) {
-  if (plan.state === 'none' || kernel.release === undefined) return undefined;
-  const modules = await world.collectModules(kernel.release, [], plan.modules);
-  return {
-    device: plan.device,
-    timeoutSeconds: plan.timeoutSeconds,
-    modules: modules.map(({ name, bytes }) => ({
+/** A watchdog, and what the first act needs to have it count. */
+interface StartableWatchdog {
+  readonly watchdog: WatchdogPlan;
+  readonly start: TrialWatchdog | undefined;
+}
+
+/** One that nobody pets in the new kernel would end every trial: it is only used where the first act can. */
+async function startableWatchdog(
+  world: TrialWorld,
+  { release }: Kernel,
+  watchdog: WatchdogPlan,
+  obstacle: string | undefined,
+): Promise<StartableWatchdog> {
+  if (watchdog.state === 'none') return { watchdog, start: undefined };
+  const without = (reason: string): StartableWatchdog => ({
+    watchdog: { state: 'none', reason: `nobody could pet the watchdog in the new kernel: ${reason}` },
+    start: undefined,
+  });
+  if (obstacle !== undefined) return without(obstacle);
+  if (release === undefined) return without('its release is not known, and so are its modules');
+  const { device, timeoutSeconds, driver, moduleParameters } = watchdog;
+  const parameters = Object.entries(moduleParameters).map(([name, value]) => `${name}=${value}`);
+  try {
+    const modules = (await world.collectModules(release, watchdog.modules, [])).map(({ name, bytes }) => ({
       name,
       bytes,
-      parameters: plan.moduleParameters[name] ?? '',
-    })),
-  };
+      parameters: name === driver ? parameters.join(' ') : '',
+    }));
+    return { watchdog, start: { device, timeoutSeconds, modules } };
+  } catch (error) {
+    return without(missing(error).reason);
+  }
 }
 
 function attempt<T>(make: () => T): Part<T> {

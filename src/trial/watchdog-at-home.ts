@@ -8,9 +8,9 @@ import { KhopError } from '../error.ts';
 import type { MachineFacts, WatchdogFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { pciId } from '../plan/trial/idle-watchdog.ts';
+import { runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { findWatchdogDriver, WATCHDOG_DRIVERS, type WatchdogDriver } from '../plan/trial/watchdog-drivers.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { configuredWatchdogSeconds } from './leave-net.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { TrialWorld, WatchdogInHand } from './world.ts';
 
@@ -99,7 +99,11 @@ async function giveAway(
   const counts = `${device} (${row.module}) counts and cannot be stopped before the next reset`;
   if (valueOf(machine.serviceManager) !== 'systemd')
     return { state: 'unpetted', reason: `${counts}; ${petWithin(timeoutSeconds)}` };
-  const problem = await handOver(world, { device, timeoutSeconds }, configuredWatchdogSeconds(machine));
+  const problem = await handOver(
+    world,
+    { device, timeoutSeconds },
+    runtimeWatchdogSeconds(machine, timeoutSeconds),
+  );
   return problem === undefined
     ? { state: 'service-manager', device }
     : { state: 'not-yet', reason: `${counts}: ${problem}` };
@@ -137,7 +141,7 @@ async function putToRest(
   const device = `/dev/${facts.name}`;
   const watchdog = { device, timeoutSeconds: facts.timeoutSeconds ?? USUAL_SECONDS };
   if (valueOf(machine.serviceManager) === 'systemd') {
-    const configured = configuredWatchdogSeconds(machine);
+    const configured = runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds);
     return { state: await world.watchdog.handToServiceManager(watchdog, configured), device };
   }
   const outcome = world.watchdog.stop(watchdog);

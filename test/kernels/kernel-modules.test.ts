@@ -42,3 +42,10 @@ test('a module that is neither there nor built in is an error that names it', ()
   withTree(async (folder) => {
     await assert.rejects(collectModules(folder, ['nvme']), { code: 'E_NOT_FOUND', message: /nvme/ });
   }));
+
+test('a kernel whose modules are not installed is an error that says where they were looked for', async () => {
+  await assert.rejects(collectModules('/nowhere/6.9', ['nvme']), {
+    code: 'E_NOT_FOUND',
+    message: /\/nowhere\/6\.9 cannot be read: .*ENOENT/,
+  });
+});

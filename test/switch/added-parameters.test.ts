@@ -27,3 +27,21 @@ test('adding and taking off gives the same arguments, whatever the line', () => 
     }),
   );
 });
+
+test('what is added to additions goes on in one note, and all of it is taken off at once', () => {
+  const trial = addParameters('root=/dev/vda1 loglevel=4', ['panic=10']);
+  const fast = addParameters(trial, ['loglevel=4']);
+  assert.equal(fast, 'root=/dev/vda1 loglevel=4 panic=10 loglevel=4 khop.added=panic=10,loglevel=4');
+  assert.equal(withoutAddedParameters(fast), 'root=/dev/vda1 loglevel=4');
+});
+
+test('however often something is added, taking it off gives the same arguments', () => {
+  const word = fc.stringMatching(/^[a-z][a-z0-9_.]{0,8}(=[a-z0-9/]{1,5})?$/);
+  fc.assert(
+    fc.property(fc.array(word), fc.array(fc.array(word), { maxLength: 4 }), (line, additions) => {
+      const added = additions.reduce((before, words) => addParameters(before, words), line.join(' '));
+      assert.equal(withoutAddedParameters(added), line.join(' '));
+      assert.ok((added.match(/khop\.added=/g) ?? []).length <= 1);
+    }),
+  );
+});

@@ -13,7 +13,7 @@ import {
 import { decodeTicket, encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
 
 const TICKET: Ticket = {
-  version: 1,
+  version: 2,
   id: '0123456789abcdef',
   step: 'leaving',
   fromBootId: 'a',
@@ -53,6 +53,11 @@ const ARRIVED: SwitchHistoryEntry = {
 
 test('a ticket comes back as it was written', () => {
   assert.deepEqual(decodeTicket(encodeTicket(TICKET), 't'), TICKET);
+});
+
+test('a ticket of version 1 is of a switch without a trial', () => {
+  const { trial: _, ...old } = { ...TICKET, version: 1 };
+  assert.deepEqual(decodeTicket(JSON.stringify(old), 't'), { ...TICKET, version: 1, trial: null });
 });
 
 test('every prefix of a ticket is an error that names the file', () => {
@@ -111,6 +116,22 @@ test('a configuration sets what it names and leaves the rest', () => {
   });
 });
 
+test('whether switches are trials, and how long they may take, is read and checked', () => {
+  const { trial, trialSeconds, trialBootSeconds } = parseConfiguration(
+    'trial = no\ntrial-deadline = 15\ntrial-boot-deadline = 90s\n',
+    'c',
+  );
+  assert.deepEqual([trial, trialSeconds, trialBootSeconds], [false, 15, 90]);
+  assert.equal(parseConfiguration('trial = yes', 'c').trial, true);
+  assert.deepEqual(
+    [
+      DEFAULT_CONFIGURATION.trial,
+      DEFAULT_CONFIGURATION.trialBootSeconds < DEFAULT_CONFIGURATION.trialSeconds,
+    ],
+    [true, true],
+  );
+});
+
 test('what a trial has to prove on this machine is read as units, ports and ids', () => {
   const { trialUnits, trialSockets, trialIgnore } = parseConfiguration(
     'trial-units = ssh, dev-disk@a\\x2db.service\ntrial-sockets = localhost:22 [::1]:8080\ntrial-ignore = system.disks\n',
@@ -132,6 +153,11 @@ test('a configuration with a wrong line is an error that names line and keys', (
     'stop-timeout = 0',
     '= x',
     'constructor = x',
+    'trial = maybe',
+    'trial = ',
+    'trial-deadline = 0',
+    'trial-deadline = 10min',
+    'trial-boot-deadline = -5',
     'trial-units = --now',
     'trial-units = a b;c',
     'trial-sockets = localhost',

@@ -254,7 +254,8 @@ test('a kernel on trial keeps the panic kernel that the trial began with, until 
   assert.deepEqual(await keepArmed(at.world), { did: 'nothing', because: 'trial' });
   for (const [machine, ticket, expected] of [
     [machineOnTrial(), encodeTicket(trialTicket({ phase: 'confirmed' })), false],
-    [machineOnTrial(), 'junk', false],
+    [machineOnTrial(), 'junk', true],
+    [machineAtHome(), 'junk', false],
     [machineOnTrial(), null, false],
     [machineOnTrial(), undefined, true],
     [machineAtHome(), undefined, false],

@@ -139,12 +139,19 @@ function modulesOf({ row, facts }: Candidate): readonly string[] {
   return [...new Set([...(own === undefined ? [] : [own]), ...facts.modules])];
 }
 
-/** Whether systemd is told to pet one; unreadable settings count as that. */
 function watchesAtRuntime(machine: MachineFacts): boolean {
-  if (valueOf(machine.serviceManager) !== 'systemd') return false;
-  if (machine.systemdSettings.state === 'unreadable') return true;
+  return runtimeWatchdogSeconds(machine, 1) > 0;
+}
+
+/**
+ * What systemd is told to pet a watchdog with, 0 for nothing. Unreadable settings count as told, and so does `default`.
+ * @param usual where the setting names no time
+ */
+export function runtimeWatchdogSeconds(machine: MachineFacts, usual: number): number {
+  if (valueOf(machine.serviceManager) !== 'systemd') return 0;
+  if (machine.systemdSettings.state === 'unreadable') return usual;
   const setting = valueOf(machine.systemdSettings)?.get('RuntimeWatchdogSec') ?? 'off';
-  return parseTimeSpan(setting) !== 0;
+  return parseTimeSpan(setting) ?? usual;
 }
 
 function sentenceOf({ row, facts }: Candidate, cover: JumpCover, isHeld: boolean): string {

@@ -7,6 +7,7 @@
 import { type Range, rangeSize } from '../../formats/range.ts';
 import type { CrashFacts, IomemEntry, MachineFacts } from '../../machine/facts.ts';
 import type { Reading } from '../../machine/reading.ts';
+import type { LoadMethod } from '../load-plan.ts';
 import { placementMemory, requireIomem } from '../machine-memory.ts';
 import { findHole, freeRanges } from '../placement.ts';
 
@@ -28,7 +29,16 @@ export function trialReservation(machine: MachineFacts, size: bigint): Range | u
   if (standing !== undefined && rangeSize(standing) >= size && standing.end <= FOUR_GIB)
     return { start: standing.start, end: standing.end };
   const { ram, avoid } = placementMemory(withoutReservations(machine));
-  return findHole(freeRanges(ram, avoid), {
+  // Entries may follow each other without a gap, and a reservation lies in one.
+  const places = ram.flatMap((entry) => findPlace(freeRanges([entry], avoid), size) ?? []);
+  return places.reduce<Range | undefined>(
+    (best, place) => (best === undefined || place.start > best.start ? place : best),
+    undefined,
+  );
+}
+
+function findPlace(free: readonly Range[], size: bigint): Range | undefined {
+  return findHole(free, {
     name: 'the panic kernel',
     size,
     alignment: ALIGNMENT,
@@ -38,9 +48,13 @@ export function trialReservation(machine: MachineFacts, size: bigint): Range | u
   });
 }
 
-/** `crashkernel=SIZE@ADDRESS`. */
-export function reservationArgument(range: Range): string {
-  return `crashkernel=${rangeSize(range) >> 10n}K@0x${range.start.toString(16)}`;
+/**
+ * `crashkernel=SIZE@ADDRESS`. A panic kernel that is loaded by file is placed by the kernel on trial, which then chooses
+ * the place itself: an address could be taken by what the running kernel leaves behind there.
+ */
+export function reservationArgument(range: Range, method: LoadMethod): string {
+  const size = `crashkernel=${rangeSize(range) >> 10n}K`;
+  return method === 'file' ? size : `${size}@0x${range.start.toString(16)}`;
 }
 
 /**

@@ -6,7 +6,7 @@
  * one that the kernel does not have is an error in its log and no more.
  * @module
  */
-import { hasArgument } from '../command-line.ts';
+import { commandLineValue, hasArgument } from '../command-line.ts';
 import { FIRST_ACT_PATH } from './first-act-order.ts';
 
 /** Seconds between a panic that no panic kernel takes, and the reset. */
@@ -53,8 +53,14 @@ export function trialParameters(
     `${TRIAL_PARAMETER}=${id}`,
     ...(hasFirstAct ? [`rdinit=${FIRST_ACT_PATH}`] : []),
     ...(reservation === undefined ? [] : [reservation]),
-    ...EARLY.filter((text) => !hasArgument(commandLine, text.split('=')[0]!)),
+    ...EARLY.filter((text) => !isSet(commandLine, text.split('=')[0]!)),
     ...sysctls.filter((text) => !hasArgument(commandLine, text.split('=')[0]!)),
     ...watchdog,
   ];
+}
+
+/** `panic=0` stands still for ever, which is what no trial may. */
+function isSet(commandLine: string, name: string): boolean {
+  if (name === 'panic' && commandLineValue(commandLine, name) === '0') return false;
+  return hasArgument(commandLine, name);
 }

@@ -28,16 +28,16 @@ test('the table says of each row whether it is as expected, and counts them', ()
   assert.equal(lines.at(-1), '1 as expected, 1 not');
 });
 
-test('without a suite all of them run, a case belongs to suite guard, and other words are refused', () => {
+test('without a suite all of them run, a case belongs to the suites that have cases, and other words are refused', () => {
   assert.deepEqual(parseOptions([]), {
-    suites: ['fast', 'guard'],
+    suites: ['fast', 'guard', 'trial'],
     json: undefined,
     cases: [],
     firmware: undefined,
     isList: false,
   });
   assert.deepEqual(parseOptions(['--case', 'power']), {
-    suites: ['guard'],
+    suites: ['guard', 'trial'],
     json: undefined,
     cases: ['power'],
     firmware: undefined,

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { findGuardian, tellGuardian } from '../../src/machine/guardian-process.ts';
+import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
+
+function processOf(pid: number, comm: string, uid = 0): TreeFiles {
+  return {
+    [`proc/${pid}/comm`]: `${comm}\n`,
+    [`proc/${pid}/status`]: `Name:\t${comm}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t0\t0\t0\t0\n`,
+  };
+}
+
+function find(files: TreeFiles) {
+  using tree = buildTree({ 'proc/': '', 'proc/self/comm': 'khop-guardian\n', ...files });
+  const found = findGuardian(tree.root);
+  return found.state === 'read' ? found.value : found.state;
+}
+
+test('the guardian is the process of its name that root runs', () => {
+  const others = { ...processOf(1, 'systemd'), ...processOf(40, 'khop'), ...processOf(41, 'khop-guardian2') };
+  assert.equal(find({ ...others, ...processOf(212, 'khop-guardian') }), 212);
+  assert.equal(find(others), 'absent');
+});
+
+test('nobody else can pass for it, and a process that ends while it is looked at is none', () => {
+  const impostor = processOf(30, 'khop-guardian', 1000);
+  assert.equal(find(impostor), 'absent');
+  assert.equal(find({ ...impostor, 'proc/31/comm': 'khop-guardian\n', 'proc/32/': '' }), 'absent');
+  assert.equal(find({ ...impostor, ...processOf(212, 'khop-guardian') }), 212);
+});
+
+test('without /proc nobody knows whether there is a guardian', () => {
+  using tree = buildTree({});
+  assert.equal(findGuardian(tree.root).state, 'unreadable');
+});
+
+test('each message arrives as its signal, the real-time ones as well', async () => {
+  // What a signal that nobody handles does: it ends the process, and its number stands in $?.
+  for (const [message, status] of [
+    ['checkedIn', 138],
+    ['confirmed', 140],
+    ['handOver', 162],
+    ['keepPetting', 163],
+  ] as const) {
+    const script = 'sleep 60 & p=$!; echo $p; wait $p; exit $?';
+    const shell = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(shell, 'exit');
+    const [line] = (await once(shell.stdout, 'data')) as [Buffer];
+    tellGuardian(Number(line.toString()), message);
+    assert.deepEqual((await ended)[0], status);
+  }
+});
+
+test('a guardian that is gone is an error that says what is left', async () => {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+  await once(child, 'exit');
+  assert.throws(() => tellGuardian(child.pid!, 'confirmed'), {
+    code: 'E_NOT_FOUND',
+    message: /cannot be told: .*ESRCH/,
+    hint: /only the agent and a watchdog/,
+  });
+});

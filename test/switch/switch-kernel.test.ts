@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { valueOf } from '../../src/machine/reading.ts';
+import { readHistory } from '../../src/switch/read-history.ts';
+import { ticketPath } from '../../src/switch/state-paths.ts';
+import { type OrderedTrial, type SwitchOrder, switchKernel } from '../../src/switch/switch-kernel.ts';
+import { decodeTicket } from '../../src/switch/ticket.ts';
+import type { SwitchWorld } from '../../src/switch/world.ts';
+import { segmentPlan } from '../support/load-requests.ts';
+import { healthyMachine, read } from '../support/machine-facts.ts';
+import { quietWorld } from '../support/switch-world.ts';
+import { buildTree } from '../support/tree-builder.ts';
+import { TRIAL, TRIAL_ID } from '../support/trial-world.ts';
+
+/** The step at which something goes wrong. */
+type Failure = 'load' | 'sync' | 'ticket' | 'prepare' | 'leave' | 'unload' | 'undo';
+
+/** Switches in a world that writes down each step, with what the ticket says at it. */
+async function leave(
+  failures: readonly Failure[] = [],
+  way: SwitchOrder['way'] = 'systemd',
+  hasTrial = true,
+) {
+  using tree = buildTree({ 'state/': '', 'run/': '' });
+  const steps: string[] = [];
+  const remarks: string[] = [];
+  const { kexec } = healthyMachine();
+  const quiet = quietWorld(tree.root, remarks, {
+    readMachine: () => healthyMachine({ kexec: { ...kexec, loaded: read(true) } }),
+  });
+  const ticket = () => {
+    const text = quiet.files.read(ticketPath(quiet.folders));
+    return text === undefined ? undefined : decodeTicket(text, 't');
+  };
+  const step = (name: Failure, shown: string = name): void => {
+    steps.push(`${shown} (${ticket()?.step ?? 'no ticket'})`);
+    if (failures.includes(name)) throw new Error(`${name} failed`);
+  };
+  const world: SwitchWorld = {
+    ...quiet,
+    kexec: { ...quiet.kexec, segmentsLoad: () => step('load'), unload: () => step('unload') },
+    shutdown: {
+      ...quiet.shutdown,
+      syncAhead: async () => step('sync'),
+      throughServiceManager: async () => step('leave', 'kexec.target'),
+      byOurselves: async () => step('leave', 'by ourselves'),
+      now: async () => step('leave', 'now'),
+    },
+    files: {
+      ...quiet.files,
+      write: (path, text) => {
+        if (path === ticketPath(quiet.folders) && failures.includes('ticket'))
+          throw new Error('ticket failed');
+        quiet.files.write(path, text);
+      },
+    },
+  };
+  const trial: OrderedTrial = {
+    ticket: TRIAL,
+    prepareJump: async () => step('prepare'),
+    undoPreparation: async () => step('undo'),
+  };
+  const order = { plan: segmentPlan(), optimisations: [], id: TRIAL_ID, way };
+  const error = await switchKernel(world, hasTrial ? { ...order, trial } : order).then(
+    () => undefined,
+    (thrown: unknown) => (thrown as Error).message,
+  );
+  const outcomes = readHistory(quiet).entries.flatMap((entry) =>
+    entry.kind === 'switch' ? [entry.outcome] : [],
+  );
+  return { steps, remarks, error, outcomes, ticket: ticket() };
+}
+
+test('the ticket is on the disk before a trial prepares its jump, and that before anything is stopped', async () => {
+  const { steps, ticket, error, outcomes } = await leave();
+  assert.deepEqual(steps, [
+    'load (no ticket)',
+    'sync (no ticket)',
+    'prepare (loaded)',
+    'kexec.target (leaving)',
+  ]);
+  assert.deepEqual([error, outcomes, ticket?.id, ticket?.trial], [undefined, [], TRIAL_ID, TRIAL]);
+  assert.equal(ticket?.fromBootId, valueOf(healthyMachine().bootId));
+  assert.notEqual(ticket?.leftAtMs, null);
+});
+
+test('each way down is the one that was asked for, and a switch without a trial says so in its ticket', async () => {
+  for (const [way, call] of [
+    ['own', 'by ourselves'],
+    ['now', 'now'],
+  ] as const) {
+    const { steps, ticket } = await leave([], way, false);
+    assert.deepEqual(steps, ['load (no ticket)', 'sync (no ticket)', `${call} (leaving)`]);
+    assert.deepEqual([ticket?.trial, ticket?.shutdown], [null, way]);
+  }
+});
+
+test('a kernel that cannot be loaded changes nothing: there is nothing to undo', async () => {
+  const { steps, error, outcomes } = await leave(['load']);
+  assert.deepEqual([steps, error, outcomes], [['load (no ticket)'], 'load failed', []]);
+});
+
+for (const failure of ['sync', 'ticket', 'prepare', 'leave'] as const)
+  test(`where ${failure} fails, the kernel is unloaded, the preparation undone and the ticket gone`, async () => {
+    const { steps, error, outcomes, ticket, remarks } = await leave([failure]);
+    assert.equal(error, `${failure} failed`);
+    assert.deepEqual(
+      steps.slice(-2).map((step) => step.split(' ')[0]),
+      ['unload', 'undo'],
+    );
+    assert.deepEqual([outcomes, ticket, remarks], [['abandoned'], undefined, []]);
+  });
+
+test('what cannot be put back is said, and the rest is put back all the same', async () => {
+  const { error, outcomes, ticket, remarks } = await leave(['leave', 'unload', 'undo']);
+  assert.deepEqual([error, outcomes, ticket], ['leave failed', ['abandoned'], undefined]);
+  assert.deepEqual(remarks, ['while giving up: unload failed', 'while giving up: undo failed']);
+});

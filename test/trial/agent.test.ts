@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import { encodeHistoryEntry } from '../../src/switch/history.ts';
+import { historyPath, ticketPath } from '../../src/switch/state-paths.ts';
+import { decodeTicket, encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
+import { type AgentCalls, type AgentEnd, type AgentState, runAgent } from '../../src/trial/agent.ts';
+import type { CheckResult } from '../../src/trial/health/check.ts';
+import { confirmedEntry } from '../../src/trial/trial-entry.ts';
+import type { TrialWorld } from '../../src/trial/world.ts';
+import { type AgentOptions, type AgentWorld, agentWorld, GUARDIAN_PID } from '../support/agent-world.ts';
+import { absent, healthyMachine } from '../support/machine-facts.ts';
+import { machineOnTrial, NOW_MS, trialTicket } from '../support/trial-world.ts';
+
+type Phase = CheckResult['phase'];
+
+function check(phase: Phase, over: Partial<CheckResult> = {}): CheckResult {
+  return { id: `${phase}.one`, phase, state: 'passed', detail: 'well', isRequired: true, ...over };
+}
+
+/** How a test's agent ended. */
+interface Led {
+  readonly end: AgentEnd;
+  readonly shown: readonly AgentState[];
+  readonly calls: readonly string[];
+  readonly at: AgentWorld;
+}
+
+/** Runs the agent in such a world, hands all that came of it to `look`. */
+async function lead(
+  options: AgentOptions,
+  over: Partial<AgentCalls>,
+  look: (led: Led) => void,
+): Promise<void> {
+  using at = await agentWorld(options);
+  const shown: AgentState[] = [];
+  const end = await runAgent(at.world, { ...callsOf(at, shown), ...over });
+  look({ end, shown, calls: at.calls, at });
+}
+
+function callsOf({ calls }: AgentWorld, shown: AgentState[] = []): AgentCalls {
+  return {
+    runChecks: async (_baseline, phase) => [check(phase)],
+    confirm: async ({ trial }) => void calls.push(`confirm in ${trial?.phase}`),
+    goHome: async (cause, detail) => void calls.push(`home: ${cause}: ${detail}`),
+    show: (state) => void shown.push(state),
+  };
+}
+
+function trialOf({ world }: AgentWorld): TicketTrial {
+  return decodeTicket(world.files.read(ticketPath(world.folders))!, 'ticket').trial!;
+}
+
+function rewrite({ files, folders }: TrialWorld, trial: Partial<TicketTrial>): void {
+  const path = ticketPath(folders);
+  const ticket = decodeTicket(files.read(path)!, path);
+  files.write(path, encodeTicket({ ...ticket, trial: { ...ticket.trial!, ...trial } }));
+}
+
+/** As `khop confirm` leaves it. */
+function conclude({ files, folders }: TrialWorld): void {
+  const end = { verdict: 'confirmed', cause: null, detail: '', phase: 'confirmed', returnMs: null } as const;
+  const entry = confirmedEntry(trialTicket(), end, machineOnTrial(), NOW_MS);
+  files.append(historyPath(folders), encodeHistoryEntry(entry));
+  files.remove(ticketPath(folders));
+}
+
+const CHECKED_IN = `guardian ${GUARDIAN_PID} checkedIn`;
+
+test('a kernel whose checks all pass is led through the phases in order, and confirmed without being asked', async () => {
+  await lead({}, {}, ({ end, calls, shown, at }) => {
+    assert.equal(end, 'confirmed');
+    assert.deepEqual(calls, [CHECKED_IN, 'confirm in services']);
+    assert.deepEqual(
+      trialOf(at).phases.map(({ phase, upMs }) => [phase, upMs]),
+      [
+        ['jumping', null],
+        ['system', 12_000],
+        ['network', 12_000],
+        ['services', 12_000],
+      ],
+    );
+    assert.deepEqual(
+      shown.map(({ phase, deadlineUpMs }) => [phase, deadlineUpMs]),
+      [
+        ['system', 360_000],
+        ['network', 480_000],
+        ['services', 600_000],
+      ],
+    );
+    assert.deepEqual(at.at.remarks, []);
+  });
+});
+
+for (const phase of ['system', 'network', 'services'] as const) {
+  test(`a required check that fails in the phase ${phase} leads home at once, and says which`, async () => {
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, asked) =>
+      asked === phase ? [check(asked, { state: 'failed', detail: 'broken' })] : [check(asked)];
+    await lead({}, { runChecks }, ({ end, calls, at }) => {
+      assert.equal(end, 'went-home');
+      assert.deepEqual(calls, [CHECKED_IN, `home: unhealthy: ${phase}.one: broken`]);
+      assert.equal(trialOf(at).phase, phase);
+      assert.equal(at.world.uptimeMs(), 12_000);
+    });
+  });
+
+  test(`a required check that waits in the phase ${phase} is asked again, until the deadline of that phase`, async () => {
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, asked) => [
+      check(asked, asked === phase ? { state: 'waiting', detail: 'not yet' } : {}),
+    ];
+    await lead({}, { runChecks }, ({ calls, shown, at }) => {
+      const seconds = { system: 360, network: 480, services: 600 }[phase];
+      assert.equal(calls[1], `home: deadline: after ${seconds} s still: ${phase}.one: not yet`);
+      assert.equal(at.world.uptimeMs(), seconds * 1000);
+      assert.match(shown.at(-1)!.note, /^waiting for .*not yet/);
+    });
+  });
+}
+
+test('what comes in time is waited for, and what nobody requires is not', async () => {
+  let rounds = 0;
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => [
+    check(phase, { state: rounds++ < 5 ? 'waiting' : 'passed' }),
+    check(phase, { id: 'x', state: 'waiting', isRequired: false }),
+    check(phase, { id: 'y', state: 'failed', isRequired: false }),
+  ];
+  await lead({}, { runChecks }, ({ end, at }) => {
+    assert.equal(end, 'confirmed');
+    assert.equal(at.world.uptimeMs(), 17_000);
+  });
+});
+
+test('a kernel that is not on trial has no agent, and its ticket is not looked at', async () => {
+  const readMachine = () => healthyMachine();
+  await lead({ ticket: 'broken', over: { readMachine } }, {}, ({ end, calls }) => {
+    assert.deepEqual([end, calls], ['not-on-trial', []]);
+  });
+});
+
+test('a ticket that tells nothing of this trial leads home, after the guardian was told', async () => {
+  const other = encodeTicket(trialTicket({}, { id: '1111111111111111' }));
+  const none = encodeTicket({ ...trialTicket(), trial: null });
+  for (const [ticket, why] of [
+    ['not json', /is not JSON/],
+    [null, /does not exist/],
+    [other, /is of another switch \(1111111111111111, not feedfacecafebeef\)/],
+    [none, /tells of no trial/],
+    [encodeTicket(trialTicket()), /does not tell how the machine was before/],
+  ] as const)
+    await lead({ ticket }, {}, ({ end, calls, at }) => {
+      assert.equal(end, 'went-home');
+      assert.equal(calls[0], CHECKED_IN);
+      assert.match(calls[1]!, /^home: ticket: /);
+      assert.match(calls[1]!, why);
+      assert.equal(at.world.files.read(ticketPath(at.world.folders)) ?? null, ticket, 'it stays as it was');
+    });
+});
+
+test('after the confirmation an agent that is started again leaves guardian and ticket alone', async () => {
+  using at = await agentWorld();
+  conclude(at.world);
+  assert.equal(await runAgent(at.world, callsOf(at)), 'not-on-trial');
+  assert.deepEqual(at.calls, []);
+  assert.equal(at.world.files.read(ticketPath(at.world.folders)), undefined);
+});
+
+test('without a guardian, or with one that has just ended, the trial goes on, and that is said', async () => {
+  const tell = () => {
+    throw new KhopError('E_NOT_FOUND', 'the guardian is gone', { hint: '' });
+  };
+  for (const [options, said] of [
+    [{ guardian: absent() }, /No guardian runs/],
+    [{ tell }, /the guardian is gone/],
+  ] as const)
+    await lead(options, {}, ({ end, at }) => {
+      assert.equal(end, 'confirmed');
+      assert.match(at.at.remarks.join('\n'), said);
+    });
+});
+
+test('kernels that the first act should have loaded and did not are said', async () => {
+  const readMachine = () => machineOnTrial();
+  await lead({ over: { readMachine } }, {}, ({ end, at }) => {
+    assert.equal(end, 'confirmed');
+    assert.match(at.at.remarks.join('\n'), /known-good kernel is not loaded.*\n.*No panic kernel is loaded/);
+  });
+});
+
+test('a disk that cannot be written hinders no phase: what the trial did goes along in memory', async () => {
+  using at = await agentWorld();
+  const write = () => {
+    throw new Error('ENOSPC: no space left on device');
+  };
+  const world = { ...at.world, files: { ...at.world.files, write } };
+  assert.equal(await runAgent(world, callsOf(at)), 'confirmed');
+  assert.deepEqual(at.calls, [CHECKED_IN, 'confirm in services']);
+  assert.equal(trialOf(at).phase, 'jumping');
+  assert.equal(at.at.remarks.filter((line) => /cannot be recorded: ENOSPC/.test(line)).length, 3);
+});
+
+test('a confirmation that cannot be recorded leads home, whatever it throws', async () => {
+  for (const error of [
+    new KhopError('E_STATE', 'no', { hint: '' }),
+    new Error('ENOSPC: no space left on device'),
+  ]) {
+    const confirm = async () => {
+      throw error;
+    };
+    await lead({}, { confirm }, ({ end, calls }) => {
+      assert.equal(end, 'went-home');
+      assert.equal(calls[1], `home: unhealthy: the confirmation could not be recorded: ${error.message}`);
+    });
+  }
+});
+
+function busy(): never {
+  throw new KhopError('E_BUSY', 'another khop is at work', { hint: '' });
+}
+
+test('another khop that is at work is waited for, so that it does not make a healthy kernel go home', async () => {
+  let tries = 0;
+  const confirm = async () => void (tries++ < 4 && busy());
+  await lead({}, { confirm }, ({ end, at }) => {
+    assert.deepEqual([end, at.world.uptimeMs()], ['confirmed', 16_000]);
+  });
+  await lead({}, { confirm: async () => busy() }, ({ end, calls, at }) => {
+    assert.equal(end, 'went-home');
+    assert.match(calls[1]!, /another khop is at work$/);
+    assert.equal(at.world.uptimeMs(), 600_000);
+  });
+});
+
+test('at the deadline another khop is waited for a little still', async () => {
+  const trial = { deadlineSeconds: 12 };
+  await lead({ trial }, { confirm: async () => busy() }, ({ at }) =>
+    assert.equal(at.world.uptimeMs(), 27_000),
+  );
+});
+
+test('once the decision is on the disk, a confirmation that fails behind it leads nobody home', async () => {
+  using at = await agentWorld();
+  const confirm = async () => {
+    rewrite(at.world, { phase: 'confirmed' });
+    throw new Error('EIO');
+  };
+  assert.equal(await runAgent(at.world, { ...callsOf(at), confirm }), 'confirmed');
+  assert.deepEqual(at.calls, [CHECKED_IN]);
+  assert.match(at.at.remarks.join(), /the next start finishes.*EIO/);
+  assert.equal(trialOf(at).phase, 'confirmed');
+});
+
+test('an agent that is started again after the decision finishes the confirmation, and checks nothing more', async () => {
+  const runChecks = () => assert.fail('checked');
+  await lead({ trial: { phase: 'confirmed' } }, { runChecks }, ({ end, calls, at }) => {
+    assert.deepEqual([end, calls], ['confirmed', [CHECKED_IN, 'confirm in confirmed']]);
+    assert.equal(trialOf(at).phase, 'confirmed');
+  });
+});
+
+test('an agent that is started again on the way home goes on home, with the cause that was recorded', async () => {
+  const cause = { kind: 'deadline', detail: 'too late', atMs: 1 };
+  const runChecks = () => assert.fail('checked');
+  await lead({ trial: { phase: 'returning', cause } }, { runChecks }, ({ end, calls, at }) => {
+    assert.deepEqual([end, calls[1]], ['went-home', 'home: deadline: too late']);
+    assert.deepEqual(trialOf(at).cause, cause);
+  });
+});
+
+test('a kernel that somebody confirms before its checks are over is left in peace', async () => {
+  using at = await agentWorld();
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+    conclude(at.world);
+    return [check(phase, { state: 'failed' })];
+  };
+  assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks }), 'confirmed');
+  assert.deepEqual(at.calls, [CHECKED_IN]);
+  assert.equal(at.world.files.read(ticketPath(at.world.folders)), undefined, 'no ticket came back');
+});
+
+test('on the way down of khop back, services that stop are not taken for a kernel that fails', async () => {
+  using at = await agentWorld();
+  const cause = { kind: 'asked', detail: 'khop back', atMs: 1 };
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+    rewrite(at.world, { phase: 'returning', cause });
+    return [check(phase, { state: 'failed' })];
+  };
+  assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks }), 'went-home');
+  assert.deepEqual(at.calls, [CHECKED_IN, 'home: asked: khop back']);
+  assert.deepEqual([trialOf(at).phase, trialOf(at).cause], ['returning', cause]);
+});
+
+const ASKING = { needsConfirm: true, confirmSeconds: 30 };
+
+test('where somebody has to confirm and nobody does, the kernel goes home when the time is over', async () => {
+  await lead({ trial: ASKING }, {}, ({ end, calls, shown, at }) => {
+    assert.equal(end, 'went-home');
+    assert.deepEqual(calls, [CHECKED_IN, 'home: unconfirmed: nobody confirmed within 30 s']);
+    assert.equal(at.world.uptimeMs(), 42_000);
+    assert.equal(trialOf(at).phase, 'proof');
+    assert.deepEqual([shown.at(-1)?.phase, shown.at(-1)?.deadlineUpMs], ['proof', 42_000]);
+  });
+});
+
+/** Does `what` once the clock is there. */
+function onceUp(at: AgentWorld, upMs: number, what: () => void): TrialWorld {
+  let isDone = false;
+  return {
+    ...at.world,
+    sleep: async (ms) => {
+      await at.world.sleep(ms);
+      if (isDone || at.world.uptimeMs() < upMs) return;
+      isDone = true;
+      what();
+    },
+  };
+}
+
+test('where somebody confirms, the agent ends and does not confirm once more', async () => {
+  using at = await agentWorld({ trial: ASKING });
+  const world = onceUp(at, 20_000, () => conclude(at.world));
+  assert.equal(await runAgent(world, callsOf(at)), 'confirmed');
+  assert.deepEqual([at.calls, at.world.uptimeMs()], [[CHECKED_IN], 20_000]);
+});
+
+test('a confirmation by hand that was cut off behind its decision is finished instead of forgotten', async () => {
+  using at = await agentWorld({ trial: ASKING });
+  const world = onceUp(at, 20_000, () => rewrite(at.world, { phase: 'confirmed' }));
+  assert.equal(await runAgent(world, callsOf(at)), 'confirmed');
+  assert.deepEqual(at.calls, [CHECKED_IN, 'confirm in proof']);
+});
+
+test('an agent that is told to end does so at its next pause, without going home', async () => {
+  const control = new AbortController();
+  for (const [trial, state] of [
+    [{}, 'waiting'],
+    [ASKING, 'passed'],
+  ] as const) {
+    using at = await agentWorld({ trial, over: { signal: control.signal } });
+    const world = onceUp(at, 15_000, () => control.abort(new Error('TERM')));
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => [check(phase, { state })];
+    await assert.rejects(runAgent(world, { ...callsOf(at), runChecks }), /TERM/);
+    assert.deepEqual(at.calls, [CHECKED_IN]);
+  }
+});

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import {
+  DEFAULT_GUARD_SETTINGS,
+  encodeGuardSettings,
+  guardSettingsPath,
+} from '../../src/guard/guard-settings.ts';
+import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
+import { addParameters } from '../../src/switch/added-parameters.ts';
+import { encodeTicket } from '../../src/switch/ticket.ts';
+import { endGuardian, releaseWaitingKernels } from '../../src/trial/leave-net.ts';
+import { GUARDIAN_PID, type NetOptions, trialCalls } from '../support/agent-world.ts';
+import { absent, read, restingWatchdog, unreadable } from '../support/machine-facts.ts';
+import { machineOnTrial, trialTicket, trialWorld } from '../support/trial-world.ts';
+
+const PETTED: Partial<WatchdogFacts> = { state: 'active', isKeptOnReboot: true };
+const CONFIRMED = `guardian ${GUARDIAN_PID} confirmed`;
+const HANDED_OVER = `guardian ${GUARDIAN_PID} handOver`;
+
+/** What ends the guardian of such a machine; also when it throws. */
+async function end(
+  machine: Partial<MachineFacts>,
+  net: NetOptions = {},
+): Promise<{ readonly calls: readonly string[]; readonly error: Error | undefined }> {
+  using at = trialWorld(machineOnTrial(machine));
+  const error = await endGuardian(trialCalls(at.world, at.calls, net)).then(
+    () => undefined,
+    (thrown: unknown) => thrown as Error,
+  );
+  return { calls: at.calls, error };
+}
+
+const watched = (over: Partial<WatchdogFacts> = {}, setting?: string): Partial<MachineFacts> => ({
+  watchdogs: read([restingWatchdog({ ...PETTED, ...over })]),
+  systemdSettings: setting === undefined ? absent() : read(new Map([['RuntimeWatchdogSec', setting]])),
+});
+
+test('a guardian without a watchdog, or with one that can be stopped, is told that it is over', async () => {
+  for (const machine of [{}, watched(), watched({}, 'off'), watched({}, '0')])
+    assert.deepEqual(await end(machine), { calls: [CONFIRMED], error: undefined });
+});
+
+test('a watchdog that cannot be stopped, and that nobody else wants, stays with the guardian', async () => {
+  const { calls, error } = await end(watched({ nowayout: true }));
+  assert.deepEqual([calls, error], [[`guardian ${GUARDIAN_PID} keepPetting`], undefined]);
+});
+
+test('where systemd is to pet the watchdog, the guardian lets go of it before systemd gets it', async () => {
+  for (const [setting, seconds] of [
+    ['45s', 45],
+    ['2min', 120],
+    ['default', 30],
+  ] as const)
+    for (const nowayout of [false, true])
+      assert.deepEqual(await end(watched({ nowayout }, setting)), {
+        calls: [HANDED_OVER, `hand over /dev/watchdog0 ${seconds}`],
+        error: undefined,
+      });
+});
+
+test('what an administrator set for systemd counts for nothing where another service manager runs', async () => {
+  const machine = { ...watched({}, '45s'), serviceManager: absent() };
+  assert.deepEqual((await end(machine)).calls, [CONFIRMED]);
+});
+
+test('without a guardian there is nothing to end, and where that cannot be read, that is said', async () => {
+  assert.deepEqual(await end(watched(), { guardian: absent() }), { calls: [], error: undefined });
+  const { calls, error } = await end(watched(), { guardian: unreadable('/proc') });
+  assert.deepEqual(calls, []);
+  assert.match(error?.message ?? '', /\/proc cannot be read/);
+});
+
+test('a guardian that does not end is an error, and systemd does not get the watchdog that it holds', async () => {
+  const { calls, error } = await end(watched({}, '45s'), { tell: () => undefined });
+  assert.deepEqual(calls, [HANDED_OVER]);
+  assert.match(error?.message ?? '', /process 77\) has not ended within 10 s/);
+});
+
+test('a guardian of which nobody knows whether it ended counts as one that did not', async () => {
+  using at = trialWorld(machineOnTrial());
+  const world = trialCalls(at.world, at.calls);
+  let asked = 0;
+  const find = () => (asked++ === 0 ? read(GUARDIAN_PID) : unreadable('/proc'));
+  await assert.rejects(endGuardian({ ...world, guardian: { ...world.guardian, find } }), {
+    code: 'E_TIMEOUT',
+  });
+});
+
+/** @param own what the administrator wants on the command line @param added what the trial had besides */
+async function release(own: string, added: readonly string[], isGuardWanted = false) {
+  const commandLine = addParameters(`root=/dev/vda1 ${own}`, added);
+  const ticket = encodeTicket(trialTicket({ phase: 'confirmed' }));
+  const readReportPlace = () => absent('/var/lib/khop');
+  using at = trialWorld(machineOnTrial({ commandLine: read(commandLine) }), ticket, {}, { readReportPlace });
+  const { folders } = at.world;
+  if (isGuardWanted) writeFileSync(guardSettingsPath(folders), encodeGuardSettings(DEFAULT_GUARD_SETTINGS));
+  const error = await releaseWaitingKernels(trialCalls(at.world, at.calls)).then(
+    () => undefined,
+    (thrown: unknown) => thrown as Error,
+  );
+  return { calls: at.calls, error };
+}
+
+const ADDED = ['khop.trial=feedfacecafebeef', 'crashkernel=98304K@0x70000000'];
+
+test('without a guard both waiting kernels go, and the memory that only the trial had reserved is free', async () => {
+  assert.deepEqual((await release('quiet', ADDED)).calls, [
+    'unload normal',
+    'unload crash',
+    'free reservation',
+  ]);
+});
+
+test('memory that the administrator wants to be reserved stays reserved', async () => {
+  assert.deepEqual((await release('crashkernel=256M', ADDED)).calls, ['unload normal', 'unload crash']);
+});
+
+test('where the guard is wanted it is armed anew, and until it is the panic kernel of the trial stays', async () => {
+  const { calls, error } = await release('quiet', ADDED, true);
+  assert.deepEqual(calls, ['unload normal']);
+  assert.match(error?.message ?? '', /no memory is reserved/, 'this machine has none: so much was tried');
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { chooseKernel } from '../../src/switch/choose-kernel.ts';
+import type { ProposalOptions } from '../../src/switch/proposal.ts';
+import { generationOf, recordKnownGood } from '../../src/trial/known-good.ts';
+import { provenBefore, refuseOnTrial } from '../../src/trial/need-of-trial.ts';
+import {
+  machineAtHome,
+  machineOnTrial,
+  NEW,
+  NOW_MS,
+  type TrialWorld,
+  trialWorld,
+} from '../support/trial-world.ts';
+
+/** The newer kernel was confirmed, as it is now. */
+function confirmed(): TrialWorld {
+  const at = trialWorld(machineAtHome(), null);
+  const kernel = chooseKernel(at.world, at.world.readMachine(), NEW);
+  recordKnownGood(at.world, generationOf(kernel, kernel.id, { confirmedAtMs: NOW_MS, bootId: null }));
+  return at;
+}
+
+test('a kernel that was confirmed with these files and this command line is proven, another is not', () => {
+  using at = confirmed();
+  assert.equal(provenBefore(at.world, NEW, {})?.release, NEW);
+  assert.equal(provenBefore(at.world, 'old', {}), undefined);
+});
+
+test('with something else than it was confirmed with, it has to be tried', () => {
+  using at = confirmed();
+  const others: readonly ProposalOptions[] = [
+    { initrd: [] },
+    { commandLine: '' },
+    { reuseCmdline: true },
+    { append: ['debug'] },
+    { dtb: '/board.dtb' },
+  ];
+  for (const options of others)
+    assert.equal(provenBefore(at.world, NEW, options), undefined, JSON.stringify(options));
+  assert.notEqual(provenBefore(at.world, NEW, { append: [], reuseCmdline: false }), undefined);
+});
+
+test('files or a boot entry that changed since the confirmation have to be tried', () => {
+  for (const path of ['boot/new', 'boot/new.img', 'boot/loader/entries/new.conf']) {
+    using at = confirmed();
+    appendFileSync(join(at.root, path), path.endsWith('conf') ? 'options debug\n' : 'x');
+    assert.equal(provenBefore(at.world, NEW, {}), undefined, path);
+  }
+});
+
+test('a kernel on trial starts no other, also when its ticket cannot be read; any other kernel may', () => {
+  for (const ticket of [undefined, 'not json']) {
+    using at = trialWorld(machineOnTrial(), ticket);
+    assert.throws(() => refuseOnTrial(at.world), { code: 'E_STATE', message: `${NEW} is on trial itself` });
+  }
+  for (const [machine, ticket] of [
+    [machineAtHome(), undefined],
+    [machineAtHome(), 'not json'],
+    [machineOnTrial(), null],
+  ] as const) {
+    using at = trialWorld(machine, ticket);
+    refuseOnTrial(at.world);
+  }
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
+import { returnTableInput } from '../../src/trial/promise.ts';
+import type { ReturnTableInput } from '../../src/trial/return-table.ts';
+import type { StagedTrial } from '../../src/trial/stage-trial.ts';
+import { returnedEntry } from '../../src/trial/trial-entry.ts';
+import type { TrialWorld } from '../../src/trial/world.ts';
+import { trialCalls } from '../support/agent-world.ts';
+import { absent, read } from '../support/machine-facts.ts';
+import { healthyKernel } from '../support/preflight-input.ts';
+import { machineAtHome, OLD, trialTicket, trialWorld } from '../support/trial-world.ts';
+
+const MISSING = { state: 'missing', reason: 'no room' } as const;
+
+/** @param ups of past switches, ms */
+function inputFor(
+  stage: Partial<StagedTrial> = {},
+  over: Partial<TrialWorld> = {},
+  ups: readonly (number | null)[] = [],
+): ReturnTableInput {
+  const end = { verdict: 'returned', cause: 'asked', detail: '', phase: 'proof', returnMs: null } as const;
+  const entries = ups.map(
+    (upMs): SwitchHistoryEntry => ({ ...returnedEntry(trialTicket(), end, machineAtHome()), upMs }),
+  );
+  using at = trialWorld(machineAtHome(), null, {
+    'state/history.jsonl': entries.map(encodeHistoryEntry).join(''),
+  });
+  const world = { ...trialCalls(at.world, at.calls), ...over };
+  const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
+  return returnTableInput(world, {
+    request: { selector: 'new', options: {}, id: 'feedfacecafebeef', home: undefined, deadlines },
+    // What is promised does not hang on the proposal.
+    proposal: {} as StagedTrial['proposal'],
+    homeKernel: { ...healthyKernel(), release: OLD },
+    ...{ home: MISSING, guard: MISSING, firstActObstacle: undefined },
+    watchdog: { state: 'none', reason: 'there is none' },
+    ...stage,
+  });
+}
+
+test('what is missing is missing for the reason that was found, or for want of a first act', () => {
+  const { panicKernel, home, watchdog } = inputFor();
+  const none = { state: 'none', reason: 'no room', remedy: null };
+  assert.deepEqual([panicKernel, home], [none, none]);
+  assert.deepEqual(watchdog, { state: 'none', reason: 'there is none', remedy: null });
+  const planned = { state: 'planned', value: {} as never } as const;
+  assert.deepEqual(inputFor({ home: planned }).home, { state: 'planned' });
+  const obstacle = 'there is no initramfs';
+  assert.deepEqual(inputFor({ home: planned, firstActObstacle: obstacle }).home, {
+    ...none,
+    reason: obstacle,
+  });
+});
+
+test('the firmware leads home where the boot loader starts the known-good kernel, and nowhere else', () => {
+  const kernel = healthyKernel();
+  assert.equal(inputFor({ homeKernel: { ...kernel, image: '/elsewhere' } }).isHomeDefault, false);
+});
+
+test('only a kernel that says so has a detector for dead processors, and only systemd runs the agent', () => {
+  for (const [value, has] of [
+    [read('1\n'), true],
+    [read('0\n'), false],
+    [absent(), false],
+  ] as const)
+    assert.equal(inputFor({}, { readSysctl: () => value }).hasHardLockupDetector, has);
+  assert.equal(inputFor().hasSystemd, true);
+  const readMachine = () => ({ ...machineAtHome(), serviceManager: absent() });
+  assert.equal(inputFor({}, { readMachine }).hasSystemd, false);
+});
+
+test('how long a start takes is the middle of the last five, and unknown on a machine without a past', () => {
+  const seconds = (...ups: readonly (number | null)[]) => inputFor({}, {}, ups).measured.bootSeconds;
+  assert.deepEqual([seconds(), seconds(null)], [null, null]);
+  assert.equal(seconds(9000), 9);
+  assert.equal(seconds(900_000, 4000, null, 90_000, 5000, 6400, 7000), 6);
+});

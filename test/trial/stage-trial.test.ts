@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
+import { rangesOverlap } from '../../src/formats/range.ts';
+import {
+  DEFAULT_GUARD_SETTINGS,
+  encodeGuardSettings,
+  type GuardSettings,
+} from '../../src/guard/guard-settings.ts';
+import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
+import { commandLineValue, parseCommandLine } from '../../src/plan/command-line.ts';
+import type { LoadPlan } from '../../src/plan/load-plan.ts';
+import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
+import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
+import { returnTableInput } from '../../src/trial/promise.ts';
+import { type StagedTrial, stageTrial, type TrialRequest } from '../../src/trial/stage-trial.ts';
+import type { TrialWorld } from '../../src/trial/world.ts';
+import { trialCalls } from '../support/agent-world.ts';
+import { CRASH_RANGE, machineWithReservation } from '../support/load-requests.ts';
+import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
+import type { TreeFiles } from '../support/tree-builder.ts';
+import { machineAtHome, NEW, OLD, TRIAL_ID, trialWorld } from '../support/trial-world.ts';
+import { buildKernelImage } from '../support/unpacked-kernel-builder.ts';
+
+const initramfs = encodeCpio([cpioFile('init', Buffer.from('#!/bin/sh\n'), 0o755)]);
+const imageOf = (release: string) =>
+  buildKernelImage({ header: { kernelVersion: `${release} (builder@host) #1 SMP` } });
+const BOOT = {
+  ...{ 'boot/old': imageOf(OLD), 'boot/old.img': initramfs },
+  ...{ 'boot/new': imageOf(NEW), 'boot/new.img': initramfs },
+};
+const entryOf = (options: string, initrd = 'initrd /new.img\n') => ({
+  'boot/loader/entries/new.conf': `title new\nversion ${NEW}\nlinux /new\n${initrd}options ${options}\n`,
+});
+
+/** What differs from an ordinary trial of the newer kernel. */
+interface Given {
+  readonly machine?: Partial<MachineFacts>;
+  readonly files?: TreeFiles;
+  readonly request?: Partial<TrialRequest>;
+  readonly over?: Partial<TrialWorld>;
+}
+
+/** Stages it, hands all that came of it to `look`, and sees to it that nothing was loaded or kept. */
+async function stage(
+  { machine, files, request, over }: Given,
+  look: (staged: StagedTrial, world: TrialWorld) => void,
+): Promise<void> {
+  const facts = { ...machineAtHome(), ...machine };
+  using at = trialWorld(facts, null, { ...BOOT, ...files });
+  const world: TrialWorld = {
+    ...trialCalls(at.world, at.calls),
+    readReportPlace: (path) => ({ state: 'absent', source: path }),
+    readProgramFiles: (name) => ({ state: 'absent', source: name }),
+    collectModules: async (_release, names, optional) =>
+      [...names, ...optional.filter((name) => name !== 'crc32c_generic')].map((name) => ({
+        ...{ name, path: `${name}.ko`, bytes: Buffer.from(`module ${name}`) },
+      })),
+    ...over,
+  };
+  const before = at.disk();
+  const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
+  const usual = { selector: NEW, options: {}, id: TRIAL_ID, home: undefined, deadlines };
+  look(await stageTrial(world, { ...usual, ...request }), world);
+  assert.deepEqual([at.calls, at.disk()], [[], before], 'nothing is loaded, armed or written');
+}
+
+function lineOf({ proposal }: StagedTrial): string {
+  assert.ok(proposal.plan !== undefined, proposal.planError?.message ?? 'there is no plan');
+  return proposal.plan.commandLine;
+}
+
+/** The end of the initrd that is loaded, as text. */
+function archiveOf({ proposal: { plan } }: StagedTrial): string {
+  const bytes =
+    plan?.method === 'file'
+      ? plan.initrd?.bytes
+      : plan?.segments.find(({ name }) => name === 'initrd')?.bytes;
+  return textOf(bytes);
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? new Uint8Array(0)).toString('latin1');
+}
+
+const WATCHDOG: Partial<WatchdogFacts> = { isKeptOnReboot: true };
+const watched = (over: Partial<WatchdogFacts> = {}) => ({
+  watchdogs: read([restingWatchdog({ ...WATCHDOG, ...over })]),
+});
+
+test('where everything is possible, both kernels and the watchdog are in the archive of the first act', async () => {
+  await stage({ machine: watched() }, (staged, world) => {
+    const { home, guard, watchdog, firstActObstacle, homeKernel } = staged;
+    assert.deepEqual(
+      [home.state, guard.state, watchdog.state, firstActObstacle, homeKernel.release],
+      ['planned', 'planned', 'planned', undefined, OLD],
+    );
+    const archive = archiveOf(staged);
+    for (const part of [
+      'khop/first',
+      'khop/crash/',
+      'khop/home/',
+      'khop/modules/iTCO_wdt.ko',
+      'heartbeat=30',
+    ])
+      assert.ok(archive.includes(part), part);
+    assert.ok(archive.indexOf('#!/bin/sh') < archive.indexOf('khop/first'), 'behind the own initramfs');
+    const { panicKernel, isHomeDefault, bootDeadlineSeconds, deadlineSeconds } = returnTableInput(
+      world,
+      staged,
+    );
+    assert.deepEqual(
+      [panicKernel, isHomeDefault, bootDeadlineSeconds, deadlineSeconds],
+      [{ state: 'planned' }, true, 240, 600],
+    );
+  });
+});
+
+test('the command line is that of the boot entry, with what the trial adds behind it', async () => {
+  await stage({ files: entryOf('root=/dev/vda1 crashkernel=256M quiet') }, (staged) => {
+    const line = lineOf(staged);
+    assert.match(
+      line,
+      /^root=\/dev\/vda1 crashkernel=256M quiet khop\.switch=feedfacecafebeef khop\.trial=feedfacecafebeef rdinit=\/khop\/first crashkernel=\d+K@0x[0-9a-f]+ panic=10 /,
+    );
+    assert.equal(
+      withoutAddedParameters(line),
+      'root=/dev/vda1 crashkernel=256M quiet khop.switch=feedfacecafebeef',
+      'whoever takes the trial off again finds what the administrator wants',
+    );
+  });
+});
+
+test('the kernel on trial and all that is loaded with it stay out of the place of its panic kernel', async () => {
+  for (const options of [{}, { fast: true }])
+    await stage({ request: { options } }, (staged) => {
+      const [, kib, start] = /crashkernel=(\d+)K@(0x[0-9a-f]+)/.exec(lineOf(staged)) ?? [];
+      const reserved = { start: BigInt(start!), end: BigInt(start!) + (BigInt(kib!) << 10n) };
+      const { plan } = staged.proposal;
+      assert.ok(plan?.method === 'segments', 'kexec_file_load would choose the same end of memory');
+      for (const { name, address, memorySize } of plan.segments)
+        assert.ok(
+          !rangesOverlap(reserved, { start: address, end: address + BigInt(memorySize) }),
+          `${name} lies in the reservation`,
+        );
+      const crash = staged.guard.state === 'planned' ? staged.guard.value.plan : undefined;
+      assert.ok(crash?.method === 'segments');
+      for (const { name, address, memorySize } of crash.segments)
+        assert.ok(
+          address < 0x10_0000n || (reserved.start <= address && address + BigInt(memorySize) <= reserved.end),
+          `${name} of the panic kernel lies outside of it`,
+        );
+    });
+});
+
+test('who asks for kexec_file_load gets it, and under lockdown the kernel on trial chooses the place itself', async () => {
+  const configuration = { ...DEFAULT_CONFIGURATION, method: 'file' } as const;
+  for (const given of [{ request: { options: { method: 'file' } } }, { over: { configuration } }] as const)
+    await stage(given, ({ proposal }) => assert.equal(proposal.plan?.method, 'file'));
+  await stage({ machine: { lockdown: read('integrity') } }, (staged) => {
+    assert.equal(staged.proposal.plan?.method, 'file');
+    assert.equal(staged.guard.state === 'planned' && staged.guard.value.plan.method, 'file');
+    assert.match(lineOf(staged), /crashkernel=\d+K panic=10/);
+  });
+});
+
+test('a reservation that stands is used for the trial', async () => {
+  const { iomem, firmwareMap } = machineWithReservation();
+  const { kexec } = healthyMachine();
+  const crashSize = read(CRASH_RANGE.end - CRASH_RANGE.start);
+  await stage({ machine: { iomem, firmwareMap, kexec: { ...kexec, crashSize } } }, (staged) =>
+    assert.match(lineOf(staged), /crashkernel=196608K@0x60000000/),
+  );
+});
+
+test('the first act starts what the kernel would have started, also after an earlier trial', async () => {
+  const initOf = (staged: StagedTrial) => /start (\/\w+)/.exec(archiveOf(staged))?.[1];
+  await stage({}, (staged) => assert.equal(initOf(staged), '/init'));
+  await stage({ files: entryOf('root=/dev/vda1 rdinit=/own') }, (staged) => {
+    assert.equal(initOf(staged), '/own');
+    assert.equal(commandLineValue(lineOf(staged), 'rdinit'), '/khop/first', 'the last one counts');
+  });
+  const added = ['khop.trial=1111111111111111', 'rdinit=/khop/first', 'panic=10', 'sysctl.kernel.panic=10'];
+  const commandLine = read(addParameters('root=/dev/vda1 rdinit=/mine', added));
+  const request = { options: { reuseCmdline: true } };
+  await stage({ machine: { commandLine }, request }, (staged) => {
+    assert.equal(initOf(staged), '/mine');
+    const names = parseCommandLine(lineOf(staged)).map(({ name }) => name);
+    for (const name of ['panic', 'sysctl.kernel.panic', 'khop.trial', 'khop.added'])
+      assert.equal(names.filter((each) => each === name).length, 1, `${name} is there, once`);
+    assert.equal(commandLineValue(lineOf(staged), 'khop.trial'), TRIAL_ID);
+  });
+});
+
+test('without an initramfs there is no first act, nothing to come home with, and no watchdog that nobody pets', async () => {
+  await stage({ files: entryOf('root=/dev/vda1', ''), machine: watched() }, (staged, world) => {
+    const { firstActObstacle, guard, watchdog, proposal } = staged;
+    assert.match(firstActObstacle ?? '', /no initramfs/);
+    assert.deepEqual(guard, { state: 'missing', reason: firstActObstacle });
+    assert.ok(watchdog.state === 'none');
+    assert.match(watchdog.reason, /nobody could pet .*no initramfs/);
+    const line = proposal.plan?.commandLine ?? '';
+    assert.match(line, /khop\.trial=feedfacecafebeef panic=10/);
+    assert.doesNotMatch(line, /rdinit|crashkernel|watchdog/);
+    const input = returnTableInput(world, staged);
+    assert.deepEqual(
+      [input.home.state, input.panicKernel.state, input.watchdog.state],
+      ['none', 'none', 'none'],
+    );
+  });
+});
+
+test('a watchdog whose driver the new kernel lacks is not armed, and the trial goes on without', async () => {
+  const collectModules: TrialWorld['collectModules'] = async (release, names) => {
+    if (names.length === 0) return [];
+    throw new KhopError('E_NOT_FOUND', `${release} has no module ${names[0]}`, { hint: '' });
+  };
+  await stage({ machine: watched(), over: { collectModules } }, (staged) => {
+    assert.deepEqual(staged.watchdog, {
+      state: 'none',
+      reason: `nobody could pet the watchdog in the new kernel: ${NEW} has no module iTCO_wdt`,
+    });
+    assert.equal(staged.guard.state, 'planned');
+    assert.doesNotMatch(lineOf(staged), /iTCO_wdt|watchdog\./);
+  });
+});
+
+test('a watchdog is told of on the command line, and the panic kernel of the trial pets it, too', async () => {
+  await stage({ machine: watched() }, (staged) => {
+    assert.match(lineOf(staged), / iTCO_wdt\.heartbeat=30 /);
+    const crash: LoadPlan | undefined =
+      staged.guard.state === 'planned' ? staged.guard.value.plan : undefined;
+    const initrd = crash?.method === 'segments' && crash.segments.find(({ name }) => name === 'initrd');
+    assert.match(textOf(initrd ? initrd.bytes : undefined), /module iTCO_wdt/);
+    assert.deepEqual(
+      staged.proposal.machine.watchdogs.state === 'read' &&
+        staged.proposal.machine.watchdogs.value.map(({ state }) => state),
+      ['inactive'],
+      'the checks of the switch see the machine as it is',
+    );
+  });
+});
+
+test('where there is no room for a panic kernel the trial goes on without, and says why', async () => {
+  const iomem = read([{ name: 'System RAM', start: 0x10_0000n, end: 0x1000_0000n, children: [] }]);
+  await stage({ machine: { iomem } }, (staged) => {
+    assert.match(
+      staged.guard.state === 'missing' ? staged.guard.reason : '',
+      /no place for \d+ MiB below 4 GiB/,
+    );
+    assert.equal(staged.home.state, 'planned');
+    assert.doesNotMatch(lineOf(staged), /crashkernel/);
+    assert.match(lineOf(staged), /rdinit=\/khop\/first/);
+  });
+});
+
+test('a known-good kernel that cannot be planned is missing, and the trial says so', async () => {
+  await stage({ files: { 'boot/old': 'no kernel at all' }, request: { home: 'old' } }, (staged, world) => {
+    assert.equal(staged.home.state, 'missing');
+    assert.equal(returnTableInput(world, staged).home.state, 'none');
+    assert.equal(staged.proposal.planError, undefined);
+    assert.match(lineOf(staged), /rdinit=\/khop\/first/);
+  });
+});
+
+test('another kernel to come home to may be named, and one that does not exist is an error', async () => {
+  await stage({ request: { home: NEW } }, ({ homeKernel, guard }) => {
+    assert.equal(homeKernel.release, NEW);
+    assert.equal(guard.state === 'planned' && guard.value.plan.kernel.release, NEW);
+  });
+  await assert.rejects(
+    stage({ request: { home: 'none-of-them' } }, () => undefined),
+    { code: 'E_NOT_FOUND' },
+  );
+});
+
+test('the guard of this machine is heeded, except for what would not lead home, and a place that is out of reach', async () => {
+  const guard: GuardSettings = {
+    ...DEFAULT_GUARD_SETTINGS,
+    ...{ mode: 'continue', kernel: NEW, home: NEW },
+    to: { kind: 'file-system', uuid: 'gone', folder: '/crashes' },
+  };
+  const files = { 'state/guard.json': encodeGuardSettings(guard) };
+  const findMount = (uuid: string) => ({ state: 'absent', source: uuid }) as const;
+  await stage({ files, over: { findMount } }, (staged) => {
+    assert.ok(staged.guard.state === 'planned', staged.guard.state === 'missing' ? staged.guard.reason : '');
+    const { plan, continuing, place } = staged.guard.value;
+    assert.deepEqual([plan.kernel.release, continuing, place.state], [OLD, undefined, 'nowhere']);
+  });
+});
+
+test('the time that somebody has to confirm counts on top', async () => {
+  const deadlines = { bootSeconds: 60, totalSeconds: 300, confirmSeconds: 900 };
+  await stage({ request: { deadlines } }, (staged, world) => {
+    const { needsConfirm, deadlineSeconds, bootDeadlineSeconds } = returnTableInput(world, staged);
+    assert.deepEqual([needsConfirm, deadlineSeconds, bootDeadlineSeconds], [true, 1200, 60]);
+  });
+});
