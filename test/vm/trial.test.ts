@@ -15,10 +15,8 @@ const SHOWN = [
   ['a good kernel is confirmed by itself, and becomes the default', 'good kernel'],
   ['a kernel that panics on trial comes home without firmware, with a report of it', 'panic'],
   ['a kernel under which a required check fails comes home', 'script says no'],
-  ['a system whose agent is gone is left by the guardian, with clean file systems', 'agent stopped for good'],
   ['a kernel whose ticket cannot be read comes home', 'ticket truncated'],
   ['a person who runs khop back is home at once', 'person goes home'],
-  ['a kernel that cannot be loaded stops nothing', 'load fails'],
 ] as const;
 
 for (const [sentence, name] of SHOWN)

@@ -26,7 +26,7 @@ import { planLoad } from '../../src/plan/plan-load.ts';
 import type { FirstActOrder } from '../../src/plan/trial/first-act-order.ts';
 import { trialArchive } from '../../src/plan/trial/trial-archive.ts';
 import { healthyKernel } from '../support/preflight-input.ts';
-import { COMMAND, hop } from './switching.ts';
+import { COMMAND, hop } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 /** A kernel that moves itself may choose the very memory that is to be reserved, whichever that is. */

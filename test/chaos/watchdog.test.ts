@@ -11,7 +11,7 @@ import { startFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
-import { COMMAND, hop, kernelWords } from './switching.ts';
+import { COMMAND, hop, kernelWords } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 /** Longer than anything that is armed here. */
