@@ -3,7 +3,6 @@
  * @module
  */
 import { valueOf } from '../machine/reading.ts';
-import { readKernels } from '../switch/choose-kernel.ts';
 import type { History } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
 import type { Planned, ReturnTableInput } from './return-table.ts';
@@ -16,14 +15,16 @@ const RECENT = 5;
 /** What the table is made of, as far as this machine tells. */
 export function returnTableInput(world: TrialWorld, staged: StagedTrial): ReturnTableInput {
   const machine = world.readMachine();
-  const { request, homeKernel, home, guard, watchdog, firstActObstacle } = staged;
+  const { request, home, guard, watchdog, firstActObstacle, homeDefault } = staged;
   const { deadlines } = request;
-  const loader = readKernels(world, machine).kernels.find(({ isDefault }) => isDefault);
   return {
     panicKernel: planned(guard, firstActObstacle),
     home: planned(home, firstActObstacle),
     watchdog: watchdog.state === 'planned' ? watchdog : { ...watchdog, remedy: null },
-    isHomeDefault: loader !== undefined && loader.image === homeKernel.image,
+    homeDefault:
+      homeDefault.state === 'missing'
+        ? { state: 'none', reason: homeDefault.reason, remedy: null }
+        : { state: homeDefault.state },
     bootDeadlineSeconds: deadlines.bootSeconds,
     deadlineSeconds: deadlines.totalSeconds + (deadlines.confirmSeconds ?? 0),
     needsConfirm: deadlines.confirmSeconds !== undefined,

@@ -41,8 +41,10 @@ export interface ReturnTableInput {
         readonly timeoutSeconds: number;
       }
     | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
-  /** Whether the firmware leads to the known-good kernel. */
-  readonly isHomeDefault: boolean;
+  /** Whether the firmware leads to the known-good kernel: `planned` when it will, from just before the jump on. */
+  readonly homeDefault:
+    | { readonly state: 'already' | 'planned' }
+    | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
   /** From the start of the new kernel. */
   readonly bootDeadlineSeconds: number;
   readonly deadlineSeconds: number;
@@ -97,7 +99,14 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
   unhealthy: byAgent,
   unconfirmed: (input) =>
     input.needsConfirm ? byAgent(input) : { ...covered('nobody is asked: the checks decide', 0), seconds: 0 },
-  'power-loss': (input) => byFirmware(input, 'the boot loader’s default was not touched', 0),
+  'power-loss': (input) =>
+    byFirmware(
+      input,
+      input.homeDefault.state === 'planned'
+        ? 'the boot loader’s default becomes the known-good kernel before the jump'
+        : 'the boot loader’s default was not touched',
+      0,
+    ),
   fallback: (input) => byFirmware(input, 'a panic of the way home restarts the machine', PANIC_SECONDS),
 };
 
@@ -125,9 +134,12 @@ function plus(seconds: number | null, more: number): number | null {
 
 const DEFAULT_REMEDY = 'make the known-good kernel the boot loader’s default';
 
-function byFirmware({ isHomeDefault, measured }: ReturnTableInput, how: string, after: number): Answer {
-  if (!isHomeDefault)
-    return uncovered('the firmware starts another kernel than the known-good one', DEFAULT_REMEDY);
+function byFirmware({ homeDefault, measured }: ReturnTableInput, how: string, after: number): Answer {
+  if (homeDefault.state === 'none')
+    return uncovered(
+      `the firmware starts another kernel than the known-good one: ${homeDefault.reason}`,
+      DEFAULT_REMEDY,
+    );
   return covered(`${how}, the firmware starts the known-good kernel`, plus(measured.firmwareSeconds, after));
 }
 

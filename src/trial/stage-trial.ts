@@ -30,6 +30,7 @@ import {
   propose,
 } from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
+import { type HomeDefault, planHomeDefault } from './home-default.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -70,6 +71,7 @@ export interface StagedTrial {
   readonly watchdog: WatchdogPlan;
   /** Why nothing of it is loaded by a first act; undefined when there is one. */
   readonly firstActObstacle: string | undefined;
+  readonly homeDefault: HomeDefault;
 }
 
 /** Seconds of the way down and of the firmware-free start, until the first act takes the watchdog over. */
@@ -90,6 +92,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   const homeKernel = chooseKernel(here, machine, homeSelector);
   const kernel = chooseKernel(world, machine, request.selector);
   const firstActObstacle = whyNoFirstAct(kernel, options);
+  const homeDefault = await planHomeDefault(here, homeKernel);
   const hardware = planWatchdog(machine, {
     deadlineSeconds: deadlines.bootSeconds,
     jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
@@ -142,7 +145,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
       ...(archive === undefined ? {} : { lastArchives: [archive] }),
     }),
   );
-  return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle };
+  return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle, homeDefault };
 }
 
 /**

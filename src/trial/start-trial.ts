@@ -25,11 +25,12 @@ export interface TrialPromise {
 
 /** Changes nothing yet. */
 export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: TrialPromise): OrderedTrial {
-  const { watchdog } = staged;
+  const { watchdog, homeDefault } = staged;
   let takenSeconds: number | undefined;
   return {
     ticket: ticketTrial(world, staged, promise),
     prepareJump: async () => {
+      if (homeDefault.state === 'planned') await world.bootLoader.apply(homeDefault.plan.steps);
       if (watchdog.state !== 'planned' || !watchdog.isOverJump) return;
       try {
         if (watchdog.isHeldByServiceManager) takenSeconds = await world.watchdog.takeFromServiceManager();

@@ -35,6 +35,7 @@ function inputFor(
     homeKernel: { ...healthyKernel(), release: OLD },
     ...{ home: MISSING, guard: MISSING, firstActObstacle: undefined },
     watchdog: { state: 'none', reason: 'there is none' },
+    homeDefault: { state: 'already' },
     ...stage,
   });
 }
@@ -54,8 +55,15 @@ test('what is missing is missing for the reason that was found, or for want of a
 });
 
 test('the firmware leads home where the boot loader starts the known-good kernel, and nowhere else', () => {
-  const kernel = healthyKernel();
-  assert.equal(inputFor({ homeKernel: { ...kernel, image: '/elsewhere' } }).isHomeDefault, false);
+  assert.deepEqual(inputFor({ homeDefault: { state: 'missing', reason: 'who knows' } }).homeDefault, {
+    ...{ state: 'none', reason: 'who knows', remedy: null },
+  });
+  assert.deepEqual(
+    inputFor({ homeDefault: { state: 'planned', plan: { steps: [], notes: [] } } }).homeDefault,
+    {
+      state: 'planned',
+    },
+  );
 });
 
 test('only a kernel that says so has a detector for dead processors, and only systemd runs the agent', () => {

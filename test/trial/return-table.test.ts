@@ -14,7 +14,7 @@ const BEST: ReturnTableInput = {
   panicKernel: { state: 'planned' },
   home: { state: 'planned' },
   watchdog: { state: 'planned', isOverJump: true, timeoutSeconds: 120 },
-  isHomeDefault: true,
+  homeDefault: { state: 'already' },
   bootDeadlineSeconds: 120,
   deadlineSeconds: 600,
   needsConfirm: true,
@@ -54,7 +54,7 @@ test('what was not measured is not known, and is covered all the same', () => {
 const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly FailureClass[]])[] = [
   [
     'another default leaves all to fate that needs the firmware',
-    { isHomeDefault: false },
+    { homeDefault: none('6.12 is the default') },
     ['early-panic', 'dead-hang', 'power-loss', 'fallback'],
   ],
   ['no watchdog leaves the dead hang', { watchdog: none('no watchdog') }, ['dead-hang']],
@@ -68,7 +68,7 @@ const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly Fail
   ['no kernel in memory leaves nothing, with the firmware', { home: none('no room') }, []],
   [
     'neither of them with another default leaves nearly all',
-    { isHomeDefault: false, panicKernel: none('a'), home: none('b') },
+    { homeDefault: none('x'), panicKernel: none('a'), home: none('b') },
     FAILURE_CLASSES,
   ],
 ];
@@ -100,7 +100,12 @@ test('whatever is missing, the text fits 80 columns, has every class and says wh
   const planned = fc.constantFrom(BEST.home, none('the reservation is too small for it, by 12 MiB'));
   const seconds = fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: null });
   const input = fc.record({
-    ...{ panicKernel: planned, home: planned, isHomeDefault: fc.boolean(), needsConfirm: fc.boolean() },
+    ...{
+      panicKernel: planned,
+      home: planned,
+      homeDefault: fc.constantFrom({ state: 'already' } as const, { state: 'planned' } as const, none('x')),
+      needsConfirm: fc.boolean(),
+    },
     watchdog: fc.constantFrom(BEST.watchdog, none('/dev/watchdog0 is held by another program')),
     ...{ bootDeadlineSeconds: fc.nat(9999), deadlineSeconds: fc.nat(9999), hasSystemd: fc.boolean() },
     ...{

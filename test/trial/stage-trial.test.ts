@@ -106,13 +106,13 @@ test('where everything is possible, both kernels and the watchdog are in the arc
     ])
       assert.ok(archive.includes(part), part);
     assert.ok(archive.indexOf('#!/bin/sh') < archive.indexOf('khop/first'), 'behind the own initramfs');
-    const { panicKernel, isHomeDefault, bootDeadlineSeconds, deadlineSeconds } = returnTableInput(
+    const { panicKernel, homeDefault, bootDeadlineSeconds, deadlineSeconds } = returnTableInput(
       world,
       staged,
     );
     assert.deepEqual(
-      [panicKernel, isHomeDefault, bootDeadlineSeconds, deadlineSeconds],
-      [{ state: 'planned' }, true, 240, 600],
+      [panicKernel, homeDefault, bootDeadlineSeconds, deadlineSeconds],
+      [{ state: 'planned' }, { state: 'already' }, 240, 600],
     );
   });
 });

@@ -23,6 +23,7 @@ function staged(watchdog: WatchdogPlan, kernel: Partial<Kernel> = {}, confirmSec
   const missing = { state: 'missing', reason: 'no room' } as const;
   const home = { ...healthyKernel(), id: OLD, title: 'Old', release: OLD };
   return {
+    homeDefault: { state: 'already' },
     request: {
       ...{ selector: 'new', options: {}, id: 'feedfacecafebeef', home: undefined },
       deadlines: { bootSeconds: 240, totalSeconds: 600, confirmSeconds },
@@ -63,4 +64,22 @@ test('who has to confirm has so long, and a kernel by its path is no boot entry'
   using at = await order(staged(NONE, { origin: { kind: 'file' } }, 300));
   const { needsConfirm, confirmSeconds, entryId, watchdog } = at.trial.ticket;
   assert.deepEqual([needsConfirm, confirmSeconds, entryId, watchdog], [true, 300, null, null]);
+});
+
+test('the known-good kernel is the default before anything else is done', async () => {
+  using at = trialWorld(machineAtHome(), null);
+  const done: unknown[] = [];
+  const world = {
+    ...trialCalls(at.world, at.calls),
+    bootLoader: { ...at.world.bootLoader, apply: async (steps: unknown) => void done.push(steps) },
+  };
+  const steps = [{ kind: 'remove', path: '/x' }] as never;
+  const stage: StagedTrial = {
+    ...staged(NONE),
+    homeDefault: { state: 'planned', plan: { steps, notes: [] } },
+  };
+  const order = orderTrial(world, stage, { baseline: await takeBaseline(healthWorld()), table: [] });
+  assert.deepEqual(done, []);
+  await order.prepareJump();
+  assert.deepEqual(done, [steps]);
 });

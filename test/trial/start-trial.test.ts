@@ -56,6 +56,7 @@ function trialOf({ isHeldByInit, hasSystemd = true, fails }: Case) {
     homeKernel: { id: 'old', title: 'Old', release: undefined },
     guard: { state: 'none' },
     watchdog,
+    homeDefault: { state: 'already' },
     proposal: { kernel: { id: 'new', origin: { kind: 'file' } } },
   } as unknown as StagedTrial;
   const order = orderTrial(world, staged, { baseline: null as never, table: [] });

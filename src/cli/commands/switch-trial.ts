@@ -47,6 +47,7 @@ export async function switchOnTrial(
   if (options.json !== true) {
     const { renderReturnTable } = await import('../render/return-table.ts');
     context.remark(renderReturnTable(table, context));
+    for (const line of defaultWords(staged)) context.remark(line);
   }
   await agreeToGaps(context, world, table, options);
   await steps.agree(proposal.kernel.title);
@@ -107,19 +108,27 @@ async function agreeToGaps(
   });
 }
 
+/** A change that outlives the trial is announced. */
+function defaultWords({ homeDefault, homeKernel }: StagedTrial): string[] {
+  return homeDefault.state === 'planned'
+    ? [`Before the jump, ${homeKernel.title} becomes the boot loader’s default: the one now is not proven.`]
+    : [];
+}
+
 async function describeStage(
   context: CliContext,
-  { proposal, homeKernel, watchdog }: StagedTrial,
+  staged: StagedTrial,
   table: readonly ReturnRow[],
   options: SwitchOptions,
 ): Promise<void> {
+  const { proposal, homeKernel, watchdog, homeDefault } = staged;
   if (options.json === true) {
     const { renderJson } = await import('../render/json.ts');
     const { kernel, verdict, findings, plan, optimisations, estimate } = proposal;
     context.print(
       renderJson({
         dryRun: true,
-        trial: { home: homeKernel.title, watchdog, returnTable: table },
+        trial: { home: homeKernel.title, homeDefault, watchdog, returnTable: table },
         ...{ kernel, verdict, method: plan?.method, commandLine: plan?.commandLine },
         ...{ optimisations, estimate, findings },
       }),
@@ -135,6 +144,7 @@ async function describeStage(
   context.print(`  by            ${proposal.plan?.method}: ${proposal.plan?.reason}`);
   context.print(`  command line  ${proposal.plan?.commandLine}`);
   context.print(renderReturnTable(table, context));
+  for (const line of defaultWords(staged)) context.print(line);
   context.print(summarizeFindings(proposal.findings));
   context.print(describeEstimate(proposal));
   context.print('Nothing was loaded or stopped.');

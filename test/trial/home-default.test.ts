@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import type { GuardWorld } from '../../src/guard/world.ts';
+import { readKernels } from '../../src/switch/choose-kernel.ts';
+import { type HomeDefault, planHomeDefault } from '../../src/trial/home-default.ts';
+import { machineAtHome, NEW, OLD, trialWorld } from '../support/trial-world.ts';
+
+/** @param release of the kernel that is to be the default, where `old.conf` is */
+async function planFor(release: string, over: Partial<GuardWorld['bootLoader']> = {}): Promise<HomeDefault> {
+  using at = trialWorld(machineAtHome(), null);
+  const world = { ...at.world, bootLoader: { ...at.world.bootLoader, ...over } };
+  const { kernels } = readKernels(world, world.readMachine());
+  const kernel = kernels.find((each) => each.release === release);
+  assert.ok(kernel !== undefined, `${release} is no boot entry`);
+  return await planHomeDefault(world, kernel);
+}
+
+test('a boot loader that starts the known-good kernel is left alone', async () => {
+  assert.deepEqual(await planFor(OLD), { state: 'already' });
+});
+
+test('a default that is another kernel goes back to the known-good one', async () => {
+  const planned = await planFor(NEW);
+  assert.ok(planned.state === 'planned', planned.state);
+  const [step, ...more] = planned.plan.steps;
+  assert.deepEqual(more, []);
+  assert.ok(step?.kind === 'file');
+  assert.match(step.path, /loader\/loader\.conf$/);
+  assert.match(String(step.after), /default new\.conf/);
+});
+
+test('a default that cannot be moved is said, with what stands in the way', async () => {
+  const read = async () => {
+    throw new KhopError('E_UNSUPPORTED', 'no boot loader is known here', { hint: '-' });
+  };
+  const unknown = await planFor(NEW, { read });
+  assert.match(unknown.state === 'missing' ? unknown.reason : '', /no boot loader is known here/);
+  const locked = await planFor(NEW, { obstacles: () => ['/boot is read-only'] });
+  assert.match(locked.state === 'missing' ? locked.reason : '', /is the default, and \/boot is read-only/);
+});
