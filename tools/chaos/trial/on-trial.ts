@@ -2,12 +2,14 @@
  * Faults in a kernel on trial whose agent waits for the script `hold`, which passes once /run/go is there.
  * @module
  */
+import { decompress, detectCompression } from '../../../src/formats/compression.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { type CrashCode, withCrashingInit } from '../guard/crash-module.ts';
 import { COMMAND, cutPower, type Fault } from './fault.ts';
 
 /** Small, needed by nothing; see guard/crash-module.ts. */
 const DONOR = 'michael_mic';
+const MODULE_LIMIT = 4 * 2 ** 20;
 
 /** A fault that is made by a shell script; the check may pass afterwards. */
 function by(script: string): Fault {
@@ -50,13 +52,14 @@ export function crashModule(code: CrashCode): Fault {
   };
 }
 
-/** Of the kernel that runs, unpacked by the guest. */
+/** Of the kernel that runs. */
 async function readModule(machine: VirtualMachine): Promise<Uint8Array> {
-  await machine.run(
-    `file=$(find /lib/modules/$(uname -r) -name '${DONOR}.ko*'); case $file in *.xz) xz -dc $file;; *) cat $file;; esac >/run/donor.ko`,
-    COMMAND,
-  );
-  return (await machine.copyOut('/run/donor.ko')).bytes;
+  const { stdout } = await machine.run(`find /lib/modules/$(uname -r) -name '${DONOR}.ko*'`, COMMAND);
+  const path = stdout.trim();
+  const { bytes } = await machine.copyOut(path);
+  return detectCompression(bytes) === undefined
+    ? bytes
+    : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
 }
 
 export const nmi: Fault = async ({ machine }) => {
