@@ -301,6 +301,16 @@ test('where somebody has to confirm and nobody does, the kernel goes home when t
   });
 });
 
+test('an agent that follows one that ended while it waited checks nothing again, and has only the time that was left', async () => {
+  const phases = [{ phase: 'proof', atMs: NOW_MS, upMs: 2000 }];
+  const runChecks = async (_baseline: unknown, phase: Phase) => [check(phase, { state: 'failed' })];
+  await lead({ trial: { ...ASKING, phase: 'proof', phases } }, { runChecks }, ({ calls, at }) => {
+    assert.deepEqual(calls, [CHECKED_IN, 'home: unconfirmed: nobody confirmed within 30 s']);
+    assert.equal(at.world.uptimeMs(), 32_000);
+    assert.deepEqual(trialOf(at).phases, phases);
+  });
+});
+
 /** Does `what` once the clock is there. */
 function onceUp(at: AgentWorld, upMs: number, what: () => void): TrialWorld {
   let isDone = false;
