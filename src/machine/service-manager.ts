@@ -20,6 +20,8 @@ export interface KexecTargetOptions {
   readonly signal: AbortSignal;
   /** A line about progress. */
   readonly remark: (line: string) => void;
+  /** Goes down although somebody blocks shutdowns, and says who. */
+  readonly isForced?: boolean | undefined;
   readonly run?: Run;
 }
 
@@ -37,17 +39,23 @@ const QUESTION_TIMEOUT_MS = 5_000;
  */
 export async function startKexecTarget(options: KexecTargetOptions): Promise<void> {
   const run = options.run ?? runProcess;
-  const blockers = await listBlockers(run, options);
-  if (blockers.length > 0)
-    throw new KhopError(
-      'E_REFUSED',
-      `shutdown is blocked by ${blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ')}`,
-      { hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.' },
-    );
+  await heedBlockers(run, options);
   await tellUsers('The system is going down to start another kernel (khop).', options);
   await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
     timeoutMs: START_TIMEOUT_MS,
     signal: options.signal,
+  });
+}
+
+/** @throws E_REFUSED, unless forced */
+async function heedBlockers(run: Run, options: KexecTargetOptions): Promise<void> {
+  const blockers = await listBlockers(run, options);
+  if (blockers.length === 0) return;
+  const names = blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ');
+  const message = `shutdown is blocked by ${names}`;
+  if (options.isForced === true) return options.remark(`Going down all the same: ${message}.`);
+  throw new KhopError('E_REFUSED', message, {
+    hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.',
   });
 }
 

@@ -72,8 +72,9 @@ function waysHome(
   const orderly = [
     'home-orderly',
     async () => {
-      // It returns when it has begun, and ends this process on its way; so does the other, by itself.
-      if (isSystemd) await world.shutdown.throughServiceManager();
+      // It returns when it has begun, and ends this process on its way; so does the other, by itself. Who blocks shutdowns
+      // is stopped in order with all the others: the next way would not even do that.
+      if (isSystemd) await world.shutdown.throughServiceManager({ isForced: true });
       else await world.shutdown.byOurselves({ stopTimeoutMs: Math.min(orderlyMs, STOP_TIMEOUT_MS) });
       await wait(orderlyMs);
     },

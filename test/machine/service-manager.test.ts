@@ -51,6 +51,13 @@ test('somebody who blocks shutdowns stops the switch, by name and reason', async
   assert.equal(ran.length, 1);
 });
 
+test('on a way that has to be gone nobody blocks, and who would have is named', async () => {
+  const { ran, options, remarks } = programs({ busctl: answer(FIRMWARE), wall: '', systemctl: '' });
+  await startKexecTarget({ ...options, isForced: true });
+  assert.match(ran.at(-1)!, /^systemctl start kexec\.target/);
+  assert.match(remarks.join('\n'), /^Going down all the same: .*fwupd \(process 812\)/);
+});
+
 test('a machine without logind and wall switches, with a remark', async () => {
   const { ran, options, remarks } = programs({ systemctl: '' });
   await startKexecTarget(options);
