@@ -16,6 +16,9 @@ import { encodeTicket } from '../switch/ticket.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ReturnCause } from './trial-words.ts';
 
+/** How long services have to stop, where nobody says otherwise: systemd gives each of them 90 s. */
+export const ORDERLY_SECONDS = 120;
+
 /** What going home needs besides the world. */
 export interface GoHomeCalls {
   /** A panic; returns only by throwing. */
