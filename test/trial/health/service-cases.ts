@@ -102,8 +102,35 @@ export const SERVICE_CASES: readonly CheckCase[] = [
     id: 'services.units',
     state: 'failed',
     situation: 'another unit has failed',
-    now: { units: systemd('degraded', [...UNITS, unit('srv.mount', 'failed', 'failed')]) },
-    says: /^srv\.mount has failed$/,
+    now: {
+      units: systemd('degraded', [
+        ...UNITS,
+        unit('srv.mount', 'failed', 'failed'),
+        unit('run-spool.mount', 'failed', 'failed'),
+      ]),
+    },
+    says: /^srv\.mount has failed; run-spool\.mount has failed$/,
+  },
+  {
+    id: 'services.units',
+    state: 'passed',
+    situation: 'only what belongs to a session, or was made for one occasion, has failed',
+    now: {
+      units: systemd('degraded', [
+        ...UNITS,
+        unit('user@1000.service', 'failed', 'failed'),
+        unit('run-u12.service', 'failed', 'failed'),
+        unit('session-3.scope', 'failed', 'failed'),
+      ]),
+    },
+    says: /had not before/,
+  },
+  {
+    id: 'services.units',
+    state: 'waiting',
+    situation: 'a service that ran before dies again and again',
+    now: { units: systemd('running', [unit('ssh.service', 'activating', 'auto-restart-queued')]) },
+    says: /^ssh\.service has ended and is to be started again/,
   },
   { id: 'services.active', state: 'passed', situation: 'all are', now: {}, says: /services: 1, all active/ },
   {
