@@ -65,9 +65,7 @@ function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, not
       encodeTrialStatus({
         version: TRIAL_STATUS_VERSION,
         ...{ phase, upMs, deadlineUpMs, note },
-        checks: checks.map(({ id, phase: of, state, isRequired, detail }) => ({
-          ...{ id, phase: of, state, isRequired, detail },
-        })),
+        checks: [...checks],
       }),
     );
   } catch (error) {
