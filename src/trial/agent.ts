@@ -158,7 +158,8 @@ async function leadThrough(
   let ticket = first;
   const enter = (phase: TrialPhase): void => {
     ticket = withPhase(ticket, phase, { atMs: world.nowMs(), upMs: world.uptimeMs() });
-    writeIfPossible(world, ticket);
+    // What others have decided while the last checks were weighed stays, and is found by who looks next.
+    if (decisionOfOthers(world, ticket.id) === undefined) writeIfPossible(world, ticket);
   };
   const leave = async (cause: ReturnCause, detail: string): Promise<AgentEnd> => {
     await calls.goHome(cause, detail, ticket);

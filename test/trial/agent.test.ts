@@ -332,6 +332,25 @@ test('where somebody confirms, the agent ends and does not confirm once more', a
   assert.deepEqual([at.calls, at.world.uptimeMs()], [[CHECKED_IN], 20_000]);
 });
 
+test('what is decided between two phases is not overwritten by the next one, nor does its ticket come back', async () => {
+  const cause = { kind: 'asked', detail: 'khop back', atMs: NOW_MS };
+  for (const [decide, ends, ticket] of [
+    [conclude, [], undefined],
+    [
+      (world: TrialWorld) => rewrite(world, { phase: 'returning', cause }),
+      ['home: asked: khop back'],
+      'returning',
+    ],
+  ] as const) {
+    using at = await agentWorld();
+    const show = ({ phase }: AgentState) => void (phase === 'system' && decide(at.world));
+    await runAgent(at.world, { ...callsOf(at), show });
+    assert.deepEqual(at.calls, [CHECKED_IN, ...ends]);
+    const text = at.world.files.read(ticketPath(at.world.folders));
+    assert.equal(text && decodeTicket(text, 'ticket').trial?.phase, ticket);
+  }
+});
+
 test('a confirmation by hand that was cut off behind its decision is finished instead of forgotten', async () => {
   using at = await agentWorld({ trial: ASKING });
   const world = onceUp(at, 20_000, () => rewrite(at.world, { phase: 'confirmed' }));
