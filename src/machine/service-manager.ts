@@ -27,6 +27,7 @@ export interface KexecTargetOptions {
 
 const START_TIMEOUT_MS = 30_000;
 const QUESTION_TIMEOUT_MS = 5_000;
+const AT_ONCE = ['--job-mode=replace-irreversibly', '--no-block'];
 
 /**
  * Queues kexec.target, which stops everything in order. At its end systemd-shutdown calls
@@ -41,7 +42,7 @@ export async function startKexecTarget(options: KexecTargetOptions): Promise<voi
   const run = options.run ?? runProcess;
   await heedBlockers(run, options);
   await tellUsers('The system is going down to start another kernel (khop).', options);
-  await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
+  await run('systemctl', ['start', 'kexec.target', ...AT_ONCE], {
     timeoutMs: START_TIMEOUT_MS,
     signal: options.signal,
   });
@@ -115,15 +116,23 @@ function isInhibitorTuple(value: unknown): value is InhibitorTuple {
 
 /**
  * An ordinary reboot, whatever the service manager is; systemd jumps to a loaded kernel instead (256+) unless it is
- * told not to. Returns when it is queued. @throws E_CHILD, E_TIMEOUT
+ * told not to. Who blocks shutdowns (257+: root as well) keeps reboot(8) from it, and does not keep the target.
+ * Returns when it is queued. @throws E_CHILD, E_TIMEOUT
  */
 export async function startReboot(options: KexecTargetOptions): Promise<void> {
   const run = options.run ?? runProcess;
-  await run('reboot', [], {
-    timeoutMs: START_TIMEOUT_MS,
-    signal: options.signal,
-    env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' },
-  });
+  const bounds = { timeoutMs: START_TIMEOUT_MS, signal: options.signal };
+  try {
+    await run('reboot', [], { ...bounds, env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' } });
+  } catch (refusal) {
+    if (!(refusal instanceof KhopError)) throw refusal;
+    options.remark(`reboot does not do it: ${refusal.message.split('\n')[0]}`);
+    try {
+      await run('systemctl', ['start', 'reboot.target', ...AT_ONCE], bounds);
+    } catch {
+      throw refusal;
+    }
+  }
 }
 
 /** Tells people on all terminals; a machine without wall(1) has none to tell. */
