@@ -7,7 +7,7 @@ import type { Ticket } from '../switch/ticket.ts';
 import { type AgentEnd, type AgentState, runAgent } from '../trial/agent.ts';
 import { TRIAL_HOOKS, tellTrialHooks } from '../trial/announce.ts';
 import { confirmTrial } from '../trial/confirm.ts';
-import { goHome } from '../trial/go-home.ts';
+import { goHome, ORDERLY_SECONDS } from '../trial/go-home.ts';
 import { runChecks } from '../trial/health/checks.ts';
 import { healthSettings } from '../trial/health/settings.ts';
 import { encodeTrialStatus, TRIAL_STATUS_VERSION, trialStatusPath } from '../trial/trial-status.ts';
@@ -16,8 +16,6 @@ import type { CliContext } from './context.ts';
 import { confirmCalls, goHomeCalls } from './trial-calls.ts';
 import { openTrialWorld } from './trial-world.ts';
 
-/** How long services may take to stop on the way home: systemd gives each of them 90 s. */
-const ORDERLY_MS = 120_000;
 /** What kernels of different versions may keep for themselves of the same memory. */
 const KERNEL_GROWTH_BYTES = 64 * 2 ** 20;
 
@@ -43,7 +41,7 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
     },
     goHome: async (cause, detail) => {
       context.remark(`Going home (${cause}): ${detail}`);
-      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_MS });
+      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000 });
     },
     show: (state) => {
       const line = `${state.phase}: ${state.note}`;
@@ -67,9 +65,7 @@ function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, not
       encodeTrialStatus({
         version: TRIAL_STATUS_VERSION,
         ...{ phase, upMs, deadlineUpMs, note },
-        checks: checks.map(({ id, phase: of, state, isRequired, detail }) => ({
-          ...{ id, phase: of, state, isRequired, detail },
-        })),
+        checks: [...checks],
       }),
     );
   } catch (error) {

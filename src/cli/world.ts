@@ -70,7 +70,8 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
       const problem = await thisMachine().sync();
       if (problem !== undefined) context.remark(`sync: ${problem}; the way down will try again.`);
     },
-    throughServiceManager: () => startKexecTarget({ signal: context.signal, remark: context.remark }),
+    throughServiceManager: (options) =>
+      startKexecTarget({ signal: context.signal, remark: context.remark, isForced: options?.isForced }),
     byOurselves: async ({ stopTimeoutMs }) => {
       using _held = holdSignals();
       await shutDown({ stopTimeoutMs, remark: context.remark });

@@ -20,11 +20,14 @@ export interface KexecTargetOptions {
   readonly signal: AbortSignal;
   /** A line about progress. */
   readonly remark: (line: string) => void;
+  /** Goes down although somebody blocks shutdowns, and says who. */
+  readonly isForced?: boolean | undefined;
   readonly run?: Run;
 }
 
 const START_TIMEOUT_MS = 30_000;
 const QUESTION_TIMEOUT_MS = 5_000;
+const AT_ONCE = ['--job-mode=replace-irreversibly', '--no-block'];
 
 /**
  * Queues kexec.target, which stops everything in order. At its end systemd-shutdown calls
@@ -37,17 +40,23 @@ const QUESTION_TIMEOUT_MS = 5_000;
  */
 export async function startKexecTarget(options: KexecTargetOptions): Promise<void> {
   const run = options.run ?? runProcess;
-  const blockers = await listBlockers(run, options);
-  if (blockers.length > 0)
-    throw new KhopError(
-      'E_REFUSED',
-      `shutdown is blocked by ${blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ')}`,
-      { hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.' },
-    );
+  await heedBlockers(run, options);
   await tellUsers('The system is going down to start another kernel (khop).', options);
-  await run('systemctl', ['start', 'kexec.target', '--job-mode=replace-irreversibly', '--no-block'], {
+  await run('systemctl', ['start', 'kexec.target', ...AT_ONCE], {
     timeoutMs: START_TIMEOUT_MS,
     signal: options.signal,
+  });
+}
+
+/** @throws E_REFUSED, unless forced */
+async function heedBlockers(run: Run, options: KexecTargetOptions): Promise<void> {
+  const blockers = await listBlockers(run, options);
+  if (blockers.length === 0) return;
+  const names = blockers.map(({ who, pid, why }) => `${who} (process ${pid}): ${why}`).join('; ');
+  const message = `shutdown is blocked by ${names}`;
+  if (options.isForced === true) return options.remark(`Going down all the same: ${message}.`);
+  throw new KhopError('E_REFUSED', message, {
+    hint: 'Wait until it is done (`systemd-inhibit --list` shows it), or use --now, which asks nobody.',
   });
 }
 
@@ -107,15 +116,23 @@ function isInhibitorTuple(value: unknown): value is InhibitorTuple {
 
 /**
  * An ordinary reboot, whatever the service manager is; systemd jumps to a loaded kernel instead (256+) unless it is
- * told not to. Returns when it is queued. @throws E_CHILD, E_TIMEOUT
+ * told not to. Who blocks shutdowns (257+: root as well) keeps reboot(8) from it, and does not keep the target.
+ * Returns when it is queued. @throws E_CHILD, E_TIMEOUT
  */
 export async function startReboot(options: KexecTargetOptions): Promise<void> {
   const run = options.run ?? runProcess;
-  await run('reboot', [], {
-    timeoutMs: START_TIMEOUT_MS,
-    signal: options.signal,
-    env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' },
-  });
+  const bounds = { timeoutMs: START_TIMEOUT_MS, signal: options.signal };
+  try {
+    await run('reboot', [], { ...bounds, env: { ...process.env, SYSTEMCTL_SKIP_AUTO_KEXEC: '1' } });
+  } catch (refusal) {
+    if (!(refusal instanceof KhopError)) throw refusal;
+    options.remark(`reboot does not do it: ${refusal.message.split('\n')[0]}`);
+    try {
+      await run('systemctl', ['start', 'reboot.target', ...AT_ONCE], bounds);
+    } catch {
+      throw refusal;
+    }
+  }
 }
 
 /** Tells people on all terminals; a machine without wall(1) has none to tell. */

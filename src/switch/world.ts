@@ -43,8 +43,8 @@ export interface KexecCalls {
 export interface ShutdownCalls {
   /** Writes to the disks what can be written while everything still runs, so that the way down has less to do. */
   readonly syncAhead: () => Promise<void>;
-  /** Asks the service manager for its kexec target and returns; it does the rest. */
-  readonly throughServiceManager: () => Promise<void>;
+  /** Asks the service manager for its kexec target and returns; it does the rest. Forced: whoever blocks shutdowns. */
+  readonly throughServiceManager: (options?: { readonly isForced: boolean }) => Promise<void>;
   /** Stops processes, makes file systems read-only, verifies, jumps. Does not return on success. */
   readonly byOurselves: (options: { readonly stopTimeoutMs: number }) => Promise<void>;
   /** Syncs, makes file systems read-only, verifies, jumps. Does not return on success. */

@@ -158,7 +158,8 @@ async function leadThrough(
   let ticket = first;
   const enter = (phase: TrialPhase): void => {
     ticket = withPhase(ticket, phase, { atMs: world.nowMs(), upMs: world.uptimeMs() });
-    writeIfPossible(world, ticket);
+    // What others have decided while the last checks were weighed stays, and is found by who looks next.
+    if (decisionOfOthers(world, ticket.id) === undefined) writeIfPossible(world, ticket);
   };
   const leave = async (cause: ReturnCause, detail: string): Promise<AgentEnd> => {
     await calls.goHome(cause, detail, ticket);
@@ -175,7 +176,9 @@ async function leadThrough(
   if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
   const baseline = parsed.output;
   for (const line of gapsOf(world)) world.remark(line);
-  for (const { phase, share } of CHECKED_PHASES) {
+  // An agent before this one has proven everything: asked again, past its deadline, one that waits a moment is sent home.
+  const checked = ticket.trial?.phase === 'proof' ? [] : CHECKED_PHASES;
+  for (const { phase, share } of checked) {
     enter(phase);
     const deadlineUpMs = deadlineSeconds * share * 1000;
     const outcome = await prove(world, calls, { baseline, phase, ticket, deadlineUpMs });
@@ -183,11 +186,19 @@ async function leadThrough(
     if (outcome.state === 'decided') return await follow(outcome.decision);
   }
   if (!needsConfirm) return await follow({ state: 'confirmed' });
-  enter('proof');
-  const deadlineUpMs = world.uptimeMs() + (confirmSeconds ?? 0) * 1000;
+  // The guardian counts from the kernel's start, so a new agent does not begin anew.
+  const sinceUpMs = provenUpMs(ticket) ?? world.uptimeMs();
+  if (checked.length > 0) enter('proof');
+  const deadlineUpMs = sinceUpMs + (confirmSeconds ?? 0) * 1000;
   const decision = await waitForDecision(world, calls, ticket.id, deadlineUpMs);
   if (decision !== undefined) return await follow(decision);
   return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
+}
+
+/** When everything was proven, where an earlier agent of this boot wrote that down. */
+function provenUpMs({ trial }: Ticket): number | undefined {
+  if (trial?.phase !== 'proof') return undefined;
+  return trial.phases.find(({ phase }) => phase === 'proof')?.upMs ?? undefined;
 }
 
 /** How a confirmation that does not succeed goes on. */

@@ -16,6 +16,9 @@ import { encodeTicket } from '../switch/ticket.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ReturnCause } from './trial-words.ts';
 
+/** How long services have to stop, where nobody says otherwise: systemd gives each of them 90 s. */
+export const ORDERLY_SECONDS = 120;
+
 /** What going home needs besides the world. */
 export interface GoHomeCalls {
   /** A panic; returns only by throwing. */
@@ -72,8 +75,9 @@ function waysHome(
   const orderly = [
     'home-orderly',
     async () => {
-      // It returns when it has begun, and ends this process on its way; so does the other, by itself.
-      if (isSystemd) await world.shutdown.throughServiceManager();
+      // It returns when it has begun, and ends this process on its way; so does the other, by itself. Who blocks shutdowns
+      // is stopped in order with all the others: the next way would not even do that.
+      if (isSystemd) await world.shutdown.throughServiceManager({ isForced: true });
       else await world.shutdown.byOurselves({ stopTimeoutMs: Math.min(orderlyMs, STOP_TIMEOUT_MS) });
       await wait(orderlyMs);
     },

@@ -7,11 +7,13 @@
 import { KhopError } from '../error.ts';
 import { keepArmed } from '../guard/guard.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { hasArgument } from '../plan/command-line.ts';
 import { planWatchdog, runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { unload } from '../switch/load.ts';
+import { readTrialPlace } from './read-trial.ts';
 import type { TrialWorld } from './world.ts';
 
 const PAUSE_MS = 100;
@@ -30,7 +32,11 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
     });
   if (found.state === 'absent') return;
   const machine = world.readMachine();
-  const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 });
+  const watchdog = planWatchdog(
+    machine,
+    { deadlineSeconds: 0, jumpSeconds: 0 },
+    guardedDriver(world, machine),
+  );
   if (watchdog.state === 'none') return await tellAndWait(world, found.value, 'confirmed');
   const configuredSeconds = runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds);
   if (configuredSeconds > 0) {
@@ -38,6 +44,12 @@ export async function endGuardian(world: TrialWorld): Promise<void> {
     await world.watchdog.handToServiceManager(watchdog, configuredSeconds);
   } else if (watchdog.isNowayout) world.guardian.tell(found.value, 'keepPetting');
   else await tellAndWait(world, found.value, 'confirmed');
+}
+
+/** Of two watchdogs, the guardian has the one that was chosen before the jump. */
+function guardedDriver(world: TrialWorld, machine: MachineFacts): string | undefined {
+  const found = readTrialPlace(world, machine);
+  return found.place === 'on-trial' ? (found.ticket.trial.watchdog ?? undefined) : undefined;
 }
 
 async function tellAndWait(world: TrialWorld, pid: number, message: 'confirmed' | 'handOver'): Promise<void> {

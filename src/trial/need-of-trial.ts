@@ -9,6 +9,7 @@ import type { ProposalOptions } from '../switch/proposal.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type KnownGoodGeneration, readKnownGood, verifyGeneration } from './known-good.ts';
 import { readTrialPlace } from './read-trial.ts';
+import type { TrialWorld } from './world.ts';
 
 /** The generation that the kernel is, when everything that would be started is as it was confirmed. */
 export function provenBefore(
@@ -27,6 +28,17 @@ export function provenBefore(
       generation.commandLine === kernel.commandLine &&
       verifyGeneration(generation).length === 0,
   );
+}
+
+/**
+ * @throws E_STATE on the way down: what the machine is like then is nothing to compare a kernel with, and the ticket and
+ *   the loaded kernel belong to a switch that may have begun
+ */
+export async function refuseOnWayDown({ units }: Pick<TrialWorld, 'units'>): Promise<void> {
+  if (valueOf(await units.systemState()) !== 'stopping') return;
+  throw new KhopError('E_STATE', 'the system is going down already', {
+    hint: 'Let it: after its next start, `khop history` says how that ended. Then try again.',
+  });
 }
 
 /** @throws E_STATE: the way home of a trial leads from the known-good kernel and back */

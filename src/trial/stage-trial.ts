@@ -30,6 +30,7 @@ import {
   propose,
 } from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
+import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDefault, planHomeDefault } from './home-default.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
@@ -76,8 +77,8 @@ export interface StagedTrial {
 
 /** Seconds of the way down and of the firmware-free start, until the first act takes the watchdog over. */
 const JUMP_SECONDS = 120;
-/** The guardian goes home so long after the agent should have. */
-const GUARDIAN_SLACK_SECONDS = 45;
+/** The guardian goes home so long after the agent should have: not while its last checks run, or services still stop. */
+const GUARDIAN_SLACK_SECONDS = 60 + ORDERLY_SECONDS;
 
 /**
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for kernels that cannot be found or read. A known-good kernel or a

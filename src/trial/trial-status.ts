@@ -100,15 +100,21 @@ export function describeTrial(world: SwitchWorld, machine: MachineFacts): TrialV
   const isOnTrial = found.place === 'on-trial';
   const status = isOnTrial ? readTrialStatus(world, damaged) : undefined;
   const clock = isOnTrial ? upMs : null;
+  const { deadlineSeconds, confirmSeconds } = found.ticket.trial;
+  const phaseLeftMs =
+    status?.deadlineUpMs == null || clock === null ? null : Math.max(0, status.deadlineUpMs - clock);
   return {
     state: found.place === 'home' ? 'unconcluded' : found.place,
     ...describeTicket(found.ticket),
     upMs: clock,
     bootLeftMs:
       found.ticket.trial.phase === 'jumping' ? left(found.ticket.trial.bootDeadlineSeconds, clock) : null,
-    phaseLeftMs:
-      status?.deadlineUpMs == null || clock === null ? null : Math.max(0, status.deadlineUpMs - clock),
-    leftMs: left(found.ticket.trial.deadlineSeconds, clock),
+    phaseLeftMs,
+    // The last phase ends with the trial. Before it, this is the latest that it can be.
+    leftMs:
+      status?.phase === 'proof' && phaseLeftMs !== null
+        ? phaseLeftMs
+        : left(deadlineSeconds + (confirmSeconds ?? 0), clock),
     status: status ?? null,
     damaged,
     last,

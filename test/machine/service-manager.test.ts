@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KhopError } from '../../src/error.ts';
 import type { runProcess } from '../../src/machine/run-process.ts';
-import { parseBlockers, startKexecTarget } from '../../src/machine/service-manager.ts';
+import { parseBlockers, startKexecTarget, startReboot } from '../../src/machine/service-manager.ts';
 
 const answer = (...inhibitors: readonly unknown[][]): string =>
   JSON.stringify({ type: 'a(ssssuu)', data: [inhibitors] });
@@ -51,11 +51,32 @@ test('somebody who blocks shutdowns stops the switch, by name and reason', async
   assert.equal(ran.length, 1);
 });
 
+test('on a way that has to be gone nobody blocks, and who would have is named', async () => {
+  const { ran, options, remarks } = programs({ busctl: answer(FIRMWARE), wall: '', systemctl: '' });
+  await startKexecTarget({ ...options, isForced: true });
+  assert.match(ran.at(-1)!, /^systemctl start kexec\.target/);
+  assert.match(remarks.join('\n'), /^Going down all the same: .*fwupd \(process 812\)/);
+});
+
 test('a machine without logind and wall switches, with a remark', async () => {
   const { ran, options, remarks } = programs({ systemctl: '' });
   await startKexecTarget(options);
   assert.equal(ran.at(-1)?.startsWith('systemctl start kexec.target'), true);
   assert.match(remarks.join('\n'), /Nobody could be asked/);
+});
+
+test('a reboot that is refused is started as a target, and where there is none the refusal counts', async () => {
+  const plain = programs({ reboot: '', systemctl: '' });
+  await startReboot(plain.options);
+  assert.deepEqual([plain.ran, plain.remarks], [['reboot'], []]);
+  const blocked = programs({ systemctl: '' });
+  await startReboot(blocked.options);
+  assert.equal(
+    blocked.ran.at(-1),
+    'systemctl start reboot.target --job-mode=replace-irreversibly --no-block',
+  );
+  assert.match(blocked.remarks.join(), /reboot does not do it/);
+  await assert.rejects(startReboot(programs({}).options), { code: 'E_CHILD', message: /^reboot/ });
 });
 
 test('a refusal of systemd is an error', async () => {

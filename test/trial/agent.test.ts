@@ -301,6 +301,16 @@ test('where somebody has to confirm and nobody does, the kernel goes home when t
   });
 });
 
+test('an agent that follows one that ended while it waited checks nothing again, and has only the time that was left', async () => {
+  const phases = [{ phase: 'proof', atMs: NOW_MS, upMs: 2000 }];
+  const runChecks = async (_baseline: unknown, phase: Phase) => [check(phase, { state: 'failed' })];
+  await lead({ trial: { ...ASKING, phase: 'proof', phases } }, { runChecks }, ({ calls, at }) => {
+    assert.deepEqual(calls, [CHECKED_IN, 'home: unconfirmed: nobody confirmed within 30 s']);
+    assert.equal(at.world.uptimeMs(), 32_000);
+    assert.deepEqual(trialOf(at).phases, phases);
+  });
+});
+
 /** Does `what` once the clock is there. */
 function onceUp(at: AgentWorld, upMs: number, what: () => void): TrialWorld {
   let isDone = false;
@@ -320,6 +330,25 @@ test('where somebody confirms, the agent ends and does not confirm once more', a
   const world = onceUp(at, 20_000, () => conclude(at.world));
   assert.equal(await runAgent(world, callsOf(at)), 'confirmed');
   assert.deepEqual([at.calls, at.world.uptimeMs()], [[CHECKED_IN], 20_000]);
+});
+
+test('what is decided between two phases is not overwritten by the next one, nor does its ticket come back', async () => {
+  const cause = { kind: 'asked', detail: 'khop back', atMs: NOW_MS };
+  for (const [decide, ends, ticket] of [
+    [conclude, [], undefined],
+    [
+      (world: TrialWorld) => rewrite(world, { phase: 'returning', cause }),
+      ['home: asked: khop back'],
+      'returning',
+    ],
+  ] as const) {
+    using at = await agentWorld();
+    const show = ({ phase }: AgentState) => void (phase === 'system' && decide(at.world));
+    await runAgent(at.world, { ...callsOf(at), show });
+    assert.deepEqual(at.calls, [CHECKED_IN, ...ends]);
+    const text = at.world.files.read(ticketPath(at.world.folders));
+    assert.equal(text && decodeTicket(text, 'ticket').trial?.phase, ticket);
+  }
 });
 
 test('a confirmation by hand that was cut off behind its decision is finished instead of forgotten', async () => {

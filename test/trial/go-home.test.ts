@@ -21,7 +21,8 @@ async function leave(at: TrialWorld, ends: string): Promise<void> {
   const async = (call: string) => async () => note(call);
   const shutdown: SwitchWorld['shutdown'] = {
     ...at.world.shutdown,
-    throughServiceManager: async('kexec.target'),
+    throughServiceManager: async (options) =>
+      note(options?.isForced === true ? 'kexec.target' : 'kexec.target unless blocked'),
     byOurselves: async ({ stopTimeoutMs }) => note(`stop within ${stopTimeoutMs}`),
     now: async('now'),
   };

@@ -8,7 +8,7 @@ import {
 } from '../../src/guard/guard-settings.ts';
 import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import { addParameters } from '../../src/switch/added-parameters.ts';
-import { encodeTicket } from '../../src/switch/ticket.ts';
+import { encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
 import { endGuardian, releaseWaitingKernels } from '../../src/trial/leave-net.ts';
 import { GUARDIAN_PID, type NetOptions, trialCalls } from '../support/agent-world.ts';
 import { absent, read, restingWatchdog, unreadable } from '../support/machine-facts.ts';
@@ -22,8 +22,9 @@ const HANDED_OVER = `guardian ${GUARDIAN_PID} handOver`;
 async function end(
   machine: Partial<MachineFacts>,
   net: NetOptions = {},
+  trial: Partial<TicketTrial> = {},
 ): Promise<{ readonly calls: readonly string[]; readonly error: Error | undefined }> {
-  using at = trialWorld(machineOnTrial(machine));
+  using at = trialWorld(machineOnTrial(machine), encodeTicket(trialTicket(trial)));
   const error = await endGuardian(trialCalls(at.world, at.calls, net)).then(
     () => undefined,
     (thrown: unknown) => thrown as Error,
@@ -57,6 +58,28 @@ test('where systemd is to pet the watchdog, the guardian lets go of it before sy
         calls: [HANDED_OVER, `hand over /dev/watchdog0 ${seconds}`],
         error: undefined,
       });
+});
+
+test('of two watchdogs the one that was chosen before the jump is handed over, whatever their order is', async () => {
+  const other = {
+    name: 'watchdog1',
+    identity: 'HPE iLO2+ HW Watchdog Timer',
+    module: 'hpwdt',
+    driver: 'hpwdt',
+  };
+  const machine = {
+    ...watched({}, '45s'),
+    watchdogs: read([restingWatchdog(PETTED), restingWatchdog({ ...PETTED, ...other })]),
+  };
+  for (const [watchdog, name] of [
+    ['hpwdt', 'watchdog1'],
+    ['iTCO_wdt', 'watchdog0'],
+    // Called otherwise by this kernel: one that counts over a jump, as without the ticket.
+    ['gone', 'watchdog0'],
+  ] as const) {
+    const { calls } = await end(machine, {}, { watchdog });
+    assert.deepEqual(calls, [HANDED_OVER, `hand over /dev/${name} 45`]);
+  }
 });
 
 test('what an administrator set for systemd counts for nothing where another service manager runs', async () => {

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { chooseKernel } from '../../src/switch/choose-kernel.ts';
 import type { ProposalOptions } from '../../src/switch/proposal.ts';
 import { generationOf, recordKnownGood } from '../../src/trial/known-good.ts';
-import { provenBefore, refuseOnTrial } from '../../src/trial/need-of-trial.ts';
+import { provenBefore, refuseOnTrial, refuseOnWayDown } from '../../src/trial/need-of-trial.ts';
+import { silentSystemd, systemd } from '../support/health-world.ts';
+import { absent, unreadable } from '../support/machine-facts.ts';
 import {
   machineAtHome,
   machineOnTrial,
@@ -64,4 +66,14 @@ test('a kernel on trial starts no other, also when its ticket cannot be read; an
     using at = trialWorld(machine, ticket);
     refuseOnTrial(at.world);
   }
+});
+
+test('on the way down no trial begins; a system that is up, or that nobody can ask, may', async () => {
+  await assert.rejects(refuseOnWayDown({ units: systemd('stopping') }), { code: 'E_STATE' });
+  for (const units of [
+    ...['running', 'degraded', 'starting'].map((state) => systemd(state)),
+    silentSystemd(absent('/run/systemd/system')),
+    silentSystemd(unreadable('systemctl is-system-running')),
+  ])
+    await refuseOnWayDown({ units });
 });

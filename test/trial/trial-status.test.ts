@@ -81,18 +81,25 @@ test('a trial shows its phase, what is left until it goes home, and what the age
   const shown = view(at);
   assert.deepEqual(
     [shown.state, shown.phase, shown.bootLeftMs, shown.phaseLeftMs, shown.leftMs, shown.status],
-    ['on-trial', 'services', null, 58_000, 558_000, STATUS],
+    ['on-trial', 'services', null, 58_000, 858_000, STATUS],
   );
   const text = renderTrial(shown, plain);
   assert.match(text, /^This kernel, New, is on trial: phase services\.$/m);
-  assert.match(text, /goes home unless confirmed in +9 min 18 s$/m);
+  assert.match(text, /goes home unless confirmed in +14 min 18 s$/m);
   assert.match(text, /^script:mail \(wanted\) +services +failed +exit code 1$/m);
   assert.match(text, /^script:mail: Look at it\.$/m);
   assert.match(text, /^Next: khop confirm/m);
   assert.equal(
     renderTrialLine(shown),
-    'phase services; 0 of 2 checks passed; failed: script:mail; Waiting for nginx.; 9 min 18 s left',
+    'phase services; 0 of 2 checks passed; failed: script:mail; Waiting for nginx.; 14 min 18 s left',
   );
+});
+
+test('who has to confirm is told of the time for that, also when the time for the checks is long over', () => {
+  using at = trialWorld(machineOnTrial({ uptimeMs: read(700_000) }));
+  say(at, { ...STATUS, phase: 'proof', deadlineUpMs: 760_000 });
+  assert.deepEqual([view(at).phaseLeftMs, view(at).leftMs], [60_000, 60_000]);
+  assert.match(renderTrial(view(at), plain), /goes home unless confirmed in +60\.0 s/);
 });
 
 test('before the agent runs its deadline is the start’s, and one that is over is never negative', () => {

@@ -22,8 +22,8 @@ export function addBackCommand(program: Command, context: CliContext): void {
     .description(
       'Go home from a kernel on trial: stop the services in order and start the known-good kernel, which waits in memory, ' +
         'or through the firmware where it does not. When the way down is not over at the deadline, jump without it; when ' +
-        'that fails, too, panic, and the panic kernel goes home. Who blocks shutdowns (systemd-inhibit) does not keep it: ' +
-        'services are then ended without being asked. The kernel may be tried again: it did not fail.',
+        'that fails, too, panic, and the panic kernel goes home. Who blocks shutdowns (systemd-inhibit) does not keep it, ' +
+        'and is stopped like all others. The kernel may be tried again: it did not fail.',
     )
     .option('--deadline <seconds>', 'how long services have to stop', positiveInteger, ORDERLY_SECONDS)
     .option('-y, --yes', 'do not ask')

@@ -95,9 +95,10 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
   const { mayHaveWatchdog } = await import('../../trial/watchdog-at-home.ts');
-  const isWatched = mayHaveWatchdog(world, machine);
+  // Before all that may take its time or fail: a watchdog that nobody pets counts on.
+  const watchdog = mayHaveWatchdog(world, machine) ? await seeToWatchdog(context) : undefined;
   const elsewhere = bringReportsIn(world);
-  // First: a crash is why a trial came home.
+  // Before the trial: a crash is why a trial came home.
   const arrival = arriveFromCrash(world, machine);
   const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
   const trial =
@@ -105,7 +106,6 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
       ? await concludeTrial(world, machine, readResetEvidence(world.folders.root), announcer(context))
       : ({ state: 'none' } as const);
   const entry = trial.state === 'none' ? concludeSwitch(world, machine) : undefined;
-  const watchdog = isWatched ? await seeToWatchdog(context) : undefined;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);

@@ -10,6 +10,7 @@ import { agreedPlan } from '../../switch/proposal.ts';
 import { newSwitchId, type ShutdownWay, switchKernel } from '../../switch/switch-kernel.ts';
 import { findFailedTrial } from '../../trial/failed-trials.ts';
 import { takeBaseline } from '../../trial/health/baseline.ts';
+import { refuseOnWayDown } from '../../trial/need-of-trial.ts';
 import { returnTableInput } from '../../trial/promise.ts';
 import { type ReturnRow, returnTable, uncoveredClasses } from '../../trial/return-table.ts';
 import { type StagedTrial, stageTrial, type TrialDeadlines } from '../../trial/stage-trial.ts';
@@ -26,7 +27,7 @@ export interface TrialSteps {
   readonly report: (record: { readonly title: string; readonly loadMs: number }) => Promise<void>;
 }
 
-/** @throws E_REFUSED for a kernel that failed before, and for classes of failure that nobody accepted */
+/** @throws E_STATE on the way down; E_REFUSED for a kernel that failed before, and for classes of failure that nobody accepted */
 export async function switchOnTrial(
   context: CliContext,
   world: TrialWorld,
@@ -34,6 +35,7 @@ export async function switchOnTrial(
   options: SwitchOptions,
   steps: TrialSteps,
 ): Promise<void> {
+  await refuseOnWayDown(world);
   refuseFailed(world, selector, options);
   const id = newSwitchId(world);
   const deadlines = deadlinesOf(world, options);

@@ -61,12 +61,16 @@ const PETTED_SECONDS = 30;
 const JUMP_MARGIN = 2;
 const LEAST_JUMP_SECONDS = 60;
 
-/** The best watchdog that `machine` has, and what is to be done with it. */
-export function planWatchdog(machine: MachineFacts, times: TrialTimes): WatchdogPlan {
+/**
+ * The best watchdog that `machine` has, and what is to be done with it.
+ * @param driver of the one that was planned before, perhaps by another kernel; where none has it, any may be the one
+ */
+export function planWatchdog(machine: MachineFacts, times: TrialTimes, driver?: string): WatchdogPlan {
   if (machine.watchdogs.state === 'unreadable')
     return none(`whether there is a watchdog could not be read (${machine.watchdogs.source})`);
-  const [best] = watchdogCandidates(machine)
-    .filter(({ row }) => row?.isSoftware !== true)
+  const hardware = watchdogCandidates(machine).filter(({ row }) => row?.isSoftware !== true);
+  const known = hardware.filter((candidate) => driverOf(candidate) === driver);
+  const [best] = (known.length > 0 ? known : hardware)
     .map((candidate) => ({ candidate, cover: judgeJump(candidate, times.jumpSeconds) }))
     // The sort is stable: of those that do the same, the first of the machine.
     .sort((a, b) => Number(b.cover.isOverJump) - Number(a.cover.isOverJump));
@@ -104,7 +108,7 @@ function planned(
   return {
     state: 'planned',
     device,
-    driver: row?.module ?? facts.module ?? facts.identity ?? facts.name,
+    driver: driverOf(candidate),
     isOverJump: cover.isOverJump,
     how: sentenceOf(candidate, cover, isHeldByServiceManager),
     timeoutSeconds,
@@ -124,6 +128,10 @@ function planned(
     mustLock: cover.mustLock,
     isHeldByServiceManager,
   };
+}
+
+function driverOf({ row, facts }: Candidate): string {
+  return row?.module ?? facts.module ?? facts.identity ?? facts.name;
 }
 
 function parametersOf({ row }: Candidate, seconds: number): Record<string, string> {

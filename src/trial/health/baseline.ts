@@ -95,7 +95,9 @@ export async function takeBaseline(world: HealthWorld): Promise<Baseline> {
     defaultRoutes: record(world.readDefaultRoutes()),
     sockets: record(sockets),
     failedUnits: named((_name, active) => active === 'failed'),
-    activeServices: named((name, active) => active === 'active' && isLastingService(name)),
+    activeServices: named(
+      (name, active) => active === 'active' && name.endsWith('.service') && isLastingUnit(name),
+    ),
   };
 }
 
@@ -113,8 +115,8 @@ async function readAnsweringSockets(
 }
 
 /** Not of a session of a person, and not made for one occasion. */
-function isLastingService(name: string): boolean {
-  return name.endsWith('.service') && !/^(?:user@|user-runtime-dir@|run-|session-)/.test(name);
+export function isLastingUnit(name: string): boolean {
+  return !/^(?:user@|user-runtime-dir@|session-|run-.*\.(?:service|scope|timer)$)/.test(name);
 }
 
 function record<T>(reading: Reading<T>): Recorded<T> {

@@ -9,7 +9,7 @@ import { type CheckOutcome, compare, type HealthCheck, outcomeOf, passed } from 
 
 const REMEDY = 'Look with `ip address` and `ip route`, and in the kernel log for the driver of the card.';
 
-/** One interface of before, and what it is now: of the same name, or else with the same address of the card. */
+/** One interface of before, and what it is now. */
 interface Pair {
   readonly before: InterfaceState;
   readonly now: InterfaceState | undefined;
@@ -56,17 +56,25 @@ export const NETWORK_CHECKS: readonly HealthCheck[] = [
   },
 ];
 
+/**
+ * Names may be exchanged, so a card is followed by its address, as long as that is of this card alone: what is built upon
+ * one has the same.
+ */
 function pairs(before: readonly InterfaceState[], now: readonly InterfaceState[]): readonly Pair[] {
   const named = new Map(now.map((each) => [each.name, each]));
   const kept = new Set(before.map(({ name }) => name).filter((name) => named.has(name)));
-  return before.map((each) => ({
-    before: each,
-    now:
-      named.get(each.name) ??
-      now.find(
-        ({ name, macAddress }) => !kept.has(name) && macAddress !== null && macAddress === each.macAddress,
-      ),
-  }));
+  const onlyOne = (list: readonly InterfaceState[], address: string) => {
+    const found = list.filter(({ macAddress }) => macAddress === address);
+    return found.length === 1 ? found[0] : undefined;
+  };
+  return before.map((each) => {
+    const { macAddress } = each;
+    const same = named.get(each.name);
+    if (macAddress === null || same?.macAddress === macAddress) return { before: each, now: same };
+    const followed = onlyOne(before, macAddress) && onlyOne(now, macAddress);
+    const other = now.find(({ name, macAddress: address }) => !kept.has(name) && address === macAddress);
+    return { before: each, now: followed ?? same ?? other };
+  });
 }
 
 function judgeInterfaces(all: readonly Pair[]): CheckOutcome {

@@ -3,6 +3,7 @@
  * @module
  */
 import type { UnitState } from '../../machine/units.ts';
+import { isLastingUnit } from './baseline.ts';
 import {
   type CheckInput,
   type CheckOutcome,
@@ -20,21 +21,15 @@ export const UNIT_CHECKS: readonly HealthCheck[] = [
     id: 'services.units',
     phase: 'services',
     isRequired: true,
-    run: async ({ world, baseline }) =>
-      compare(
+    run: async ({ world, baseline }) => {
+      const activeBefore = baseline.activeServices.state === 'known' ? baseline.activeServices.value : [];
+      return compare(
         baseline.failedUnits,
         await world.units.list(),
-        (before, now) =>
-          outcomeOf(
-            namesOf(now, 'failed')
-              .filter((name) => !before.includes(name))
-              .map((name) => `${name} has failed`),
-            'failed',
-            before.length === 0 ? 'no unit has failed' : `no unit has failed that had not before`,
-            REMEDY,
-          ),
+        (before, now) => judgeFailed(before, activeBefore, now),
         'waiting',
-      ),
+      );
+    },
   },
   {
     id: 'services.active',
@@ -45,6 +40,24 @@ export const UNIT_CHECKS: readonly HealthCheck[] = [
   },
   { id: 'services.configured-units', phase: 'services', isRequired: true, run: checkConfigured },
 ];
+
+/** One that dies again and again never fails, if only it is given time in between: it may not be taken for one that runs. */
+function judgeFailed(
+  failedBefore: readonly string[],
+  activeBefore: readonly string[],
+  now: readonly UnitState[],
+): CheckOutcome {
+  const failed = namesOf(now, 'failed').filter((name) => isLastingUnit(name) && !failedBefore.includes(name));
+  const dying = now
+    .filter(({ name, sub }) => sub.startsWith('auto-restart') && activeBefore.includes(name))
+    .map(({ name }) => `${name} has ended and is to be started again, and was active before`);
+  return outcomeOf(
+    [...failed.map((name) => `${name} has failed`), ...dying],
+    failed.length > 0 ? 'failed' : 'waiting',
+    failedBefore.length === 0 ? 'no unit has failed' : `no unit has failed that had not before`,
+    REMEDY,
+  );
+}
 
 function namesOf(units: readonly UnitState[], active: string): string[] {
   return units.filter((unit) => unit.active === active).map(({ name }) => name);

@@ -34,10 +34,11 @@ function startGuardian(
   runner: ProgramRunner,
   deadlines: { readonly bootDeadlineMs: number; readonly deadlineMs: number },
   args: readonly string[] = [],
+  device = '/dev/watchdog0',
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'khop-guardian-'));
   for (const name of ['watchdog0', 'log']) writeFileSync(join(folder, name), '');
-  const watchdog = watchdogStart({ modules: [], device: '/dev/watchdog0', timeoutSeconds: 30 }, '', '.');
+  const watchdog = watchdogStart({ modules: [], device, timeoutSeconds: 30 }, '', '.');
   const start = guardian(deadlines, leave);
   const result = zeroed(8);
   const main = fn('main', ['stack'], [], ({ stack }) => [
@@ -121,6 +122,14 @@ for (const runner of PROGRAM_RUNNERS) {
     await run.end();
     assert.equal(run.hasLeft(), false);
     assert.match(run.read('watchdog0'), /^\0+V$/);
+  });
+
+  test(`${architecture}: what was the second watchdog and is alone here is petted by its number here`, {
+    skip,
+  }, async () => {
+    using run = startGuardian(runner, { bootDeadlineMs: FAR, deadlineMs: FAR }, [], '/dev/watchdog1');
+    await run.nextLook();
+    assert.match(run.read('watchdog0'), /^\0+$/);
   });
 
   test(`${architecture}: no other signal reaches it`, { skip }, async () => {

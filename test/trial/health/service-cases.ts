@@ -2,11 +2,20 @@
  * Cases of the checks of the phases `network` and `services`, but for scripts.
  * @module
  */
+import type { InterfaceState } from '../../../src/machine/network-state.ts';
 import { ETH0, SSH, silentSystemd, systemd, UNITS, unit } from '../../support/health-world.ts';
 import { absent, read, unreadable } from '../../support/machine-facts.ts';
 import { type CheckCase, GONE } from './check-case.ts';
 
 const refused = async () => 'ECONNREFUSED';
+/** A second card, without a cable. */
+const SPARE: InterfaceState = {
+  name: 'eth1',
+  macAddress: '52:54:00:99:99:99',
+  driver: 'virtio_net',
+  isUp: false,
+  families: [],
+};
 const WITH_SSH = { settings: { requiredUnits: ['ssh.service'] } };
 const WITH_HTTP = { settings: { requiredSockets: [{ host: '192.0.2.1', port: 80 }] } };
 
@@ -17,6 +26,45 @@ export const SERVICE_CASES: readonly CheckCase[] = [
     situation: 'a card has another name and driver',
     now: { readInterfaces: () => read([{ ...ETH0, name: 'ens3', driver: 'new_net' }]) },
     says: /^ens3 was eth0, driver new_net, before virtio_net$/,
+  },
+  {
+    id: 'network.addresses',
+    state: 'waiting',
+    situation: 'two cards have exchanged their names, and what was set up for the one is on the other',
+    before: { readInterfaces: () => read([ETH0, SPARE]) },
+    now: {
+      readInterfaces: () =>
+        read([
+          { ...ETH0, macAddress: SPARE.macAddress },
+          { ...SPARE, macAddress: ETH0.macAddress },
+        ]),
+    },
+    says: /^eth1 has no IPv4 address; eth1 has no IPv6 address$/,
+  },
+  {
+    id: 'network.addresses',
+    state: 'passed',
+    situation: 'two cards have exchanged their names, and what was set up has followed them',
+    before: { readInterfaces: () => read([ETH0, SPARE]) },
+    now: {
+      readInterfaces: () =>
+        read([
+          { ...SPARE, name: 'eth0' },
+          { ...ETH0, name: 'eth1' },
+        ]),
+    },
+    says: /families it had/,
+  },
+  {
+    id: 'network.addresses',
+    state: 'passed',
+    situation: 'a bridge has taken the address of its other card',
+    before: { readInterfaces: () => read([{ ...ETH0, families: [] }, SPARE, { ...ETH0, name: 'br0' }]) },
+    now: {
+      readInterfaces: () =>
+        read([{ ...ETH0, families: [] }, SPARE, { ...ETH0, name: 'br0', macAddress: SPARE.macAddress }]),
+    },
+    says: /families it had/,
   },
   {
     id: 'network.interfaces',
@@ -102,8 +150,35 @@ export const SERVICE_CASES: readonly CheckCase[] = [
     id: 'services.units',
     state: 'failed',
     situation: 'another unit has failed',
-    now: { units: systemd('degraded', [...UNITS, unit('srv.mount', 'failed', 'failed')]) },
-    says: /^srv\.mount has failed$/,
+    now: {
+      units: systemd('degraded', [
+        ...UNITS,
+        unit('srv.mount', 'failed', 'failed'),
+        unit('run-spool.mount', 'failed', 'failed'),
+      ]),
+    },
+    says: /^srv\.mount has failed; run-spool\.mount has failed$/,
+  },
+  {
+    id: 'services.units',
+    state: 'passed',
+    situation: 'only what belongs to a session, or was made for one occasion, has failed',
+    now: {
+      units: systemd('degraded', [
+        ...UNITS,
+        unit('user@1000.service', 'failed', 'failed'),
+        unit('run-u12.service', 'failed', 'failed'),
+        unit('session-3.scope', 'failed', 'failed'),
+      ]),
+    },
+    says: /had not before/,
+  },
+  {
+    id: 'services.units',
+    state: 'waiting',
+    situation: 'a service that ran before dies again and again',
+    now: { units: systemd('running', [unit('ssh.service', 'activating', 'auto-restart-queued')]) },
+    says: /^ssh\.service has ended and is to be started again/,
   },
   { id: 'services.active', state: 'passed', situation: 'all are', now: {}, says: /services: 1, all active/ },
   {

@@ -10,8 +10,8 @@ import { INSTALLED } from './bed.ts';
 import type { TrialCase } from './cases.ts';
 import { COMMAND } from './fault.ts';
 
-/** Stage, jump, deadlines and the way home, in an emulated machine. */
-const END_TIMEOUT_MS = 600_000;
+/** Stage, jump, deadlines and the way home, in an emulated machine: a guardian waits 13 minutes for an agent that is gone. */
+const END_TIMEOUT_MS = 1_200_000;
 /** For a command that is to be refused before anything is loaded. */
 const REFUSAL_TIMEOUT_MS = 300_000;
 const PAUSE_MS = 1000;
