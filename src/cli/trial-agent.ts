@@ -16,6 +16,8 @@ import type { CliContext } from './context.ts';
 import { confirmCalls, goHomeCalls } from './trial-calls.ts';
 import { openTrialWorld } from './trial-world.ts';
 
+/** Many a service dies some seconds after it said that it was ready. */
+const STEADY_MS = 20_000;
 /** What kernels of different versions may keep for themselves of the same memory. */
 const KERNEL_GROWTH_BYTES = 64 * 2 ** 20;
 
@@ -24,6 +26,7 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
   const world = openTrialWorld(context);
   let shown = '';
   return await runAgent(world, {
+    steadyMs: STEADY_MS,
     runChecks: async (baseline, phase, ticket) =>
       await runChecks(
         world,

@@ -27,6 +27,8 @@ const CHECKED_PHASES = [
 ] as const;
 
 const PAUSE_MS = 1000;
+/** While checks pass and have to go on doing so, they are asked less often: scripts are among them. */
+const STEADY_PAUSE_MS = 4000;
 /** How long the confirmation waits at least for another khop, which lets go of its lock before the guardian acts. */
 const BUSY_MS = 15_000;
 
@@ -45,6 +47,8 @@ function gapsOf(world: TrialWorld): string[] {
 
 /** What ends a trial; see confirm.ts and go-home.ts. */
 export interface AgentCalls {
+  /** How long the checks of the services have to pass before they count. */
+  readonly steadyMs: number;
   readonly runChecks: (
     baseline: Baseline,
     phase: (typeof CHECKED_PHASES)[number]['phase'],
@@ -242,7 +246,10 @@ type Proof =
   | { readonly state: 'decided'; readonly decision: Decision }
   | { readonly state: 'failed'; readonly cause: ReturnCause; readonly detail: string };
 
-/** Asks again and again until nothing that is required waits any more. */
+/**
+ * Asks again and again until nothing that is required waits any more; what serves others has to for a while, since many
+ * a service dies some seconds after it said that it was ready.
+ */
 async function prove(
   world: TrialWorld,
   calls: AgentCalls,
@@ -254,6 +261,8 @@ async function prove(
   },
 ): Promise<Proof> {
   const { baseline, phase, ticket, deadlineUpMs } = question;
+  const steadyMs = phase === 'services' ? calls.steadyMs : 0;
+  let goodSinceUpMs: number | undefined;
   for (;;) {
     const checks = await calls.runChecks(baseline, phase, ticket);
     // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
@@ -263,16 +272,23 @@ async function prove(
     const failed = required.filter(({ state }) => state === 'failed');
     const waiting = required.filter(({ state }) => state === 'waiting');
     const upMs = world.uptimeMs();
-    calls.show({ phase, upMs, deadlineUpMs, checks, note: describeWaiting(waiting) });
+    goodSinceUpMs = waiting.length === 0 ? (goodSinceUpMs ?? upMs) : undefined;
+    const isSteady = goodSinceUpMs !== undefined && upMs - goodSinceUpMs >= steadyMs;
+    const note =
+      waiting.length === 0 && !isSteady
+        ? `all required checks passed, and have to for ${steadyMs / 1000} s`
+        : describeWaiting(waiting);
+    calls.show({ phase, upMs, deadlineUpMs, checks, note });
     if (failed.length > 0) return { state: 'failed', cause: 'unhealthy', detail: sentenceOf(failed) };
-    if (waiting.length === 0) return { state: 'passed' };
+    // What holds at the deadline has held long enough.
+    if (isSteady || (waiting.length === 0 && upMs >= deadlineUpMs)) return { state: 'passed' };
     if (upMs >= deadlineUpMs)
       return {
         state: 'failed',
         cause: 'deadline',
         detail: `after ${Math.round(upMs / 1000)} s still: ${sentenceOf(waiting)}`,
       };
-    await world.sleep(PAUSE_MS);
+    await world.sleep(waiting.length === 0 ? STEADY_PAUSE_MS : PAUSE_MS);
     world.signal.throwIfAborted();
   }
 }

@@ -40,6 +40,7 @@ async function lead(
 
 function callsOf({ calls }: AgentWorld, shown: AgentState[] = []): AgentCalls {
   return {
+    steadyMs: 0,
     runChecks: async (_baseline, phase) => [check(phase)],
     confirm: async ({ trial }) => void calls.push(`confirm in ${trial?.phase}`),
     goHome: async (cause, detail) => void calls.push(`home: ${cause}: ${detail}`),
@@ -89,6 +90,30 @@ test('a kernel whose checks all pass is led through the phases in order, and con
       ],
     );
     assert.deepEqual(at.at.remarks, []);
+  });
+});
+
+test('services have to be well for a while, and from anew when one of them was not', async () => {
+  const states = ['passed', 'passed', 'waiting', 'passed'] as const;
+  let asked = 0;
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) =>
+    phase === 'services' ? [check(phase, { state: states[asked++] ?? 'passed' })] : [check(phase)];
+  await lead({}, { runChecks, steadyMs: 20_000 }, ({ end, at }) => {
+    assert.equal(end, 'confirmed');
+    // Twice well, four seconds apart; then not; and from a second later on for twenty seconds.
+    assert.equal(at.world.uptimeMs(), 12_000 + 4000 + 4000 + 1000 + 20_000);
+  });
+});
+
+test('a service that dies soon after it was well leads home', async () => {
+  let asked = 0;
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) =>
+    phase === 'services' && asked++ > 1
+      ? [check(phase, { state: 'failed', detail: 'died' })]
+      : [check(phase)];
+  await lead({}, { runChecks, steadyMs: 20_000 }, ({ end, calls }) => {
+    assert.equal(end, 'went-home');
+    assert.deepEqual(calls, [CHECKED_IN, 'home: unhealthy: services.one: died']);
   });
 });
 

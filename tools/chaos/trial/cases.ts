@@ -62,7 +62,7 @@ const ON_TRIAL: readonly Sketch[] = [
   onTrial('clock ten years ahead', 'services', during.setClock('+10 years'), 'confirmed', undefined),
   onTrial('clock ten years back', 'services', during.setClock('-10 years'), 'confirmed', undefined),
   onTrial('agent killed once', 'services', during.killAgent, 'confirmed', undefined),
-  onTrial('agent stopped for good', 'services', during.stopAgent, HOME, 'stuck-boot'),
+  onTrial('agent stopped for good', 'services', during.stopAgent, HOME, 'deadline'),
   onTrial('person goes home', 'services', during.goBack, HOME, 'asked'),
   onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'firmware'),
   onTrial('power cut', 'services', during.powerCut, FIRMWARE, 'firmware'),
