@@ -19,6 +19,9 @@ import { describeEnd, type TrialEnd, waitForEnd } from './trial-end.ts';
 /** Of the root file system among the disks. */
 const ROOT_INDEX = 0;
 const START_TIMEOUT_MS = 300_000;
+/** What is in use is not in order: the kernel's own emergency remount writes everything out. */
+const READ_ONLY =
+  'sync; echo u >/proc/sysrq-trigger; for i in 1 2 3 4 5 6 7 8 9; do grep -q " / ext4 ro" /proc/mounts && exit 0; sleep 1; done; exit 1';
 
 /** Never throws what the lab or the machine reports: that is an outcome too. */
 export async function runTrialCase(each: TrialCase): Promise<ChaosRow> {
@@ -55,7 +58,6 @@ async function tryAndWait(each: TrialCase): Promise<TrialEnd> {
       if (!(error instanceof KhopError)) throw error;
     });
     const found = await describeEnd(machine, each, before, seconds);
-    await machine.quit();
     return await withDiskCheck(machine, found);
   } finally {
     await machine[Symbol.asyncDispose]();
@@ -77,7 +79,6 @@ async function switchOnAgain(cut: VirtualMachine, each: TrialCase, started: numb
     await waitForSystem(machine);
     const seconds = (performance.now() - started) / 1000;
     const found = await describeEnd(machine, each, undefined, seconds);
-    await machine.quit();
     return await withDiskCheck(machine, found);
   } finally {
     await machine[Symbol.asyncDispose]();
@@ -86,6 +87,8 @@ async function switchOnAgain(cut: VirtualMachine, each: TrialCase, started: numb
 }
 
 async function withDiskCheck(machine: VirtualMachine, end: TrialEnd): Promise<TrialEnd> {
+  await machine.run(READ_ONLY, { timeoutMs: 60_000 });
+  await machine.quit();
   const image = machineFiles(machine.folder).overlay(ROOT_INDEX);
   const damage = await findDamage(image, machine.folder, ROOT_OFFSET_BYTES);
   return damage === undefined
