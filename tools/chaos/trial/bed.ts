@@ -10,6 +10,7 @@ import { prepareGuest } from '../../../src/lab/guest-preparation.ts';
 import type { MachineDescription } from '../../../src/lab/qemu.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { quickDeb } from '../../package/quick-deb.ts';
+import { INSTALLED } from './fault.ts';
 
 /** A machine to try a kernel on. */
 export interface TrialBed {
@@ -17,8 +18,6 @@ export interface TrialBed {
   readonly hasWatchdog: boolean;
 }
 
-/** Commands of the installed khop; the lab's own is not on their path. */
-export const INSTALLED = 'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin';
 /** Everything a trial takes is made once, by an emulated processor. */
 const MAKE = { timeoutMs: 600_000 };
 const COPY_TIMEOUT_MS = 300_000;

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { COMMAND, cutPower, type Fault } from './fault.ts';
+import { COMMAND, cutPower, type Fault, INSTALLED } from './fault.ts';
 
 const LINE_TIMEOUT_MS = 300_000;
 
@@ -71,7 +71,7 @@ export const confirmed: Fault = async ({ machine, leave }) => {
   const { bootId } = await machine.waitForHello(1000);
   await machine.start(leave('--confirm 120'));
   await machine.waitForNewKernel(bootId, LINE_TIMEOUT_MS);
-  await machine.start('until khop confirm; do sleep 1; done');
+  await machine.start(`until ${INSTALLED} khop confirm; do sleep 1; done`);
   return 'goes-on';
 };
 

@@ -17,6 +17,9 @@ export type FaultEnd = 'goes-on' | 'power-is-off';
 /** Makes the fault. In a machine that is on trial already, it also lets the trial go on. */
 export type Fault = (scene: FaultScene) => Promise<FaultEnd>;
 
+/** Commands of the installed khop; the lab's own is not on their path. */
+export const INSTALLED = 'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** For commands in an emulated machine. */
 export const COMMAND = { timeoutMs: 120_000 };
 

@@ -5,7 +5,7 @@
 import { decompress, detectCompression } from '../../../src/formats/compression.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { type CrashCode, withCrashingInit } from '../guard/crash-module.ts';
-import { COMMAND, cutPower, type Fault } from './fault.ts';
+import { COMMAND, cutPower, type Fault, INSTALLED } from './fault.ts';
 
 /** Small, needed by nothing; see guard/crash-module.ts. */
 const DONOR = 'michael_mic';
@@ -107,7 +107,7 @@ export const stopAgent: Fault = by(
 );
 
 export const goBack: Fault = async ({ machine }) => {
-  await machine.start('khop back --yes');
+  await machine.start(`${INSTALLED} khop back --yes`);
   return 'goes-on';
 };
 

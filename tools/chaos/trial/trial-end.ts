@@ -6,9 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import type { Inventory } from '../guard/homecoming.ts';
-import { INSTALLED } from './bed.ts';
 import type { TrialCase } from './cases.ts';
-import { COMMAND } from './fault.ts';
+import { COMMAND, INSTALLED } from './fault.ts';
 
 /** Stage, jump, deadlines and the way home, in an emulated machine: a guardian waits 13 minutes for an agent that is gone. */
 const END_TIMEOUT_MS = 1_200_000;
