@@ -18,8 +18,6 @@ import { openTrialWorld } from './trial-world.ts';
 
 /** Many a service dies some seconds after it said that it was ready. */
 const STEADY_MS = 20_000;
-/** What kernels of different versions may keep for themselves of the same memory. */
-const KERNEL_GROWTH_BYTES = 64 * 2 ** 20;
 
 /** Returns when the trial is over and this kernel stays; on the way home it does not. */
 export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
@@ -28,12 +26,7 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
   return await runAgent(world, {
     steadyMs: STEADY_MS,
     runChecks: async (baseline, phase, ticket) =>
-      await runChecks(
-        world,
-        baseline,
-        healthSettings(world.configuration, trialOf(ticket), KERNEL_GROWTH_BYTES),
-        phase,
-      ),
+      await runChecks(world, baseline, healthSettings(world.configuration, trialOf(ticket)), phase),
     confirm: async () => {
       const { problems } = await world.exclusively(
         async () => await confirmTrial(world, confirmCalls(context, world)),

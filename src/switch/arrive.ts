@@ -12,6 +12,7 @@ import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
 import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
 import { decodeTicket, type Ticket } from './ticket.ts';
+import { entryOfTicket } from './ticket-entry.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** The parameter that carries the ticket's id to the new kernel; unknown to the kernel, which ignores it. */
@@ -80,48 +81,28 @@ function describeArrival(
     hasToken && kernelStartMs !== undefined && ticket.leftAtMs !== null
       ? Math.max(0, kernelStartMs - ticket.leftAtMs)
       : null;
-  return {
-    version: 1,
-    kind: 'switch',
-    id: ticket.id,
-    atMs: ticket.requestedAtMs,
-    method: ticket.method,
-    optimisations: ticket.optimisations,
-    shutdown: ticket.shutdown,
-    fromRelease: ticket.fromRelease,
-    toRelease: ticket.toRelease,
-    image: ticket.image,
+  return entryOfTicket(ticket, {
     outcome: hasToken ? 'arrived' : 'elsewhere',
     trial: null,
     arrivedRelease: valueOf(machine.release) ?? null,
     arrivedBootId: bootId,
-    loadMs: Math.max(0, ticket.loadedAtMs - ticket.requestedAtMs),
     downMs,
     upMs: hasToken ? (upMs ?? null) : null,
-  };
+  });
 }
 
 /** Records that a switch was given up while the old kernel still runs, and removes its ticket. */
 export function abandonSwitch(world: SwitchWorld, ticket: Ticket): void {
-  const entry: SwitchHistoryEntry = {
-    version: 1,
-    kind: 'switch',
-    id: ticket.id,
-    atMs: ticket.requestedAtMs,
-    method: ticket.method,
-    optimisations: ticket.optimisations,
-    shutdown: ticket.shutdown,
-    fromRelease: ticket.fromRelease,
-    toRelease: ticket.toRelease,
-    image: ticket.image,
-    outcome: 'abandoned',
-    trial: null,
-    arrivedRelease: null,
-    arrivedBootId: null,
-    loadMs: Math.max(0, ticket.loadedAtMs - ticket.requestedAtMs),
-    downMs: null,
-    upMs: null,
-  };
+  const entry = entryOfTicket(ticket, {
+    ...{
+      outcome: 'abandoned',
+      trial: null,
+      arrivedRelease: null,
+      arrivedBootId: null,
+      downMs: null,
+      upMs: null,
+    },
+  });
   world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
   world.files.remove(ticketPath(world.folders));
 }

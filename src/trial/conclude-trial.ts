@@ -19,13 +19,14 @@ import {
 } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
 import { historyPath, ticketPath } from '../switch/state-paths.ts';
+import { plausibleMs } from '../switch/ticket-entry.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
 import { type FoundCause, findCause } from './cause.ts';
 import { finishConfirmation } from './confirm.ts';
 import { isFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
 import { asideOf } from './move-aside.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
-import { endOnRecord, plausibleMs, returnedEntry } from './trial-entry.ts';
+import { endOnRecord, returnedEntry } from './trial-entry.ts';
 import { homeIdOn } from './trial-kernel.ts';
 
 /** What says why the machine was reset, if it was. */

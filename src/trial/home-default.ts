@@ -16,10 +16,26 @@ export type HomeDefault =
   | { readonly state: 'already' }
   /** It will, once `plan` is carried out. */
   | { readonly state: 'planned'; readonly plan: BootLoaderPlan }
-  | { readonly state: 'missing'; readonly reason: string };
+  | { readonly state: 'missing'; readonly reason: string; readonly remedy: string };
 
-/** Changes nothing. */
-export async function planHomeDefault(world: GuardWorld, home: Kernel): Promise<HomeDefault> {
+const REMEDY = 'make the known-good kernel the boot loader’s default';
+
+/**
+ * Changes nothing.
+ * @param damage what is wrong with the files of the known-good kernel: then no default leads home, and nothing else does
+ *   that has to read them
+ */
+export async function planHomeDefault(
+  world: GuardWorld,
+  home: Kernel,
+  damage: string | undefined,
+): Promise<HomeDefault> {
+  if (damage !== undefined)
+    return {
+      state: 'missing',
+      reason: `the files of the known-good kernel are damaged: ${damage}`,
+      remedy: 'install its package again, or name another kernel with --home',
+    };
   const chosen = readKernels(world, world.readMachine()).kernels.find(({ isDefault }) => isDefault);
   if (chosen !== undefined && chosen.image === home.image) return { state: 'already' };
   const name =
@@ -28,9 +44,17 @@ export async function planHomeDefault(world: GuardWorld, home: Kernel): Promise<
     const plan = planDefaultEntry(await world.bootLoader.read(), home);
     const [obstacle] = world.bootLoader.obstacles(plan.steps);
     if (obstacle === undefined && plan.steps.length > 0) return { state: 'planned', plan };
-    return { state: 'missing', reason: obstacle === undefined ? name : `${name}, and ${obstacle}` };
+    return missing(obstacle === undefined ? name : `${name}, and ${obstacle}`);
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
-    return { state: 'missing', reason: `${name}, and that cannot be changed: ${error.message}` };
+    return missing(`${name}, and that cannot be changed: ${error.message}`);
   }
+}
+
+function missing(why: string): HomeDefault {
+  return {
+    state: 'missing',
+    reason: `the firmware starts another kernel than the known-good one: ${why}`,
+    remedy: REMEDY,
+  };
 }

@@ -7,9 +7,6 @@ import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import { digestFiles } from '../guard/drift.ts';
 import type { Kernel } from '../kernels/kernel.ts';
-import type { MachineFacts } from '../machine/facts.ts';
-import { valueOf } from '../machine/reading.ts';
-import { readKernels } from '../switch/choose-kernel.ts';
 import { decodeState } from '../switch/ticket.ts';
 import type { Folders, SwitchWorld } from '../switch/world.ts';
 import { moveAside } from './move-aside.ts';
@@ -114,24 +111,4 @@ export function generationOf(
     confirmedAtMs,
     bootId,
   };
-}
-
-/**
- * The known-good kernel to come home to. Before the first confirmation it is the one that runs: it does run, and a
- * person asked from it.
- * @throws E_STATE as `readKnownGood`; E_NOT_FOUND when there is none on record and no boot entry is the running kernel
- */
-export function knownGoodOrRunning(world: SwitchWorld, machine: MachineFacts): KnownGoodGeneration {
-  const [newest] = readKnownGood(world);
-  if (newest !== undefined) return newest;
-  const running = readKernels(world, machine).kernels.find((kernel) => kernel.isRunning);
-  if (running !== undefined)
-    return generationOf(running, running.id, {
-      confirmedAtMs: world.nowMs(),
-      bootId: valueOf(machine.bootId) ?? null,
-    });
-  const release = valueOf(machine.release) ?? 'unknown';
-  throw new KhopError('E_NOT_FOUND', `no boot entry is the running kernel (${release})`, {
-    hint: 'Install its package, so that there is a kernel to come home to; `khop list` shows what there is.',
-  });
 }

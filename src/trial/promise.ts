@@ -22,9 +22,7 @@ export function returnTableInput(world: TrialWorld, staged: StagedTrial): Return
     home: planned(home, firstActObstacle),
     watchdog: watchdog.state === 'planned' ? watchdog : { ...watchdog, remedy: null },
     homeDefault:
-      homeDefault.state === 'missing'
-        ? { state: 'none', reason: homeDefault.reason, remedy: null }
-        : { state: homeDefault.state },
+      homeDefault.state === 'missing' ? { ...homeDefault, state: 'none' } : { state: homeDefault.state },
     bootDeadlineSeconds: deadlines.bootSeconds,
     deadlineSeconds: deadlines.totalSeconds + (deadlines.confirmSeconds ?? 0),
     needsConfirm: deadlines.confirmSeconds !== undefined,

@@ -6,7 +6,7 @@
  * on this machine has measured it; 0 where the known-good kernel was never left.
  * @module
  */
-import { PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
+import { HUNG_TASK_SECONDS, PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
 import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
 
 /** One way of failing. */
@@ -64,8 +64,7 @@ export interface ReturnTableInput {
 
 type Answer = Omit<ReturnRow, 'class' | 'what'>;
 
-/** kernel.watchdog_thresh and the trial's hung_task_timeout_secs: when a hang becomes a panic. */
-const HANG_SECONDS = 120;
+/** kernel.watchdog_thresh: when a hang with interrupts off becomes a panic. */
 const DEAD_HANG_SECONDS = 10;
 
 const WHAT: Readonly<Record<FailureClass, string>> = {
@@ -89,7 +88,7 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
     return {
       ...answer,
       by: answer.isCovered ? `a detector of the kernel panics; ${answer.by}` : answer.by,
-      seconds: plus(answer.seconds, HANG_SECONDS),
+      seconds: plus(answer.seconds, HUNG_TASK_SECONDS),
     };
   },
   'dead-hang': byWatchdog,
@@ -132,14 +131,8 @@ function plus(seconds: number | null, more: number): number | null {
   return seconds === null ? null : seconds + more;
 }
 
-const DEFAULT_REMEDY = 'make the known-good kernel the boot loader’s default';
-
 function byFirmware({ homeDefault, measured }: ReturnTableInput, how: string, after: number): Answer {
-  if (homeDefault.state === 'none')
-    return uncovered(
-      `the firmware starts another kernel than the known-good one: ${homeDefault.reason}`,
-      DEFAULT_REMEDY,
-    );
+  if (homeDefault.state === 'none') return uncovered(homeDefault.reason, homeDefault.remedy);
   return covered(`${how}, the firmware starts the known-good kernel`, plus(measured.firmwareSeconds, after));
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
 import { type GuardPlan, planGuard } from '../guard/arm.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
@@ -60,7 +61,7 @@ export interface TrialRequest {
 /** A part of the net, or why it is missing. */
 export type Part<T> =
   | { readonly state: 'planned'; readonly value: T }
-  | { readonly state: 'missing'; readonly reason: string };
+  | { readonly state: 'missing'; readonly reason: string; readonly code: ErrorCode | undefined };
 
 /** Ready to be agreed to. */
 export interface StagedTrial {
@@ -93,7 +94,6 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   const homeKernel = chooseKernel(here, machine, homeSelector);
   const kernel = chooseKernel(world, machine, request.selector);
   const firstActObstacle = whyNoFirstAct(kernel, options);
-  const homeDefault = await planHomeDefault(here, homeKernel);
   const hardware = planWatchdog(machine, {
     deadlineSeconds: deadlines.bootSeconds,
     jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
@@ -109,6 +109,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   };
   const trialWorld = onTrial(here);
   const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
+  const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
   const guard = reserved.state === 'planned' ? await planPanic(onTrial(watched), panic) : reserved;
   const wanted = { ...options, drop: [...(options.drop ?? []), HOME_PARAMETER], switchId: id };
   const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
@@ -181,6 +182,15 @@ function lazily<T>(read: () => T): () => T {
   };
 }
 
+/** A file that is not there, or is not what it should be. That there is another obstacle says nothing of the files. */
+const DAMAGES: ReadonlySet<ErrorCode | undefined> = new Set(['E_FORMAT', 'E_NOT_FOUND', 'E_UNREADABLE']);
+
+/** What the firmware would stumble over as well, if it were to start the known-good kernel. */
+function damageOf({ problems }: Kernel, home: Part<LoadPlan>): string | undefined {
+  if (problems.length > 0) return problems.join('; ');
+  return home.state === 'missing' && DAMAGES.has(home.code) ? home.reason : undefined;
+}
+
 /** Without an initramfs the kernel mounts its root itself, and there is no place for a program before init. */
 function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | undefined {
   const initrds = initrd ?? kernel.initrds;
@@ -212,14 +222,14 @@ async function reserve(
   { selector, settings, place }: PanicWish,
   obstacle: string | undefined,
 ): Promise<Part<Range>> {
-  if (obstacle !== undefined) return { state: 'missing', reason: obstacle };
+  if (obstacle !== undefined) return { state: 'missing', reason: obstacle, code: undefined };
   try {
     const known = { homeBytes: packedSize(world, selector), place };
     const need = await reservationNeed(world, settings, selector, known);
     const size = roundUp(BigInt(need.bytes)) << 20n;
     const range = trialReservation(world.readMachine(), size);
     return range === undefined
-      ? { state: 'missing', reason: `there is no place for ${size >> 20n} MiB below 4 GiB` }
+      ? { state: 'missing', code: undefined, reason: `there is no place for ${size >> 20n} MiB below 4 GiB` }
       : { state: 'planned', value: range };
   } catch (error) {
     return missing(error);
@@ -289,7 +299,7 @@ function attempt<T>(make: () => T): Part<T> {
   }
 }
 
-function missing(error: unknown): { readonly state: 'missing'; readonly reason: string } {
+function missing(error: unknown): Extract<Part<never>, { state: 'missing' }> {
   if (!(error instanceof KhopError)) throw error;
-  return { state: 'missing', reason: error.message };
+  return { state: 'missing', reason: error.message, code: error.code };
 }

@@ -30,7 +30,10 @@ export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: Tria
   return {
     ticket: ticketTrial(world, staged, promise),
     prepareJump: async () => {
-      if (homeDefault.state === 'planned') await world.bootLoader.apply(homeDefault.plan.steps);
+      if (homeDefault.state === 'planned') {
+        await world.bootLoader.apply(homeDefault.plan.steps);
+        world.remark(`From now on ${staged.homeKernel.title} is the boot loader’s default.`);
+      }
       if (watchdog.state !== 'planned' || !watchdog.isOverJump) return;
       try {
         if (watchdog.isHeldByServiceManager) takenSeconds = await world.watchdog.takeFromServiceManager();

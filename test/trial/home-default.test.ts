@@ -13,7 +13,7 @@ async function planFor(release: string, over: Partial<GuardWorld['bootLoader']> 
   const { kernels } = readKernels(world, world.readMachine());
   const kernel = kernels.find((each) => each.release === release);
   assert.ok(kernel !== undefined, `${release} is no boot entry`);
-  return await planHomeDefault(world, kernel);
+  return await planHomeDefault(world, kernel, undefined);
 }
 
 test('a boot loader that starts the known-good kernel is left alone', async () => {

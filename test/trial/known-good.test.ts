@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { readKernels } from '../../src/switch/choose-kernel.ts';
 import {
   findFailedTrial,
   forgetFailedTrial,
@@ -9,13 +10,12 @@ import {
   rememberFailedTrial,
 } from '../../src/trial/failed-trials.ts';
 import {
+  generationOf,
   type KnownGoodGeneration,
-  knownGoodOrRunning,
   readKnownGood,
   recordKnownGood,
   verifyGeneration,
 } from '../../src/trial/known-good.ts';
-import { read } from '../support/machine-facts.ts';
 import { machineAtHome, NEW, OLD, trialWorld } from '../support/trial-world.ts';
 
 function generation(
@@ -48,25 +48,11 @@ test('two generations are kept, the newest first, and the same kernel is one of 
   assert.equal(readKnownGood(at.world)[0]?.bootId, 'b', 'what is known is not forgotten');
 });
 
-test('before the first confirmation the running kernel is taken, and afterwards what was confirmed', () => {
-  using at = trialWorld(machineAtHome());
-  const machine = at.world.readMachine();
-  const running = knownGoodOrRunning(at.world, machine);
-  assert.deepEqual([running.release, running.entryId, running.bootId], [OLD, OLD, 'home-boot']);
-  assert.equal(running.files.length, 2);
-  recordKnownGood(at.world, generation('a', 1));
-  assert.equal(knownGoodOrRunning(at.world, machine).release, 'a');
-});
-
-test('a running kernel that is no boot entry is not one to come home to', () => {
-  using at = trialWorld(machineAtHome());
-  const machine = { ...machineAtHome(), release: read('5.5.5-own') };
-  assert.throws(() => knownGoodOrRunning(at.world, machine), { code: 'E_NOT_FOUND', message: /5\.5\.5-own/ });
-});
-
 test('files that are gone or have changed since are named', () => {
   using at = trialWorld(machineAtHome());
-  const running = knownGoodOrRunning(at.world, at.world.readMachine());
+  const kernel = readKernels(at.world, at.world.readMachine()).kernels.find(({ release }) => release === OLD);
+  assert.ok(kernel !== undefined);
+  const running = generationOf(kernel, kernel.id, { confirmedAtMs: 1, bootId: null });
   assert.deepEqual(verifyGeneration(running), []);
   rmSync(join(at.root, 'boot/old'));
   writeFileSync(join(at.root, 'boot/old.img'), 'another');

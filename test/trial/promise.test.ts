@@ -11,7 +11,7 @@ import { absent, read } from '../support/machine-facts.ts';
 import { healthyKernel } from '../support/preflight-input.ts';
 import { machineAtHome, OLD, trialTicket, trialWorld } from '../support/trial-world.ts';
 
-const MISSING = { state: 'missing', reason: 'no room' } as const;
+const MISSING = { state: 'missing', reason: 'no room', code: undefined } as const;
 
 /** @param ups of past switches, ms */
 function inputFor(
@@ -55,9 +55,12 @@ test('what is missing is missing for the reason that was found, or for want of a
 });
 
 test('the firmware leads home where the boot loader starts the known-good kernel, and nowhere else', () => {
-  assert.deepEqual(inputFor({ homeDefault: { state: 'missing', reason: 'who knows' } }).homeDefault, {
-    ...{ state: 'none', reason: 'who knows', remedy: null },
-  });
+  assert.deepEqual(
+    inputFor({ homeDefault: { state: 'missing', reason: 'who knows', remedy: 'ask' } }).homeDefault,
+    {
+      ...{ state: 'none', reason: 'who knows', remedy: 'ask' },
+    },
+  );
   assert.deepEqual(
     inputFor({ homeDefault: { state: 'planned', plan: { steps: [], notes: [] } } }).homeDefault,
     {

@@ -14,6 +14,7 @@ import type { LoadPlan } from '../../src/plan/load-plan.ts';
 import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import { returnTableInput } from '../../src/trial/promise.ts';
+import { returnTable, uncoveredClasses } from '../../src/trial/return-table.ts';
 import { type StagedTrial, stageTrial, type TrialRequest } from '../../src/trial/stage-trial.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from '../support/agent-world.ts';
@@ -197,7 +198,7 @@ test('without an initramfs there is no first act, nothing to come home with, and
   await stage({ files: entryOf('root=/dev/vda1', ''), machine: watched() }, (staged, world) => {
     const { firstActObstacle, guard, watchdog, proposal } = staged;
     assert.match(firstActObstacle ?? '', /no initramfs/);
-    assert.deepEqual(guard, { state: 'missing', reason: firstActObstacle });
+    assert.deepEqual(guard, { state: 'missing', reason: firstActObstacle, code: undefined });
     assert.ok(watchdog.state === 'none');
     assert.match(watchdog.reason, /nobody could pet .*no initramfs/);
     const line = proposal.plan?.commandLine ?? '';
@@ -253,6 +254,29 @@ test('where there is no room for a panic kernel the trial goes on without, and s
     assert.doesNotMatch(lineOf(staged), /crashkernel/);
     assert.match(lineOf(staged), /rdinit=\/khop\/first/);
   });
+});
+
+test('a known-good kernel whose files are damaged leads nowhere home, not even through the firmware', async () => {
+  const damaged = { 'boot/old': imageOf(OLD).subarray(0, 700) };
+  for (const files of [{ 'boot/old': 'no kernel at all' }, damaged])
+    await stage({ files, request: { home: 'old' } }, (staged, world) => {
+      assert.equal(staged.home.state, 'missing');
+      const input = returnTableInput(world, staged);
+      assert.match(
+        input.homeDefault.state === 'none' ? input.homeDefault.reason : '',
+        /files .* are damaged/,
+      );
+      const gaps = uncoveredClasses(returnTable(input), []);
+      for (const name of [
+        'early-panic',
+        'panic',
+        'stuck-boot',
+        'unhealthy',
+        'power-loss',
+        'fallback',
+      ] as const)
+        assert.ok(gaps.includes(name), name);
+    });
 });
 
 test('a known-good kernel that cannot be planned is missing, and the trial says so', async () => {

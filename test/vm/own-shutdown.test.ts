@@ -1,33 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { MOUNT_DATA, withDataDisk } from './data-disk.ts';
 import { COMMAND, hop, kernelWords } from './switching.ts';
 
 const LIMIT = { timeout: 600_000 };
-
-/** A disk with a journal, so that an unclean end shows as a recovery at the next mount. */
-async function withDataDisk(work: (disk: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'khop-data-disk-'));
-  try {
-    const image = join(folder, 'data.img');
-    const empty = await mkdtemp(join(folder, 'tree-'));
-    await writeExt4Image(empty, image, { label: 'data', spareMib: 0, sizeMib: 32, hasJournal: true });
-    await work(image);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-const MOUNT = [
-  'mkdir -p /data',
-  'for entry in /sys/block/vd*; do [ "$(cat $entry/serial)" = data ] && mount -t ext4 /dev/$(basename $entry) /data; done',
-  'grep -q " /data " /proc/mounts',
-].join('\n');
 
 /** A process that outlives the command that starts it. */
 async function runInBackground(machine: VirtualMachine, script: string): Promise<void> {
@@ -36,7 +14,7 @@ async function runInBackground(machine: VirtualMachine, script: string): Promise
 }
 
 async function recoveries(machine: VirtualMachine): Promise<string> {
-  return (await machine.run(`${MOUNT}\ndmesg | grep -c "recover" || true`, COMMAND)).stdout.trim();
+  return (await machine.run(`${MOUNT_DATA}\ndmesg | grep -c "recover" || true`, COMMAND)).stdout.trim();
 }
 
 test(
@@ -48,7 +26,7 @@ test(
         kernel: '6.1',
         disks: [{ serial: 'data', path: disk, access: 'overlay' }],
       });
-      await machine.run(MOUNT, COMMAND);
+      await machine.run(MOUNT_DATA, COMMAND);
       await runInBackground(
         machine,
         'trap "echo ended in order >/data/term; exit 0" TERM; while :; do echo x >>/data/busy; sleep 0.2; done',
@@ -70,7 +48,7 @@ test(
         kernel: '6.1',
         disks: [{ serial: 'data', path: disk, access: 'overlay' }],
       });
-      await machine.run(MOUNT, COMMAND);
+      await machine.run(MOUNT_DATA, COMMAND);
       await runInBackground(
         machine,
         'trap "echo ended >/data/term" TERM; while :; do echo x >>/data/busy; sleep 0.1; done',

@@ -1,47 +1,27 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
 import { TRIAL_ID, trialTicket } from '../support/trial-world.ts';
+import { MOUNT_DATA, withDataDisk } from './data-disk.ts';
 import { COMMAND, hop, kernelWords } from './switching.ts';
 
 const LIMIT = { timeout: 600_000 };
 const STATE = '/var/lib/khop';
 
 /** As after every start of a kernel: the state is on a disk. */
-const MOUNT = [
-  'mkdir -p /data /var/lib',
-  'for entry in /sys/block/vd*; do [ "$(cat $entry/serial)" = data ] && mount -t ext4 /dev/$(basename $entry) /data; done',
-  'grep -q " /data " /proc/mounts',
-  `mkdir -p /data/khop; ln -sfn /data/khop ${STATE}`,
-].join('\n');
+const MOUNT = `${MOUNT_DATA}\nmkdir -p /var/lib /data/khop; ln -sfn /data/khop ${STATE}`;
 
 async function say(machine: VirtualMachine, script: string): Promise<string> {
   return (await machine.run(script, COMMAND)).stdout;
-}
-
-async function withDisk(work: (disk: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'khop-state-disk-'));
-  try {
-    const image = join(folder, 'data.img');
-    const empty = await mkdtemp(join(folder, 'tree-'));
-    await writeExt4Image(empty, image, { label: 'data', spareMib: 0, sizeMib: 32, hasJournal: true });
-    await work(image);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 test(
   'a kernel on trial is confirmed, or left by khop back, and the kernel at home says why',
   LIMIT,
   async () => {
-    await withDisk(async (disk) => {
+    await withDataDisk(async (disk) => {
       await using machine = await startSmallMachine({
         ...{ kernel: '6.12', kernelArguments: `khop.trial=${TRIAL_ID}`, isCold: true },
         disks: [{ serial: 'data', path: disk, access: 'overlay' }],

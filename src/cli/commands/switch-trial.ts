@@ -130,7 +130,7 @@ async function describeStage(
     context.print(
       renderJson({
         dryRun: true,
-        trial: { home: homeKernel.title, homeDefault, watchdog, returnTable: table },
+        trial: { home: homeKernel.title, homeDefault: homeDefault.state, watchdog, returnTable: table },
         ...{ kernel, verdict, method: plan?.method, commandLine: plan?.commandLine },
         ...{ optimisations, estimate, findings },
       }),

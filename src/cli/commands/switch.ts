@@ -35,8 +35,8 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
           'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load ' +
           'that fails stops no service. Asks before jumping when there is a terminal.\n\n' +
           'A kernel that was never confirmed is on trial: before the jump, khop says what brings this machine home ' +
-          'after each way of failing; on the other side it has until a deadline to prove itself, and the ' +
-          'boot loader’s default stays as it is until then. A way of failing that nothing ' +
+          'after each way of failing; on the other side it has until a deadline to prove itself, and until ' +
+          'then the boot loader’s default is the kernel to come home to. A way of failing that nothing ' +
           'here covers has to be accepted: when asked on a terminal, else with --accept. See khop trial, khop confirm and khop back.',
       )
       .option('--now', 'skip the orderly shutdown; still syncs and makes file systems read-only')

@@ -12,13 +12,16 @@ import { FIRST_ACT_PATH } from './first-act-order.ts';
 /** Seconds between a panic that no panic kernel takes, and the reset. */
 export const PANIC_SECONDS = 10;
 
-/** Sysctls of a trial, `kernel.` left out. A task that waits two minutes for a slow disk is no reason to go home. */
+/** A task that waits as long for a slow disk or a file server is no reason to go home: twice the kernel's own time. */
+export const HUNG_TASK_SECONDS = 240;
+
+/** Sysctls of a trial, `kernel.` left out. */
 export const TRIAL_SYSCTLS: Readonly<Record<string, string>> = {
   panic: `${PANIC_SECONDS}`,
   panic_on_oops: '1',
   softlockup_panic: '1',
   hardlockup_panic: '1',
-  hung_task_timeout_secs: '120',
+  hung_task_timeout_secs: `${HUNG_TASK_SECONDS}`,
   hung_task_panic: '1',
   panic_on_rcu_stall: '1',
   unknown_nmi_panic: '1',
