@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { COMMAND, cutPower, type Fault, INSTALLED } from './fault.ts';
+import { COMMAND, cutPower, type Fault, INSTALLED, REFUSAL } from './fault.ts';
 
 const LINE_TIMEOUT_MS = 300_000;
 
@@ -21,7 +21,7 @@ export function options(more: string): Fault {
 function after(script: string, more = ''): Fault {
   return async ({ machine, leave }) => {
     await machine.run(script, { timeoutMs: 300_000 });
-    await machine.start(leave(more));
+    await machine.start(`${leave(more)} 2>${REFUSAL.words}; echo $? >${REFUSAL.status}`);
     return 'goes-on';
   };
 }

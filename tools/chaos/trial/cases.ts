@@ -7,6 +7,7 @@ import type { TrialBed } from './bed.ts';
 import * as before from './before-jump.ts';
 import type { Fault } from './fault.ts';
 import * as during from './on-trial.ts';
+import { EITHER } from './trial-end.ts';
 
 /** One case. */
 export interface TrialCase {
@@ -125,7 +126,7 @@ function cutCase({ point, fault }: { readonly point: string; readonly fault: Fau
     point,
     from: 'known-good',
     fault,
-    expected: 'home or confirmed',
+    expected: EITHER,
     cause: undefined,
   };
 }

@@ -20,6 +20,9 @@ export type Fault = (scene: FaultScene) => Promise<FaultEnd>;
 /** Commands of the installed khop; the lab's own is not on their path. */
 export const INSTALLED = 'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Where a command that may be refused leaves what it said, and then its exit status. */
+export const REFUSAL = { words: '/run/refusal', status: '/run/refused' } as const;
+
 /** For commands in an emulated machine. */
 export const COMMAND = { timeoutMs: 120_000 };
 

@@ -7,13 +7,15 @@ import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import type { Inventory } from '../guard/homecoming.ts';
 import type { TrialCase } from './cases.ts';
-import { COMMAND, INSTALLED } from './fault.ts';
+import { COMMAND, INSTALLED, REFUSAL } from './fault.ts';
 
 /** Stage, jump, deadlines and the way home, in an emulated machine: a guardian waits 13 minutes for an agent that is gone. */
 const END_TIMEOUT_MS = 1_200_000;
 /** For a command that is to be refused before anything is loaded. */
 const REFUSAL_TIMEOUT_MS = 300_000;
 const PAUSE_MS = 1000;
+/** After a power cut: what had reached the disk decides. */
+export const EITHER = 'home or confirmed';
 
 /** Words for a row. */
 export interface TrialEnd {
@@ -34,7 +36,7 @@ export async function waitForEnd(machine: VirtualMachine, each: TrialCase, bootI
 }
 
 async function waitForRefusal(machine: VirtualMachine): Promise<void> {
-  await waitUntil(machine, '! pgrep -x khop', performance.now() + REFUSAL_TIMEOUT_MS);
+  await waitUntil(machine, `test -s ${REFUSAL.status}`, performance.now() + REFUSAL_TIMEOUT_MS);
 }
 
 async function waitUntil(machine: VirtualMachine, condition: string, until: number): Promise<void> {
@@ -68,6 +70,7 @@ export async function describeEnd(
   before: Inventory | undefined,
   seconds: number,
 ): Promise<TrialEnd> {
+  if (each.expected === 'stays') return await describeRefusal(machine, seconds);
   const release = (await machine.run('uname -r', COMMAND)).stdout.trim();
   const isHome = release.startsWith('6.1.');
   const { stdout } = await machine.run(`${INSTALLED} sh -c 'khop arrive >&2; khop history --json'`, COMMAND);
@@ -78,11 +81,28 @@ export async function describeEnd(
   const detail = last?.kind === 'trial-lost' ? last.detail : last?.trial?.detail;
   const problems = isHome && before !== undefined ? await lossesSince(machine, before) : [];
   const missing = await missingAfter(machine, recorded ?? undefined, last?.trial?.verdict);
-  const tail = [recorded, ...problems, ...missing].filter(Boolean).join(', ');
+  // Where either end is right, why it came to that is a remark.
+  const isEither = each.expected === EITHER;
+  const tail = [isEither ? undefined : recorded, ...problems, ...missing].filter(Boolean).join(', ');
   const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
   const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
   const words = outcomeWords(each, { isHome, way, verdict: last?.trial?.verdict });
-  return { outcome: tail === '' ? words : `${words}, ${tail}`, cause: detail ?? '', seconds };
+  const cause = [isEither ? recorded : undefined, detail].filter(Boolean).join(': ');
+  return { outcome: tail === '' ? words : `${words}, ${tail}`, cause, seconds };
+}
+
+/** Refused, with nothing loaded, nothing on its way, and the kernel that was there. */
+async function describeRefusal(machine: VirtualMachine, seconds: number): Promise<TrialEnd> {
+  const ask = async (script: string): Promise<string> => (await machine.run(script, COMMAND)).stdout.trim();
+  const words = await ask(`tail -n 2 ${REFUSAL.words} | head -n 1`);
+  const found = await ask(
+    `cat ${REFUSAL.status} /sys/kernel/kexec_loaded; test -e /var/lib/khop/trial.json && echo ticket; uname -r | cut -c1-4`,
+  );
+  return {
+    outcome: /^[1-9]\d*\n0\n6\.1\.$/.test(found) ? 'stays' : `left (${found})`,
+    cause: words,
+    seconds,
+  };
 }
 
 /** What a confirmed kernel and a panic leave besides the history. */
@@ -110,11 +130,9 @@ function outcomeWords(
   { expected }: TrialCase,
   found: { readonly isHome: boolean; readonly way: string; readonly verdict: string | undefined },
 ): string {
-  if (expected === 'stays') return found.isHome && found.verdict === undefined ? 'stays' : 'left';
-  if (found.verdict === 'confirmed')
-    return expected === 'home or confirmed' ? 'home or confirmed' : 'confirmed';
+  if (found.verdict === 'confirmed') return expected === EITHER ? EITHER : 'confirmed';
   if (!found.isHome) return 'on the kernel that was tried';
-  return expected === 'home or confirmed' ? 'home or confirmed' : `home by ${found.way}`;
+  return expected === EITHER ? EITHER : `home by ${found.way}`;
 }
 
 /** The kernel's own needs and a report in memory differ a little from boot to boot. */
