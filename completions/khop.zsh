@@ -53,7 +53,7 @@ _khop_check() {
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
-    '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
+    '*--accept[go on although this check refuses or warns, or nothing covers this way of failing; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     '::kernel:_khop_kernels'
@@ -70,7 +70,7 @@ _khop_plan() {
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
-    '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
+    '*--accept[go on although this check refuses or warns, or nothing covers this way of failing; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':kernel:_khop_kernels'
@@ -96,7 +96,7 @@ _khop_load() {
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
-    '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
+    '*--accept[go on although this check refuses or warns, or nothing covers this way of failing; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     ':kernel:_khop_kernels'
@@ -130,7 +130,7 @@ _khop_switch() {
     '*--fast[take what `khop prepare` did beforehand\: least work between the two systems]' \
     '*--without[leave one out of --fast; may be repeated]:optimisation:(direct-entry initramfs trim parameters)' \
     '*--profile[boot parameters of --fast\: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids]:profile:(warm lean)' \
-    '*--accept[go on although this check refuses or warns; may be repeated]:id: ' \
+    '*--accept[go on although this check refuses or warns, or nothing covers this way of failing; may be repeated]:id: ' \
     '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     '::kernel:_khop_kernels'

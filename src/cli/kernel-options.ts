@@ -55,7 +55,11 @@ export function withKernelOptions(command: Command): Command {
         'boot parameters of --fast: warm, which costs nothing of use, or lean, which gives up a second entropy source and tracing aids',
       ).choices([...PROFILES]),
     )
-    .option('--accept <id>', 'go on although this check refuses or warns; may be repeated', collect)
+    .option(
+      '--accept <id>',
+      'go on although this check refuses or warns, or nothing covers this way of failing; may be repeated',
+      collect,
+    )
     .option('--json', 'print the result as JSON');
 }
 
