@@ -13,6 +13,7 @@ import { numberValue, symbolAddress } from '../../src/formats/vmcore/vmcoreinfo.
 
 const PAGE = 4096;
 const MEMORY_AT = 64 * 1024;
+/** At most: a random base may leave less than that to the end of RAM. */
 const TEXT_SIZE = 64n << 20n;
 const CHUNK = 1 << 20;
 
@@ -23,6 +24,7 @@ export function writeKexecVmcore(memory: KernelMemory, path: string): void {
   const text = symbolAddress(vmcoreinfo, '_stext')!;
   const textAt = text - 0xffff_ffff_8000_0000n + numberValue(vmcoreinfo, 'phys_base')!;
   const ram = dump.memoryRanges()[0]!;
+  const textSize = textAt + TEXT_SIZE < ram.end ? TEXT_SIZE : ram.end - textAt;
   const notes = encodeElfNotes([
     ...dump.notes.filter(({ name }) => name === 'CORE'),
     { name: 'VMCOREINFO', type: 0, description: dump.vmcoreinfo! },
@@ -38,7 +40,7 @@ export function writeKexecVmcore(memory: KernelMemory, path: string): void {
   head.writeUInt16LE(3, 0x38);
   const segments = [
     { type: 4, offset: BigInt(PAGE), virtual: 0n, physical: 0n, size: BigInt(notes.length) },
-    { type: 1, offset: BigInt(MEMORY_AT) + textAt, virtual: text, physical: textAt, size: TEXT_SIZE },
+    { type: 1, offset: BigInt(MEMORY_AT) + textAt, virtual: text, physical: textAt, size: textSize },
     { type: 1, offset: BigInt(MEMORY_AT), virtual: base, physical: 0n, size: ram.end },
   ];
   for (const [index, { type, offset, virtual, physical, size }] of segments.entries()) {
