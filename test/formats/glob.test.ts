@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileGlob, literalHead } from '../../src/formats/glob.ts';
+import { processorTimeMs } from '../support/processor-time.ts';
 
 test('stars, question marks and brackets match as in a shell', () => {
   const cases: readonly (readonly [string, string, boolean])[] = [
@@ -27,9 +28,10 @@ test('stars, question marks and brackets match as in a shell', () => {
 });
 
 test('a pattern of many stars does not take for ever', () => {
-  const started = performance.now();
-  assert.equal(compileGlob(`${'*a'.repeat(200)}b`)('a'.repeat(4000)), false);
-  assert.ok(performance.now() - started < 10_000);
+  const took = processorTimeMs(() =>
+    assert.equal(compileGlob(`${'*a'.repeat(200)}b`)('a'.repeat(4000)), false),
+  );
+  assert.ok(took < 5000, `${took} ms`);
 });
 
 test('the head of a pattern is what is in front of its first wildcard', () => {

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { readIkconfig } from '../../src/formats/ikconfig.ts';
 import { parseKernelConfig } from '../../src/formats/kernel-config.ts';
 import { assertSurvivesDamage, assertSurvivesTruncation } from '../support/hostile-bytes.ts';
+import { processorTimeMs } from '../support/processor-time.ts';
 
 const TEXT = `#
 # Automatically generated file; DO NOT EDIT.
@@ -42,10 +43,11 @@ test('every form of a value is read, quotes and escapes are taken off', () => {
 });
 
 test('a hostile text takes no longer than its length', () => {
-  const started = performance.now();
-  parseKernelConfig(`CONFIG_A="${'\\'.repeat(200_000)}\n`.repeat(5));
-  parseKernelConfig(`CONFIG_A=${' '.repeat(500_000)}x\n# CONFIG_${'A'.repeat(500_000)}`);
-  assert.ok(performance.now() - started < 2000);
+  const took = processorTimeMs(() => {
+    parseKernelConfig(`CONFIG_A="${'\\'.repeat(200_000)}\n`.repeat(5));
+    parseKernelConfig(`CONFIG_A=${' '.repeat(500_000)}x\n# CONFIG_${'A'.repeat(500_000)}`);
+  });
+  assert.ok(took < 2000, `${took} ms`);
 });
 
 test('the configuration inside a kernel is found, a mark without one passed over', () => {

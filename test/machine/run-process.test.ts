@@ -69,25 +69,25 @@ test('a child that ignores SIGTERM is killed after the deadline', async () => {
   );
   assert.equal(error.code, 'E_TIMEOUT');
   assert.match(error.message, /within 0\.4 s/);
-  assert.ok(performance.now() - started < 3000);
+  assert.ok(performance.now() - started < 20_000);
 });
 
 test('a grandchild that holds the pipes open does not keep us waiting', async () => {
-  const code = `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 3000)'],
-    { stdio: 'inherit' }); setTimeout(() => {}, 3000)`;
+  const code = `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'],
+    { stdio: 'inherit' }); setTimeout(() => {}, 20000)`;
   const started = performance.now();
   assert.equal((await failure(run(code, { timeoutMs: 300 }))).code, 'E_TIMEOUT');
-  assert.ok(performance.now() - started < 2000);
+  assert.ok(performance.now() - started < 15_000);
 });
 
 test('with its own group, grandchildren end with the child', async () => {
-  const code = `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 9000)'],
-    { stdio: 'inherit' }); setTimeout(() => {}, 9000)`;
+  const code = `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)'],
+    { stdio: 'inherit' }); setTimeout(() => {}, 60000)`;
   const started = performance.now();
   // The promise settles when the last holder of the pipes is gone; SIGKILL and its destroying of the pipes come too late here.
   const error = await failure(run(code, { timeoutMs: 500, ownGroup: true, killAfterMs: 60_000 }));
   assert.equal(error.code, 'E_TIMEOUT');
-  assert.ok(performance.now() - started < 4000);
+  assert.ok(performance.now() - started < 40_000);
 });
 
 test('an abort stops the child, and one before the start starts nothing', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { processorTimeMs } from '../../support/processor-time.ts';
 import { linuxOf, runScript, valueAfter } from './grub-machine.ts';
 
 test('variables, assignments with and without set, and unset', () => {
@@ -174,7 +175,6 @@ test('what does not end is cut off, and what the menu holds by then stays', () =
 });
 
 test('hostile growth is bounded: words, recursion, entries, submenus, variables', () => {
-  const started = performance.now();
   const scripts = [
     `a=xxxxxxxxxxxxxxxx\nwhile true; do a="$a$a"; done`,
     'function f { f; f }\nf',
@@ -185,7 +185,9 @@ test('hostile growth is bounded: words, recursion, entries, submenus, variables'
     'submenu s { configfile $prefix/grub.cfg }',
     `regexp "${'(a*)'.repeat(200)}" "${'a'.repeat(5000)}"`,
   ];
-  for (const script of scripts)
-    runScript(script, { 'boot/grub/grub.cfg': 'submenu s { configfile $prefix/grub.cfg }' });
-  assert.ok(performance.now() - started < 20_000, `${performance.now() - started} ms`);
+  const took = processorTimeMs(() => {
+    for (const script of scripts)
+      runScript(script, { 'boot/grub/grub.cfg': 'submenu s { configfile $prefix/grub.cfg }' });
+  });
+  assert.ok(took < 20_000, `${took} ms`);
 });

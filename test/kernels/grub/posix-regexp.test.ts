@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { matchRegexp } from '../../../src/kernels/grub/posix-regexp.ts';
+import { processorTimeMs } from '../../support/processor-time.ts';
 
 test('expressions of real configurations', () => {
   assert.deepEqual(matchRegexp('^\\(([^)]*)\\)(.*)$', '(hd0,gpt2)/boot'), [
@@ -61,8 +62,9 @@ test("agrees with JavaScript's engine on what both understand", () => {
 });
 
 test('an expression that makes others run for years ends at once', () => {
-  const started = performance.now();
-  assert.equal(matchRegexp('^((a|a)*)*$', `${'a'.repeat(1000)}b`), undefined);
-  assert.equal(matchRegexp('(x+x+)+y', 'x'.repeat(1000)), undefined);
-  assert.ok(performance.now() - started < 10_000);
+  const took = processorTimeMs(() => {
+    assert.equal(matchRegexp('^((a|a)*)*$', `${'a'.repeat(1000)}b`), undefined);
+    assert.equal(matchRegexp('(x+x+)+y', 'x'.repeat(1000)), undefined);
+  });
+  assert.ok(took < 5000, `${took} ms`);
 });
