@@ -9,6 +9,7 @@ import { type Catalogue, findKernel, readCatalogue } from '../kernels/catalogue.
 import type { Kernel } from '../kernels/kernel.ts';
 import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { readMountedFileSystems } from '../machine/mounted-file-systems.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -20,6 +21,7 @@ export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogu
   return readCatalogue({
     root,
     running,
+    fileSystems: valueOf(readMountedFileSystems(root)) ?? [],
     // Of a tree that does not run nobody knows how its machine starts.
     ...(running === undefined ? {} : { firmware: machine.efi.state === 'absent' ? 'pc' : 'efi' }),
     ...(chosen === undefined ? {} : { loaderEntryDefault: chosen }),

@@ -59,3 +59,21 @@ test('a GRUB menu that depends on the firmware is read as this machine’s firmw
   assert.equal(defaultOn(read(healthyEfi())), '6.12.9-amd64');
   assert.equal(defaultOn(absent(), absent()), '6.12.9-amd64');
 });
+
+test('another system’s entry is not taken for one of this system whose fstab names no UUID', () => {
+  const entry = (title: string, uuid: string): string =>
+    `menuentry '${title}' { search --set=root --fs-uuid ${uuid}\n` +
+    `linux /boot/vmlinuz-6.1.0-50-amd64 root=${title} }\n`;
+  using tree = buildTree({
+    'etc/fstab': '/dev/mapper/vg-root / ext4 errors=remount-ro 0 1\n',
+    'proc/self/mountinfo': '21 1 254:0 / / rw - ext4 /dev/mapper/vg-root rw',
+    'sys/dev/block/254:0': { link: '../../devices/virtual/block/dm-0' },
+    'dev/disk/by-uuid/aa': { link: '../../dm-0' },
+    'boot/grub/grub.cfg': entry('ours', 'aa') + entry('theirs', 'bb'),
+    'boot/vmlinuz-6.1.0-50-amd64': imageOf('6.1.0-50-amd64'),
+  });
+  const { kernels } = readKernels(quietWorld(tree.root), healthyMachine());
+  const problems = Object.fromEntries(kernels.map(({ title, problems: found }) => [title, found]));
+  assert.deepEqual(problems.ours, []);
+  assert.match(problems.theirs?.[0] ?? '', /is on UUID=bb, which is not mounted here/);
+});
