@@ -37,7 +37,7 @@ export function processContext(): CliContext {
     get canAsk() {
       return isTerminal('stdin') && isTerminal('stderr');
     },
-    ask: askOnTerminal,
+    ask: (question) => askOn(process.stdin, process.stderr, question, abort.signal),
     signal: abort.signal,
     exitWith: (status) => {
       process.exitCode = status;
@@ -49,10 +49,19 @@ function hasColour(): boolean {
   return process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb' && isTerminal('stdout');
 }
 
-async function askOnTerminal(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+/** An end of the input, Ctrl-C and a lost terminal are no yes. */
+export async function askOn(
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+  question: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const terminal = createInterface({ input, output });
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  terminal.once('close', () => resolve(''));
   try {
-    const answer = await terminal.question(`${question} [y/N] `);
+    const asked = terminal.question(`${question} [y/N] `, { signal });
+    const answer = await Promise.race([asked.catch(() => ''), ended]);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();

@@ -79,8 +79,10 @@ async function switchTo(
 ): Promise<void> {
   const { openWorld } = await import('../world.ts');
   const { requireOne, jumpToLoaded } = await import('../../switch/switch-loaded.ts');
+  const { endAsInterrupted } = await import('../../machine/hold-signals.ts');
   const world = openWorld(context);
   requireOne(selector, options.loaded === true);
+  using _ends = endAsInterrupted();
   await world.exclusively(async () => {
     if (options.loaded) {
       const record = await jumpToLoaded(world, wayOf(world, options), async (title) =>
