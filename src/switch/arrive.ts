@@ -1,6 +1,6 @@
 /**
- * Concluding a switch: run early in every boot, and by `khop history` and `khop switch` for a ticket that is
- * still there. It compares the ticket with where it finds itself.
+ * Concluding a switch: run early in every boot, and by `khop switch` for a ticket that is still there. It compares the
+ * ticket with where it finds itself.
  * @module
  */
 

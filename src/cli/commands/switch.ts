@@ -84,6 +84,7 @@ async function switchTo(
   requireOne(selector, options.loaded === true);
   using _ends = endAsInterrupted();
   await world.exclusively(async () => {
+    if (!options.dryRun) await concludeBefore(context);
     if (options.loaded) {
       const record = await jumpToLoaded(world, wayOf(world, options), async (title) =>
         agree(context, options, title),
@@ -99,6 +100,17 @@ async function switchTo(
       });
     } else await switchToKernel(context, world, selector!, options);
   });
+}
+
+/** Its ticket would be lost, and with it how that switch ended. */
+async function concludeBefore(context: CliContext): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { announcer, readResetEvidence } = await import('../trial-calls.ts');
+  const { concludeLastSwitch } = await import('../../trial/conclude-arrival.ts');
+  const world = openGuardWorld(context);
+  const reset = readResetEvidence(world.folders.root);
+  if (await concludeLastSwitch(world, reset, announcer(context)))
+    context.remark('The last switch was not concluded yet; it is now: khop history');
 }
 
 /** @throws E_STATE in a kernel that is on trial itself */
