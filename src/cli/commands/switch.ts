@@ -84,6 +84,7 @@ async function switchTo(
   requireOne(selector, options.loaded === true);
   using _ends = endAsInterrupted();
   await world.exclusively(async () => {
+    if (!options.now) await refuseWhileLeaving(context);
     if (!options.dryRun) await concludeBefore(context);
     if (options.loaded) {
       const record = await jumpToLoaded(world, wayOf(world, options), async (title) =>
@@ -100,6 +101,13 @@ async function switchTo(
       });
     } else await switchToKernel(context, world, selector!, options);
   });
+}
+
+/** Another switch may be on its way down: its kernel and its ticket are not to be replaced. @throws E_STATE */
+async function refuseWhileLeaving(context: CliContext): Promise<void> {
+  const { openTrialWorld } = await import('../trial-world.ts');
+  const { refuseOnWayDown } = await import('../../trial/need-of-trial.ts');
+  await refuseOnWayDown(openTrialWorld(context));
 }
 
 /** Its ticket would be lost, and with it how that switch ended. */
