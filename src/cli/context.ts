@@ -26,14 +26,15 @@ export interface CliContext {
   readonly exitWith: (status: number) => void;
 }
 
-/** The context of the real process. Colour only on a terminal and without NO_COLOR. */
+/** The context of the real process. */
 export function processContext(): CliContext {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   return {
     print: (text) => writeText('stdout', `${text}\n`),
     remark: (text) => writeText('stderr', `${text}\n`),
-    style: (style, text) => (hasColour() ? styleText(style, text, { validateStream: false }) : text),
+    style: (style, text) =>
+      wantsColour(process.env, isTerminal) ? styleText(style, text, { validateStream: false }) : text,
     get canAsk() {
       return isTerminal('stdin') && isTerminal('stderr');
     },
@@ -45,8 +46,15 @@ export function processContext(): CliContext {
   };
 }
 
-function hasColour(): boolean {
-  return process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb' && isTerminal('stdout');
+/**
+ * A text may go to either stream, so both have to be terminals: a log of one shall have no escape codes.
+ * no-color.org: NO_COLOR counts unless it is empty.
+ */
+export function wantsColour(
+  { NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
+  isShown: typeof isTerminal,
+): boolean {
+  return (NO_COLOR ?? '') === '' && TERM !== 'dumb' && isShown('stdout') && isShown('stderr');
 }
 
 /** An end of the input, Ctrl-C and a lost terminal are no yes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { askOn } from '../../src/cli/context.ts';
+import { askOn, wantsColour } from '../../src/cli/context.ts';
 
 /** What is made of `typed`; nothing is asked for longer than the test may last. */
 async function answer(typed: string, isEnd = false, isAborted = false): Promise<boolean> {
@@ -26,4 +26,16 @@ test('the end of the input and an interrupt are no yes, and nobody waits for one
 }, async () => {
   assert.equal(await answer('', true), false);
   assert.equal(await answer('', false, true), false);
+});
+
+test('there is colour where both streams are terminals and nobody minds', () => {
+  const both = () => true;
+  assert.equal(wantsColour({ TERM: 'xterm' }, both), true);
+  assert.equal(wantsColour({ NO_COLOR: '' }, both), true);
+  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) assert.equal(wantsColour(env, both), false);
+  for (const shown of ['stdout', 'stderr'] as const)
+    assert.equal(
+      wantsColour({}, (stream) => stream === shown),
+      false,
+    );
 });
