@@ -5,7 +5,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
-import { isTerminal, writeText } from './standard-streams.ts';
+import { isTerminal, writeRemark, writeText } from './standard-streams.ts';
 
 /** How a piece of text stands out, when there is a terminal. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -32,7 +32,7 @@ export function processContext(): CliContext {
   process.once('SIGINT', () => abort.abort());
   return {
     print: (text) => writeText('stdout', `${text}\n`),
-    remark: (text) => writeText('stderr', `${text}\n`),
+    remark: (text) => writeRemark(`${text}\n`),
     style: (style, text) =>
       wantsColour(process.env, isTerminal) ? styleText(style, text, { validateStream: false }) : text,
     get canAsk() {
