@@ -20,7 +20,7 @@ import type { Kernel } from './kernel.ts';
 import { type KernelDraft, type KernelSource, withoutLoaderArguments } from './kernel-draft.ts';
 import { findKernelByName, isOrdinary, nameKernels } from './kernel-names.ts';
 import { compareReleases } from './release-order.ts';
-import { readText } from './root-folder.ts';
+import { fileKind, readText } from './root-folder.ts';
 import { readUkiEntries } from './uki-entries.ts';
 
 /** The answer of `khop list`. */
@@ -46,9 +46,16 @@ export interface CatalogueRequest {
   readonly loaderEntryDefault?: string;
 }
 
-/** Reads every source below `root`. A source that fails is a warning; the others still count. */
+/**
+ * Reads every source below `root`. A source that fails is a warning; the others still count.
+ * @throws E_NOT_FOUND when there is no such folder
+ */
 export function readCatalogue(request: CatalogueRequest): Catalogue {
   const { root, running } = request;
+  if (fileKind(root, '/') !== 'folder')
+    throw new KhopError('E_NOT_FOUND', `${root} is no folder that holds a system`, {
+      hint: 'Name the folder where its root file system is mounted.',
+    });
   const warnings: string[] = [];
   const attempt = <T>(read: () => T, otherwise: T): T => {
     try {

@@ -344,3 +344,12 @@ test('a link to an image of /boot does not hide the initrd that lies beside it',
     [['/boot/vmlinuz-6.6.30-current', '/boot/initrd.img-6.6.30-current']],
   );
 });
+
+test('a folder that is not there is an error, not a system without kernels', () => {
+  using tree = buildTree({ file: 'x' });
+  for (const name of ['gone', 'file'])
+    assert.throws(() => readCatalogue({ root: join(tree.root, name), running: undefined }), {
+      code: 'E_NOT_FOUND',
+      message: /is no folder that holds a system/,
+    });
+});
