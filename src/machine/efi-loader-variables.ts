@@ -17,6 +17,8 @@ export interface EfiLoaderVariables {
   readonly info: Reading<string>;
   /** The id of the entry that starts by itself; it counts before loader.conf. `@saved` is the one started last. */
   readonly entryDefault: Reading<string>;
+  /** The id of the entry that the next start takes, once, whatever the default is. */
+  readonly entryOneShot: Reading<string>;
   /** The id of the entry that was started last, where the boot manager keeps it. */
   readonly entryLastBooted: Reading<string>;
 }
@@ -29,6 +31,7 @@ export function readEfiLoaderVariables(root: string): EfiLoaderVariables {
   return {
     info: read('LoaderInfo'),
     entryDefault: read('LoaderEntryDefault'),
+    entryOneShot: read('LoaderEntryOneShot'),
     entryLastBooted: read('LoaderEntryLastBooted'),
   };
 }

@@ -28,10 +28,13 @@ export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogu
   });
 }
 
-/** What `bootctl set-default` has set; a tree that is not of a running system has no such variables. */
+/**
+ * What `bootctl set-oneshot` has set, else `bootctl set-default`; a tree that is not of a running system has no such
+ * variables.
+ */
 function entryDefaultOf(root: string): string | undefined {
-  const { entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
-  const chosen = valueOf(entryDefault);
+  const { entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
+  const chosen = valueOf(entryOneShot) ?? valueOf(entryDefault);
   return chosen === '@saved' ? valueOf(entryLastBooted) : chosen;
 }
 

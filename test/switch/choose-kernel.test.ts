@@ -36,6 +36,12 @@ test('the entry that bootctl set-default has chosen counts before loader.conf', 
   assert.equal(defaultWith(chosen), '6.1.0-50-amd64');
 });
 
+test('the entry that was chosen for the next start alone is what starts next', () => {
+  const lasting = { [`${EFIVARS}/LoaderEntryDefault-${VENDOR}`]: variable('new.conf') };
+  const once = { [`${EFIVARS}/LoaderEntryOneShot-${VENDOR}`]: variable('old.conf') };
+  assert.equal(defaultWith({ ...lasting, ...once }), '6.1.0-50-amd64');
+});
+
 test('where the choice is the entry that was started last, that one is the default', () => {
   const saved = { [`${EFIVARS}/LoaderEntryDefault-${VENDOR}`]: variable('@saved') };
   const last = { [`${EFIVARS}/LoaderEntryLastBooted-${VENDOR}`]: variable('old.conf') };

@@ -33,6 +33,7 @@ function stateOf(root: string, request: Partial<BootLoaderRequest> = {}) {
     runningCommandLine: undefined,
     loaderInfo: undefined,
     loaderEntryDefault: undefined,
+    loaderEntryOneShot: undefined,
     uBootVariables: undefined,
     ...request,
   });
@@ -227,6 +228,23 @@ test('systemd-boot: the default is a line of loader.conf, or the EFI variable wh
     },
   ]);
   assert.deepEqual(planDefaultEntry(variable, kernelFrom({ kind: 'bls', entry: 'arch.conf' })).steps, []);
+});
+
+test('systemd-boot: what was chosen for the next start alone goes, or it would start before the default', () => {
+  using tree = buildInstallation('arch', {});
+  const state = stateOf(tree.root, { loaderEntryOneShot: 'arch-lts.conf' });
+  assert.deepEqual(planDefaultEntry(state, kernelFrom({ kind: 'bls', entry: 'arch.conf' })).steps, [
+    {
+      kind: 'run',
+      command: ['bootctl', 'set-oneshot', ''],
+      undo: ['bootctl', 'set-oneshot', 'arch-lts.conf'],
+    },
+  ]);
+  const { steps } = planDefaultEntry(state, kernelFrom({ kind: 'bls', entry: 'arch-lts.conf' }));
+  assert.deepEqual(
+    steps.map(({ kind }) => kind),
+    ['file'],
+  );
 });
 
 test('systemd-boot with unified images alone has no place for a parameter', () => {
