@@ -283,6 +283,20 @@ test('extlinux: DEFAULT names the label, and what would count before it goes', (
   );
 });
 
+test('extlinux: where DEFAULT starts the menu, the label is marked in it and the menu stays', () => {
+  const config = 'DEFAULT menu.c32\nLABEL virt\n  MENU DEFAULT\n  LINUX v\nLABEL lts\n  LINUX l\n';
+  using tree = buildTree({ 'boot/extlinux.conf': config });
+  const state = stateOf(tree.root);
+  const kernel = (entry: string) => kernelFrom({ kind: 'extlinux', config: '/boot/extlinux.conf', entry });
+  const [step] = planDefaultEntry(state, kernel('lts')).steps;
+  assert.equal(
+    step?.kind === 'file' ? step.after : '',
+    'DEFAULT menu.c32\nLABEL virt\n  LINUX v\nLABEL lts\n  MENU DEFAULT\n  LINUX l\n',
+  );
+  assert.equal(defaultEntryOf(state), 'virt');
+  assert.deepEqual(planDefaultEntry(state, kernel('virt')).steps, []);
+});
+
 test('U-Boot: bootargs is changed by its own tool; which variable names the kernel has to be said', () => {
   const uBootVariables = new Map([['bootargs', 'console=ttyS0 ro']]);
   using tree = buildTree({ 'etc/': '' });
