@@ -36,6 +36,21 @@ test('a switch that nobody concluded is in the history before the next one write
   }
 });
 
+test('a switch whose ticket outlived its conclusion is in the history once', async () => {
+  const ticket = { ...trialTicket(), trial: null };
+  using at = trialWorld(machineAtHome(), encodeTicket(ticket));
+  const cut = (): never => {
+    throw new Error('the power is gone');
+  };
+  await assert.rejects(
+    conclude({ ...at, world: { ...at.world, files: { ...at.world.files, remove: cut } } }),
+    /the power is gone/,
+  );
+  assert.deepEqual(outcomes(at), ['elsewhere']);
+  assert.equal(await conclude(at), true);
+  assert.deepEqual([outcomes(at), at.text('trial.json')], [['elsewhere'], undefined]);
+});
+
 test('a ticket of this boot and one of this kernel’s own trial stay as they are', async () => {
   const { fromBootId } = trialTicket();
   for (const machine of [machineAtHome('', fromBootId), machineOnTrial()]) {
