@@ -5,7 +5,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
-import { isTerminal, writeText } from './standard-streams.ts';
+import { isTerminal, writeRemark, writeText } from './standard-streams.ts';
 
 /** How a piece of text stands out, when there is a terminal. */
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -26,18 +26,19 @@ export interface CliContext {
   readonly exitWith: (status: number) => void;
 }
 
-/** The context of the real process. Colour only on a terminal and without NO_COLOR. */
+/** The context of the real process. */
 export function processContext(): CliContext {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   return {
     print: (text) => writeText('stdout', `${text}\n`),
-    remark: (text) => writeText('stderr', `${text}\n`),
-    style: (style, text) => (hasColour() ? styleText(style, text, { validateStream: false }) : text),
+    remark: (text) => writeRemark(`${text}\n`),
+    style: (style, text) =>
+      wantsColour(process.env, isTerminal) ? styleText(style, text, { validateStream: false }) : text,
     get canAsk() {
       return isTerminal('stdin') && isTerminal('stderr');
     },
-    ask: askOnTerminal,
+    ask: (question) => askOn(process.stdin, process.stderr, question, abort.signal),
     signal: abort.signal,
     exitWith: (status) => {
       process.exitCode = status;
@@ -45,14 +46,30 @@ export function processContext(): CliContext {
   };
 }
 
-function hasColour(): boolean {
-  return process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb' && isTerminal('stdout');
+/**
+ * A text may go to either stream, so both have to be terminals: a log of one shall have no escape codes.
+ * no-color.org: NO_COLOR counts unless it is empty.
+ */
+export function wantsColour(
+  { NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
+  isShown: typeof isTerminal,
+): boolean {
+  return (NO_COLOR ?? '') === '' && TERM !== 'dumb' && isShown('stdout') && isShown('stderr');
 }
 
-async function askOnTerminal(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+/** An end of the input, Ctrl-C and a lost terminal are no yes. */
+export async function askOn(
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+  question: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const terminal = createInterface({ input, output });
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  terminal.once('close', () => resolve(''));
   try {
-    const answer = await terminal.question(`${question} [y/N] `);
+    const asked = terminal.question(`${question} [y/N] `, { signal });
+    const answer = await Promise.race([asked.catch(() => ''), ended]);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();

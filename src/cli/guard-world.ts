@@ -54,6 +54,7 @@ function bootLoaderCalls({ signal }: CliContext, root: string): BootLoaderCalls 
         runningCommandLine: valueOf(readText(root, '/proc/cmdline')),
         loaderInfo: valueOf(variables.info),
         loaderEntryDefault: valueOf(variables.entryDefault),
+        loaderEntryOneShot: valueOf(variables.entryOneShot),
         uBootVariables: await readUBootVariables(root),
       });
     },

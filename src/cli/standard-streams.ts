@@ -14,7 +14,7 @@ const STREAMS = {
 /** Streams that had to be opened: what was written to them must stay before what comes next. */
 const opened = new Set<'stdout' | 'stderr'>();
 
-/** Writes all of `text`, at once. A reader that has gone is no error: nobody is left to tell. */
+/** Writes all of `text`, at once. A reader or terminal that has gone is no error: nobody is left to tell. */
 export function writeText(name: 'stdout' | 'stderr', text: string): void {
   const { descriptor, open } = STREAMS[name];
   let rest = Buffer.from(text);
@@ -23,13 +23,25 @@ export function writeText(name: 'stdout' | 'stderr', text: string): void {
       rest = rest.subarray(writeSync(descriptor, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
+      if (code === 'EPIPE' || code === 'EIO') return;
       // Somebody made the pipe non-blocking, and it is full: the stream knows how to wait.
       if (code !== 'EAGAIN') throw error;
       opened.add(name);
     }
   }
   if (rest.length > 0) open().write(rest);
+}
+
+/**
+ * Writes a remark to stderr, if that can be. On the way down, terminals go and logs become read-only while khop tells of
+ * its progress: that is no reason to stop half way.
+ */
+export function writeRemark(text: string): void {
+  try {
+    writeText('stderr', text);
+  } catch {
+    // What went wrong could only be told to the same stream.
+  }
 }
 
 /** Whether a person can see or type there. */

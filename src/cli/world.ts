@@ -10,7 +10,7 @@ import {
   renameDurably,
   writeDurably,
 } from '../machine/durable-file.ts';
-import { holdSignals } from '../machine/hold-signals.ts';
+import { endAtOnce, holdSignals } from '../machine/hold-signals.ts';
 import { readInitramfsNeeds } from '../machine/initramfs-needs.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
 import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
@@ -71,7 +71,12 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
       if (problem !== undefined) context.remark(`sync: ${problem}; the way down will try again.`);
     },
     throughServiceManager: (options) =>
-      startKexecTarget({ signal: context.signal, remark: context.remark, isForced: options?.isForced }),
+      startKexecTarget({
+        signal: context.signal,
+        remark: context.remark,
+        isForced: options?.isForced,
+        onLeaving: endAtOnce,
+      }),
     byOurselves: async ({ stopTimeoutMs }) => {
       using _held = holdSignals();
       await shutDown({ stopTimeoutMs, remark: context.remark });

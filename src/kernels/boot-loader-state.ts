@@ -44,6 +44,8 @@ export interface SystemdBootState {
   readonly kernelCommandLine: StateFile;
   /** EFI variable LoaderEntryDefault, which counts before loader.conf. */
   readonly entryDefault: string | undefined;
+  /** EFI variable LoaderEntryOneShot, which counts before both, once. */
+  readonly entryOneShot: string | undefined;
 }
 
 export interface ExtlinuxState {
@@ -67,9 +69,10 @@ export interface BootLoaderRequest {
   readonly fileSystems: readonly FileSystem[];
   /** /proc/cmdline; undefined when `root` is not the running system. */
   readonly runningCommandLine: string | undefined;
-  /** EFI variables LoaderInfo and LoaderEntryDefault. */
+  /** EFI variables LoaderInfo, LoaderEntryDefault and LoaderEntryOneShot. */
   readonly loaderInfo: string | undefined;
   readonly loaderEntryDefault: string | undefined;
+  readonly loaderEntryOneShot: string | undefined;
   /** The variables of U-Boot's environment; undefined where there are none. */
   readonly uBootVariables: ReadonlyMap<string, string> | undefined;
 }
@@ -158,6 +161,7 @@ function systemdBootState(request: BootLoaderRequest): SystemdBootState | undefi
     unifiedImages: below('EFI/Linux', '.efi'),
     kernelCommandLine: stateFile(root, '/etc/kernel/cmdline'),
     entryDefault: request.loaderEntryDefault,
+    entryOneShot: request.loaderEntryOneShot,
   };
 }
 

@@ -68,5 +68,7 @@ export function readBootPairs(
       },
     ];
   });
-  return { drafts, warnings: [] };
+  // A link such as Image has no initrd by its name; the image that it leads to comes before it.
+  const byInitrds = drafts.toSorted((a, b) => Number(b.initrds.length > 0) - Number(a.initrds.length > 0));
+  return { drafts: byInitrds, warnings: [] };
 }

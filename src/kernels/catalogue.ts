@@ -20,7 +20,7 @@ import type { Kernel } from './kernel.ts';
 import { type KernelDraft, type KernelSource, withoutLoaderArguments } from './kernel-draft.ts';
 import { findKernelByName, isOrdinary, nameKernels } from './kernel-names.ts';
 import { compareReleases } from './release-order.ts';
-import { readText } from './root-folder.ts';
+import { fileKind, readText } from './root-folder.ts';
 import { readUkiEntries } from './uki-entries.ts';
 
 /** The answer of `khop list`. */
@@ -38,7 +38,7 @@ export interface CatalogueRequest {
   readonly root: string;
   /** Undefined when `root` is not the running system: nothing is then marked as running. */
   readonly running: RunningKernel | undefined;
-  /** Mounted file systems with the names of their devices, where they are known better than from /etc/fstab. */
+  /** Mounted file systems with all names of their devices: /etc/fstab has one for each, and not of every one. */
   readonly fileSystems?: readonly FileSystem[];
   /** How the firmware starts this machine; GRUB's configuration may depend on it. Default: efi. */
   readonly firmware?: 'efi' | 'pc';
@@ -46,9 +46,16 @@ export interface CatalogueRequest {
   readonly loaderEntryDefault?: string;
 }
 
-/** Reads every source below `root`. A source that fails is a warning; the others still count. */
+/**
+ * Reads every source below `root`. A source that fails is a warning; the others still count.
+ * @throws E_NOT_FOUND when there is no such folder
+ */
 export function readCatalogue(request: CatalogueRequest): Catalogue {
   const { root, running } = request;
+  if (fileKind(root, '/') !== 'folder')
+    throw new KhopError('E_NOT_FOUND', `${root} is no folder that holds a system`, {
+      hint: 'Name the folder where its root file system is mounted.',
+    });
   const warnings: string[] = [];
   const attempt = <T>(read: () => T, otherwise: T): T => {
     try {
@@ -59,15 +66,15 @@ export function readCatalogue(request: CatalogueRequest): Catalogue {
       return otherwise;
     }
   };
-  const known = request.fileSystems ?? [];
-  const fileSystems = attempt(() => readFileSystems(root, known), [...known]);
+  const configured = attempt(() => readFileSystems(root), []);
+  const fileSystems = [...configured, ...(request.fileSystems ?? [])];
   const grub = attempt(() => readGrub(grubContext(request, fileSystems)), undefined);
   const none: KernelSource = { drafts: [], warnings: [] };
   const sources = [
     attempt(() => readBootEntries(request, fileSystems, grub), none),
     grub ?? none,
     attempt(() => readExtlinux(root, fileSystems), none),
-    attempt(() => readBootPairs(root, fileSystems, running?.commandLine), none),
+    attempt(() => readBootPairs(root, configured, running?.commandLine), none),
   ];
   warnings.push(...sources.flatMap((source) => source.warnings));
   const drafts = oneDefault(sources.flatMap((source) => source.drafts));

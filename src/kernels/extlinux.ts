@@ -57,11 +57,13 @@ export function readExtlinux(root: string, fileSystems: readonly FileSystem[]): 
   };
   readLines(root, config, configuration, 0);
   const { labels, warnings } = configuration;
-  const wanted = configuration.menuDefault ?? configuration.byDefault ?? labels[0]?.name;
-  const isDefault = (label: Label): boolean => label.name.toLowerCase() === wanted?.toLowerCase();
+  const named = (name: string | undefined): Label | undefined =>
+    labels.find((label) => label.name.toLowerCase() === name?.toLowerCase());
+  // DEFAULT may name a menu's program, e.g. menu.c32: the menu then starts with its first label.
+  const chosen = named(configuration.menuDefault) ?? named(configuration.byDefault) ?? labels[0];
   const drafts = labels
     .filter((label) => label.kernel !== undefined)
-    .map((label) => describeLabel(root, fileSystems, config, configuration, label, isDefault(label)));
+    .map((label) => describeLabel(root, fileSystems, config, configuration, label, label === chosen));
   return { drafts, warnings };
 }
 

@@ -52,22 +52,22 @@ export function parseFstab(text: string): FileSystem[] {
   return entries;
 }
 
-/** /etc/fstab below `root`, after what the caller knows. @throws E_UNREADABLE */
-export function readFileSystems(root: string, known: readonly FileSystem[] = []): FileSystem[] {
-  return [...known, ...parseFstab(readText(root, '/etc/fstab') ?? '')];
+/** /etc/fstab below `root`. @throws E_UNREADABLE */
+export function readFileSystems(root: string): FileSystem[] {
+  return parseFstab(readText(root, '/etc/fstab') ?? '');
 }
 
 function sameName(a: string, b: string): boolean {
   return a === b || (a.startsWith('UUID=') && a.toLowerCase() === b.toLowerCase());
 }
 
-/** Whether the system says of `kind` of names (e.g. `UUID=`) what its own `/` and `/boot` are called. */
+/** Whether it is known of `kind` of names (e.g. `UUID=`) what the system's own `/` and `/boot` are called. */
 function knowsOwnNames(fileSystems: readonly FileSystem[], kind: string): boolean {
-  const own = fileSystems.filter((one) => one.mountPoint === '/' || one.mountPoint === '/boot');
-  return (
-    own.some((one) => one.mountPoint === '/') &&
-    own.every((one) => one.names.some((name) => name.startsWith(kind)))
-  );
+  const own = ['/', '/boot'].map((place) => fileSystems.filter(({ mountPoint }) => mountPoint === place));
+  const isNamed = (some: readonly FileSystem[]): boolean =>
+    some.some(({ names }) => names.some((name) => name.startsWith(kind)));
+  const [root = [], boot = []] = own;
+  return isNamed(root) && (boot.length === 0 || isNamed(boot));
 }
 
 function below(mountPoint: string, path: string): string {

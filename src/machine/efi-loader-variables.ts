@@ -15,8 +15,12 @@ const ATTRIBUTES_SIZE = 4;
 export interface EfiLoaderVariables {
   /** The boot manager that started this system, e.g. `systemd-boot 254`. */
   readonly info: Reading<string>;
-  /** The id of the entry that starts by itself; it counts before loader.conf. */
+  /** The id of the entry that starts by itself; it counts before loader.conf. `@saved` is the one started last. */
   readonly entryDefault: Reading<string>;
+  /** The id of the entry that the next start takes, once, whatever the default is. */
+  readonly entryOneShot: Reading<string>;
+  /** The id of the entry that was started last, where the boot manager keeps it. */
+  readonly entryLastBooted: Reading<string>;
 }
 
 export function readEfiLoaderVariables(root: string): EfiLoaderVariables {
@@ -24,5 +28,10 @@ export function readEfiLoaderVariables(root: string): EfiLoaderVariables {
     mapReading(readBytes(root, `${FOLDER}/${name}-${VENDOR}`), (bytes) =>
       new TextDecoder('utf-16le').decode(bytes.subarray(ATTRIBUTES_SIZE)).replace(/\0+$/, ''),
     );
-  return { info: read('LoaderInfo'), entryDefault: read('LoaderEntryDefault') };
+  return {
+    info: read('LoaderInfo'),
+    entryDefault: read('LoaderEntryDefault'),
+    entryOneShot: read('LoaderEntryOneShot'),
+    entryLastBooted: read('LoaderEntryLastBooted'),
+  };
 }

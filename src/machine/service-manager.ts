@@ -22,6 +22,8 @@ export interface KexecTargetOptions {
   readonly remark: (line: string) => void;
   /** Goes down although somebody blocks shutdowns, and says who. */
   readonly isForced?: boolean | undefined;
+  /** Called when there is no way back: from here on the system may stop whoever asked. */
+  readonly onLeaving?: (() => void) | undefined;
   readonly run?: Run;
 }
 
@@ -36,16 +38,19 @@ const AT_ONCE = ['--job-mode=replace-irreversibly', '--no-block'];
  *
  * Unlike `systemctl kexec`, starting the target asks nobody: inhibitors are asked for here.
  *
- * @throws E_REFUSED naming those who block shutdowns; E_CHILD when systemd refuses; E_TIMEOUT
+ * @throws E_REFUSED naming those who block shutdowns, or when interrupted before; E_CHILD when systemd refuses; E_TIMEOUT
  */
 export async function startKexecTarget(options: KexecTargetOptions): Promise<void> {
   const run = options.run ?? runProcess;
   await heedBlockers(run, options);
   await tellUsers('The system is going down to start another kernel (khop).', options);
-  await run('systemctl', ['start', 'kexec.target', ...AT_ONCE], {
-    timeoutMs: START_TIMEOUT_MS,
-    signal: options.signal,
-  });
+  if (options.signal.aborted)
+    throw new KhopError('E_REFUSED', 'interrupted before systemd was told to go down', {
+      hint: 'Run the command again when it is time.',
+    });
+  options.onLeaving?.();
+  // Without the signal: a job that is queued already is not taken back by an end of the program that asked for it.
+  await run('systemctl', ['start', 'kexec.target', ...AT_ONCE], { timeoutMs: START_TIMEOUT_MS });
 }
 
 /** @throws E_REFUSED, unless forced */

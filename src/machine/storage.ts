@@ -50,7 +50,7 @@ export function modulesOfDevice(root: string, link: string): readonly string[] |
  * The block device a file system lies on. Its number is asked first: a kernel that mounted its root without
  * an initrd calls the source /dev/root, which does not exist. btrfs has a number of its own, but a true source.
  */
-function carrierOf(root: string, mount: MountInfo): string | undefined {
+export function carrierOf(root: string, mount: MountInfo): string | undefined {
   const byNumber = readLinkName(root, `/sys/dev/block/${mount.device}`);
   if (byNumber.state === 'read') return byNumber.value;
   if (!mount.source.startsWith('/dev/')) return undefined;

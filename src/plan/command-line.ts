@@ -82,15 +82,22 @@ export function hasArgument(line: string, name: string): boolean {
   return kernelArguments(line).some((argument) => argument.name.replaceAll('-', '_') === wanted);
 }
 
+/** What khop tells one kernel of how it came to run: home from a panic or a trial, on trial, or after a panic. */
+const TOLD_BY_KHOP = ['khop.guard', 'khop.home', 'khop.trial', 'khop.continue'];
+
 /**
  * What boot loaders and earlier kexecs add for one boot only: the image's name, the initrd's file, where a
- * panic kernel finds the memory of the panicked one, where kexec jumps back, how a guard or a trial brought it home, and
- * which trial it was on.
+ * panic kernel finds the memory of the panicked one, where kexec jumps back, and what khop told it.
  */
 const ONE_BOOT_ARGUMENTS = [
   ...['BOOT_IMAGE', 'initrd', 'elfcorehdr', 'kexec_jump_back_entry'],
-  ...['khop.guard', 'khop.home', 'khop.trial'],
+  ...TOLD_BY_KHOP,
 ];
+
+/** `line` without what khop told the kernel that it is of: it is not true of the next one. */
+export function withoutToldByKhop(line: string): string {
+  return withoutArguments(line, TOLD_BY_KHOP);
+}
 
 /**
  * The running kernel's command line, fit for the next one.

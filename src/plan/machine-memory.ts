@@ -5,9 +5,10 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import type { Range } from '../formats/range.ts';
+import { mergeRanges, type Range, rangeContains, rangeFromSize, subtractRanges } from '../formats/range.ts';
 import type { IomemEntry, MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import type { PlannedSegment } from './load-plan.ts';
 
 /** Where segments may lie and where not. */
 export interface PlacementMemory {
@@ -43,6 +44,23 @@ export function placementMemory(machine: MachineFacts): PlacementMemory {
   const ram = requireIomem(machine).filter((entry) => entry.name === 'System RAM');
   const reserved = ram.flatMap((entry) => entry.children.filter((child) => !isOwnKernel(child)));
   return { ram: ram.map(extentOf), avoid: reserved.map(extentOf) };
+}
+
+/**
+ * The segments of a normal load that are no longer in memory that may be overwritten: memory was taken away or
+ * reserved since they were placed. The kernel would take them all the same.
+ * @throws E_UNREADABLE
+ */
+export function misplacedSegments(
+  segments: readonly PlannedSegment[],
+  machine: MachineFacts,
+): readonly PlannedSegment[] {
+  const { ram, avoid } = placementMemory(machine);
+  const free = mergeRanges(subtractRanges(ram, avoid));
+  return segments.filter(({ address, memorySize }) => {
+    const place = rangeFromSize(address, BigInt(memorySize));
+    return !free.some((range) => rangeContains(range, place));
+  });
 }
 
 function extentOf({ start, end }: IomemEntry): Range {

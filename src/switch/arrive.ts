@@ -1,6 +1,6 @@
 /**
- * Concluding a switch: run early in every boot, and by `khop history` and `khop switch` for a ticket that is
- * still there. It compares the ticket with where it finds itself.
+ * Concluding a switch: run early in every boot, and by `khop switch` for a ticket that is still there. It compares the
+ * ticket with where it finds itself.
  * @module
  */
 
@@ -10,6 +10,7 @@ import { valueOf } from '../machine/reading.ts';
 import { hasArgument } from '../plan/command-line.ts';
 import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
+import { readHistory } from './read-history.ts';
 import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
 import { decodeTicket, type Ticket } from './ticket.ts';
 import { entryOfTicket } from './ticket-entry.ts';
@@ -47,7 +48,7 @@ export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
 /**
  * Concludes the switch in flight, if there is one that can be concluded here.
  *
- * @returns the entry it added to the history, or undefined when there is no ticket, when the ticket is of this boot
+ * @returns the entry of the history, or undefined when there is no ticket, when the ticket is of this boot
  *   and its way down may still be going on, or when it is of a trial, which trial/conclude-trial.ts concludes
  * @throws E_STATE for a damaged ticket, which is left as it is
  */
@@ -59,8 +60,12 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   if (ticket.trial !== null) return undefined;
   const bootId = valueOf(machine.bootId);
   if (bootId === undefined || bootId === ticket.fromBootId) return undefined;
-  const entry = describeArrival(world, machine, ticket, bootId);
-  world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
+  // The power may have gone between the two writes.
+  const recorded = readHistory(world).entries.find(
+    (one): one is SwitchHistoryEntry => one.kind === 'switch' && one.id === ticket.id,
+  );
+  const entry = recorded ?? describeArrival(world, machine, ticket, bootId);
+  if (recorded === undefined) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
   world.files.remove(path);
   // Tells khop-measure.service that there is a way up to measure.
   if (entry.outcome === 'arrived') world.files.write(arrivedPath(world.folders), `${entry.id}\n`);

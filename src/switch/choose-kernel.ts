@@ -7,13 +7,35 @@ import { KhopError } from '../error.ts';
 import { readKernelAtPath } from '../kernels/by-path.ts';
 import { type Catalogue, findKernel, readCatalogue } from '../kernels/catalogue.ts';
 import type { Kernel } from '../kernels/kernel.ts';
+import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { readMountedFileSystems } from '../machine/mounted-file-systems.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** The kernels of the system below the world's root; marks compare with the machine when that is the root. */
 export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogue {
-  return readCatalogue({ root: world.folders.root, running: runningKernel(machine) });
+  const { root } = world.folders;
+  const chosen = entryDefaultOf(root);
+  const running = runningKernel(machine);
+  return readCatalogue({
+    root,
+    running,
+    fileSystems: valueOf(readMountedFileSystems(root)) ?? [],
+    // Of a tree that does not run nobody knows how its machine starts.
+    ...(running === undefined ? {} : { firmware: machine.efi.state === 'absent' ? 'pc' : 'efi' }),
+    ...(chosen === undefined ? {} : { loaderEntryDefault: chosen }),
+  });
+}
+
+/**
+ * What `bootctl set-oneshot` has set, else `bootctl set-default`; a tree that is not of a running system has no such
+ * variables.
+ */
+function entryDefaultOf(root: string): string | undefined {
+  const { entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
+  const chosen = valueOf(entryOneShot) ?? valueOf(entryDefault);
+  return chosen === '@saved' ? valueOf(entryLastBooted) : chosen;
 }
 
 function runningKernel(machine: MachineFacts) {

@@ -27,12 +27,45 @@ export interface LoadOrigin {
  * Gives the plan to the kernel, verifies that the kernel says so, and records it.
  *
  * @throws E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded or, where the
- *   kernel dropped it first, nothing is: the record says which
+ *   kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again: what
+ *   nobody knows of would be jumped to by the next reboot
  */
 export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): LoadedRecord {
+  const path = loadedRecordPath(world.folders, plan.slot);
+  const before = world.files.read(path);
   const startedMs = world.nowMs();
-  carryOut(world, plan);
+  // Whatever ends this process from here on, no record names a kernel that is no longer the one that is loaded.
+  world.files.remove(path);
+  try {
+    carryOut(world, plan);
+  } catch (error) {
+    if (before !== undefined) attempt(world, 'keeping the record', () => world.files.write(path, before));
+    throw error;
+  }
   const loadMs = Math.max(0, world.nowMs() - startedMs);
+  try {
+    return recordLoad(world, plan, asked, { startedMs, loadMs });
+  } catch (error) {
+    attempt(world, 'unloading again', () => unload(world, plan.slot));
+    throw error;
+  }
+}
+
+/** For what must not hide how the load went: what fails here is a remark. */
+function attempt(world: SwitchWorld, what: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    world.remark(`${what}: ${(error as Error).message}`);
+  }
+}
+
+function recordLoad(
+  world: SwitchWorld,
+  plan: LoadPlan,
+  asked: LoadOrigin,
+  { startedMs, loadMs }: { readonly startedMs: number; readonly loadMs: number },
+): LoadedRecord {
   const machine = world.readMachine();
   const slot = plan.slot === 'normal' ? machine.kexec.loaded : machine.kexec.crashLoaded;
   if (valueOf(slot) !== true)
@@ -54,19 +87,20 @@ export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin):
     by: asked.by,
   };
   world.files.write(loadedRecordPath(world.folders, plan.slot), encodeLoadedRecord(record));
-  world.files.append(
-    historyPath(world.folders),
-    encodeHistoryEntry({
-      version: 1,
-      kind: 'load',
-      atMs: startedMs,
-      slot: plan.slot,
-      method: plan.method,
-      fromRelease: valueOf(machine.release) ?? 'unknown',
-      toRelease: record.release,
-      image: record.image,
-      loadMs,
-    }),
+  const entry = {
+    version: 1,
+    kind: 'load',
+    atMs: startedMs,
+    slot: plan.slot,
+    method: plan.method,
+    fromRelease: valueOf(machine.release) ?? 'unknown',
+    toRelease: record.release,
+    image: record.image,
+    loadMs,
+  } as const;
+  // Late in a shutdown, when scripts load, /var may be read-only already. Nothing depends on this line.
+  attempt(world, 'the load is not in the history', () =>
+    world.files.append(historyPath(world.folders), encodeHistoryEntry(entry)),
   );
   return record;
 }

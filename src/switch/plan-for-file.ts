@@ -6,9 +6,16 @@ import { readKernelAtPath } from '../kernels/by-path.ts';
 import { readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import { appendArguments, reusableCommandLine } from '../plan/command-line.ts';
+import {
+  appendArguments,
+  reusableCommandLine,
+  withoutArguments,
+  withoutToldByKhop,
+} from '../plan/command-line.ts';
 import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
+import { withoutAddedParameters } from './added-parameters.ts';
+import { TOKEN_PARAMETER } from './arrive.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What kexec's command line gives. */
@@ -38,6 +45,7 @@ export function planForFile(
   });
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   const base = options.commandLine ?? reusableCommandLine(valueOf(machine.commandLine) ?? '', options.slot);
+  const commandLine = withoutOneBoot(appendArguments(base, options.append ?? ''));
   let made: LoadPlan | undefined;
   const plan = () => {
     made ??= planLoad({
@@ -46,7 +54,7 @@ export function planForFile(
       initrds: options.initrd === undefined ? [] : [readNamedFile(options.initrd)],
       deviceTree: options.dtb === undefined ? undefined : readNamedFile(options.dtb),
       machine,
-      commandLine: appendArguments(base, options.append ?? ''),
+      commandLine,
       method: options.method,
       slot: options.slot,
       entropy: world.entropy(256),
@@ -54,4 +62,12 @@ export function planForFile(
     return made;
   };
   return { machine, plan };
+}
+
+/**
+ * Scripts hand over all of /proc/cmdline. What khop added to it for one boot would keep the next kernel from starting:
+ * the first program of a trial is in no initramfs but that trial's.
+ */
+function withoutOneBoot(line: string): string {
+  return withoutArguments(withoutToldByKhop(withoutAddedParameters(line)), [TOKEN_PARAMETER]);
 }

@@ -9,7 +9,12 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { type KernelFiles, readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
-import { appendArguments, reusableCommandLine, withoutArguments } from '../plan/command-line.ts';
+import {
+  appendArguments,
+  reusableCommandLine,
+  withoutArguments,
+  withoutToldByKhop,
+} from '../plan/command-line.ts';
 import type { Finding } from '../plan/finding.ts';
 import type { KexecSlot, LoadMethod, LoadPlan, PlannedSegment } from '../plan/load-plan.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
@@ -182,7 +187,9 @@ function baseCommandLine(
   slot: KexecSlot,
 ): string | undefined {
   if (options.commandLine !== undefined) return options.commandLine;
-  if (!options.reuseCmdline) return kernel.commandLine === '' ? undefined : kernel.commandLine;
+  // A kernel that nobody describes, such as a file, has the running one's.
+  if (!options.reuseCmdline)
+    return kernel.commandLine === '' ? undefined : withoutToldByKhop(kernel.commandLine);
   const running = valueOf(machine.commandLine);
   if (running !== undefined) return reusableCommandLine(running, slot);
   throw new KhopError('E_UNREADABLE', `${machine.commandLine.source} cannot be read`, {

@@ -1,5 +1,5 @@
 /**
- * Reading the history with everything that can be concluded concluded first.
+ * Reading the history. What is in flight is not in it: see arrive.ts.
  * @module
  */
 import { decodeHistory, type History } from './history.ts';

@@ -3,9 +3,11 @@
  * before the image is in the kernel, and the ticket is on disk before anything is stopped.
  * @module
  */
+import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
+import { misplacedSegments } from '../plan/machine-memory.ts';
 import { abandonSwitch } from './arrive.ts';
 import { loadPlan, unload } from './load.ts';
 import type { LoadedRecord } from './loaded-record.ts';
@@ -45,15 +47,38 @@ export function newSwitchId(world: SwitchWorld): string {
 /**
  * Returns only through the service manager (which goes on by itself), or by throwing.
  *
- * @throws E_SYSCALL when loading fails: no service was touched. When the way down fails: what was loaded is
- *   unloaded again, the history says `abandoned`, and the error of the way down is thrown
+ * @throws E_REFUSED when memory has changed since the plan was made; E_SYSCALL when loading fails: no service was
+ *   touched. When the way down fails, or somebody interrupts before it: what was loaded is unloaded again, the history
+ *   says `abandoned`, and the error of the way down is thrown
  */
 export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Promise<LoadedRecord> {
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
+  refuseOutdated(order.plan, machine);
   const record = loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
   await leaveFor(world, machine, record, { ...order, requestedAtMs });
   return record;
+}
+
+/** Somebody may have thought about the answer for hours. @throws E_REFUSED */
+function refuseOutdated(plan: LoadPlan, machine: MachineFacts): void {
+  if (plan.method === 'file' || plan.slot === 'crash') return;
+  const [misplaced] = misplacedSegments(plan.segments, machine);
+  if (misplaced === undefined) return;
+  const where = `0x${misplaced.address.toString(16)}`;
+  throw new KhopError(
+    'E_REFUSED',
+    `this machine’s memory has changed since the plan was made: ${misplaced.name} at ${where} would lie in memory that is gone or reserved; nothing was loaded`,
+    { hint: 'Run the command again: it plans with the memory as it is now.' },
+  );
+}
+
+/** Until the way down begins, Ctrl-C still ends it. @throws E_REFUSED */
+function heedInterrupt({ signal }: SwitchWorld): void {
+  if (!signal.aborted) return;
+  throw new KhopError('E_REFUSED', 'interrupted before anything was stopped; the kernel is unloaded again', {
+    hint: 'Run the command again when it is time.',
+  });
 }
 
 /** Writes the ticket for what is loaded, and takes the system down. Throws like `switchKernel`. */
@@ -84,8 +109,10 @@ export async function leaveFor(
   const path = ticketPath(world.folders);
   try {
     await world.shutdown.syncAhead();
+    heedInterrupt(world);
     world.files.write(path, encodeTicket(ticket));
     await order.trial?.prepareJump();
+    heedInterrupt(world);
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
     await leave(world, order.way);
   } catch (error) {

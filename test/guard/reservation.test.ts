@@ -19,6 +19,7 @@ function loader(options: string): SystemdBootState {
     unifiedImages: [],
     kernelCommandLine: { path: '/etc/kernel/cmdline', text: undefined },
     entryDefault: undefined,
+    entryOneShot: undefined,
   };
 }
 

@@ -331,3 +331,25 @@ test('of two boot loaders, the one that started the machine has the default', ()
   assert.equal(catalogueOf(tree, '6.1.0-50-amd64', 'BOOT_IMAGE=/boot/x ro').defaultId, '6.1.0-50-amd64');
   assert.equal(catalogueOf(tree, '6.1.0-50-amd64', 'initrd=\\initrd ro').defaultId, '6.11.5-arch1-1');
 });
+
+test('a link to an image of /boot does not hide the initrd that lies beside it', () => {
+  using tree = buildTree({
+    'boot/vmlinuz-6.6.30-current': imageOf('6.6.30-current'),
+    'boot/initrd.img-6.6.30-current': 'initrd',
+    'boot/Image': { link: 'vmlinuz-6.6.30-current' },
+  });
+  const { kernels } = catalogueOf(tree);
+  assert.deepEqual(
+    kernels.map((kernel) => paths(tree, kernel)),
+    [['/boot/vmlinuz-6.6.30-current', '/boot/initrd.img-6.6.30-current']],
+  );
+});
+
+test('a folder that is not there is an error, not a system without kernels', () => {
+  using tree = buildTree({ file: 'x' });
+  for (const name of ['gone', 'file'])
+    assert.throws(() => readCatalogue({ root: join(tree.root, name), running: undefined }), {
+      code: 'E_NOT_FOUND',
+      message: /is no folder that holds a system/,
+    });
+});

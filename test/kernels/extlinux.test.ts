@@ -42,6 +42,7 @@ test('MENU DEFAULT counts before DEFAULT, and the first label where nothing is s
   assert.equal(chosen('default A', 'menu default'), 'b');
   assert.equal(chosen('default B'), 'b');
   assert.equal(chosen(''), 'a');
+  assert.equal(chosen('default menu.c32'), 'a');
 });
 
 test('APPEND before the labels is for labels without one; a dash means none', () => {

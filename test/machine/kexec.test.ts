@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import type { NamedBytes } from '../../src/formats/named-bytes.ts';
-import { holdSignals } from '../../src/machine/hold-signals.ts';
+import { endAsInterrupted, endAtOnce, holdSignals } from '../../src/machine/hold-signals.ts';
 import { openKernelFile } from '../../src/machine/kernel-file.ts';
 import { kexecFileLoad, kexecLoad, kexecUnload } from '../../src/machine/kexec.ts';
 import { probeSyscalls } from '../../src/machine/kexec-gates.ts';
@@ -173,4 +173,50 @@ test('a signal during a hold ends a process that has no listener of its own, but
     assert.match(error.message, /killed by SIGTERM\n {2}still here$/);
     return true;
   });
+});
+
+test('a signal during a hold does not end a process whose listener for one time was told', async () => {
+  const code = `const { holdSignals } = await import(${JSON.stringify(import.meta.resolve('../../src/machine/hold-signals.ts'))});
+    process.once('SIGINT', () => console.log('told'));
+    { using _held = holdSignals(); process.kill(process.pid, 'SIGINT'); }
+    setTimeout(() => console.log('undone'), 200);`;
+  const { stdout } = await runProcess(process.execPath, ['--input-type=module', '-e', code], {
+    timeoutMs: 10_000,
+  });
+  assert.equal(stdout, 'told\nundone\n');
+});
+
+test('holds that overlap deliver a signal once: to who listens since, or to the process when nobody does', async () => {
+  const module = JSON.stringify(import.meta.resolve('../../src/machine/hold-signals.ts'));
+  const overlapping = (between: string): string => `const { holdSignals } = await import(${module});
+    { using _first = holdSignals(); }
+    ${between}
+    { using _second = holdSignals(); process.kill(process.pid, 'SIGTERM'); }
+    setTimeout(() => console.log('end'), 500);`;
+  const run = (code: string) =>
+    runProcess(process.execPath, ['--input-type=module', '-e', code], { timeoutMs: 10_000 });
+  await assert.rejects(run(overlapping('')), /killed by SIGTERM/);
+  const { stdout } = await run(overlapping(`process.on('SIGTERM', () => console.log('told'));`));
+  assert.equal(stdout, 'told\nend\n');
+});
+
+test('SIGTERM and SIGHUP tell who listens for Ctrl-C, once', async () => {
+  const seen: string[] = [];
+  const listener = (signal: string): void => void seen.push(signal);
+  process.on('SIGINT', listener);
+  try {
+    using _ends = endAsInterrupted();
+    process.kill(process.pid, 'SIGHUP');
+    const deadline = performance.now() + 2000;
+    while (seen.length === 0 && performance.now() < deadline)
+      await new Promise((next) => setTimeout(next, 5));
+    assert.deepEqual(seen, ['SIGINT']);
+    assert.equal(process.listenerCount('SIGHUP'), 0);
+    assert.equal(process.listenerCount('SIGTERM'), 1);
+    // The service manager that was told to go down may send it: nothing is to be undone then.
+    endAtOnce();
+    assert.equal(process.listenerCount('SIGTERM'), 0);
+  } finally {
+    process.off('SIGINT', listener);
+  }
 });

@@ -40,6 +40,35 @@ test('the target is queued irreversibly when nobody blocks, after people were to
   assert.deepEqual(remarks, []);
 });
 
+test('an interrupt counts until systemd is told, and not from then on', async () => {
+  const before = programs({ busctl: answer(), wall: '', systemctl: '' });
+  const early = new AbortController();
+  await assert.rejects(
+    startKexecTarget({
+      ...before.options,
+      signal: early.signal,
+      run: async (file, args, options) => {
+        early.abort();
+        return await before.options.run(file, args, options);
+      },
+    }),
+    { code: 'E_REFUSED' },
+  );
+  assert.ok(!before.ran.some((command) => command.startsWith('systemctl')));
+  const after = programs({ busctl: answer(), wall: '', systemctl: '' });
+  const late = new AbortController();
+  await startKexecTarget({
+    ...after.options,
+    signal: late.signal,
+    onLeaving: () => late.abort(),
+    run: async (file, args, options) => {
+      options.signal?.throwIfAborted();
+      return await after.options.run(file, args, options);
+    },
+  });
+  assert.match(after.ran.at(-1)!, /^systemctl start kexec\.target/);
+});
+
 test('somebody who blocks shutdowns stops the switch, by name and reason', async () => {
   const { ran, options } = programs({ busctl: answer(UPGRADES, FIRMWARE), wall: '', systemctl: '' });
   await assert.rejects(startKexecTarget(options), (error: unknown) => {

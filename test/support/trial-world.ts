@@ -154,6 +154,7 @@ export function systemdBoot({ folders, files }: GuardWorld): GuardWorld['bootLoa
       unifiedImages: [],
       kernelCommandLine: { path: '/etc/kernel/cmdline', text: undefined },
       entryDefault: undefined,
+      entryOneShot: undefined,
     }),
     obstacles: () => [],
     apply: async (steps) => {

@@ -38,6 +38,12 @@ test('what is added for one boot comes last, with its note, and what was added b
   assert.equal(lineFor({ reuseCmdline: true }, running), 'root=/dev/vda1');
 });
 
+test('a file gets the running command line without how the running kernel came to run', () => {
+  const told = 'khop.guard=1111111111111111,1,1700000000 khop.home=1111111111111111 khop.continue=1';
+  assert.equal(lineFor({}, `${RUNNING} ${told} quiet`), 'root=/dev/vda1 quiet');
+  assert.equal(lineFor({ reuseCmdline: true }, `${RUNNING} ${told} quiet`), 'root=/dev/vda1 quiet');
+});
+
 test('a fast switch adds to what a trial adds, and one note names both', () => {
   const line = lineFor({ commandLine: LINE, fast: true, added: ['panic=10'] });
   assert.match(line, /^root=\/dev\/vda1 panic=10 \S.* khop\.added=panic=10,\S+$/);

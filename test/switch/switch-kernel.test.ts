@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { MachineFacts } from '../../src/machine/facts.ts';
 import { valueOf } from '../../src/machine/reading.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { ticketPath } from '../../src/switch/state-paths.ts';
@@ -20,13 +21,19 @@ async function leave(
   failures: readonly Failure[] = [],
   way: SwitchOrder['way'] = 'systemd',
   hasTrial = true,
+  {
+    interruptedAt,
+    machine: over = {},
+  }: { readonly interruptedAt?: Failure; readonly machine?: Partial<MachineFacts> } = {},
 ) {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const steps: string[] = [];
   const remarks: string[] = [];
   const { kexec } = healthyMachine();
+  const interrupt = new AbortController();
   const quiet = quietWorld(tree.root, remarks, {
-    readMachine: () => healthyMachine({ kexec: { ...kexec, loaded: read(true) } }),
+    signal: interrupt.signal,
+    readMachine: () => healthyMachine({ ...over, kexec: { ...kexec, loaded: read(true) } }),
   });
   const ticket = () => {
     const text = quiet.files.read(ticketPath(quiet.folders));
@@ -34,6 +41,7 @@ async function leave(
   };
   const step = (name: Failure, shown: string = name): void => {
     steps.push(`${shown} (${ticket()?.step ?? 'no ticket'})`);
+    if (name === interruptedAt) interrupt.abort();
     if (failures.includes(name)) throw new Error(`${name} failed`);
   };
   const world: SwitchWorld = {
@@ -115,4 +123,33 @@ test('what cannot be put back is said, and the rest is put back all the same', a
   const { error, outcomes, ticket, remarks } = await leave(['leave', 'unload', 'undo']);
   assert.deepEqual([error, outcomes, ticket], ['leave failed', ['abandoned'], undefined]);
   assert.deepEqual(remarks, ['while giving up: unload failed', 'while giving up: undo failed']);
+});
+
+for (const interruptedAt of ['load', 'sync', 'prepare'] as const)
+  test(`Ctrl-C while ${interruptedAt} lasts stops nothing, and what was done is undone`, async () => {
+    for (const way of ['systemd', 'own', 'now'] as const) {
+      const { steps, error, outcomes, ticket } = await leave([], way, true, { interruptedAt });
+      assert.match(error ?? '', /^interrupted before anything was stopped/);
+      assert.deepEqual(
+        steps.slice(-2).map((step) => step.split(' ')[0]),
+        ['unload', 'undo'],
+      );
+      assert.ok(!steps.some((step) => /^(kexec\.target|by ourselves|now) /.test(step)));
+      assert.deepEqual([outcomes, ticket], [['abandoned'], undefined]);
+    }
+  });
+
+test('a plan whose memory is gone or reserved by the time it is agreed to is not loaded', async () => {
+  const { iomem } = healthyMachine();
+  const ram = (valueOf(iomem) ?? []).filter(({ name }) => name === 'System RAM');
+  const { address } = segmentPlan().segments[0]!;
+  const page = { start: address, end: address + 0x1000n, name: 'Reserved', children: [] };
+  const reserved = ram.map((range) =>
+    range.start <= address && address < range.end ? { ...range, children: [...range.children, page] } : range,
+  );
+  for (const now of [reserved, ram.slice(0, 1)]) {
+    const { steps, error } = await leave([], 'own', false, { machine: { iomem: read(now) } });
+    assert.match(error ?? '', /memory has changed since the plan was made: .* nothing was loaded/);
+    assert.deepEqual(steps, []);
+  }
 });

@@ -41,7 +41,7 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     ['khop history --limit 1', 'why did the last trial come home?'],
   ]);
 
-  const arrive = program
+  const arrival = program
     .command('arrive')
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
@@ -60,9 +60,9 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .action(async (options: ArriveOptions) => {
       if (options.measure === true) await measure(context, options);
       else if (options.hooks === true) await startHooks(context, options);
-      else await concludeArrival(context, options);
+      else await arrive(context, options);
     });
-  withExamples(arrive, [
+  withExamples(arrival, [
     ['khop arrive', 'conclude the switch that led here'],
     ['khop arrive --hooks', 'tell monitoring of a crash or a trial, once the network is up'],
     ['khop arrive --measure', 'record when init, the default target and the chosen service were there'],
@@ -84,13 +84,11 @@ async function showHistory(context: CliContext, options: HistoryOptions): Promis
   context.print(renderHistory(entries, context));
 }
 
-async function concludeArrival(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
+async function arrive(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
-  const { concludeSwitch } = await import('../../switch/arrive.ts');
-  const { concludeTrial } = await import('../../trial/conclude-trial.ts');
+  const { concludeArrival } = await import('../../trial/conclude-arrival.ts');
   const { announcer, readResetEvidence } = await import('../trial-calls.ts');
   const world = openGuardWorld(context);
-  const { arriveFromCrash } = await import('../../guard/record-crash.ts');
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
@@ -98,14 +96,9 @@ async function concludeArrival(context: CliContext, options: { readonly json?: b
   // Before all that may take its time or fail: a watchdog that nobody pets counts on.
   const watchdog = mayHaveWatchdog(world, machine) ? await seeToWatchdog(context) : undefined;
   const elsewhere = bringReportsIn(world);
-  // Before the trial: a crash is why a trial came home.
-  const arrival = arriveFromCrash(world, machine);
+  const reset = readResetEvidence(world.folders.root);
+  const { arrival, trial, entry } = await concludeArrival(world, machine, reset, announcer(context));
   const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
-  const trial =
-    continued === undefined
-      ? await concludeTrial(world, machine, readResetEvidence(world.folders.root), announcer(context))
-      : ({ state: 'none' } as const);
-  const entry = trial.state === 'none' ? concludeSwitch(world, machine) : undefined;
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);

@@ -79,9 +79,13 @@ async function switchTo(
 ): Promise<void> {
   const { openWorld } = await import('../world.ts');
   const { requireOne, jumpToLoaded } = await import('../../switch/switch-loaded.ts');
+  const { endAsInterrupted } = await import('../../machine/hold-signals.ts');
   const world = openWorld(context);
   requireOne(selector, options.loaded === true);
+  using _ends = endAsInterrupted();
   await world.exclusively(async () => {
+    if (!options.now) await refuseWhileLeaving(context);
+    if (!options.dryRun) await concludeBefore(context);
     if (options.loaded) {
       const record = await jumpToLoaded(world, wayOf(world, options), async (title) =>
         agree(context, options, title),
@@ -97,6 +101,24 @@ async function switchTo(
       });
     } else await switchToKernel(context, world, selector!, options);
   });
+}
+
+/** Another switch may be on its way down: its kernel and its ticket are not to be replaced. @throws E_STATE */
+async function refuseWhileLeaving(context: CliContext): Promise<void> {
+  const { openTrialWorld } = await import('../trial-world.ts');
+  const { refuseOnWayDown } = await import('../../trial/need-of-trial.ts');
+  await refuseOnWayDown(openTrialWorld(context));
+}
+
+/** Its ticket would be lost, and with it how that switch ended. */
+async function concludeBefore(context: CliContext): Promise<void> {
+  const { openGuardWorld } = await import('../guard-world.ts');
+  const { announcer, readResetEvidence } = await import('../trial-calls.ts');
+  const { concludeLastSwitch } = await import('../../trial/conclude-arrival.ts');
+  const world = openGuardWorld(context);
+  const reset = readResetEvidence(world.folders.root);
+  if (await concludeLastSwitch(world, reset, announcer(context)))
+    context.remark('The last switch was not concluded yet; it is now: khop history');
 }
 
 /** @throws E_STATE in a kernel that is on trial itself */

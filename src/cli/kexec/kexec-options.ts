@@ -119,7 +119,7 @@ export function parseKexecOptions(argv: readonly string[]): KexecRequest {
   const last = (...names: OptionName[]) => given.findLast((option) => names.includes(option.name))?.value;
   const call = given.findLast(({ name }) => name.startsWith('kexec-') && name.includes('syscall'))?.name;
   return {
-    action: actionOf(has),
+    action: actionOf(given, operands.length > 0),
     statusSlot: has('load') ? 'normal' : 'crash',
     method: call === 'kexec-file-syscall' ? 'file' : call === 'kexec-syscall' ? 'segments' : 'auto',
     kernel: operands[0],
@@ -135,16 +135,25 @@ export function parseKexecOptions(argv: readonly string[]): KexecRequest {
   };
 }
 
-function actionOf(has: (name: OptionName) => boolean): KexecRequest['action'] {
+/** Those of which the last one counts: each takes back what the ones before it asked for. */
+const ACTIONS = ['load', 'load-panic', 'unload', 'exec', 'force'] as const satisfies readonly OptionName[];
+
+type Action = (typeof ACTIONS)[number];
+
+function actionOf(given: readonly GivenOption[], hasKernel: boolean): KexecRequest['action'] {
+  const has = (wanted: OptionName) => given.some(({ name }) => name === wanted);
   if (has('help')) return 'help';
   if (has('version')) return 'version';
   if (has('status')) return 'status';
   if (has('print-ckr-size')) return 'print-ckr-size';
-  if (has('unload')) return has('load-panic') ? 'unload-panic' : 'unload';
-  if (has('load-panic')) return 'load-panic';
-  if (has('load')) return 'load';
-  if (has('force')) return 'force';
-  return has('exec') ? 'exec' : 'load-and-reboot';
+  const isAction = (name: OptionName): name is Action => ACTIONS.some((one) => one === name);
+  const last = given.map(({ name }) => name).findLast(isAction);
+  // Which slot it is about stays, whatever follows.
+  const isPanic = has('load-panic');
+  if (last === undefined) return 'load-and-reboot';
+  if (last === 'exec') return 'exec';
+  if (last === 'unload' || (has('unload') && !hasKernel)) return isPanic ? 'unload-panic' : 'unload';
+  return isPanic ? 'load-panic' : last;
 }
 
 function fateOf(name: OptionName): OptionRule['fate'] {

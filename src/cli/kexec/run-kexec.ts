@@ -3,7 +3,6 @@
  * No preflight stands in the way, as scripts expect; the planner's own refusals do.
  * @module
  */
-import { KhopError } from '../../error.ts';
 import { valueOf } from '../../machine/reading.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import { VERSION } from '../../version.ts';
@@ -11,27 +10,31 @@ import type { CliContext } from '../context.ts';
 import { KEXEC_HELP } from './kexec-help.ts';
 import { type KexecRequest, parseKexecOptions } from './kexec-options.ts';
 
-/** kexec-tools' exit statuses: EFAILED, ENOCRASHKERNEL, EFALLBACK. */
+/** kexec-tools' exit statuses: of die() and wrong options, EFAILED, EFALLBACK. */
+const DIED = 1;
 const FAILED = 255;
-const NO_CRASH_KERNEL = 254;
 const NO_FILE_LOAD = 253;
 
-/** @returns the exit status */
-export async function runKexec(context: CliContext, argv: readonly string[]): Promise<number> {
+/**
+ * @param open the world; a test gives one of its own
+ * @returns the exit status
+ */
+export async function runKexec(
+  context: CliContext,
+  argv: readonly string[],
+  open: () => Promise<SwitchWorld> = async () => (await import('../world.ts')).openWorld(context),
+): Promise<number> {
   try {
     const request = parseKexecOptions(argv);
     if (request.action === 'help') context.print(KEXEC_HELP);
     else if (request.action === 'version') context.print(`kexec-tools compatible, khop ${VERSION}`);
-    else {
-      const { openWorld } = await import('../world.ts');
-      return await act(context, openWorld(context), request);
-    }
+    else return await act(context, await open(), request);
     return 0;
   } catch (error) {
     const { asKhopError, renderError } = await import('../render/error.ts');
     const failure = asKhopError(error);
     context.remark(renderError(failure, context));
-    return failure.code === 'E_USAGE' ? 1 : FAILED;
+    return failure.code === 'E_USAGE' ? DIED : FAILED;
   }
 }
 
@@ -47,22 +50,30 @@ async function act(context: CliContext, world: SwitchWorld, request: KexecReques
     case 'unload':
     case 'unload-panic': {
       const { unload } = await import('../../switch/load.ts');
-      unload(world, request.action === 'unload' ? 'normal' : 'crash');
+      await world.exclusively(async () => unload(world, request.action === 'unload' ? 'normal' : 'crash'));
       return 0;
     }
     case 'exec':
-      return jump(world, request);
-    case 'force':
-      if (request.kernel !== undefined) await load(context, world, request);
-      return jump(world, request);
+      return jump(context, world, request);
+    case 'force': {
+      const status = await load(context, world, request);
+      return status === 0 ? jump(context, world, request) : status;
+    }
     case 'load-and-reboot': {
       const status = await load(context, world, request);
-      if (status === 0) await world.shutdown.throughServiceManager();
+      if (status === 0) await leave(world);
       return status;
     }
     default:
       return load(context, world, request);
   }
+}
+
+/** kexec-tools call shutdown(8), which jumps only where the system's scripts do. */
+async function leave(world: SwitchWorld): Promise<void> {
+  if (valueOf(world.readMachine().serviceManager) === 'systemd')
+    return world.shutdown.throughServiceManager();
+  return world.shutdown.byOurselves({ stopTimeoutMs: world.configuration.stopTimeoutMs });
 }
 
 function printStatus(context: CliContext, world: SwitchWorld, slot: 'normal' | 'crash'): number {
@@ -76,24 +87,35 @@ function printStatus(context: CliContext, world: SwitchWorld, slot: 'normal' | '
   return isLoaded ? 1 : 0;
 }
 
-function jump(world: SwitchWorld, request: KexecRequest): number {
-  if (valueOf(world.readMachine().kexec.loaded) === false)
-    throw new KhopError('E_STATE', 'nothing has been loaded', {
-      hint: 'Load a kernel first: kexec -l KERNEL',
-    });
+function jump(context: CliContext, world: SwitchWorld, request: KexecRequest): number {
+  if (valueOf(world.readMachine().kexec.loaded) === false) {
+    context.remark('Nothing has been loaded!');
+    return DIED;
+  }
   world.shutdown.immediately({ sync: request.sync, ifdown: request.ifdown });
   return FAILED;
 }
 
 async function load(context: CliContext, world: SwitchWorld, request: KexecRequest): Promise<number> {
-  if (request.kernel === undefined)
-    throw new KhopError('E_USAGE', 'kexec: no kernel specified', { hint: 'Give the kernel’s image file.' });
-  const { machine, plan } = await planFor(world, request, request.kernel);
+  const { kernel } = request;
+  if (kernel !== undefined) return world.exclusively(async () => loadFile(context, world, request, kernel));
+  context.remark('No kernel specified');
+  return FAILED;
+}
+
+async function loadFile(
+  context: CliContext,
+  world: SwitchWorld,
+  request: KexecRequest,
+  kernel: string,
+): Promise<number> {
+  const { machine, plan } = await planFor(world, request, kernel);
   const isPanic = request.action === 'load-panic';
   if (isPanic && (valueOf(machine.kexec.crashSize) ?? 0n) === 0n) {
     context.remark('Memory for crashkernel is not reserved');
     context.remark('Please reserve memory by passing"crashkernel=Y@X" parameter to kernel');
-    return NO_CRASH_KERNEL;
+    context.remark('Then try to loading kdump kernel');
+    return DIED;
   }
   const fileLoad = valueOf(machine.kexec.kexecFileLoad);
   if (request.method === 'file' && fileLoad?.state === 'missing') {

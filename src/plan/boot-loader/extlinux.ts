@@ -44,22 +44,28 @@ export function extlinuxParameter(
   return { steps, notes: [] };
 }
 
-/** The label that DEFAULT names; undefined: the first one. */
+/** The label with MENU DEFAULT, else what DEFAULT names; undefined: the first one. */
 export function extlinuxDefaultEntry({ config }: ExtlinuxState): string | undefined {
-  return /^\s*default\s+(\S+)/im.exec(config.text ?? '')?.[1];
+  const lines = (config.text ?? '').split('\n');
+  const marked = lines.findIndex((line) => MENU_DEFAULT.test(line));
+  const inMenu = lines.slice(0, Math.max(0, marked)).findLast((line) => labelOf(line) !== undefined);
+  return labelOf(inMenu ?? '') ?? nameIn(lines.find(isDefault) ?? '');
 }
 
-/** DEFAULT names `entry`, a label. */
+/** `entry`, a label, starts by itself: DEFAULT names it or, where that names the menu's program, MENU DEFAULT marks it. */
 export function extlinuxDefault(state: ExtlinuxState, entry: string): BootLoaderPlan {
   const text = state.config.text ?? '';
   // MENU DEFAULT and ONTIMEOUT count before DEFAULT.
   const lines = text
     .split('\n')
-    .filter((line) => !/^\s*(?:menu\s+default|ontimeout\s.*)\s*$/i.test(line))
+    .filter((line) => !MENU_DEFAULT.test(line) && !/^\s*ontimeout\s/i.test(line))
     .filter((line, index, all) => !isDefault(line) || index === all.findIndex(isDefault));
   const place = lines.findIndex(isDefault);
   const line = `default ${entry}`;
-  const after = (place < 0 ? [line, ...lines] : lines.with(place, line)).join('\n');
+  const isMenu = place >= 0 && MENU_PROGRAM.test(nameIn(lines[place] ?? '') ?? '');
+  const after = (
+    isMenu ? markLabel(lines, entry) : place < 0 ? [line, ...lines] : lines.with(place, line)
+  ).join('\n');
   const notes = isGenerated(state)
     ? [
         'u-boot-update numbers its labels by age and writes the default anew with every kernel that is installed: check it then.',
@@ -72,8 +78,25 @@ export function extlinuxDefault(state: ExtlinuxState, entry: string): BootLoader
   };
 }
 
+const MENU_DEFAULT = /^\s*menu\s+default\s*$/i;
+/** A module of SYSLINUX that shows the menu, e.g. menu.c32; Alpine's DEFAULT names it. */
+const MENU_PROGRAM = /\.c32$/i;
+
 function isDefault(line: string): boolean {
   return /^\s*default\s/i.test(line);
+}
+
+function nameIn(line: string): string | undefined {
+  return /^\s*default\s+(\S+)/i.exec(line)?.[1];
+}
+
+function labelOf(line: string): string | undefined {
+  return /^\s*label\s+(.*?)\s*$/i.exec(line)?.[1];
+}
+
+function markLabel(lines: readonly string[], entry: string): readonly string[] {
+  const at = lines.findIndex((line) => labelOf(line)?.toLowerCase() === entry.toLowerCase());
+  return at < 0 ? lines : lines.toSpliced(at + 1, 0, '  MENU DEFAULT');
 }
 
 function isGenerated({ config }: ExtlinuxState): boolean {

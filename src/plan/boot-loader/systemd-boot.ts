@@ -45,15 +45,21 @@ export function systemdBootDefaultEntry(state: SystemdBootState): string | undef
 export function systemdBootDefault(state: SystemdBootState, entry: string): BootLoaderPlan {
   const preferred = /^\s*preferred\s+(\S+)/m.exec(state.loaderConf.text ?? '')?.[1];
   const notes = preferred === undefined ? [] : [`loader.conf prefers ${preferred}, which counts more.`];
-  if (state.entryDefault !== undefined) {
-    const set = (id: string): string[] => ['bootctl', 'set-default', id];
-    const isSet = state.entryDefault === entry;
-    return {
-      steps: isSet ? [] : [{ kind: 'run', command: set(entry), undo: set(state.entryDefault) }],
-      notes,
-    };
-  }
-  return { steps: change(state.loaderConf, (text) => changeDefault(text, entry)), notes };
+  const lasting =
+    state.entryDefault === undefined
+      ? change(state.loaderConf, (text) => changeDefault(text, entry))
+      : setVariable('set-default', state.entryDefault, entry);
+  // What was chosen for the next start alone would start before the default.
+  const { entryOneShot } = state;
+  const once =
+    entryOneShot === undefined || entryOneShot === entry ? [] : setVariable('set-oneshot', entryOneShot, '');
+  return { steps: [...lasting, ...once], notes };
+}
+
+/** A step, unless nothing changes. An empty id takes the variable away (bootctl(1)). */
+function setVariable(verb: 'set-default' | 'set-oneshot', before: string, after: string): BootLoaderStep[] {
+  if (before === after) return [];
+  return [{ kind: 'run', command: ['bootctl', verb, after], undo: ['bootctl', verb, before] }];
 }
 
 /** A step, unless nothing changes. */

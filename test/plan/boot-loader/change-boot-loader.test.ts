@@ -33,6 +33,7 @@ function stateOf(root: string, request: Partial<BootLoaderRequest> = {}) {
     runningCommandLine: undefined,
     loaderInfo: undefined,
     loaderEntryDefault: undefined,
+    loaderEntryOneShot: undefined,
     uBootVariables: undefined,
     ...request,
   });
@@ -229,6 +230,23 @@ test('systemd-boot: the default is a line of loader.conf, or the EFI variable wh
   assert.deepEqual(planDefaultEntry(variable, kernelFrom({ kind: 'bls', entry: 'arch.conf' })).steps, []);
 });
 
+test('systemd-boot: what was chosen for the next start alone goes, or it would start before the default', () => {
+  using tree = buildInstallation('arch', {});
+  const state = stateOf(tree.root, { loaderEntryOneShot: 'arch-lts.conf' });
+  assert.deepEqual(planDefaultEntry(state, kernelFrom({ kind: 'bls', entry: 'arch.conf' })).steps, [
+    {
+      kind: 'run',
+      command: ['bootctl', 'set-oneshot', ''],
+      undo: ['bootctl', 'set-oneshot', 'arch-lts.conf'],
+    },
+  ]);
+  const { steps } = planDefaultEntry(state, kernelFrom({ kind: 'bls', entry: 'arch-lts.conf' }));
+  assert.deepEqual(
+    steps.map(({ kind }) => kind),
+    ['file'],
+  );
+});
+
 test('systemd-boot with unified images alone has no place for a parameter', () => {
   using tree = buildTree({ 'boot/loader/loader.conf': 'timeout 3\n', 'boot/EFI/Linux/a.efi': '' });
   assert.throws(() => planPermanentParameter(stateOf(tree.root), 'crashkernel', '64M'), {
@@ -263,6 +281,20 @@ test('extlinux: DEFAULT names the label, and what would count before it goes', (
     steps[0]?.kind === 'file' ? steps[0].after : '',
     'default b\nLABEL a\n  LINUX /a\nLABEL b\n  LINUX /b\n',
   );
+});
+
+test('extlinux: where DEFAULT starts the menu, the label is marked in it and the menu stays', () => {
+  const config = 'DEFAULT menu.c32\nLABEL virt\n  MENU DEFAULT\n  LINUX v\nLABEL lts\n  LINUX l\n';
+  using tree = buildTree({ 'boot/extlinux.conf': config });
+  const state = stateOf(tree.root);
+  const kernel = (entry: string) => kernelFrom({ kind: 'extlinux', config: '/boot/extlinux.conf', entry });
+  const [step] = planDefaultEntry(state, kernel('lts')).steps;
+  assert.equal(
+    step?.kind === 'file' ? step.after : '',
+    'DEFAULT menu.c32\nLABEL virt\n  LINUX v\nLABEL lts\n  MENU DEFAULT\n  LINUX l\n',
+  );
+  assert.equal(defaultEntryOf(state), 'virt');
+  assert.deepEqual(planDefaultEntry(state, kernel('virt')).steps, []);
 });
 
 test('U-Boot: bootargs is changed by its own tool; which variable names the kernel has to be said', () => {

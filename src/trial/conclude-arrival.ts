@@ -1,0 +1,47 @@
+/**
+ * Everything that may have led to this kernel, concluded in order. `khop arrive` does so early in a boot. Where nobody
+ * calls it, as without systemd, the next switch does, before its ticket takes the place of the one that is there.
+ * @module
+ */
+import { arriveFromCrash, type CrashArrival } from '../guard/record-crash.ts';
+import type { GuardWorld } from '../guard/world.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { concludeSwitch } from '../switch/arrive.ts';
+import type { SwitchHistoryEntry } from '../switch/history.ts';
+import { ticketPath } from '../switch/state-paths.ts';
+import type { Announcer } from './announce.ts';
+import { concludeTrial, type ResetEvidence, type TrialConclusion } from './conclude-trial.ts';
+
+/** What was concluded. */
+export interface ArrivalConclusion {
+  readonly arrival: CrashArrival;
+  readonly trial: TrialConclusion;
+  /** Of a switch without a trial; undefined when there is none that ended here. */
+  readonly entry: SwitchHistoryEntry | undefined;
+}
+
+/** A crash comes first: it is why a trial came home. In a system that goes on after one, nothing else is concluded. */
+export async function concludeArrival(
+  world: GuardWorld,
+  machine: MachineFacts,
+  reset: ResetEvidence,
+  announcer: Announcer,
+): Promise<ArrivalConclusion> {
+  const arrival = arriveFromCrash(world, machine);
+  const trial: TrialConclusion =
+    arrival.continued === undefined
+      ? await concludeTrial(world, machine, reset, announcer)
+      : { state: 'none' };
+  return { arrival, trial, entry: trial.state === 'none' ? concludeSwitch(world, machine) : undefined };
+}
+
+/** @returns whether there was a switch that ended before this boot, and nobody had concluded */
+export async function concludeLastSwitch(
+  world: GuardWorld,
+  reset: ResetEvidence,
+  announcer: Announcer,
+): Promise<boolean> {
+  if (world.files.read(ticketPath(world.folders)) === undefined) return false;
+  const { trial, entry } = await concludeArrival(world, world.readMachine(), reset, announcer);
+  return entry !== undefined || ['returned', 'confirmed', 'lost'].includes(trial.state);
+}
