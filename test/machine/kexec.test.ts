@@ -168,7 +168,7 @@ test('a signal during a hold ends a process that has no listener of its own, but
   const code = `const { holdSignals } = await import(${JSON.stringify(import.meta.resolve('../../src/machine/hold-signals.ts'))});
     { using _held = holdSignals(); process.kill(process.pid, 'SIGTERM'); console.error('still here'); }
     setTimeout(() => console.error('too late'), 3000);`;
-  const run = runProcess(process.execPath, ['--input-type=module', '-e', code], { timeoutMs: 5000 });
+  const run = runProcess(process.execPath, ['--input-type=module', '-e', code], { timeoutMs: 30_000 });
   await assert.rejects(run, (error: KhopError) => {
     assert.match(error.message, /killed by SIGTERM\n {2}still here$/);
     return true;

@@ -88,7 +88,10 @@ function printStatus(context: CliContext, world: SwitchWorld, slot: 'normal' | '
 }
 
 function jump(context: CliContext, world: SwitchWorld, request: KexecRequest): number {
-  if (valueOf(world.readMachine().kexec.loaded) === false) {
+  const { loaded } = world.readMachine().kexec;
+  if (valueOf(loaded) !== true) {
+    // Interfaces go down before the call that finds out: without an answer nothing is touched.
+    if (loaded.state !== 'read') context.remark(`kexec: ${loaded.source} cannot be read`);
     context.remark('Nothing has been loaded!');
     return DIED;
   }

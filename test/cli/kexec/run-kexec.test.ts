@@ -8,14 +8,21 @@ import { healthyMachine, read } from '../../support/machine-facts.ts';
 import { buildBoot } from '../../support/prepared-boot.ts';
 import { quietWorld } from '../../support/switch-world.ts';
 
+const NO_ANSWER = { state: 'absent', source: '/sys/kernel/kexec_loaded' } as const;
+
 /** How `kexec WORDS` ends, with each call that it made. `KERNEL` is an image; `isLoaded`: another one is there. */
 async function run(
   words: string,
   {
     isLoaded = false,
     isBusy = false,
+    isKnown = true,
     ...over
-  }: Partial<MachineFacts> & { readonly isLoaded?: boolean; readonly isBusy?: boolean } = {},
+  }: Partial<MachineFacts> & {
+    readonly isLoaded?: boolean;
+    readonly isBusy?: boolean;
+    readonly isKnown?: boolean;
+  } = {},
 ) {
   using boot = buildBoot({ 'state/': '', 'run/': '' });
   const calls: string[] = [];
@@ -39,7 +46,10 @@ async function run(
   const world = {
     ...quiet,
     readMachine: () =>
-      healthyMachine({ ...over, kexec: { ...kexec, ...over.kexec, loaded: read(slot.isLoaded) } }),
+      healthyMachine({
+        ...over,
+        kexec: { ...kexec, ...over.kexec, loaded: isKnown ? read(slot.isLoaded) : NO_ANSWER },
+      }),
     kexec: {
       fileLoad: load('load'),
       segmentsLoad: load('load'),
@@ -72,6 +82,9 @@ test('what kexec-tools end with: 255 without a kernel, 1 where die() ends them',
   }
   const nothing = await run('-e');
   assert.deepEqual([nothing.status, nothing.calls], [1, []]);
+  const unknown = await run('-e', { isKnown: false });
+  assert.deepEqual([unknown.status, unknown.calls], [1, []], 'a kernel that does not say');
+  assert.match(unknown.remarks, /kexec_loaded cannot be read/);
   assert.match(nothing.remarks, /Nothing has been loaded!/);
   const unreserved = await run('-p KERNEL');
   assert.deepEqual([unreserved.status, unreserved.calls], [1, ['lock']]);
