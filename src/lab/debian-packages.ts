@@ -11,7 +11,8 @@ import { cacheRoot, lockFile } from './cache-folder.ts';
 import { type DebianArchitecture, type DebianSuite, openSuite, type SuiteView } from './debian-suite.ts';
 
 const LOOKUP_TIMEOUT_MS = 60_000;
-const DOWNLOAD_TIMEOUT_MS = 300_000;
+/** Debug symbols are a gigabyte. A server that says nothing is given up by apt itself, see `aptOptions`. */
+const DOWNLOAD_TIMEOUT_MS = 1_800_000;
 
 /** One version of one package, as the suite's list describes it. */
 export interface DebianPackage {
