@@ -27,7 +27,7 @@ export interface DebuggerView {
   readonly cpus: number;
   /** The task that panicked. */
   readonly task: { readonly pid: number; readonly command: string; readonly cpu: number };
-  /** Functions on the stack of that task, the innermost first; drgn names inlined ones too. */
+  /** Functions on the stack of that task, the innermost first; without those that were inlined. */
   readonly calls: readonly string[];
   /** The kernel log as the debugger prints it. */
   readonly log: string;
@@ -96,7 +96,13 @@ prog = drgn.Program()
 prog.set_core_dump(sys.argv[1])
 prog.load_debug_info([sys.argv[2]])
 thread = prog.crashed_thread()
-frames = thread.stack_trace()
+
+def name_of(frame):
+    try:
+        return frame.symbol().name
+    except LookupError:
+        return hex(frame.pc)
+
 log = get_dmesg(prog).decode(errors="backslashreplace")
 json.dump({
     "release": prog["init_uts_ns"].name.release.string_().decode(),
@@ -106,7 +112,7 @@ json.dump({
         "command": thread.object.comm.string_().decode(),
         "cpu": prog["panic_cpu"].counter.value_(),
     },
-    "calls": [frame.name for frame in frames],
+    "calls": [name_of(frame) for frame in thread.stack_trace() if not frame.is_inline],
     "log": log,
     "panic": [line for line in log.splitlines() if "Kernel panic" in line][0],
 }, sys.stdout)

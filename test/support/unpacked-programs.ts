@@ -34,7 +34,7 @@ export async function unpackedPrograms(wanted: WantedPrograms): Promise<Unpacked
   const folder = await cachedFolder({
     kind: 'unpacked-programs',
     inputs: { recipe: 1, packages: packages.map(({ sha256 }) => sha256) },
-    timeoutMs: 300_000,
+    timeoutMs: 900_000,
     build: async (target) => {
       for (const each of packages) await unpackPackage(await fetchPackage(each), target);
     },
