@@ -40,6 +40,14 @@ test('a filtered dump brings makedumpfile along, started by its own loader, in a
   assert.equal(plan?.inputs.length, 4);
 });
 
+test('whatever the deadline, the limits of a dump are whole milliseconds', () => {
+  for (let deadlineSeconds = 5; deadlineSeconds <= 3600; deadlineSeconds++) {
+    const { latestStartMs = 0.5, untilMs = 0.5 } =
+      planDump(worldWith(installed), { ...settings, deadlineSeconds, dump: 'whole' })?.order ?? {};
+    assert.ok(Number.isInteger(latestStartMs) && Number.isInteger(untilMs), `${deadlineSeconds} s`);
+  }
+});
+
 test('without lzo it is zlib, and a static program starts itself', () => {
   const files = { ...MAKEDUMPFILE, loader: undefined, libraries: [] };
   const world = worldWith({ ...installed, value: files } as Reading<ProgramFiles>);

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../../src/error.ts';
 import { cachedFolder } from '../../src/lab/cache-folder.ts';
@@ -42,6 +42,9 @@ export async function unpackSymbols(kernel: LabKernel, symbols: DebianPackage): 
     build: async (target) => {
       const deb = await fetchPackage(symbols);
       await unpackFile(deb, path, target);
+      // Since 7.x it lies beside the modules, and this is a link.
+      const isLink = (await lstat(join(target, path))).isSymbolicLink();
+      if (isLink) await unpackFile(deb, `usr/lib/debug/lib/modules/${kernel.release}/vmlinux`, target);
       await rm(deb);
     },
   });
