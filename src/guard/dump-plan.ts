@@ -37,8 +37,9 @@ const MESSAGES = '6';
 export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan | undefined {
   if (settings.dump === 'none') return undefined;
   const limits = {
-    latestStartMs: settings.deadlineSeconds * 1000 * LATEST_START_SHARE,
-    untilMs: settings.deadlineSeconds * 1000 * END_SHARE,
+    // Whole: 0.7 of 180 s is 125999.99999999999 ms, which no program can hold.
+    latestStartMs: Math.floor(settings.deadlineSeconds * 1000 * LATEST_START_SHARE),
+    untilMs: Math.floor(settings.deadlineSeconds * 1000 * END_SHARE),
     minimumFreeBytes: settings.minimumFreeMib * MIB,
   };
   const whole = (how: string): DumpPlan => ({

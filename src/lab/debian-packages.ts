@@ -11,7 +11,9 @@ import { cacheRoot, lockFile } from './cache-folder.ts';
 import { type DebianArchitecture, type DebianSuite, openSuite, type SuiteView } from './debian-suite.ts';
 
 const LOOKUP_TIMEOUT_MS = 60_000;
-const DOWNLOAD_TIMEOUT_MS = 300_000;
+/** Debug symbols are a gigabyte. A server that says nothing is given up by apt itself, see `aptOptions`. */
+const DOWNLOAD_TIMEOUT_MS = 1_800_000;
+const VERIFY_TIMEOUT_MS = 300_000;
 
 /** One version of one package, as the suite's list describes it. */
 export interface DebianPackage {
@@ -152,7 +154,7 @@ async function download(wanted: DebianPackage, folder: string): Promise<string> 
 
 /** apt has checked the hash against the signed list; this catches a disk that filled up after that. */
 async function verify(path: string, wanted: DebianPackage): Promise<void> {
-  const { stdout } = await runProcess('sha256sum', [path], { timeoutMs: 60_000 });
+  const { stdout } = await runProcess('sha256sum', [path], { timeoutMs: VERIFY_TIMEOUT_MS });
   if (!stdout.startsWith(wanted.sha256))
     throw new KhopError('E_LAB', `${wanted.name} ${wanted.version} is not what the package list says`, {
       hint: 'Check for free space in the cache folder, then try again.',

@@ -23,6 +23,9 @@ const SUITES = { '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'sid' } as const sa
 export interface LabKernel {
   readonly line: KernelLine;
   readonly flavour: KernelFlavour;
+  readonly suite: DebianSuite;
+  /** Of the packages. */
+  readonly version: string;
   /** `uname -r`. */
   readonly release: string;
   readonly image: string;
@@ -48,7 +51,14 @@ export async function labKernel(line: KernelLine, flavour: KernelFlavour = 'amd6
       for (const deb of debs) await unpackPackage(deb, target);
     },
   });
-  return await describe(folder, line, flavour, debs);
+  return {
+    line,
+    flavour,
+    suite: SUITES[line],
+    version: packages[0]!.version,
+    ...(await describe(folder, line)),
+    packages: debs,
+  };
 }
 
 /**
@@ -72,9 +82,7 @@ async function kernelPackages(line: KernelLine, flavour: KernelFlavour): Promise
 async function describe(
   folder: string,
   line: KernelLine,
-  flavour: KernelFlavour,
-  packages: readonly string[],
-): Promise<LabKernel> {
+): Promise<Pick<LabKernel, 'release' | 'image' | 'config' | 'modules'>> {
   const parents = [join(folder, 'usr/lib/modules'), join(folder, 'lib/modules')];
   const releases = await Promise.all(parents.map((parent) => readdir(parent).catch(() => [])));
   const parent = parents[releases.findIndex((names) => names.length > 0)];
@@ -87,7 +95,7 @@ async function describe(
     throw new KhopError('E_LAB', `the packages of kernel ${line} have an unknown layout: ${folder}`, {
       hint: 'Look at that folder and adapt src/lab/kernel-store.ts.',
     });
-  return { line, flavour, release, image, config, modules, packages };
+  return { release, image, config, modules };
 }
 
 async function firstFile(paths: readonly string[]): Promise<string | undefined> {

@@ -40,6 +40,17 @@ test('a filtered dump brings makedumpfile along, started by its own loader, in a
   assert.equal(plan?.inputs.length, 4);
 });
 
+test('whatever the deadline, the limits of a dump are whole milliseconds', () => {
+  const limitsFor = (deadlineSeconds: number) =>
+    planDump(worldWith(installed), { ...settings, deadlineSeconds, dump: 'whole' })?.order;
+  const deadlines = Array.from({ length: 3596 }, (_, index) => 5 + index);
+  const broken = deadlines.filter((seconds) => {
+    const { latestStartMs = 0.5, untilMs = 0.5 } = limitsFor(seconds) ?? {};
+    return !Number.isInteger(latestStartMs) || !Number.isInteger(untilMs);
+  });
+  assert.deepEqual(broken, []);
+});
+
 test('without lzo it is zlib, and a static program starts itself', () => {
   const files = { ...MAKEDUMPFILE, loader: undefined, libraries: [] };
   const world = worldWith({ ...installed, value: files } as Reading<ProgramFiles>);

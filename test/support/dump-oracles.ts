@@ -1,19 +1,12 @@
 /**
- * makedumpfile and vmcore-dmesg as Debian has them, unpacked into the lab's cache and run with their own libraries.
+ * makedumpfile and vmcore-dmesg as Debian has them.
  * @module
  */
-import { join } from 'node:path';
-import { cachedFolder } from '../../src/lab/cache-folder.ts';
-import { fetchPackage, findWithDependencies, unpackPackage } from '../../src/lab/debian-packages.ts';
-import { runProcess } from '../../src/machine/run-process.ts';
+import { unpackedPrograms } from './unpacked-programs.ts';
 
-/** bookworm's makedumpfile has no zstd yet. */
-const SUITE = 'trixie';
-/** For scripts and questions that nobody needs here. */
-const UNUSED = ['perl', 'debconf', 'dpkg'];
-const TIMEOUT_MS = 120_000;
+const OPTIONS = { timeoutMs: 120_000 };
 
-/** The unpacked packages. */
+/** What the two do with a dump. */
 export interface DumpOracles {
   readonly makedumpfile: (...args: readonly string[]) => Promise<void>;
   /** What vmcore-dmesg prints for a dump. */
@@ -22,26 +15,16 @@ export interface DumpOracles {
 
 /** Fetches both on first use. */
 export async function dumpOracles(): Promise<DumpOracles> {
-  const packages = await findWithDependencies(SUITE, ['makedumpfile', 'kexec-tools'], UNUSED);
-  const folder = await cachedFolder({
-    kind: 'dump-oracles',
-    inputs: { recipe: 1, packages: packages.map(({ sha256 }) => sha256) },
-    timeoutMs: 300_000,
-    build: async (target) => {
-      for (const wanted of packages) await unpackPackage(await fetchPackage(wanted), target);
-    },
+  const { run } = await unpackedPrograms({
+    // bookworm's makedumpfile has no zstd yet.
+    suite: 'trixie',
+    packages: ['makedumpfile', 'kexec-tools'],
+    unused: ['perl', 'debconf', 'dpkg'],
   });
-  const libraries = join(folder, 'usr/lib/x86_64-linux-gnu');
-  const run = async (program: string, args: readonly string[]) =>
-    await runProcess(
-      join(libraries, 'ld-linux-x86-64.so.2'),
-      ['--library-path', libraries, join(folder, program), ...args],
-      { timeoutMs: TIMEOUT_MS },
-    );
   return {
     makedumpfile: async (...args) => {
-      await run('usr/bin/makedumpfile', args);
+      await run('usr/bin/makedumpfile', args, OPTIONS);
     },
-    vmcoreDmesg: async (dump) => (await run('usr/sbin/vmcore-dmesg', [dump])).stdout,
+    vmcoreDmesg: async (dump) => (await run('usr/sbin/vmcore-dmesg', [dump], OPTIONS)).stdout,
   };
 }

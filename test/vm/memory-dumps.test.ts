@@ -9,14 +9,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCpuTraces } from '../../src/formats/vmcore/cpu-traces.ts';
-import { readCrashLog } from '../../src/formats/vmcore/crash-log.ts';
-import { findVmcoreinfo } from '../../src/formats/vmcore/find-vmcoreinfo.ts';
-import { type KernelMemory, openKernelMemory } from '../../src/formats/vmcore/kernel-memory.ts';
-import { formatLogRecord } from '../../src/formats/vmcore/log-record.ts';
-import { openDump } from '../../src/formats/vmcore/open-dump.ts';
+import type { KernelMemory } from '../../src/formats/vmcore/kernel-memory.ts';
 import type { KernelLine } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
-import { openSourceFile } from '../../src/machine/source-file.ts';
+import { assertSameLog, logOf, withKernel } from '../support/dump-logs.ts';
 import { type DumpOracles, dumpOracles } from '../support/dump-oracles.ts';
 import { writeKexecVmcore } from '../support/kexec-vmcore.ts';
 
@@ -53,29 +49,6 @@ async function dumpPanickedMachine(kernel: KernelLine, folder: string): Promise<
       { paging: false, protocol: `file:${join(folder, format)}`, format },
       120_000,
     );
-}
-
-function withKernel<T>(path: string, work: (memory: KernelMemory) => T): T {
-  using file = openSourceFile(path);
-  const dump = openDump(file);
-  assert.deepEqual(dump.problems, [], path);
-  return work(openKernelMemory({ ...dump, vmcoreinfo: dump.vmcoreinfo ?? findVmcoreinfo(dump) }));
-}
-
-function logOf(path: string): string {
-  return withKernel(path, (memory) => {
-    const { records, lost } = readCrashLog(memory);
-    assert.deepEqual(lost, [], path);
-    return `${records.map((record) => formatLogRecord(record)).join('\n')}\n`;
-  });
-}
-
-/** Names the first line that differs: a diff of logs takes minutes. */
-function assertSameLog(actual: string, expected: string, whose: string): void {
-  const [ours, theirs] = [actual.split('\n'), expected.split('\n')];
-  const at = ours.findIndex((line, index) => line !== theirs[index]);
-  assert.ok(at < 0, `${whose}, line ${at + 1}: ${ours[at]} | ${theirs[at]}`);
-  assert.ok(ours.length === theirs.length, `${whose}: ${ours.length} lines, not ${theirs.length}`);
 }
 
 /**
