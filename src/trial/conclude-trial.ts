@@ -23,7 +23,7 @@ import { plausibleMs } from '../switch/ticket-entry.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
 import { type FoundCause, findCause } from './cause.ts';
 import { finishConfirmation } from './confirm.ts';
-import { isFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
+import { mayBeFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
 import { asideOf } from './move-aside.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { endOnRecord, returnedEntry } from './trial-entry.ts';
@@ -97,7 +97,7 @@ async function comeHome(
   };
   const history = historyPath(world.folders);
   if (before === undefined) attempt(history, () => world.files.append(history, encodeHistoryEntry(entry)));
-  if (isFaultOfKernel(cause.cause, ticket.step))
+  if (mayBeFaultOfKernel(cause.cause, ticket.step))
     attempt('the list of failed trials', () => rememberFailedTrial(world, failedOf(world, ticket, cause)));
   const isKept = problems.length === 0;
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
