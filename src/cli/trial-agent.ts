@@ -35,9 +35,9 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
       context.remark('Confirmed: this kernel stays.');
       await tellTrialHooks(world, { list: () => listHooks(TRIAL_HOOKS), run: runHook });
     },
-    goHome: async (cause, detail) => {
+    goHome: async (cause, detail, ticket) => {
       context.remark(`Going home (${cause}): ${detail}`);
-      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000 });
+      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000, ticket });
     },
     show: (state) => {
       const line = `${state.phase}: ${state.note}`;

@@ -3,8 +3,8 @@
  * @module
  */
 
-import { isOnTrial } from '../switch/arrive.ts';
 import { unload } from '../switch/load.ts';
+import { isOnTrial } from '../switch/on-trial.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';

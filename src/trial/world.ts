@@ -15,6 +15,8 @@ export interface GuardianCalls {
   readonly find: () => Reading<number>;
   /** @throws E_NOT_FOUND when it is gone */
   readonly tell: (pid: number, message: GuardianMessage) => void;
+  /** Whether it has taken that message, so that it is not to be taken any more. */
+  readonly hasTaken: (pid: number, message: GuardianMessage) => Reading<boolean>;
 }
 
 /** Its device, and what it counts where nobody has set anything. */
