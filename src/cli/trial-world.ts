@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
 import { freeCrashReservation } from '../machine/crash-reservation.ts';
 import { findGuardian, hasTakenMessage, tellGuardian } from '../machine/guardian-process.ts';
+import { readKexecState } from '../machine/kexec-state.ts';
 import { readSysctl } from '../machine/sysctl.ts';
 import { readUptimeMs } from '../machine/uptime.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
@@ -45,6 +46,10 @@ export function openTrialWorld(context: CliContext): TrialWorld {
     },
     freeReservation: () => freeCrashReservation(root),
     readSysctl: (name) => readSysctl(root, name),
+    readWaiting: () => {
+      const { loaded, crashLoaded } = readKexecState(root, undefined);
+      return { home: loaded, panic: crashLoaded };
+    },
     uptimeMs: () => readUptimeMs(root),
     sleep: async (ms) => await sleep(ms),
   };

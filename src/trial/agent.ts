@@ -35,19 +35,6 @@ const BUSY_MS = 15_000;
 /** Another khop is at work; the guardian has not ended, or nobody can say whether it has. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['E_BUSY', 'E_TIMEOUT', 'E_UNREADABLE']);
 
-/** What the first act was to load and is not there: which ways home are missing is worth knowing. */
-function gapsOf(world: TrialWorld): string[] {
-  const { loaded, crashLoaded } = world.readMachine().kexec;
-  return [
-    ...(valueOf(loaded) === true
-      ? []
-      : ['The known-good kernel is not loaded: home leads through the firmware.']),
-    ...(valueOf(crashLoaded) === true
-      ? []
-      : ['No panic kernel is loaded: a panic leads through the firmware.']),
-  ];
-}
-
 /** What ends a trial; see confirm.ts and go-home.ts. */
 export interface AgentCalls {
   /** How long the checks of the services have to pass before they count. */
@@ -57,6 +44,8 @@ export interface AgentCalls {
     phase: (typeof CHECKED_PHASES)[number]['phase'],
     ticket: Ticket,
   ) => Promise<readonly CheckResult[]>;
+  /** What is missing of the ways home; sees to it that the known-good kernel waits. See watch-net.ts. */
+  readonly lookAtNet: (ticket: Ticket) => Promise<readonly string[]>;
   readonly confirm: (ticket: Ticket) => Promise<void>;
   /** Does not return on success. */
   readonly goHome: (cause: ReturnCause, detail: string, ticket: Ticket | undefined) => Promise<void>;
@@ -70,6 +59,8 @@ export interface AgentState {
   readonly upMs: number;
   readonly deadlineUpMs: number;
   readonly checks: readonly CheckResult[];
+  /** What is missing of the ways home, in sentences. */
+  readonly gaps: readonly string[];
   readonly note: string;
 }
 
@@ -192,7 +183,6 @@ async function leadThrough(
   const parsed = v.safeParse(Baseline, taken);
   if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
   const baseline = parsed.output;
-  for (const line of gapsOf(world)) world.remark(line);
   // An agent before this one has proven everything: asked again, past its deadline, one that waits a moment is sent home.
   const checked = ticket.trial?.phase === 'proof' ? [] : CHECKED_PHASES;
   for (const { phase, share } of checked) {
@@ -207,7 +197,7 @@ async function leadThrough(
   const sinceUpMs = provenUpMs(ticket) ?? world.uptimeMs();
   if (checked.length > 0) await enter('proof');
   const deadlineUpMs = sinceUpMs + (confirmSeconds ?? 0) * 1000;
-  const decision = await waitForDecision(world, calls, ticket.id, deadlineUpMs);
+  const decision = await waitForDecision(world, calls, ticket, deadlineUpMs);
   if (decision !== undefined) return await follow(decision);
   return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
 }
@@ -281,6 +271,7 @@ async function prove(
     // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
     const decision = decisionOfOthers(world, ticket.id);
     if (decision !== undefined) return { state: 'decided', decision };
+    const gaps = await calls.lookAtNet(ticket);
     const required = checks.filter(({ isRequired }) => isRequired);
     const failed = required.filter(({ state }) => state === 'failed');
     const waiting = required.filter(({ state }) => state === 'waiting');
@@ -291,7 +282,7 @@ async function prove(
       waiting.length === 0 && !isSteady
         ? `all required checks passed, and have to for ${steadyMs / 1000} s`
         : describeWaiting(waiting);
-    calls.show({ phase, upMs, deadlineUpMs, checks, note });
+    calls.show({ phase, upMs, deadlineUpMs, checks, gaps, note });
     if (failed.length > 0) return { state: 'failed', cause: 'unhealthy', detail: sentenceOf(failed) };
     // What holds at the deadline has held long enough.
     if (isSteady || (waiting.length === 0 && upMs >= deadlineUpMs)) return { state: 'passed' };
@@ -318,14 +309,15 @@ function describeWaiting(waiting: readonly CheckResult[]): string {
 async function waitForDecision(
   world: TrialWorld,
   calls: AgentCalls,
-  id: string,
+  ticket: Ticket,
   deadlineUpMs: number,
 ): Promise<Decision | undefined> {
   for (;;) {
-    const decision = decisionOfOthers(world, id);
+    const decision = decisionOfOthers(world, ticket.id);
     if (decision !== undefined) return decision;
+    const gaps = await calls.lookAtNet(ticket);
     const upMs = world.uptimeMs();
-    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], note: 'waiting for: khop confirm' });
+    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], gaps, note: 'waiting for: khop confirm' });
     if (upMs >= deadlineUpMs) return undefined;
     await world.sleep(PAUSE_MS);
     world.signal.throwIfAborted();

@@ -14,6 +14,7 @@ import { valueOf } from '../machine/reading.ts';
 import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket, type Ticket } from '../switch/ticket.ts';
+import { loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ReturnCause } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
@@ -49,12 +50,11 @@ type Way = readonly [ReturnWay, () => Promise<void>];
  *   led away from here
  */
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
-  const machine = world.readMachine();
+  await decide(world, calls, order);
+  reloadHome(world, order);
   const failures: string[] = [];
-  const [first] = waysHome(world, calls, machine, order);
-  await decide(world, calls, order, first[0]);
-  for (const [way, leave] of waysHome(world, calls, machine, order)) {
-    if (failures.length > 0) record(world, order, way);
+  for (const [way, leave] of waysHome(world, calls, world.readMachine(), order)) {
+    record(world, order, way);
     try {
       await leave();
       failures.push(`${way}: nothing happened`);
@@ -73,7 +73,7 @@ function waysHome(
   { crashKernel, wait }: GoHomeCalls,
   machine: MachineFacts,
   { orderlyMs }: HomeOrder,
-): readonly [Way, ...(readonly Way[])] {
+): readonly Way[] {
   const panic = ['home-panic', async () => crashKernel()] as const;
   const isSystemd = valueOf(machine.serviceManager) === 'systemd';
   const firmware = [
@@ -100,21 +100,42 @@ function waysHome(
 /** Services that have not stopped by then are killed. */
 const STOP_TIMEOUT_MS = 10_000;
 
+/** What is not in memory any more may be on disk still: without firmware it is faster, and told which trial it is of. */
+function reloadHome(world: GuardWorld, order: HomeOrder): void {
+  const { kexec, bootId } = world.readMachine();
+  const loss = whyHomeIsGone(world, valueOf(kexec.loaded), valueOf(bootId));
+  if (loss === undefined) return;
+  try {
+    const found = readTrialPlace(world, world.readMachine());
+    const ticket = found.place === 'on-trial' ? found.ticket : order.ticket;
+    if (ticket === undefined) return;
+    loadHome(world, ticket);
+    world.remark(`${loss}: it was loaded from disk.`);
+  } catch (error) {
+    world.remark(`${loss}, and not to be loaded from disk: ${(error as Error).message}`);
+    if (valueOf(kexec.loaded) === true) dropForeign(world);
+  }
+}
+
+/** Another kernel than the known-good one is no home. */
+function dropForeign(world: GuardWorld): void {
+  try {
+    world.kexec.unload('normal');
+  } catch (error) {
+    world.remark(`What is loaded instead stays: ${(error as Error).message}`);
+  }
+}
+
 /**
  * Between confirming and leaving, the first to write wins. @throws E_STATE when that was the confirmation
  */
-async function decide(
-  world: GuardWorld,
-  { wait }: GoHomeCalls,
-  order: HomeOrder,
-  way: ReturnWay,
-): Promise<void> {
+async function decide(world: GuardWorld, { wait }: GoHomeCalls, order: HomeOrder): Promise<void> {
   await whenFree(world, wait, () => {
     if (isConfirmed(world))
       throw new KhopError('E_STATE', 'this kernel was confirmed, and stays', {
         hint: '`khop history` says when. To leave it, switch to another kernel: khop switch KERNEL',
       });
-    record(world, order, way);
+    record(world, order, undefined);
   });
 }
 
@@ -135,7 +156,7 @@ function isConfirmed(world: GuardWorld): boolean {
  * The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. One that
  * is gone is written again.
  */
-function record(world: GuardWorld, order: HomeOrder, way: ReturnWay): void {
+function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): void {
   const { cause, detail } = order;
   try {
     const machine = world.readMachine();
@@ -150,7 +171,7 @@ function record(world: GuardWorld, order: HomeOrder, way: ReturnWay): void {
     const phases = [
       ...trial.phases,
       ...(isNew ? [{ phase: 'returning', atMs, upMs }] : []),
-      { phase: way, atMs, upMs },
+      ...(way === undefined ? [] : [{ phase: way, atMs, upMs }]),
     ];
     const returning = {
       ...trial,

@@ -5,6 +5,7 @@
  * @module
  */
 import { basename } from 'node:path';
+import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import { keepArmed } from '../guard/guard.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
@@ -15,7 +16,9 @@ import { hasArgument } from '../plan/command-line.ts';
 import { type PlannedWatchdog, planWatchdog, runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { unload } from '../switch/load.ts';
+import { Baseline } from './health/baseline.ts';
 import { readTrialPlace } from './read-trial.ts';
+import { OTHER_LOADERS } from './watch-net.ts';
 import type { TrialWorld } from './world.ts';
 
 const PAUSE_MS = 100;
@@ -139,6 +142,19 @@ export async function releaseWaitingKernels(world: TrialWorld): Promise<void> {
     return;
   }
   unload(world, 'crash');
+  sayWhoWaited(world);
   const own = withoutAddedParameters(valueOf(world.readMachine().commandLine) ?? '');
   if (!hasArgument(own, 'crashkernel')) world.freeReservation();
+}
+
+/** Kept from it by packaging/not-on-trial.conf. */
+function sayWhoWaited(world: TrialWorld): void {
+  const found = readTrialPlace(world, world.readMachine());
+  const taken = v.safeParse(Baseline, found.place === 'on-trial' ? found.ticket.trial.baseline : undefined);
+  const before = taken.success && taken.output.activeServices;
+  if (before === false || before.state !== 'known') return;
+  for (const unit of before.value.filter((name) => OTHER_LOADERS.includes(name)))
+    world.remark(
+      `${unit} loads its panic kernel again from the next start on: in a kernel on trial it may not.`,
+    );
 }

@@ -23,16 +23,11 @@ import { trialArchive } from '../plan/trial/trial-archive.ts';
 import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
-import {
-  agreedPlan,
-  lastingCommandLine,
-  type Proposal,
-  type ProposalOptions,
-  propose,
-} from '../switch/proposal.ts';
+import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDefault, planHomeDefault } from './home-default.ts';
+import { planHomecoming } from './load-home.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -249,12 +244,6 @@ async function planPanic(world: TrialWorld, { settings, place }: PanicWish): Pro
   } catch (error) {
     return missing(error);
   }
-}
-
-function planHomecoming(world: TrialWorld, selector: string, id: string): LoadPlan {
-  return agreedPlan(
-    propose(world, selector, { reuseCmdline: true, fast: true, append: [`${HOME_PARAMETER}=${id}`] }),
-  );
 }
 
 /** A watchdog, and what the first act needs to have it count. */

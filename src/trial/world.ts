@@ -50,6 +50,8 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly readSysctl: (name: string) => Reading<string>;
   /** Of what crashkernel= has reserved; see machine/crash-reservation.ts. */
   readonly freeReservation: () => void;
+  /** Whether a kernel waits in each slot: read often, so it reads nothing else. */
+  readonly readWaiting: () => { readonly home: Reading<boolean>; readonly panic: Reading<boolean> };
   /** Milliseconds since the kernel started. */
   readonly uptimeMs: () => number;
   /** Resolves after `ms`. */

@@ -60,6 +60,7 @@ export function trialCalls(
     freeReservation: () => {
       calls.push('free reservation');
     },
+    readWaiting: () => ({ home: read(true), panic: read(true) }),
     uptimeMs: () => upMs,
     sleep: async (ms) => {
       upMs += ms;

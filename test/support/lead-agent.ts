@@ -42,6 +42,7 @@ export function callsOf({ calls }: AgentWorld, shown: AgentState[] = []): AgentC
   return {
     steadyMs: 0,
     runChecks: async (_baseline, phase) => [check(phase)],
+    lookAtNet: async () => [],
     confirm: async ({ trial }) => void calls.push(`confirm in ${trial?.phase}`),
     goHome: async (cause, detail) => void calls.push(`home: ${cause}: ${detail}`),
     show: (state) => void shown.push(state),

@@ -18,7 +18,7 @@ import {
   trialOf,
 } from '../support/lead-agent.ts';
 import { absent, healthyMachine } from '../support/machine-facts.ts';
-import { machineOnTrial, NOW_MS, trialTicket } from '../support/trial-world.ts';
+import { NOW_MS, trialTicket } from '../support/trial-world.ts';
 
 test('a kernel whose checks all pass is led through the phases in order, and confirmed without being asked', async () => {
   await lead({}, {}, ({ end, calls, shown, at }) => {
@@ -155,11 +155,15 @@ test('without a guardian, or with one that has just ended, the trial goes on, an
     });
 });
 
-test('kernels that the first act should have loaded and did not are said', async () => {
-  const readMachine = () => machineOnTrial();
-  await lead({ over: { readMachine } }, {}, ({ end, at }) => {
-    assert.equal(end, 'confirmed');
-    assert.match(at.at.remarks.join('\n'), /known-good kernel is not loaded.*\n.*No panic kernel is loaded/);
+test('what is missing of the ways home is shown with each look, in all phases', async () => {
+  const gaps = ['No panic kernel is loaded.'];
+  const lookAtNet = async () => gaps;
+  await lead({ trial: ASKING }, { lookAtNet }, ({ shown }) => {
+    assert.deepEqual(
+      new Set(shown.map(({ phase }) => phase)),
+      new Set(['system', 'network', 'services', 'proof']),
+    );
+    for (const state of shown) assert.deepEqual(state.gaps, gaps);
   });
 });
 

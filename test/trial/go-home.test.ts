@@ -158,6 +158,40 @@ test('a ticket that is gone is written again with the cause, by who knows it; on
   assert.equal(nobody.text('trial.json'), undefined);
 });
 
+test('without the known-good kernel in memory its loading from disk is tried, and said when it fails', async () => {
+  using at = trialWorld(machineOnTrial());
+  await leave(at, 'reboot');
+  assert.match(at.remarks[0]!, /known-good kernel is not loaded, and not to be loaded from disk: \S/);
+});
+
+test('another kernel in the place of the known-good one is no home: it goes, and the firmware leads', async () => {
+  const record = {
+    by: 'khop load',
+    slot: 'normal',
+    bootId: 'trial-boot',
+    version: 1,
+    method: 'file',
+    title: 'x',
+  };
+  const rest = { release: null, image: '/x', commandLine: '', loadedAtMs: 1, loadMs: 1 };
+  let isLoaded = true;
+  const readMachine = () => {
+    const { kexec } = healthyMachine();
+    return machineOnTrial({ kexec: { ...kexec, loaded: read(isLoaded) } });
+  };
+  using at = trialWorld(loaded(), undefined, {}, { readMachine });
+  at.world.files.write(`${at.world.folders.run}/loaded-normal.json`, JSON.stringify({ ...record, ...rest }));
+  const kexec = {
+    ...at.world.kexec,
+    unload: () => {
+      isLoaded = false;
+      at.calls.push('unload');
+    },
+  };
+  await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
+  assert.deepEqual(at.calls, ['unload', 'reboot']);
+});
+
 test('when nothing led away, that is said with every way that was tried', async () => {
   using at = trialWorld(loaded());
   const shutdown = {

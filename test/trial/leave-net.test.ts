@@ -10,8 +10,10 @@ import {
 import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import { addParameters } from '../../src/switch/added-parameters.ts';
 import { encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
+import { takeBaseline } from '../../src/trial/health/baseline.ts';
 import { endGuardian, releaseWaitingKernels } from '../../src/trial/leave-net.ts';
 import { GUARDIAN_PID, type NetOptions, trialCalls } from '../support/agent-world.ts';
+import { healthWorld, systemd, unit } from '../support/health-world.ts';
 import { absent, read, restingWatchdog, unreadable } from '../support/machine-facts.ts';
 import { machineOnTrial, trialTicket, trialWorld } from '../support/trial-world.ts';
 
@@ -189,4 +191,15 @@ test('where the guard is wanted it is armed anew, and until it is the panic kern
   const { calls, error } = await release('quiet', ADDED, true);
   assert.deepEqual(calls, ['unload normal']);
   assert.match(error?.message ?? '', /no memory is reserved/, 'this machine has none: so much was tried');
+});
+
+test('who lost its own panic kernel to the trial is told when it has it again', async () => {
+  const units = systemd('running', [unit('ssh.service'), unit('kdump-tools.service', 'active', 'exited')]);
+  const baseline = await takeBaseline(healthWorld({ units }));
+  using at = trialWorld(machineOnTrial(), encodeTicket(trialTicket({ phase: 'confirmed', baseline })));
+  await releaseWaitingKernels(trialCalls(at.world, at.calls));
+  assert.match(
+    at.remarks.join(),
+    /^kdump-tools\.service loads its panic kernel again from the next start on/,
+  );
 });

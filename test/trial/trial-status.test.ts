@@ -38,6 +38,7 @@ const STATUS: TrialStatus = {
       remedy: 'Look at it.',
     },
   ],
+  gaps: ['No panic kernel is loaded.'],
   note: 'Waiting for nginx.',
 };
 

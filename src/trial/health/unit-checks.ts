@@ -41,13 +41,23 @@ export const UNIT_CHECKS: readonly HealthCheck[] = [
   { id: 'services.configured-units', phase: 'services', isRequired: true, run: checkConfigured },
 ];
 
+/** They load what khop keeps them from while a trial is on: neither that they fail nor that they wait is the kernel's. */
+const KERNEL_LOADERS: ReadonlySet<string> = new Set([
+  'kdump-tools.service',
+  'kdump.service',
+  'kdump-early.service',
+  'kexec-load.service',
+]);
+
 /** One that dies again and again never fails, if only it is given time in between: it may not be taken for one that runs. */
 function judgeFailed(
   failedBefore: readonly string[],
   activeBefore: readonly string[],
   now: readonly UnitState[],
 ): CheckOutcome {
-  const failed = namesOf(now, 'failed').filter((name) => isLastingUnit(name) && !failedBefore.includes(name));
+  const failed = namesOf(now, 'failed').filter(
+    (name) => isLastingUnit(name) && !KERNEL_LOADERS.has(name) && !failedBefore.includes(name),
+  );
   const dying = now
     .filter(({ name, sub }) => sub.startsWith('auto-restart') && activeBefore.includes(name))
     .map(({ name }) => `${name} has ended and is to be started again, and was active before`);
@@ -66,7 +76,7 @@ function namesOf(units: readonly UnitState[], active: string): string[] {
 /** What is not active may still be on its way, or be started by something else; what has failed is beyond hope. */
 function judgeActive(before: readonly string[], now: readonly UnitState[]): CheckOutcome {
   const active = new Set([...namesOf(now, 'active'), ...namesOf(now, 'reloading')]);
-  const missing = before.filter((name) => !active.has(name));
+  const missing = before.filter((name) => !active.has(name) && !KERNEL_LOADERS.has(name));
   const failed = namesOf(now, 'failed').filter((name) => missing.includes(name));
   return outcomeOf(
     missing.map((name) => `${name} is ${now.find((unit) => unit.name === name)?.active ?? 'not active'}`),

@@ -175,6 +175,21 @@ export const SERVICE_CASES: readonly CheckCase[] = [
   },
   {
     id: 'services.units',
+    state: 'passed',
+    situation: 'only a unit has failed that khop keeps from loading a panic kernel',
+    now: { units: systemd('degraded', [...UNITS, unit('kdump-tools.service', 'failed', 'failed')]) },
+    says: /had not before/,
+  },
+  {
+    id: 'services.active',
+    state: 'passed',
+    situation: 'only a unit is missing that khop keeps from loading a panic kernel',
+    before: { units: systemd('running', [...UNITS, unit('kdump-tools.service')]) },
+    now: {},
+    says: /all active again/,
+  },
+  {
+    id: 'services.units',
     state: 'waiting',
     situation: 'a service that ran before dies again and again',
     now: { units: systemd('running', [unit('ssh.service', 'activating', 'auto-restart-queued')]) },
