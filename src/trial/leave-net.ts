@@ -51,6 +51,12 @@ export async function endGuardian(world: TrialWorld): Promise<readonly string[]>
   return [];
 }
 
+/** One that only keeps a watchdog any more lets go of it. Nothing when there is none. @throws as `endGuardian` */
+export async function dismissGuardian(world: TrialWorld): Promise<void> {
+  const pid = findGuardian(world);
+  if (pid !== undefined) await tellAndWait(world, pid, 'handOver');
+}
+
 /** Where the guardian was killed, it has left it counting. */
 function isAlone(world: TrialWorld, machine: MachineFacts, { device }: PlannedWatchdog): boolean {
   const name = basename(device);
