@@ -8,7 +8,6 @@ import { freeCrashReservation } from '../machine/crash-reservation.ts';
 import { findGuardian, hasTakenMessage, tellGuardian } from '../machine/guardian-process.ts';
 import { readKexecState } from '../machine/kexec-state.ts';
 import { readSysctl } from '../machine/sysctl.ts';
-import { readUptimeMs } from '../machine/uptime.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
 import { findHolder } from '../machine/watchdog/holder.ts';
 import { stopWatchdog } from '../machine/watchdog/keep.ts';
@@ -50,7 +49,6 @@ export function openTrialWorld(context: CliContext): TrialWorld {
       const { loaded, crashLoaded } = readKexecState(root, undefined);
       return { home: loaded, panic: crashLoaded };
     },
-    uptimeMs: () => readUptimeMs(root),
     sleep: async (ms) => await sleep(ms),
   };
 }

@@ -52,8 +52,6 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly freeReservation: () => void;
   /** Whether a kernel waits in each slot: read often, so it reads nothing else. */
   readonly readWaiting: () => { readonly home: Reading<boolean>; readonly panic: Reading<boolean> };
-  /** Milliseconds since the kernel started. */
-  readonly uptimeMs: () => number;
   /** Resolves after `ms`. */
   readonly sleep: (ms: number) => Promise<void>;
 }

@@ -83,6 +83,7 @@ export function kernelLog(lines: readonly string[], first = 0): Reading<readonly
 export function healthWorld(over: Partial<HealthWorld> = {}): HealthWorld {
   return {
     signal: new AbortController().signal,
+    uptimeMs: () => 120_000,
     readCpus: () => read(4),
     readMemory: () => read({ totalBytes: 8 * GIBIBYTE, crashBytes: 0 }),
     readDisks: () => read(DISKS),

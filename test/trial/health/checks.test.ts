@@ -41,7 +41,7 @@ describe('each check', () => {
     });
 
   test('is shown in every state that it can have, but for scripts, which have a test of their own', () => {
-    const neverWaits = ['system.cpus', 'system.memory', 'system.kernel-warnings'];
+    const neverWaits = ['system.kernel-warnings'];
     const neverFails = ['services.configured-sockets'];
     for (const { id } of HEALTH_CHECKS.filter(({ isLast }) => !isLast)) {
       const shown = new Set(CHECK_CASES.filter((each) => each.id === id).map(({ state }) => state));

@@ -68,6 +68,35 @@ export const SERVICE_CASES: readonly CheckCase[] = [
   },
   {
     id: 'network.interfaces',
+    state: 'passed',
+    situation: 'there is one more card, and one is up that was not',
+    before: { readInterfaces: () => read([ETH0, SPARE]) },
+    now: { readInterfaces: () => read([ETH0, { ...SPARE, isUp: true }, { ...SPARE, name: 'eth2' }]) },
+    says: /^eth0 as before, eth1 as before$/,
+  },
+  {
+    id: 'network.addresses',
+    state: 'passed',
+    situation: 'there is another family as well',
+    before: { readInterfaces: () => read([{ ...ETH0, families: ['ipv4'] }]) },
+    now: {},
+    says: /families it had/,
+  },
+  {
+    id: 'network.routes',
+    state: 'passed',
+    situation: 'there is one more',
+    now: {
+      readDefaultRoutes: () =>
+        read([
+          { family: 'ipv6', interfaceName: 'eth0' },
+          { family: 'ipv4', interfaceName: 'eth0' },
+        ]),
+    },
+    says: /IPv4 through eth0/,
+  },
+  {
+    id: 'network.interfaces',
     state: 'waiting',
     situation: 'a card is not there',
     now: { readInterfaces: () => read([{ ...ETH0, name: 'eth1', macAddress: '52:54:00:00:00:01' }]) },

@@ -63,6 +63,20 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
   },
   {
     id: 'system.cpus',
+    state: 'waiting',
+    situation: 'one is missing while the system starts: what was added to a running machine comes late',
+    now: { readCpus: () => read(3), units: systemd('starting') },
+    says: /3 CPUs.*4/,
+  },
+  {
+    id: 'system.cpus',
+    state: 'waiting',
+    situation: 'one is missing, and the kernel has only just started',
+    now: { readCpus: () => read(3), uptimeMs: () => 20_000 },
+    says: /3 CPUs.*4/,
+  },
+  {
+    id: 'system.cpus',
     state: 'failed',
     situation: 'nobody can say',
     now: { readCpus: () => GONE },
@@ -97,6 +111,33 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
     situation: 'the new kernel has a reservation of its own',
     now: { readMemory: () => read({ totalBytes: 7.5 * GIBIBYTE, crashBytes: GIBIBYTE / 2 }) },
     says: /7680 MiB.*8192 MiB/,
+  },
+  {
+    id: 'system.memory',
+    state: 'passed',
+    situation: 'there is more',
+    now: { readMemory: () => read({ totalBytes: 16 * GIBIBYTE, crashBytes: 0 }) },
+    says: /16384 MiB.*8192 MiB/,
+  },
+  {
+    id: 'system.memory',
+    state: 'waiting',
+    situation: 'half of it is missing, and systemd cannot say yet whether the system has started',
+    now: {
+      readMemory: () => read({ totalBytes: 4 * GIBIBYTE, crashBytes: 0 }),
+      units: silentSystemd(unreadable('systemctl is-system-running', 'Failed to connect to bus')),
+    },
+    says: /more is missing/,
+  },
+  {
+    id: 'system.memory',
+    state: 'failed',
+    situation: 'half of it is missing, and there is no systemd that could be waited for',
+    now: {
+      readMemory: () => read({ totalBytes: 4 * GIBIBYTE, crashBytes: 0 }),
+      units: silentSystemd(absent()),
+    },
+    says: /more is missing/,
   },
   {
     id: 'system.memory',
