@@ -17,6 +17,8 @@ export const SETTINGS: HealthSettings = {
   requiredUnits: [],
   requiredSockets: [],
   ignore: [],
+  ignoredWarnings: [],
+  ignoredUnits: [],
   scriptFolder: '/nowhere/checks',
   scriptSeconds: 30,
   reservedBytes: 0,
