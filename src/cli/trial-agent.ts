@@ -9,6 +9,7 @@ import { TRIAL_HOOKS, tellTrialHooks } from '../trial/announce.ts';
 import { confirmTrial } from '../trial/confirm.ts';
 import { goHome, ORDERLY_SECONDS } from '../trial/go-home.ts';
 import { runChecks } from '../trial/health/checks.ts';
+import { rememberAnswers } from '../trial/health/remembered-answers.ts';
 import { healthSettings } from '../trial/health/settings.ts';
 import { loadHomeOnTrial } from '../trial/load-home.ts';
 import { encodeTrialStatus, TRIAL_STATUS_VERSION, trialStatusPath } from '../trial/trial-status.ts';
@@ -23,7 +24,8 @@ const STEADY_MS = 20_000;
 
 /** Returns when the trial is over and this kernel stays; on the way home it does not. */
 export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
-  const world = openTrialWorld(context);
+  const opened = openTrialWorld(context);
+  const world: TrialWorld = { ...opened, connect: rememberAnswers(opened) };
   let shown: readonly string[] = [];
   let lookAtNet: NetLook | undefined;
   return await runAgent(world, {
