@@ -11,7 +11,7 @@ import { commandLineValue } from '../plan/command-line.ts';
 import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { tokensOn } from './arrive.ts';
 import { readHistory } from './read-history.ts';
-import { ticketPath } from './state-paths.ts';
+import { confirmedPath, ticketPath } from './state-paths.ts';
 import { decodeTicket } from './ticket.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -28,8 +28,9 @@ export function trialIdOn(commandLine: string): string | undefined {
   return idOnCommandLine(commandLine, TRIAL_PARAMETER);
 }
 
-/** Whether the history says that the trial ended so. */
+/** Whether this boot has seen it, or the history says that the trial ended so. */
 export function wasConfirmed(world: SwitchWorld, id: string): boolean {
+  if (world.files.read(confirmedPath(world.folders))?.trim() === id) return true;
   return readHistory(world).entries.some(
     (entry) => entry.kind === 'switch' && entry.id === id && entry.trial?.verdict === 'confirmed',
   );

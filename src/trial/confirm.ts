@@ -19,7 +19,7 @@ import { TOKEN_PARAMETER } from '../switch/arrive.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
-import { arrivedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
+import { arrivedPath, confirmedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket } from '../switch/ticket.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
 import { forgetFailedTrial } from './failed-trials.ts';
@@ -168,7 +168,9 @@ export async function finishConfirmation(
   await attempt(problems, 'an earlier failure of this kernel could not be forgotten', async () => {
     forgetFailedTrial(world, { release: ticket.toRelease, imageSha256: digest });
   });
-  if (machine !== undefined) world.files.write(arrivedPath(world.folders), `${ticket.id}\n`);
+  if (machine !== undefined)
+    for (const path of [confirmedPath(world.folders), arrivedPath(world.folders)])
+      world.files.write(path, `${ticket.id}\n`);
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   await beforeTicketGoes();
   world.files.remove(ticketPath(world.folders));

@@ -14,6 +14,8 @@ import type { TrialWorld } from './world.ts';
 export const OTHER_LOADERS: readonly string[] = ['kdump-tools.service', 'kdump.service'];
 /** systemd is asked by a program of its own. */
 const ASK_MS = 30_000;
+/** The disk may be mounted by then; one that fails is not asked every second. */
+const RETRY_MS = 60_000;
 
 /** What is missing of it now, in sentences; empty when all of it is there. Never throws. */
 export type NetLook = () => Promise<readonly string[]>;
@@ -23,13 +25,16 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
   const bootId = valueOf(world.readMachine().bootId);
   const homeLoss = () => whyHomeIsGone(world, valueOf(world.readWaiting().home), bootId);
   let unreplaced: string | undefined;
+  let triedUpMs = Number.NEGATIVE_INFINITY;
   let loader: string | undefined;
   let askedUpMs = Number.NEGATIVE_INFINITY;
 
   const homeGaps = async (): Promise<string[]> => {
     const loss = homeLoss();
-    // Once for each loss: a disk that fails is not asked every second.
-    if (loss !== undefined) unreplaced ??= await reload(loss);
+    if (loss !== undefined && (unreplaced === undefined || world.uptimeMs() - triedUpMs >= RETRY_MS)) {
+      triedUpMs = world.uptimeMs();
+      unreplaced = await reload(loss);
+    }
     if (homeLoss() !== undefined) return [unreplaced ?? `${loss}; another khop is at work.`];
     unreplaced = undefined;
     return [];

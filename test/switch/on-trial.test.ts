@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { refuseOnTrial } from '../../src/switch/on-trial.ts';
-import { historyPath } from '../../src/switch/state-paths.ts';
+import { confirmedPath, historyPath } from '../../src/switch/state-paths.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
 import { confirmedEntry } from '../../src/trial/trial-entry.ts';
 import {
@@ -10,6 +10,7 @@ import {
   machineOnTrial,
   NEW,
   NOW_MS,
+  TRIAL_ID,
   trialTicket,
   trialWorld,
 } from '../support/trial-world.ts';
@@ -22,6 +23,14 @@ test('nothing takes the way home of a kernel on trial away, also when its ticket
       message: `${NEW} is on trial, and its way home has to stay loaded: nothing was loaded`,
     });
   }
+});
+
+test('a confirmation that this boot has seen counts, although the history was taken away', () => {
+  using at = trialWorld(machineOnTrial(), null);
+  at.world.files.write(confirmedPath(at.world.folders), `${TRIAL_ID}\n`);
+  refuseOnTrial(at.world, 'x');
+  at.world.files.write(confirmedPath(at.world.folders), '1111111111111111\n');
+  assert.throws(() => refuseOnTrial(at.world, 'x'), { code: 'E_STATE' });
 });
 
 test('any other kernel may, and one that was confirmed, whatever became of its ticket', () => {

@@ -105,6 +105,7 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
   assert.match(at.disk()['boot/loader/loader.conf']!, /^default new\.conf$/m);
   assert.equal(findFailedTrial(at.world, { release: NEW, imageSha256: null }), undefined);
   assert.equal(readFileSync(join(at.root, 'run/arrived'), 'utf8'), `${TRIAL_ID}\n`);
+  assert.equal(readFileSync(join(at.root, 'run/confirmed'), 'utf8'), `${TRIAL_ID}\n`);
   assert.equal(at.text('trial.json'), undefined);
 });
 

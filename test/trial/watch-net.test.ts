@@ -61,6 +61,9 @@ test('where it cannot be loaded, that is said as long as it is so, and the disk 
   for (let round = 0; round < 3; round++)
     assert.match((await look()).join(), /home leads through the firmware \(\/boot\/old is gone\)/);
   assert.equal(tries, 1);
+  await it.world.sleep(60_000);
+  await look();
+  assert.equal(tries, 2, 'it may be mounted by now');
 });
 
 test('another khop that is at work is no reason to give up', async () => {

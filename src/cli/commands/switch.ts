@@ -82,7 +82,7 @@ async function switchTo(
   const { endAsInterrupted } = await import('../../machine/hold-signals.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openWorld(context);
-  requireOne(selector, options.loaded === true);
+  requireOne(selector, options.loaded === true, options.dryRun === true);
   using _ends = endAsInterrupted();
   await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded or stopped');
