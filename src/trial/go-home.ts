@@ -108,7 +108,10 @@ function reloadHome(world: GuardWorld, order: HomeOrder): void {
   try {
     const found = readTrialPlace(world, world.readMachine());
     const ticket = found.place === 'on-trial' ? found.ticket : order.ticket;
-    if (ticket === undefined) return;
+    if (ticket === undefined)
+      throw new KhopError('E_STATE', 'without a ticket nothing says which it is', {
+        hint: 'See khop trial.',
+      });
     loadHome(world, ticket);
     world.remark(`${loss}: it was loaded from disk.`);
   } catch (error) {

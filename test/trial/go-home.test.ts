@@ -190,6 +190,11 @@ test('another kernel in the place of the known-good one is no home: it goes, and
   };
   await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
   assert.deepEqual(at.calls, ['unload', 'reboot']);
+  isLoaded = true;
+  at.calls.length = 0;
+  at.world.files.write(`${at.world.folders.state}/trial.json`, 'junk');
+  await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
+  assert.deepEqual(at.calls, ['unload', 'reboot'], 'also where nothing says which kernel home is');
 });
 
 test('when nothing led away, that is said with every way that was tried', async () => {
