@@ -13,6 +13,7 @@ import { readDefaultRoutes, readInterfaces } from '../machine/network-state.ts';
 import { readTaint } from '../machine/system.ts';
 import { tryTcpConnect } from '../machine/tcp-connect.ts';
 import { unitCalls } from '../machine/units.ts';
+import { readUptimeMs } from '../machine/uptime.ts';
 import type { HealthWorld } from '../trial/health/world.ts';
 import type { CliContext } from './context.ts';
 
@@ -22,6 +23,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export function healthCalls({ signal }: Pick<CliContext, 'signal'>, root: string): HealthWorld {
   return {
     signal,
+    uptimeMs: () => readUptimeMs(root),
     readCpus: () => readCpu(root).online,
     readMemory: () => readMemoryTotals(root),
     readDisks: () => readDisks(root),

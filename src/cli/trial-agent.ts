@@ -9,8 +9,11 @@ import { TRIAL_HOOKS, tellTrialHooks } from '../trial/announce.ts';
 import { confirmTrial } from '../trial/confirm.ts';
 import { goHome, ORDERLY_SECONDS } from '../trial/go-home.ts';
 import { runChecks } from '../trial/health/checks.ts';
+import { rememberAnswers } from '../trial/health/remembered-answers.ts';
 import { healthSettings } from '../trial/health/settings.ts';
+import { loadHomeOnTrial } from '../trial/load-home.ts';
 import { encodeTrialStatus, TRIAL_STATUS_VERSION, trialStatusPath } from '../trial/trial-status.ts';
+import { type NetLook, watchNet } from '../trial/watch-net.ts';
 import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
 import { confirmCalls, goHomeCalls } from './trial-calls.ts';
@@ -21,12 +24,18 @@ const STEADY_MS = 20_000;
 
 /** Returns when the trial is over and this kernel stays; on the way home it does not. */
 export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
-  const world = openTrialWorld(context);
-  let shown = '';
+  const opened = openTrialWorld(context);
+  const world: TrialWorld = { ...opened, connect: rememberAnswers(opened) };
+  let shown: readonly string[] = [];
+  let lookAtNet: NetLook | undefined;
   return await runAgent(world, {
     steadyMs: STEADY_MS,
     runChecks: async (baseline, phase, ticket) =>
       await runChecks(world, baseline, healthSettings(world.configuration, trialOf(ticket)), phase),
+    lookAtNet: async (ticket) => {
+      lookAtNet ??= watchNet(world, async () => await loadHomeOnTrial(world, ticket));
+      return await lookAtNet();
+    },
     confirm: async () => {
       const { problems } = await world.exclusively(
         async () => await confirmTrial(world, confirmCalls(context, world)),
@@ -35,14 +44,14 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
       context.remark('Confirmed: this kernel stays.');
       await tellTrialHooks(world, { list: () => listHooks(TRIAL_HOOKS), run: runHook });
     },
-    goHome: async (cause, detail) => {
+    goHome: async (cause, detail, ticket) => {
       context.remark(`Going home (${cause}): ${detail}`);
-      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000 });
+      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000, ticket });
     },
     show: (state) => {
-      const line = `${state.phase}: ${state.note}`;
-      if (line !== shown) context.remark(line);
-      shown = line;
+      const lines = [...state.gaps, `${state.phase}: ${state.note}`];
+      for (const line of lines) if (!shown.includes(line)) context.remark(line);
+      shown = lines;
       writeStatus(world, state);
     },
   });
@@ -54,7 +63,7 @@ function trialOf({ id, fromRelease, toRelease }: Ticket) {
 }
 
 /** Nothing hangs on it: /run may be full. */
-function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, note }: AgentState): void {
+function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, gaps, note }: AgentState): void {
   try {
     world.files.write(
       trialStatusPath(world.folders),
@@ -62,6 +71,7 @@ function writeStatus(world: TrialWorld, { phase, upMs, deadlineUpMs, checks, not
         version: TRIAL_STATUS_VERSION,
         ...{ phase, upMs, deadlineUpMs, note },
         checks: [...checks],
+        gaps: [...gaps],
       }),
     );
   } catch (error) {

@@ -33,7 +33,7 @@ export function readResetEvidence(root: string): ResetEvidence {
 export function confirmCalls(context: CliContext, world: TrialWorld): ConfirmCalls {
   return {
     ...announcer(context),
-    tellGuardian: async () => await endGuardian(world),
+    endGuardian: async () => await endGuardian(world),
     writeSysctl: (name, value) => writeSysctl(world.folders.root, name, value),
     rearmGuard: async () => await releaseWaitingKernels(world),
   };

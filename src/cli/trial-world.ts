@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
 import { freeCrashReservation } from '../machine/crash-reservation.ts';
-import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
+import { findGuardian, hasTakenMessage, tellGuardian } from '../machine/guardian-process.ts';
+import { readKexecState } from '../machine/kexec-state.ts';
 import { readSysctl } from '../machine/sysctl.ts';
-import { readUptimeMs } from '../machine/uptime.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
 import { findHolder } from '../machine/watchdog/holder.ts';
 import { stopWatchdog } from '../machine/watchdog/keep.ts';
@@ -24,7 +24,11 @@ export function openTrialWorld(context: CliContext): TrialWorld {
   return {
     ...world,
     ...healthCalls(context, root),
-    guardian: { find: () => findGuardian(root), tell: tellGuardian },
+    guardian: {
+      find: () => findGuardian(root),
+      tell: tellGuardian,
+      hasTaken: (pid, message) => hasTakenMessage(root, pid, message),
+    },
     watchdog: {
       takeFromServiceManager: async () => await takeFromServiceManager({ signal: context.signal }),
       armOverJump: async (plan) => void (await armOverJump(root, plan)),
@@ -41,7 +45,10 @@ export function openTrialWorld(context: CliContext): TrialWorld {
     },
     freeReservation: () => freeCrashReservation(root),
     readSysctl: (name) => readSysctl(root, name),
-    uptimeMs: () => readUptimeMs(root),
+    readWaiting: () => {
+      const { loaded, crashLoaded } = readKexecState(root, undefined);
+      return { home: loaded, panic: crashLoaded };
+    },
     sleep: async (ms) => await sleep(ms),
   };
 }

@@ -3,8 +3,8 @@
  * @module
  */
 
-import { isOnTrial } from '../switch/arrive.ts';
 import { unload } from '../switch/load.ts';
+import { isOnTrial, refuseOnTrial } from '../switch/on-trial.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, planGuard } from './arm.ts';
@@ -31,8 +31,9 @@ export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): P
   return record;
 }
 
-/** Succeeds when it is off already. @throws E_SYSCALL */
+/** Succeeds when it is off already. @throws E_STATE in a kernel on trial; E_SYSCALL */
 export function turnGuardOff(world: SwitchWorld): void {
+  refuseOnTrial(world, 'the guard is as it was');
   world.files.remove(guardSettingsPath(world.folders));
   unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { GUARDIAN } from './guardian-words.ts';
 import type { Reading } from './reading.ts';
+import { mapReading, readText } from './source.ts';
 
 export type GuardianMessage = keyof typeof GUARDIAN.signals;
 
@@ -23,14 +24,26 @@ export function findGuardian(root: string): Reading<number> {
   }
 }
 
-/** A process that has just ended is none. */
+/** A process that has ended is none, also one that nobody has waited for yet. */
 function isGuardian(folder: string): boolean {
   try {
-    const name = readFileSync(join(folder, 'comm'), 'utf8').trim();
-    return name === GUARDIAN.comm && /^Uid:\s+0\s/m.test(readFileSync(join(folder, 'status'), 'utf8'));
+    if (readFileSync(join(folder, 'comm'), 'utf8').trim() !== GUARDIAN.comm) return false;
+    const status = readFileSync(join(folder, 'status'), 'utf8');
+    return /^Uid:\s+0\s/m.test(status) && !/^State:\s+[ZX]/m.test(status);
   } catch {
     return false;
   }
+}
+
+/** Whether it has taken a message that it was sent: the signal is not pending any more, see proc_pid_status(5). */
+export function hasTakenMessage(root: string, pid: number, message: GuardianMessage): Reading<boolean> {
+  const bit = 1n << BigInt(GUARDIAN.signals[message] - 1);
+  return mapReading(readText(root, `/proc/${pid}/status`), (text) => {
+    const masks = [...text.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, mask]) =>
+      BigInt(`0x${mask}`),
+    );
+    return masks.length === 2 ? masks.every((mask) => (mask & bit) === 0n) : undefined;
+  });
 }
 
 /** @throws E_NOT_FOUND when it is gone */

@@ -18,6 +18,8 @@ export interface UnitState {
   readonly sub: string;
   /** `loaded`, `not-found`, `masked`... */
   readonly load: string;
+  /** Timers, sockets and paths that start it; only of units that were asked for by name. */
+  readonly triggeredBy?: readonly string[];
 }
 
 /** Questions to systemd; absent where it does not run. */
@@ -44,7 +46,7 @@ export function unitCalls(root: string, signal: AbortSignal, run: Run = runProce
     systemState: async () => mapReading(await ask(['is-system-running']), (text) => text.trim() || undefined),
     list: async () => mapReading(await ask(LIST), (text) => linesOf(text).map(parseUnitLine)),
     show: async (names) => {
-      const properties = '--property=Id,ActiveState,SubState,LoadState';
+      const properties = '--property=Id,ActiveState,SubState,LoadState,TriggeredBy';
       return mapReading(await ask(['show', properties, '--', ...names]), (text) => unitsOf(text, names));
     },
   };
@@ -89,5 +91,6 @@ function unitsOf(text: string, names: readonly string[]): UnitState[] | undefine
     active: block.get('ActiveState') ?? '',
     sub: block.get('SubState') ?? '',
     load: block.get('LoadState') ?? '',
+    triggeredBy: (block.get('TriggeredBy') ?? '').split(' ').filter((name) => name !== ''),
   }));
 }

@@ -30,6 +30,8 @@ export interface LoadRequest {
   readonly slot: KexecSlot;
   /** Kept in the reservation beside the panic kernel, which is not told of this memory; see x86-64/way-home.ts. */
   readonly kept?: PlannedSegment | undefined;
+  /** A kernel that unpacks itself is to begin where it leaves low memory alone, see x86-64/bzimage-segments.ts. */
+  readonly isKernelHigh?: boolean | undefined;
   /** Bytes to leave free for a report of the kernel before, see SegmentsLoadPlan. */
   readonly reportRoom?: number | undefined;
   /** At least 256 random bytes for RNG and KASLR seeds: never printed. */

@@ -39,9 +39,9 @@ export function planLoad(request: LoadRequest): LoadPlan {
     fileObstacles: fileObstacles(planner, request, image),
     segmentObstacles: planner.segmentObstacles(image, machine),
   };
-  const { deviceTree, kept, reportRoom, entropy } = request;
+  const { deviceTree, kept, isKernelHigh, reportRoom, entropy } = request;
   const parts: SegmentParts = {
-    ...{ image, initrd, commandLine, deviceTree, machine, slot, kept, reportRoom, entropy },
+    ...{ image, initrd, commandLine, deviceTree, machine, slot, kept, isKernelHigh, reportRoom, entropy },
   };
   const direct = tryDirect(planner, request, question, parts);
   const notes = wrappingNotes(image);

@@ -4,11 +4,8 @@
  * @module
  */
 
-import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import { hasArgument } from '../plan/command-line.ts';
-import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
 import { readHistory } from './read-history.ts';
 import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
@@ -27,22 +24,6 @@ export function tokenArgument(id: string): string {
 /** The ids of the tokens on a command line; the last one is the latest. */
 export function tokensOn(commandLine: string): string[] {
   return [...commandLine.matchAll(/(?:^|\s)khop\.switch=([0-9a-f]{16})(?=\s|$)/g)].map((match) => match[1]!);
-}
-
-/** Whether this is a kernel on trial that was not confirmed. Without a ticket that can be read, its command line tells. */
-export function isOnTrial(world: SwitchWorld, machine: MachineFacts): boolean {
-  const path = ticketPath(world.folders);
-  const text = world.files.read(path);
-  if (text === undefined) return false;
-  const commandLine = valueOf(machine.commandLine) ?? '';
-  try {
-    const { id, trial, fromBootId } = decodeTicket(text, path);
-    const isHere = tokensOn(commandLine).at(-1) === id;
-    return isHere && valueOf(machine.bootId) !== fromBootId && trial !== null && trial.phase !== 'confirmed';
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return hasArgument(commandLine, TRIAL_PARAMETER);
-  }
 }
 
 /**

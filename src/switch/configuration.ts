@@ -33,6 +33,9 @@ export interface Configuration {
   readonly trialSockets: readonly SocketAddress[];
   /** Ids of checks that fail no trial on this machine, see docs/trial-checks.md. */
   readonly trialIgnore: readonly string[];
+  /** Patterns: complaints of the kernel, and units that fail, which fail no trial on this machine. */
+  readonly trialIgnoreWarnings: readonly string[];
+  readonly trialIgnoreUnits: readonly string[];
 }
 
 export const DEFAULT_CONFIGURATION: Configuration = {
@@ -49,6 +52,8 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   trialUnits: [],
   trialSockets: [],
   trialIgnore: [],
+  trialIgnoreWarnings: [],
+  trialIgnoreUnits: [],
 };
 
 /** systemd.unit(5): what a name may be made of; it begins as no option does. */
@@ -84,6 +89,8 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
     return trialSockets.length === sockets.length ? { trialSockets } : undefined;
   },
   'trial-ignore': (value) => ({ trialIgnore: words(value) }),
+  'trial-ignore-warnings': (value) => ({ trialIgnoreWarnings: words(value) }),
+  'trial-ignore-units': (value) => ({ trialIgnoreUnits: words(value) }),
   'stop-timeout': (value) => {
     const stopSeconds = seconds(value);
     return stopSeconds === undefined ? undefined : { stopTimeoutMs: stopSeconds * 1000 };

@@ -116,9 +116,9 @@ const LostTrialEntry = v.object({
   atMs: v.number(),
   /** Why the ticket could not be read. */
   reason: v.string(),
-  /** Where the ticket is now. */
-  movedTo: v.string(),
-  /** SHA-256 of its text: the same ticket is lost once. */
+  /** Where the ticket is now; null when there was none any more. */
+  movedTo: v.nullable(v.string()),
+  /** SHA-256 of its text, or of the trial's id where there was none: the same ticket is lost once. */
   digest: v.string(),
   /** One of RETURN_CAUSES (trial/cause.ts), and one sentence. */
   cause: v.string(),

@@ -12,6 +12,7 @@ import {
   LOADED_VERSION,
   type LoadedRecord,
 } from './loaded-record.ts';
+import { refuseOnTrial } from './on-trial.ts';
 import { historyPath, loadedRecordPath } from './state-paths.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -21,16 +22,19 @@ export interface LoadOrigin {
   readonly by: string;
   /** Names of the optimisations in the plan. */
   readonly optimisations: readonly string[];
+  /** The kernel on trial may load the one that it goes home to, and nothing else. */
+  readonly isWayHome?: true;
 }
 
 /**
  * Gives the plan to the kernel, verifies that the kernel says so, and records it.
  *
- * @throws E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded or, where the
- *   kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again: what
- *   nobody knows of would be jumped to by the next reboot
+ * @throws E_STATE in a kernel on trial; E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded
+ *   or, where the kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again:
+ *   what nobody knows of would be jumped to by the next reboot
  */
 export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): LoadedRecord {
+  if (asked.isWayHome !== true) refuseOnTrial(world, 'nothing was loaded');
   const path = loadedRecordPath(world.folders, plan.slot);
   const before = world.files.read(path);
   const startedMs = world.nowMs();
@@ -115,8 +119,9 @@ function carryOut(world: SwitchWorld, plan: LoadPlan): void {
   world.kexec.segmentsLoad({ entry, segments, flags, optionalFlags });
 }
 
-/** Empties a slot. Succeeds when it is empty already. @throws E_SYSCALL */
+/** Empties a slot. Succeeds when it is empty already. @throws E_STATE in a kernel on trial; E_SYSCALL */
 export function unload(world: SwitchWorld, slot: KexecSlot): void {
+  refuseOnTrial(world, 'nothing was unloaded');
   world.kexec.unload(slot);
   world.files.remove(loadedRecordPath(world.folders, slot));
 }

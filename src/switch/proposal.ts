@@ -55,6 +55,8 @@ export interface ProposalOptions {
   /** For a panic kernel: what is kept beside it in the reservation; see LoadRequest. */
   readonly kept?: PlannedSegment | undefined;
   /** See LoadRequest. */
+  readonly isKernelHigh?: boolean;
+  /** See LoadRequest. */
   readonly lastArchives?: readonly NamedBytes[];
   /** For one boot only: taken off again when the command line is reused, see added-parameters.ts. */
   readonly added?: readonly string[];
@@ -140,6 +142,7 @@ function requestFor(
     slot,
     reportRoom: options.reportRoom,
     kept: options.kept,
+    isKernelHigh: options.isKernelHigh,
     lastArchives: options.lastArchives,
     entropy: world.entropy(256),
   };

@@ -18,6 +18,11 @@ export function arrivedPath(folders: Folders): string {
   return `${folders.run}/arrived`;
 }
 
+/** There when this boot's trial was confirmed, with its id: the history may be gone, and the command line stays. */
+export function confirmedPath(folders: Folders): string {
+  return `${folders.run}/confirmed`;
+}
+
 export function loadedRecordPath(folders: Folders, slot: KexecSlot): string {
   return `${folders.run}/loaded-${slot}.json`;
 }

@@ -10,8 +10,12 @@ import type { LoadedRecord } from './loaded-record.ts';
 import { leaveFor, newSwitchId, type ShutdownWay } from './switch-kernel.ts';
 import type { SwitchWorld } from './world.ts';
 
-/** @throws E_USAGE unless exactly one of a kernel and `--loaded` was given */
-export function requireOne(selector: string | undefined, isLoaded: boolean): void {
+/** @throws E_USAGE unless exactly one of a kernel and `--loaded` was given; for a dry run of a jump to what is loaded */
+export function requireOne(selector: string | undefined, isLoaded: boolean, isDryRun = false): void {
+  if (isLoaded && isDryRun)
+    throw new KhopError('E_USAGE', '--dry-run has nothing to try with --loaded', {
+      hint: 'See what is loaded: khop status',
+    });
   if ((selector !== undefined) !== isLoaded) return;
   throw new KhopError('E_USAGE', isLoaded ? 'both a kernel and --loaded were given' : 'no kernel was given', {
     hint: 'Give a kernel (`khop list` shows them), or --loaded for what is loaded already.',

@@ -9,14 +9,15 @@
  */
 import * as v from 'valibot';
 import { KhopError } from '../error.ts';
+import type { ErrorCode } from '../error-codes.ts';
 import { valueOf } from '../machine/reading.ts';
-import { readHistory } from '../switch/read-history.ts';
+import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
 import { Baseline } from './health/baseline.ts';
 import type { CheckResult } from './health/check.ts';
-import { trialIdOn } from './trial-kernel.ts';
 import { RETURN_CAUSES, type ReturnCause, type TrialPhase } from './trial-words.ts';
+import { whenFree } from './when-free.ts';
 import type { TrialWorld } from './world.ts';
 
 /** Phases that have checks, in their order, and which share of the whole time each may use up from the start. */
@@ -31,19 +32,8 @@ const PAUSE_MS = 1000;
 const STEADY_PAUSE_MS = 4000;
 /** How long the confirmation waits at least for another khop, which lets go of its lock before the guardian acts. */
 const BUSY_MS = 15_000;
-
-/** What the first act was to load and is not there: which ways home are missing is worth knowing. */
-function gapsOf(world: TrialWorld): string[] {
-  const { loaded, crashLoaded } = world.readMachine().kexec;
-  return [
-    ...(valueOf(loaded) === true
-      ? []
-      : ['The known-good kernel is not loaded: home leads through the firmware.']),
-    ...(valueOf(crashLoaded) === true
-      ? []
-      : ['No panic kernel is loaded: a panic leads through the firmware.']),
-  ];
-}
+/** Another khop is at work; the guardian has not ended, or nobody can say whether it has. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['E_BUSY', 'E_TIMEOUT', 'E_UNREADABLE']);
 
 /** What ends a trial; see confirm.ts and go-home.ts. */
 export interface AgentCalls {
@@ -54,6 +44,8 @@ export interface AgentCalls {
     phase: (typeof CHECKED_PHASES)[number]['phase'],
     ticket: Ticket,
   ) => Promise<readonly CheckResult[]>;
+  /** What is missing of the ways home; sees to it that the known-good kernel waits. See watch-net.ts. */
+  readonly lookAtNet: (ticket: Ticket) => Promise<readonly string[]>;
   readonly confirm: (ticket: Ticket) => Promise<void>;
   /** Does not return on success. */
   readonly goHome: (cause: ReturnCause, detail: string, ticket: Ticket | undefined) => Promise<void>;
@@ -67,6 +59,8 @@ export interface AgentState {
   readonly upMs: number;
   readonly deadlineUpMs: number;
   readonly checks: readonly CheckResult[];
+  /** What is missing of the ways home, in sentences. */
+  readonly gaps: readonly string[];
   readonly note: string;
 }
 
@@ -80,7 +74,7 @@ export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<Ag
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return 'not-on-trial';
   checkIn(world);
-  if (read.state === 'unreadable') {
+  if (read.state !== 'read') {
     await calls.goHome('ticket', read.reason, undefined);
     return 'went-home';
   }
@@ -105,6 +99,7 @@ function checkIn(world: TrialWorld): void {
 type TicketReading =
   | { readonly state: 'read'; readonly ticket: Ticket; readonly trial: TicketTrial }
   | { readonly state: 'unreadable'; readonly reason: string }
+  | { readonly state: 'missing'; readonly reason: string }
   /** This boot's trial is over: it was confirmed. */
   | { readonly state: 'concluded' };
 
@@ -113,12 +108,14 @@ function readTrialTicket(world: TrialWorld, id: string): TicketReading {
   try {
     const text = world.files.read(path);
     if (text === undefined)
-      return isConfirmed(world, id)
+      return wasConfirmed(world, id)
         ? { state: 'concluded' }
-        : { state: 'unreadable', reason: `${path} does not exist` };
+        : { state: 'missing', reason: `${path} does not exist` };
     const ticket = decodeTicket(text, path);
     if (ticket.id !== id)
-      return { state: 'unreadable', reason: `${path} is of another switch (${ticket.id}, not ${id})` };
+      return wasConfirmed(world, id)
+        ? { state: 'concluded' }
+        : { state: 'unreadable', reason: `${path} is of another switch (${ticket.id}, not ${id})` };
     if (ticket.trial === null) return { state: 'unreadable', reason: `${path} tells of no trial` };
     return { state: 'read', ticket, trial: ticket.trial };
   } catch (error) {
@@ -126,15 +123,10 @@ function readTrialTicket(world: TrialWorld, id: string): TicketReading {
   }
 }
 
-function isConfirmed(world: TrialWorld, id: string): boolean {
-  return readHistory(world).entries.some(
-    (entry) => entry.kind === 'switch' && entry.id === id && entry.trial?.verdict === 'confirmed',
-  );
-}
-
 /**
  * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
- * through. A ticket that cannot be read says nothing, and the trial goes on as it was.
+ * through. Who removed the ticket has taken away what the trial is concluded from, and nobody could prove it any more. One
+ * that cannot be read says nothing, and the trial goes on as it was.
  */
 type Decision =
   | { readonly state: 'concluded' }
@@ -145,6 +137,8 @@ function decisionOfOthers(world: TrialWorld, id: string): Decision | undefined {
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return { state: 'concluded' };
   if (read.state === 'unreadable') return undefined;
+  if (read.state === 'missing')
+    return { state: 'returning', cause: 'ticket', detail: `the ticket is gone: ${read.reason}` };
   const { phase, cause } = read.trial;
   if (phase === 'confirmed') return { state: 'confirmed' };
   if (phase !== 'returning') return undefined;
@@ -160,14 +154,24 @@ async function leadThrough(
   { deadlineSeconds, needsConfirm, confirmSeconds, baseline: taken }: TicketTrial,
 ): Promise<AgentEnd> {
   let ticket = first;
-  const enter = (phase: TrialPhase): void => {
+  const enter = async (phase: TrialPhase): Promise<void> => {
     ticket = withPhase(ticket, phase, { atMs: world.nowMs(), upMs: world.uptimeMs() });
-    // What others have decided while the last checks were weighed stays, and is found by who looks next.
-    if (decisionOfOthers(world, ticket.id) === undefined) writeIfPossible(world, ticket);
+    await whenFree(world, world.sleep, () => {
+      // What others have decided while the last checks were weighed stays, and is found by who looks next.
+      if (decisionOfOthers(world, ticket.id) === undefined) writeIfPossible(world, ticket);
+    });
   };
   const leave = async (cause: ReturnCause, detail: string): Promise<AgentEnd> => {
-    await calls.goHome(cause, detail, ticket);
-    return 'went-home';
+    try {
+      await calls.goHome(cause, detail, ticket);
+      return 'went-home';
+    } catch (error) {
+      // Somebody was faster, and this kernel stays.
+      const decision = decisionOfOthers(world, ticket.id);
+      if (decision?.state !== 'confirmed' && decision?.state !== 'concluded') throw error;
+      world.remark((error as Error).message);
+      return await follow(decision);
+    }
   };
   const follow = async (decision: Decision): Promise<AgentEnd> => {
     if (decision.state === 'concluded') return 'confirmed';
@@ -179,11 +183,10 @@ async function leadThrough(
   const parsed = v.safeParse(Baseline, taken);
   if (!parsed.success) return await leave('ticket', 'the ticket does not tell how the machine was before');
   const baseline = parsed.output;
-  for (const line of gapsOf(world)) world.remark(line);
   // An agent before this one has proven everything: asked again, past its deadline, one that waits a moment is sent home.
   const checked = ticket.trial?.phase === 'proof' ? [] : CHECKED_PHASES;
   for (const { phase, share } of checked) {
-    enter(phase);
+    await enter(phase);
     const deadlineUpMs = deadlineSeconds * share * 1000;
     const outcome = await prove(world, calls, { baseline, phase, ticket, deadlineUpMs });
     if (outcome.state === 'failed') return await leave(outcome.cause, outcome.detail);
@@ -192,9 +195,9 @@ async function leadThrough(
   if (!needsConfirm) return await follow({ state: 'confirmed' });
   // The guardian counts from the kernel's start, so a new agent does not begin anew.
   const sinceUpMs = provenUpMs(ticket) ?? world.uptimeMs();
-  if (checked.length > 0) enter('proof');
+  if (checked.length > 0) await enter('proof');
   const deadlineUpMs = sinceUpMs + (confirmSeconds ?? 0) * 1000;
-  const decision = await waitForDecision(world, calls, ticket.id, deadlineUpMs);
+  const decision = await waitForDecision(world, calls, ticket, deadlineUpMs);
   if (decision !== undefined) return await follow(decision);
   return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
 }
@@ -228,8 +231,8 @@ async function confirm(
       world.signal.throwIfAborted();
       const decision = decisionOfOthers(world, ticket.id);
       if (decision !== undefined && decision.state !== 'confirmed') return await follow(decision);
-      const isBusy = error instanceof KhopError && error.code === 'E_BUSY';
-      if (!isBusy || world.uptimeMs() >= untilUpMs) {
+      const mayPass = error instanceof KhopError && PASSING.has(error.code);
+      if (!mayPass || world.uptimeMs() >= untilUpMs) {
         const reason = (error as Error).message;
         if (decision === undefined)
           return await leave('unhealthy', `the confirmation could not be recorded: ${reason}`);
@@ -268,6 +271,7 @@ async function prove(
     // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
     const decision = decisionOfOthers(world, ticket.id);
     if (decision !== undefined) return { state: 'decided', decision };
+    const gaps = await calls.lookAtNet(ticket);
     const required = checks.filter(({ isRequired }) => isRequired);
     const failed = required.filter(({ state }) => state === 'failed');
     const waiting = required.filter(({ state }) => state === 'waiting');
@@ -278,7 +282,7 @@ async function prove(
       waiting.length === 0 && !isSteady
         ? `all required checks passed, and have to for ${steadyMs / 1000} s`
         : describeWaiting(waiting);
-    calls.show({ phase, upMs, deadlineUpMs, checks, note });
+    calls.show({ phase, upMs, deadlineUpMs, checks, gaps, note });
     if (failed.length > 0) return { state: 'failed', cause: 'unhealthy', detail: sentenceOf(failed) };
     // What holds at the deadline has held long enough.
     if (isSteady || (waiting.length === 0 && upMs >= deadlineUpMs)) return { state: 'passed' };
@@ -305,14 +309,15 @@ function describeWaiting(waiting: readonly CheckResult[]): string {
 async function waitForDecision(
   world: TrialWorld,
   calls: AgentCalls,
-  id: string,
+  ticket: Ticket,
   deadlineUpMs: number,
 ): Promise<Decision | undefined> {
   for (;;) {
-    const decision = decisionOfOthers(world, id);
+    const decision = decisionOfOthers(world, ticket.id);
     if (decision !== undefined) return decision;
+    const gaps = await calls.lookAtNet(ticket);
     const upMs = world.uptimeMs();
-    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], note: 'waiting for: khop confirm' });
+    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], gaps, note: 'waiting for: khop confirm' });
     if (upMs >= deadlineUpMs) return undefined;
     await world.sleep(PAUSE_MS);
     world.signal.throwIfAborted();

@@ -31,7 +31,9 @@ export type EndedTrial = SwitchHistoryEntry | LostTrialEntry;
 /** One sentence for people, without its stop. */
 export function describeTrialEnd(entry: EndedTrial): string {
   if (entry.kind === 'trial-lost')
-    return `came home from a trial whose ticket could not be read: ${entry.detail}. It is kept as ${entry.movedTo}`;
+    return entry.movedTo === null
+      ? `came home from a trial whose ticket is gone: ${entry.detail}`
+      : `came home from a trial whose ticket could not be read: ${entry.detail}. It is kept as ${entry.movedTo}`;
   const kernel = entry.toRelease ?? entry.image;
   if (entry.trial?.verdict === 'confirmed') return `runs ${kernel}, which was confirmed`;
   const cause = `${entry.trial?.cause ?? 'unknown cause'} in phase ${entry.trial?.phase}: ${entry.trial?.detail}`;

@@ -83,7 +83,7 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
     const id = homeIdOn(commandLine);
     if (id === undefined || (ticket !== undefined && id !== ticket.id)) return undefined;
     if (ticket === undefined)
-      return { cause: 'ticket', detail: 'the ticket could not be read, there and here' };
+      return { cause: 'ticket', detail: 'the ticket was gone or could not be read, there and here' };
     return SILENT_RETURNS[phase];
   },
   /** WDIOF_CARDRESET: only behind a reset. */

@@ -23,7 +23,7 @@ import { plausibleMs } from '../switch/ticket-entry.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
 import { type FoundCause, findCause } from './cause.ts';
 import { finishConfirmation } from './confirm.ts';
-import { isFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
+import { mayBeFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
 import { asideOf } from './move-aside.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { endOnRecord, returnedEntry } from './trial-entry.ts';
@@ -46,7 +46,7 @@ export type TrialConclusion =
   | { readonly state: 'returned'; readonly entry: SwitchHistoryEntry; readonly problems: readonly string[] }
   /** A confirmation that was cut short is finished. */
   | { readonly state: 'confirmed'; readonly entry: SwitchHistoryEntry; readonly problems: readonly string[] }
-  /** It could not be read and was moved aside. */
+  /** It could not be read and was moved aside, or was gone. */
   | { readonly state: 'lost'; readonly entry: LostTrialEntry; readonly problems: readonly string[] };
 
 /** To be called once crashes that led here are in the history. A second time it does nothing. */
@@ -97,7 +97,7 @@ async function comeHome(
   };
   const history = historyPath(world.folders);
   if (before === undefined) attempt(history, () => world.files.append(history, encodeHistoryEntry(entry)));
-  if (isFaultOfKernel(cause.cause, ticket.step))
+  if (mayBeFaultOfKernel(cause.cause, ticket.step))
     attempt('the list of failed trials', () => rememberFailedTrial(world, failedOf(world, ticket, cause)));
   const isKept = problems.length === 0;
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
@@ -176,12 +176,16 @@ function digestOf(path: string): string | null {
 async function loseTrial(
   world: GuardWorld,
   machine: MachineFacts,
-  { text, reason }: { readonly text: string; readonly reason: string },
+  { text, reason }: { readonly text: string | undefined; readonly reason: string },
   reset: ResetEvidence,
   announcer: Announcer,
 ): Promise<TrialConclusion> {
   const path = ticketPath(world.folders);
-  const digest = createHash('sha256').update(text).digest('hex');
+  const commandLine = valueOf(machine.commandLine) ?? '';
+  const id = homeIdOn(commandLine) ?? null;
+  const digest = createHash('sha256')
+    .update(text ?? id ?? '')
+    .digest('hex');
   const { entries } = readHistory(world);
   const bootId = valueOf(machine.bootId);
   const before = entries.find(
@@ -191,14 +195,13 @@ async function loseTrial(
     (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && entry.arrivedBootId === bootId,
   );
   const { cause, detail } = causeOf(machine, undefined, crashes, reset);
-  const commandLine = valueOf(machine.commandLine) ?? '';
   const entry: LostTrialEntry = before ?? {
     version: HISTORY_VERSION,
     kind: 'trial-lost',
-    id: homeIdOn(commandLine) ?? null,
+    id,
     atMs: world.nowMs(),
     reason,
-    movedTo: asideOf(path, world.nowMs()),
+    movedTo: text === undefined ? null : asideOf(path, world.nowMs()),
     digest,
     cause,
     detail,
@@ -208,7 +211,7 @@ async function loseTrial(
   const problems: string[] = [];
   try {
     if (before === undefined) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
-    world.files.rename(path, entry.movedTo);
+    if (entry.movedTo !== null) world.files.rename(path, entry.movedTo);
   } catch (error) {
     problems.push(`${path} cannot be moved aside: ${(error as Error).message}`);
   }

@@ -3,7 +3,7 @@
  * it may be cut short and is done again, by the same command or by the next boot, whichever kernel that is; the ticket
  * goes last. Before that write, a cut leaves a trial that was not confirmed.
  *
- * The guardian is told directly after the decision: what is behind it may take longer than its deadline.
+ * The guardian ends before the decision: it reads no files, so one that lives on would take a confirmed kernel home.
  * @module
  */
 import { KhopError } from '../error.ts';
@@ -19,7 +19,7 @@ import { TOKEN_PARAMETER } from '../switch/arrive.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
-import { arrivedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
+import { arrivedPath, confirmedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket } from '../switch/ticket.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
 import { forgetFailedTrial } from './failed-trials.ts';
@@ -30,8 +30,11 @@ import { HOME_PARAMETER } from './trial-kernel.ts';
 
 /** What only the confirmed kernel itself can do. */
 export interface ConfirmCalls extends Announcer {
-  /** The guardian of the first act must not go home any more. */
-  readonly tellGuardian: (id: string) => Promise<void>;
+  /**
+   * The guardian of the first act has ended, or counts no deadline any more, when it resolves. @returns sentences on
+   * what else went wrong @throws when that is not so, or not known: then nothing is confirmed
+   */
+  readonly endGuardian: () => Promise<readonly string[]>;
   /** @param name e.g. `kernel.hung_task_panic` */
   readonly writeSysctl: (name: string, value: string) => void;
   /** A panic kernel for this kernel, if the guard is wanted. */
@@ -54,18 +57,17 @@ export interface Confirmation {
 
 /**
  * Confirms the running kernel, or finishes doing so. To be called while no other khop changes anything.
- * @throws E_STATE when this is not a kernel on trial, or one that is on its way home; what writing the state throws
+ * @throws E_STATE when this is not a kernel on trial, or one that is on its way home; what ending the guardian and writing
+ *   the state throw. Until the decision is written it can be called again
  */
 export async function confirmTrial(world: GuardWorld, calls: ConfirmCalls): Promise<Confirmation> {
   const machine = world.readMachine();
-  const ticket = requireOnTrial(world, machine);
-  const { trial } = ticket;
-  if (trial.cause !== null || trial.phase === 'returning')
-    throw new KhopError('E_STATE', `this kernel is on its way home: ${trial.cause?.detail ?? trial.phase}`, {
-      hint: 'After it, `khop history` says how the trial ended.',
-    });
-  const confirmed = trial.phase === 'confirmed' ? ticket : decide(world, machine, ticket);
-  const problems = await leaveTrial(confirmed, calls);
+  requireStaying(world, machine);
+  const problems = [...(await calls.endGuardian())];
+  // That took its time, in which somebody may have left.
+  const ticket = requireStaying(world, machine);
+  const confirmed = ticket.trial.phase === 'confirmed' ? ticket : decide(world, machine, ticket);
+  await restoreSysctls(confirmed, calls, problems);
   const rest = await finishConfirmation(world, confirmed, machine, calls, async () => {
     await attempt(problems, 'the guard could not be armed again', calls.rearmGuard);
   });
@@ -87,6 +89,22 @@ export function requireOnTrial(world: GuardWorld, machine: MachineFacts): TrialT
   });
 }
 
+/** For a person who leaves: one without a ticket that can be read leaves as well. @throws E_STATE in any other kernel */
+export function ticketToLeave(world: GuardWorld, machine: MachineFacts): TrialTicket | undefined {
+  const found = readTrialPlace(world, machine);
+  return found.place === 'unreadable' && found.isOnTrial ? undefined : requireOnTrial(world, machine);
+}
+
+/** @throws E_STATE, also in one that is on its way home */
+function requireStaying(world: GuardWorld, machine: MachineFacts): TrialTicket {
+  const ticket = requireOnTrial(world, machine);
+  const { cause, phase } = ticket.trial;
+  if (cause === null && phase !== 'returning') return ticket;
+  throw new KhopError('E_STATE', `this kernel is on its way home: ${cause?.detail ?? phase}`, {
+    hint: 'After it, `khop history` says how the trial ended.',
+  });
+}
+
 /** For a person who confirms: the agent knows itself when it is done. @throws E_STATE, E_REFUSED naming the phase */
 export function requireChecksOver(world: GuardWorld, machine: MachineFacts): void {
   const { phase } = requireOnTrial(world, machine).trial;
@@ -104,17 +122,16 @@ function decide(world: GuardWorld, machine: MachineFacts, ticket: TrialTicket): 
   return confirmed;
 }
 
-/** Everything that makes this boot another than an ordinary one. */
-async function leaveTrial({ id, trial }: TrialTicket, calls: ConfirmCalls): Promise<string[]> {
-  const problems: string[] = [];
-  await attempt(problems, 'the guardian could not be told, and may still go home at its deadline', () =>
-    calls.tellGuardian(id),
-  );
+/** What was there for the trial alone. */
+async function restoreSysctls(
+  { trial }: TrialTicket,
+  calls: ConfirmCalls,
+  problems: string[],
+): Promise<void> {
   for (const [name, value] of Object.entries(trial.restore))
     await attempt(problems, `${name} could not be set back to ${value}`, async () =>
       calls.writeSysctl(name, value),
     );
-  return problems;
 }
 
 async function attempt(problems: string[], what: string, work: () => Promise<void>): Promise<void> {
@@ -151,7 +168,9 @@ export async function finishConfirmation(
   await attempt(problems, 'an earlier failure of this kernel could not be forgotten', async () => {
     forgetFailedTrial(world, { release: ticket.toRelease, imageSha256: digest });
   });
-  if (machine !== undefined) world.files.write(arrivedPath(world.folders), `${ticket.id}\n`);
+  if (machine !== undefined)
+    for (const path of [confirmedPath(world.folders), arrivedPath(world.folders)])
+      world.files.write(path, `${ticket.id}\n`);
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   await beforeTicketGoes();
   world.files.remove(ticketPath(world.folders));

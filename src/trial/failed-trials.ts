@@ -38,18 +38,48 @@ export interface TriedKernel {
   readonly imageSha256: string | null;
 }
 
-/** A person who goes home, and a jump that never was, say nothing of the kernel. */
-export function isFaultOfKernel(cause: ReturnCause, step: 'loaded' | 'leaving'): boolean {
-  return cause !== 'asked' && step === 'leaving';
+/**
+ * What the end of a trial says of its kernel. A person who goes home or does not answer says nothing of it. A power cut
+ * looks like a panic before the first program, and a ticket that somebody deleted like one that this kernel could not
+ * read; nobody can tell them apart: once is bad luck, twice is the kernel.
+ */
+const BLAME: Readonly<Record<ReturnCause, 'none' | 'perhaps' | 'certain'>> = {
+  panic: 'certain',
+  watchdog: 'certain',
+  'stuck-boot': 'certain',
+  deadline: 'certain',
+  unhealthy: 'certain',
+  unconfirmed: 'none',
+  asked: 'none',
+  ticket: 'perhaps',
+  firmware: 'perhaps',
+};
+
+/** A jump that never was says nothing either. */
+export function mayBeFaultOfKernel(cause: ReturnCause, step: 'loaded' | 'leaving'): boolean {
+  return BLAME[cause] !== 'none' && step === 'leaving';
 }
 
 function failedTrialsPath(folders: Folders): string {
   return `${folders.state}/failed-trials.json`;
 }
 
-/** The newest failure of that kernel. @throws E_STATE when the file is damaged or of a newer khop */
+/**
+ * Why that kernel is not to be tried again: its newest failure. Undefined when it never failed, or once in a way that may
+ * have been bad luck.
+ * @throws E_STATE when the file is damaged or of a newer khop
+ */
 export function findFailedTrial(world: SwitchWorld, kernel: TriedKernel): FailedTrial | undefined {
-  return readFailedTrials(world).findLast((failed) => isSame(failed, kernel));
+  const failures = readFailedTrials(world).filter(
+    (failed) => isSame(failed, kernel) && blameOf(failed) !== 'none',
+  );
+  const isCertain = failures.some((failed) => blameOf(failed) === 'certain');
+  return isCertain || failures.length > 1 ? failures.at(-1) : undefined;
+}
+
+/** A word of a newer khop is of a failure that it took for one. */
+function blameOf({ cause }: FailedTrial): (typeof BLAME)[ReturnCause] {
+  return Object.hasOwn(BLAME, cause) ? BLAME[cause as ReturnCause] : 'certain';
 }
 
 /** As `findFailedTrial`. @returns whether there was something to forget */

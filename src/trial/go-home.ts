@@ -11,10 +11,13 @@ import { KhopError } from '../error.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
-import { encodeTicket } from '../switch/ticket.ts';
+import { encodeTicket, type Ticket } from '../switch/ticket.ts';
+import { loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ReturnCause } from './trial-words.ts';
+import { whenFree } from './when-free.ts';
 
 /** How long services have to stop, where nobody says otherwise: systemd gives each of them 90 s. */
 export const ORDERLY_SECONDS = 120;
@@ -32,16 +35,25 @@ export interface HomeOrder {
   /** One sentence. */
   readonly detail: string;
   readonly orderlyMs: number;
+  /** As whoever gives the order knows it: written where it is gone from the disk. */
+  readonly ticket?: Ticket | undefined;
 }
 
 /** The ways, in their order; they stand among the ticket's phases. */
 type ReturnWay = 'home-orderly' | 'home-now' | 'home-firmware' | 'home-panic';
 
-/** Does not return on success: the machine ends in it. @throws E_STATE when no way led away from here */
+type Way = readonly [ReturnWay, () => Promise<void>];
+
+/**
+ * Does not return on success: the machine ends in it.
+ * @throws E_STATE when somebody has confirmed this kernel meanwhile: then it stays, and nothing was done; or when no way
+ *   led away from here
+ */
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
-  const machine = world.readMachine();
+  await decide(world, calls, order);
+  reloadHome(world, order);
   const failures: string[] = [];
-  for (const [way, leave] of waysHome(world, calls, machine, order)) {
+  for (const [way, leave] of waysHome(world, calls, world.readMachine(), order)) {
     record(world, order, way);
     try {
       await leave();
@@ -61,7 +73,7 @@ function waysHome(
   { crashKernel, wait }: GoHomeCalls,
   machine: MachineFacts,
   { orderlyMs }: HomeOrder,
-): readonly (readonly [ReturnWay, () => Promise<void>])[] {
+): readonly Way[] {
   const panic = ['home-panic', async () => crashKernel()] as const;
   const isSystemd = valueOf(machine.serviceManager) === 'systemd';
   const firmware = [
@@ -88,21 +100,81 @@ function waysHome(
 /** Services that have not stopped by then are killed. */
 const STOP_TIMEOUT_MS = 10_000;
 
-/** The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. */
-function record(world: GuardWorld, { cause, detail }: HomeOrder, way: ReturnWay): void {
+/** What is not in memory any more may be on disk still: without firmware it is faster, and told which trial it is of. */
+function reloadHome(world: GuardWorld, order: HomeOrder): void {
+  const { kexec, bootId } = world.readMachine();
+  const loss = whyHomeIsGone(world, valueOf(kexec.loaded), valueOf(bootId));
+  if (loss === undefined) return;
+  try {
+    const found = readTrialPlace(world, world.readMachine());
+    const ticket = found.place === 'on-trial' ? found.ticket : order.ticket;
+    if (ticket === undefined)
+      throw new KhopError('E_STATE', 'without a ticket nothing says which it is', {
+        hint: 'See khop trial.',
+      });
+    loadHome(world, ticket);
+    world.remark(`${loss}: it was loaded from disk.`);
+  } catch (error) {
+    world.remark(`${loss}, and not to be loaded from disk: ${(error as Error).message}`);
+    if (valueOf(kexec.loaded) === true) dropForeign(world);
+  }
+}
+
+/** Another kernel than the known-good one is no home. */
+function dropForeign(world: GuardWorld): void {
+  try {
+    world.kexec.unload('normal');
+  } catch (error) {
+    world.remark(`What is loaded instead stays: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Between confirming and leaving, the first to write wins. @throws E_STATE when that was the confirmation
+ */
+async function decide(world: GuardWorld, { wait }: GoHomeCalls, order: HomeOrder): Promise<void> {
+  await whenFree(world, wait, () => {
+    if (isConfirmed(world))
+      throw new KhopError('E_STATE', 'this kernel was confirmed, and stays', {
+        hint: '`khop history` says when. To leave it, switch to another kernel: khop switch KERNEL',
+      });
+    record(world, order, undefined);
+  });
+}
+
+/** What cannot be read keeps nobody here. */
+function isConfirmed(world: GuardWorld): boolean {
   try {
     const machine = world.readMachine();
     const found = readTrialPlace(world, machine);
-    if (found.place !== 'on-trial') return;
-    const { ticket } = found;
-    const { trial } = ticket;
+    if (found.place === 'on-trial') return found.ticket.trial.phase === 'confirmed';
+    const id = trialIdOn(valueOf(machine.commandLine) ?? '');
+    return id !== undefined && wasConfirmed(world, id);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. One that
+ * is gone is written again.
+ */
+function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): void {
+  const { cause, detail } = order;
+  try {
+    const machine = world.readMachine();
+    const found = readTrialPlace(world, machine);
+    const isGone = found.place === 'unreadable' && found.text === undefined;
+    const ticket = found.place === 'on-trial' ? found.ticket : isGone ? order.ticket : undefined;
+    const trial = ticket?.trial;
+    if (ticket === undefined || trial == null) return;
     const atMs = world.nowMs();
     const upMs = valueOf(machine.uptimeMs) ?? null;
     const isNew = trial.phase !== 'returning';
     const phases = [
       ...trial.phases,
       ...(isNew ? [{ phase: 'returning', atMs, upMs }] : []),
-      { phase: way, atMs, upMs },
+      ...(way === undefined ? [] : [{ phase: way, atMs, upMs }]),
     ];
     const returning = {
       ...trial,

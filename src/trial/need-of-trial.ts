@@ -8,7 +8,6 @@ import { chooseKernel } from '../switch/choose-kernel.ts';
 import type { ProposalOptions } from '../switch/proposal.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type KnownGoodGeneration, readKnownGood, verifyGeneration } from './known-good.ts';
-import { readTrialPlace } from './read-trial.ts';
 import type { TrialWorld } from './world.ts';
 
 /** The generation that the kernel is, when everything that would be started is as it was confirmed. */
@@ -38,16 +37,5 @@ export async function refuseOnWayDown({ units }: Pick<TrialWorld, 'units'>): Pro
   if (valueOf(await units.systemState()) !== 'stopping') return;
   throw new KhopError('E_STATE', 'the system is going down already', {
     hint: 'Let it: after its next start, `khop history` says how that ended. Then try again.',
-  });
-}
-
-/** @throws E_STATE: the way home of a trial leads from the known-good kernel and back */
-export function refuseOnTrial(world: SwitchWorld): void {
-  const found = readTrialPlace(world, world.readMachine());
-  const isOnTrial = found.place === 'on-trial' || (found.place === 'unreadable' && found.isOnTrial);
-  if (!isOnTrial) return;
-  const release = valueOf(world.readMachine().release) ?? 'this kernel';
-  throw new KhopError('E_STATE', `${release} is on trial itself`, {
-    hint: 'End that first: khop confirm keeps this kernel, khop back goes home.',
   });
 }

@@ -2,7 +2,10 @@
  * What a staged trial is worth on this machine: the return table's input, read from the stage and the machine.
  * @module
  */
+import { rangeSize } from '../formats/range.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import { mayUnpackInto } from '../plan/trial/trial-memory.ts';
 import type { History } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
 import type { Planned, ReturnTableInput } from './return-table.ts';
@@ -18,7 +21,7 @@ export function returnTableInput(world: TrialWorld, staged: StagedTrial): Return
   const { request, home, guard, watchdog, firstActObstacle, homeDefault } = staged;
   const { deadlines } = request;
   return {
-    panicKernel: planned(guard, firstActObstacle),
+    panicKernel: withChance(planned(guard, firstActObstacle), missesOneIn(machine, staged)),
     home: planned(home, firstActObstacle),
     watchdog: watchdog.state === 'planned' ? watchdog : { ...watchdog, remedy: null },
     homeDefault:
@@ -31,6 +34,18 @@ export function returnTableInput(world: TrialWorld, staged: StagedTrial): Return
     hasSystemd: valueOf(machine.serviceManager) === 'systemd',
     measured: { bootSeconds: usualBootSeconds(readHistory(world)), firmwareSeconds: null },
   };
+}
+
+function withChance(part: Planned, missesOneIn: number | undefined): Planned {
+  return part.state === 'planned' && missesOneIn !== undefined ? { ...part, missesOneIn } : part;
+}
+
+/** Of all places, how many the one that the panic kernel needs are; see docs/decisions/trial.md. */
+function missesOneIn(machine: MachineFacts, { proposal, reservation }: StagedTrial): number | undefined {
+  const { plan } = proposal;
+  if (plan === undefined || reservation === undefined || !mayUnpackInto(plan, reservation)) return undefined;
+  const memory = valueOf(machine.memoryTotalBytes) ?? 0n;
+  return Math.max(2, Number(memory / rangeSize(reservation)));
 }
 
 function planned(part: Part<unknown>, obstacle: string | undefined): Planned {

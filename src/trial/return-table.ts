@@ -24,7 +24,11 @@ export interface ReturnRow {
 
 /** Something that is there for the trial, or why it is not. */
 export type Planned =
-  | { readonly state: 'planned' }
+  | {
+      readonly state: 'planned';
+      /** One in how many times it is not there after all: by chance, and then it is said. */
+      readonly missesOneIn?: number | undefined;
+    }
   | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
 
 /** What the table is made of. */
@@ -137,6 +141,18 @@ function byFirmware({ homeDefault, measured }: ReturnTableInput, how: string, af
 }
 
 function byPanicKernel(input: ReturnTableInput): Answer {
+  const { panicKernel } = input;
+  const answer = byThePanicKernel(input);
+  if (panicKernel.state === 'none' || panicKernel.missesOneIn === undefined) return answer;
+  const chance = `1 in ${panicKernel.missesOneIn}`;
+  return {
+    ...answer,
+    by: `${answer.by}; by chance (${chance}) the kernel on trial unpacks itself in its place: then panic=${PANIC_SECONDS} restarts the machine, without a report`,
+    remedy: answer.remedy ?? 'khop switch --fast places the kernel itself',
+  };
+}
+
+function byThePanicKernel(input: ReturnTableInput): Answer {
   const { panicKernel, home, measured } = input;
   if (panicKernel.state === 'none') {
     const answer = byFirmware(

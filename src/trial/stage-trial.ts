@@ -20,19 +20,19 @@ import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
 import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
-import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
+import {
+  isBelowKernels,
+  machineOnTrial,
+  reservationArgument,
+  trialReservation,
+} from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
-import {
-  agreedPlan,
-  lastingCommandLine,
-  type Proposal,
-  type ProposalOptions,
-  propose,
-} from '../switch/proposal.ts';
+import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDefault, planHomeDefault } from './home-default.ts';
+import { planHomecoming } from './load-home.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -70,6 +70,8 @@ export interface StagedTrial {
   readonly homeKernel: Kernel;
   readonly home: Part<LoadPlan>;
   readonly guard: Part<GuardPlan>;
+  /** Where the panic kernel will wait, when it has to be there; see `mayUnpackInto`. */
+  readonly reservation?: Range | undefined;
   readonly watchdog: WatchdogPlan;
   /** Why nothing of it is loaded by a first act; undefined when there is one. */
   readonly firstActObstacle: string | undefined;
@@ -139,15 +141,18 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
     commandLine,
   );
   const asked = options.method ?? world.configuration.method;
-  const proposal = proposeBeside(guard, (method) =>
+  const reservation = reserved.state === 'planned' && isBySegments(guard) ? reserved.value : undefined;
+  const mustBeHigh = reservation !== undefined && isBelowKernels(machine, reservation);
+  const proposal = proposeBeside(guard, mustBeHigh, (method, isKernelHigh) =>
     propose(trialWorld, request.selector, {
       ...wanted,
       method: asked === 'auto' ? (method ?? asked) : asked,
+      isKernelHigh,
       added: parameters,
       ...(archive === undefined ? {} : { lastArchives: [archive] }),
     }),
   );
-  return { request, proposal, homeKernel, home, guard, watchdog, firstActObstacle, homeDefault };
+  return { request, proposal, homeKernel, home, guard, reservation, watchdog, firstActObstacle, homeDefault };
 }
 
 /**
@@ -156,11 +161,19 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
  */
 function proposeBeside(
   guard: Part<GuardPlan>,
-  proposeBy: (method: 'segments' | undefined) => Proposal,
+  mustBeHigh: boolean,
+  proposeBy: (method: 'segments' | undefined, isKernelHigh: boolean) => Proposal,
 ): Proposal {
-  if (guard.state !== 'planned' || guard.value.plan.method !== 'segments') return proposeBy(undefined);
-  const proposal = proposeBy('segments');
-  return proposal.plan === undefined ? proposeBy(undefined) : proposal;
+  if (!isBySegments(guard)) return proposeBy(undefined, false);
+  for (const isKernelHigh of mustBeHigh ? [true, false] : [false]) {
+    const proposal = proposeBy('segments', isKernelHigh);
+    if (proposal.plan !== undefined) return proposal;
+  }
+  return proposeBy(undefined, false);
+}
+
+function isBySegments(guard: Part<GuardPlan>): boolean {
+  return guard.state === 'planned' && guard.value.plan.method === 'segments';
 }
 
 /** The panic kernel of the trial has to pet what the guardian sets going. */
@@ -249,12 +262,6 @@ async function planPanic(world: TrialWorld, { settings, place }: PanicWish): Pro
   } catch (error) {
     return missing(error);
   }
-}
-
-function planHomecoming(world: TrialWorld, selector: string, id: string): LoadPlan {
-  return agreedPlan(
-    propose(world, selector, { reuseCmdline: true, fast: true, append: [`${HOME_PARAMETER}=${id}`] }),
-  );
 }
 
 /** A watchdog, and what the first act needs to have it count. */

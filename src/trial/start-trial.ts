@@ -10,6 +10,7 @@ import { TRIAL_SYSCTLS } from '../plan/trial/trial-parameters.ts';
 import type { OrderedTrial } from '../switch/switch-kernel.ts';
 import type { TicketTrial } from '../switch/ticket.ts';
 import type { Baseline } from './health/baseline.ts';
+import { dismissGuardian } from './leave-net.ts';
 import type { ReturnRow } from './return-table.ts';
 import type { StagedTrial } from './stage-trial.ts';
 import type { TrialWorld } from './world.ts';
@@ -21,6 +22,8 @@ const FILE_ORIGINS: ReadonlySet<string> = new Set(['file', 'deb', 'build-tree'])
 export interface TrialPromise {
   readonly baseline: Baseline;
   readonly table: readonly ReturnRow[];
+  /** Ways of failing that somebody has accepted: without `dead-hang`, no jump without a watchdog that was planned. */
+  readonly accepted?: readonly string[];
 }
 
 /** Changes nothing yet. */
@@ -36,10 +39,17 @@ export function orderTrial(world: TrialWorld, staged: StagedTrial, promise: Tria
       }
       if (watchdog.state !== 'planned' || !watchdog.isOverJump) return;
       try {
+        // That of a trial before this one may keep a watchdog that cannot be stopped.
+        await dismissGuardian(world);
         if (watchdog.isHeldByServiceManager) takenSeconds = await world.watchdog.takeFromServiceManager();
         await world.watchdog.armOverJump(watchdog);
       } catch (error) {
         if (!(error instanceof KhopError)) throw error;
+        if (promise.accepted?.includes('dead-hang') === true) {
+          await putBack(world, watchdog, takenSeconds);
+          world.remark(`Without a watchdog over the jump, as accepted: ${error.message}.`);
+          return;
+        }
         throw new KhopError('E_REFUSED', `the watchdog does not count over the jump: ${error.message}`, {
           hint: 'Go without it: --accept dead-hang.',
           cause: error,

@@ -37,6 +37,8 @@ const TrialStatus = v.object({
       remedy: v.optional(v.string()),
     }),
   ),
+  /** What is missing of the ways home, one sentence each. */
+  gaps: v.optional(v.array(v.string()), []),
   /** One sentence on what the agent waits for; null when there is nothing to say. */
   note: v.nullable(v.string()),
 });
@@ -166,7 +168,7 @@ export async function* followTrial(
   for (;;) {
     const view = describeTrial(world, world.readMachine());
     const { phase, state, status, damaged, last } = view;
-    const now = JSON.stringify([phase, state, status?.checks, status?.note, damaged, last]);
+    const now = JSON.stringify([phase, state, status?.checks, status?.gaps, status?.note, damaged, last]);
     if (now !== before) yield view;
     before = now;
     if (state !== 'on-trial' || world.signal.aborted) return;

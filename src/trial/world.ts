@@ -15,6 +15,8 @@ export interface GuardianCalls {
   readonly find: () => Reading<number>;
   /** @throws E_NOT_FOUND when it is gone */
   readonly tell: (pid: number, message: GuardianMessage) => void;
+  /** Whether it has taken that message, so that it is not to be taken any more. */
+  readonly hasTaken: (pid: number, message: GuardianMessage) => Reading<boolean>;
 }
 
 /** Its device, and what it counts where nobody has set anything. */
@@ -48,8 +50,8 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly readSysctl: (name: string) => Reading<string>;
   /** Of what crashkernel= has reserved; see machine/crash-reservation.ts. */
   readonly freeReservation: () => void;
-  /** Milliseconds since the kernel started. */
-  readonly uptimeMs: () => number;
+  /** Whether a kernel waits in each slot: read often, so it reads nothing else. */
+  readonly readWaiting: () => { readonly home: Reading<boolean>; readonly panic: Reading<boolean> };
   /** Resolves after `ms`. */
   readonly sleep: (ms: number) => Promise<void>;
 }

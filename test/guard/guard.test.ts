@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keepArmed } from '../../src/guard/guard.ts';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
+import { confirmedPath } from '../../src/switch/state-paths.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
 import { absent } from '../support/machine-facts.ts';
-import { machineAtHome, machineOnTrial, trialTicket, trialWorld } from '../support/trial-world.ts';
+import { machineAtHome, machineOnTrial, TRIAL_ID, trialTicket, trialWorld } from '../support/trial-world.ts';
 
 const WANTED = { 'state/guard.json': encodeGuardSettings(DEFAULT_GUARD_SETTINGS) };
 const over = { readReportPlace: () => absent('/var/lib/khop') };
 
-test('during a trial the panic kernel stays that of the trial, also where its ticket cannot be read', async () => {
-  for (const ticket of [undefined, 'not json']) {
+test('during a trial the panic kernel stays that of the trial, also where its ticket cannot be read or is gone', async () => {
+  for (const ticket of [undefined, 'not json', null]) {
     using at = trialWorld(machineOnTrial(), ticket, WANTED, over);
     assert.deepEqual(await keepArmed(at.world), { did: 'nothing', because: 'trial' });
     assert.deepEqual(at.calls, []);
@@ -31,6 +32,7 @@ test('as soon as the kernel is confirmed, and in every other kernel, the guard i
     [machineAtHome(), undefined],
   ] as const) {
     using at = trialWorld(machine, ticket, WANTED, over);
+    if (ticket === null) at.world.files.write(confirmedPath(at.world.folders), `${TRIAL_ID}\n`);
     // This machine has no memory reserved: so far arming came.
     await assert.rejects(keepArmed(at.world), { code: 'E_PLAN', message: /no memory is reserved/ });
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { findGuardian, tellGuardian } from '../../src/machine/guardian-process.ts';
+import { findGuardian, hasTakenMessage, tellGuardian } from '../../src/machine/guardian-process.ts';
 import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
 function processOf(pid: number, comm: string, uid = 0): TreeFiles {
@@ -29,6 +29,24 @@ test('nobody else can pass for it, and a process that ends while it is looked at
   assert.equal(find(impostor), 'absent');
   assert.equal(find({ ...impostor, 'proc/31/comm': 'khop-guardian\n', 'proc/32/': '' }), 'absent');
   assert.equal(find({ ...impostor, ...processOf(212, 'khop-guardian') }), 212);
+});
+
+test('one that has ended is none, although nobody has waited for it yet', () => {
+  const status = 'Name:\tkhop-guardian\nState:\tZ (zombie)\nUid:\t0\t0\t0\t0\n';
+  assert.equal(find({ ...processOf(212, 'khop-guardian'), 'proc/212/status': status }), 'absent');
+});
+
+test('a message is taken when its signal is not pending any more, of the process and of its thread', () => {
+  const taken = (status: string) => {
+    using tree = buildTree({ 'proc/212/status': status });
+    const reading = hasTakenMessage(tree.root, 212, 'keepPetting');
+    return reading.state === 'read' ? reading.value : reading.state;
+  };
+  const [none, keep, other] = ['0000000000000000', '0000000400000000', '0000000200000000'];
+  assert.equal(taken(`SigPnd:\t${none}\nShdPnd:\t${keep}\n`), false);
+  assert.equal(taken(`SigPnd:\t${keep}\nShdPnd:\t${none}\n`), false);
+  assert.equal(taken(`SigPnd:\t${none}\nShdPnd:\t${other}\n`), true);
+  assert.equal(taken('Name:\tkhop-guardian\n'), 'unreadable');
 });
 
 test('without /proc nobody knows whether there is a guardian', () => {

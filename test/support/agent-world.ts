@@ -19,13 +19,14 @@ export const GUARDIAN_PID = 77;
 export interface NetOptions {
   readonly guardian?: Reading<number>;
   readonly tell?: (pid: number, message: GuardianMessage) => void;
+  readonly hasTaken?: Reading<boolean>;
 }
 
 /** Everything that a trial needs besides the guard. @param calls gets a line for each call that changes something */
 export function trialCalls(
   base: OnDisk['world'],
   calls: string[],
-  { guardian = read(GUARDIAN_PID), tell }: NetOptions = {},
+  { guardian = read(GUARDIAN_PID), tell, hasTaken = read(true) }: NetOptions = {},
 ): TrialWorld {
   let [found, upMs] = [guardian, 12_000];
   return {
@@ -38,6 +39,7 @@ export function trialCalls(
         tell?.(pid, message);
         if (tell === undefined && (message === 'confirmed' || message === 'handOver')) found = absent();
       },
+      hasTaken: () => hasTaken,
     },
     watchdog: {
       armOverJump: async ({ device }) => {
@@ -58,6 +60,7 @@ export function trialCalls(
     freeReservation: () => {
       calls.push('free reservation');
     },
+    readWaiting: () => ({ home: read(true), panic: read(true) }),
     uptimeMs: () => upMs,
     sleep: async (ms) => {
       upMs += ms;

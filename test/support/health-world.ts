@@ -17,6 +17,8 @@ export const SETTINGS: HealthSettings = {
   requiredUnits: [],
   requiredSockets: [],
   ignore: [],
+  ignoredWarnings: [],
+  ignoredUnits: [],
   scriptFolder: '/nowhere/checks',
   scriptSeconds: 30,
   reservedBytes: 0,
@@ -83,6 +85,7 @@ export function kernelLog(lines: readonly string[], first = 0): Reading<readonly
 export function healthWorld(over: Partial<HealthWorld> = {}): HealthWorld {
   return {
     signal: new AbortController().signal,
+    uptimeMs: () => 120_000,
     readCpus: () => read(4),
     readMemory: () => read({ totalBytes: 8 * GIBIBYTE, crashBytes: 0 }),
     readDisks: () => read(DISKS),

@@ -1,72 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
-import { encodeHistoryEntry } from '../../src/switch/history.ts';
-import { historyPath, ticketPath } from '../../src/switch/state-paths.ts';
-import { decodeTicket, encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
-import { type AgentCalls, type AgentEnd, type AgentState, runAgent } from '../../src/trial/agent.ts';
-import type { CheckResult } from '../../src/trial/health/check.ts';
-import { confirmedEntry } from '../../src/trial/trial-entry.ts';
+import { ticketPath } from '../../src/switch/state-paths.ts';
+import { decodeTicket, encodeTicket } from '../../src/switch/ticket.ts';
+import { type AgentCalls, type AgentState, runAgent } from '../../src/trial/agent.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
-import { type AgentOptions, type AgentWorld, agentWorld, GUARDIAN_PID } from '../support/agent-world.ts';
+import { type AgentWorld, agentWorld } from '../support/agent-world.ts';
+import {
+  ASKING,
+  CHECKED_IN,
+  callsOf,
+  check,
+  conclude,
+  lead,
+  type Phase,
+  rewrite,
+  trialOf,
+} from '../support/lead-agent.ts';
 import { absent, healthyMachine } from '../support/machine-facts.ts';
-import { machineOnTrial, NOW_MS, trialTicket } from '../support/trial-world.ts';
-
-type Phase = CheckResult['phase'];
-
-function check(phase: Phase, over: Partial<CheckResult> = {}): CheckResult {
-  return { id: `${phase}.one`, phase, state: 'passed', detail: 'well', isRequired: true, ...over };
-}
-
-/** How a test's agent ended. */
-interface Led {
-  readonly end: AgentEnd;
-  readonly shown: readonly AgentState[];
-  readonly calls: readonly string[];
-  readonly at: AgentWorld;
-}
-
-/** Runs the agent in such a world, hands all that came of it to `look`. */
-async function lead(
-  options: AgentOptions,
-  over: Partial<AgentCalls>,
-  look: (led: Led) => void,
-): Promise<void> {
-  using at = await agentWorld(options);
-  const shown: AgentState[] = [];
-  const end = await runAgent(at.world, { ...callsOf(at, shown), ...over });
-  look({ end, shown, calls: at.calls, at });
-}
-
-function callsOf({ calls }: AgentWorld, shown: AgentState[] = []): AgentCalls {
-  return {
-    steadyMs: 0,
-    runChecks: async (_baseline, phase) => [check(phase)],
-    confirm: async ({ trial }) => void calls.push(`confirm in ${trial?.phase}`),
-    goHome: async (cause, detail) => void calls.push(`home: ${cause}: ${detail}`),
-    show: (state) => void shown.push(state),
-  };
-}
-
-function trialOf({ world }: AgentWorld): TicketTrial {
-  return decodeTicket(world.files.read(ticketPath(world.folders))!, 'ticket').trial!;
-}
-
-function rewrite({ files, folders }: TrialWorld, trial: Partial<TicketTrial>): void {
-  const path = ticketPath(folders);
-  const ticket = decodeTicket(files.read(path)!, path);
-  files.write(path, encodeTicket({ ...ticket, trial: { ...ticket.trial!, ...trial } }));
-}
-
-/** As `khop confirm` leaves it. */
-function conclude({ files, folders }: TrialWorld): void {
-  const end = { verdict: 'confirmed', cause: null, detail: '', phase: 'confirmed', returnMs: null } as const;
-  const entry = confirmedEntry(trialTicket(), end, machineOnTrial(), NOW_MS);
-  files.append(historyPath(folders), encodeHistoryEntry(entry));
-  files.remove(ticketPath(folders));
-}
-
-const CHECKED_IN = `guardian ${GUARDIAN_PID} checkedIn`;
+import { NOW_MS, trialTicket } from '../support/trial-world.ts';
 
 test('a kernel whose checks all pass is led through the phases in order, and confirmed without being asked', async () => {
   await lead({}, {}, ({ end, calls, shown, at }) => {
@@ -203,11 +155,15 @@ test('without a guardian, or with one that has just ended, the trial goes on, an
     });
 });
 
-test('kernels that the first act should have loaded and did not are said', async () => {
-  const readMachine = () => machineOnTrial();
-  await lead({ over: { readMachine } }, {}, ({ end, at }) => {
-    assert.equal(end, 'confirmed');
-    assert.match(at.at.remarks.join('\n'), /known-good kernel is not loaded.*\n.*No panic kernel is loaded/);
+test('what is missing of the ways home is shown with each look, in all phases', async () => {
+  const gaps = ['No panic kernel is loaded.'];
+  const lookAtNet = async () => gaps;
+  await lead({ trial: ASKING }, { lookAtNet }, ({ shown }) => {
+    assert.deepEqual(
+      new Set(shown.map(({ phase }) => phase)),
+      new Set(['system', 'network', 'services', 'proof']),
+    );
+    for (const state of shown) assert.deepEqual(state.gaps, gaps);
   });
 });
 
@@ -222,99 +178,6 @@ test('a disk that cannot be written hinders no phase: what the trial did goes al
   assert.equal(trialOf(at).phase, 'jumping');
   assert.equal(at.at.remarks.filter((line) => /cannot be recorded: ENOSPC/.test(line)).length, 3);
 });
-
-test('a confirmation that cannot be recorded leads home, whatever it throws', async () => {
-  for (const error of [
-    new KhopError('E_STATE', 'no', { hint: '' }),
-    new Error('ENOSPC: no space left on device'),
-  ]) {
-    const confirm = async () => {
-      throw error;
-    };
-    await lead({}, { confirm }, ({ end, calls }) => {
-      assert.equal(end, 'went-home');
-      assert.equal(calls[1], `home: unhealthy: the confirmation could not be recorded: ${error.message}`);
-    });
-  }
-});
-
-function busy(): never {
-  throw new KhopError('E_BUSY', 'another khop is at work', { hint: '' });
-}
-
-test('another khop that is at work is waited for, so that it does not make a healthy kernel go home', async () => {
-  let tries = 0;
-  const confirm = async () => void (tries++ < 4 && busy());
-  await lead({}, { confirm }, ({ end, at }) => {
-    assert.deepEqual([end, at.world.uptimeMs()], ['confirmed', 16_000]);
-  });
-  await lead({}, { confirm: async () => busy() }, ({ end, calls, at }) => {
-    assert.equal(end, 'went-home');
-    assert.match(calls[1]!, /another khop is at work$/);
-    assert.equal(at.world.uptimeMs(), 600_000);
-  });
-});
-
-test('at the deadline another khop is waited for a little still', async () => {
-  const trial = { deadlineSeconds: 12 };
-  await lead({ trial }, { confirm: async () => busy() }, ({ at }) =>
-    assert.equal(at.world.uptimeMs(), 27_000),
-  );
-});
-
-test('once the decision is on the disk, a confirmation that fails behind it leads nobody home', async () => {
-  using at = await agentWorld();
-  const confirm = async () => {
-    rewrite(at.world, { phase: 'confirmed' });
-    throw new Error('EIO');
-  };
-  assert.equal(await runAgent(at.world, { ...callsOf(at), confirm }), 'confirmed');
-  assert.deepEqual(at.calls, [CHECKED_IN]);
-  assert.match(at.at.remarks.join(), /the next start finishes.*EIO/);
-  assert.equal(trialOf(at).phase, 'confirmed');
-});
-
-test('an agent that is started again after the decision finishes the confirmation, and checks nothing more', async () => {
-  const runChecks = () => assert.fail('checked');
-  await lead({ trial: { phase: 'confirmed' } }, { runChecks }, ({ end, calls, at }) => {
-    assert.deepEqual([end, calls], ['confirmed', [CHECKED_IN, 'confirm in confirmed']]);
-    assert.equal(trialOf(at).phase, 'confirmed');
-  });
-});
-
-test('an agent that is started again on the way home goes on home, with the cause that was recorded', async () => {
-  const cause = { kind: 'deadline', detail: 'too late', atMs: 1 };
-  const runChecks = () => assert.fail('checked');
-  await lead({ trial: { phase: 'returning', cause } }, { runChecks }, ({ end, calls, at }) => {
-    assert.deepEqual([end, calls[1]], ['went-home', 'home: deadline: too late']);
-    assert.deepEqual(trialOf(at).cause, cause);
-  });
-});
-
-test('a kernel that somebody confirms before its checks are over is left in peace', async () => {
-  using at = await agentWorld();
-  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
-    conclude(at.world);
-    return [check(phase, { state: 'failed' })];
-  };
-  assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks }), 'confirmed');
-  assert.deepEqual(at.calls, [CHECKED_IN]);
-  assert.equal(at.world.files.read(ticketPath(at.world.folders)), undefined, 'no ticket came back');
-});
-
-test('on the way down of khop back, services that stop are not taken for a kernel that fails', async () => {
-  using at = await agentWorld();
-  const cause = { kind: 'asked', detail: 'khop back', atMs: 1 };
-  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
-    rewrite(at.world, { phase: 'returning', cause });
-    return [check(phase, { state: 'failed' })];
-  };
-  assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks }), 'went-home');
-  assert.deepEqual(at.calls, [CHECKED_IN, 'home: asked: khop back']);
-  assert.deepEqual([trialOf(at).phase, trialOf(at).cause], ['returning', cause]);
-});
-
-const ASKING = { needsConfirm: true, confirmSeconds: 30 };
 
 test('where somebody has to confirm and nobody does, the kernel goes home when the time is over', async () => {
   await lead({ trial: ASKING }, {}, ({ end, calls, shown, at }) => {

@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { keepArmed } from '../../src/guard/guard.ts';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
-import { concludeSwitch, isOnTrial } from '../../src/switch/arrive.ts';
+import { concludeSwitch } from '../../src/switch/arrive.ts';
 import { encodeHistoryEntry, type HistoryEntry } from '../../src/switch/history.ts';
+import { isOnTrial } from '../../src/switch/on-trial.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
 import { concludeTrial, type ResetEvidence } from '../../src/trial/conclude-trial.ts';
@@ -72,6 +73,30 @@ test('in the kernel on trial nothing is concluded, whether its ticket can be rea
     assert.equal((await conclude(at)).state, 'on-trial');
     assert.deepEqual(at.disk(), before);
   }
+});
+
+test('a ticket that was removed on trial is no reason to know nothing: the way home tells, once', async () => {
+  using at = trialWorld(machineAtHome(HOME), null);
+  const told: string[] = [];
+  const conclusion = await conclude(at, told);
+  assert.equal(conclusion.state, 'lost');
+  const [entry] = readHistory(at.world).entries;
+  assert.ok(entry?.kind === 'trial-lost');
+  assert.deepEqual([entry.id, entry.cause, entry.movedTo], [TRIAL_ID, 'ticket', null]);
+  assert.match(told[0]!, /came home from a trial whose ticket is gone/);
+  assert.deepEqual(await conclude(at), { state: 'none' });
+  using other = trialWorld(machineAtHome(), null);
+  assert.deepEqual(await conclude(other), { state: 'none' }, 'no trial led here');
+});
+
+test('in the kernel on trial a ticket that is gone is said, and nothing is concluded', async () => {
+  using at = trialWorld(machineOnTrial(), null);
+  const conclusion = await conclude(at);
+  assert.deepEqual(
+    [conclusion.state, conclusion.state === 'on-trial' && /does not exist/.test(conclusion.reason ?? '')],
+    ['on-trial', true],
+  );
+  assert.equal(isOnTrial(at.world, at.world.readMachine()), true);
 });
 
 test('a ticket of this boot stays, and one of a switch without a trial is left to that', async () => {
@@ -256,7 +281,8 @@ test('a kernel on trial keeps the panic kernel that the trial began with, until 
     [machineOnTrial(), encodeTicket(trialTicket({ phase: 'confirmed' })), false],
     [machineOnTrial(), 'junk', true],
     [machineAtHome(), 'junk', false],
-    [machineOnTrial(), null, false],
+    [machineOnTrial(), null, true],
+    [machineAtHome(), null, false],
     [machineOnTrial(), undefined, true],
     [machineAtHome(), undefined, false],
     [machineOnTrial({ bootId: read('old-boot') }), undefined, false],

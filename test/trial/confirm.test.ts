@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
 import type { GuardWorld } from '../../src/guard/world.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
@@ -26,8 +27,9 @@ import {
 /** Calls that only remember. */
 function remembering(calls: string[], over: Partial<ConfirmCalls> = {}): ConfirmCalls {
   return {
-    tellGuardian: async (id) => {
-      calls.push(`guardian ${id}`);
+    endGuardian: async () => {
+      calls.push('guardian ended');
+      return [];
     },
     writeSysctl: (name, value) => calls.push(`${name}=${value}`),
     rearmGuard: async () => {
@@ -63,7 +65,7 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
   const { entry, defaultEntry, problems } = await confirmTrial(at.world, remembering(calls));
   assert.deepEqual([defaultEntry, problems], [{ state: 'set' }, []]);
   assert.deepEqual(calls, [
-    `guardian ${TRIAL_ID}`,
+    'guardian ended',
     'kernel.hung_task_panic=0',
     `khop: this machine runs ${NEW}, which was confirmed. See khop history`,
     'rearm',
@@ -103,10 +105,11 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
   assert.match(at.disk()['boot/loader/loader.conf']!, /^default new\.conf$/m);
   assert.equal(findFailedTrial(at.world, { release: NEW, imageSha256: null }), undefined);
   assert.equal(readFileSync(join(at.root, 'run/arrived'), 'utf8'), `${TRIAL_ID}\n`);
+  assert.equal(readFileSync(join(at.root, 'run/confirmed'), 'utf8'), `${TRIAL_ID}\n`);
   assert.equal(at.text('trial.json'), undefined);
 });
 
-test('the kernel is confirmed although the boot loader, the guardian and the guard refuse, and each is said', async () => {
+test('the kernel is confirmed although boot loader, watchdog and guard refuse, and each is said', async () => {
   using at = confirming();
   const refuse = async () => {
     throw new Error('no');
@@ -115,10 +118,11 @@ test('the kernel is confirmed although the boot loader, the guardian and the gua
   const writeSysctl = () => {
     throw new Error('EPERM');
   };
-  const calls = remembering([], { tellGuardian: refuse, rearmGuard: refuse, writeSysctl });
+  const endGuardian = async () => ['systemd does not take /dev/watchdog0'];
+  const calls = remembering([], { endGuardian, rearmGuard: refuse, writeSysctl });
   const { problems, defaultEntry } = await confirmTrial({ ...at.world, bootLoader }, calls);
   assert.deepEqual(problems, [
-    'the guardian could not be told, and may still go home at its deadline: no',
+    'systemd does not take /dev/watchdog0',
     'kernel.hung_task_panic could not be set back to 0: EPERM',
     'the guard could not be armed again: no',
     "the boot loader's default could not be changed: no",
@@ -158,6 +162,7 @@ test('nothing but a kernel on trial that stays can be confirmed', async () => {
     [confirming({ phase: 'returning' }), /on its way home: returning/],
     [trialWorld(machineAtHome()), /this kernel is not on trial/],
     [trialWorld(machineAtHome(), null), /not on trial/],
+    [trialWorld(machineOnTrial(), null), /trial\.json does not exist/],
     [trialWorld(machineOnTrial(), 'junk'), /trial\.json is not JSON/],
   ];
   for (const [at, message] of refused) {
@@ -166,6 +171,34 @@ test('nothing but a kernel on trial that stays can be confirmed', async () => {
     assert.deepEqual(at.disk(), before);
     at[Symbol.dispose]();
   }
+});
+
+test('as long as a guardian may still go home nothing is confirmed, and it can be confirmed again', async () => {
+  using at = confirming();
+  const before = at.disk();
+  const endGuardian = async () => {
+    throw new KhopError('E_TIMEOUT', 'the guardian has not ended', { hint: '' });
+  };
+  await assert.rejects(confirmTrial(at.world, remembering([], { endGuardian })), { code: 'E_TIMEOUT' });
+  assert.deepEqual(at.disk(), before);
+  await confirmTrial(at.world, remembering([]));
+  assert.deepEqual(verdicts(at), ['arrived confirmed']);
+});
+
+test('who goes home while the guardian ends wins, and the confirmation says so and writes nothing', async () => {
+  using at = confirming();
+  const cause = { kind: 'asked', detail: 'somebody asked for it: khop back', atMs: NOW_MS };
+  const leaving = encodeTicket(trialTicket({ phase: 'returning', cause }));
+  const endGuardian = async () => {
+    at.world.files.write(`${at.world.folders.state}/trial.json`, leaving);
+    return [];
+  };
+  await assert.rejects(confirmTrial(at.world, remembering([], { endGuardian })), {
+    code: 'E_STATE',
+    message: /on its way home: somebody asked for it: khop back/,
+  });
+  assert.equal(at.text('trial.json'), leaving);
+  assert.deepEqual([readKnownGood(at.world), verdicts(at)], [[], []]);
 });
 
 test('a person is asked to wait for the checks', () => {

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
+import { encodeHistoryEntry } from '../../src/switch/history.ts';
+import { historyPath } from '../../src/switch/state-paths.ts';
 import { decodeTicket, encodeTicket } from '../../src/switch/ticket.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
-import { goHome } from '../../src/trial/go-home.ts';
+import { goHome, type HomeOrder } from '../../src/trial/go-home.ts';
+import { confirmedEntry } from '../../src/trial/trial-entry.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
-import { machineOnTrial, NOW_MS, type TrialWorld, trialTicket, trialWorld } from '../support/trial-world.ts';
+import {
+  machineOnTrial,
+  NOW_MS,
+  TRIAL_ID,
+  type TrialWorld,
+  trialTicket,
+  trialWorld,
+} from '../support/trial-world.ts';
 
 /** What stands in for the end of the machine. */
 class Gone extends Error {}
@@ -13,7 +24,7 @@ class Gone extends Error {}
 const ORDER = { cause: 'asked', detail: 'khop back', orderlyMs: 7000 } as const;
 
 /** @param ends the call in which the machine ends */
-async function leave(at: TrialWorld, ends: string): Promise<void> {
+async function leave(at: TrialWorld, ends: string, order: Partial<HomeOrder> = {}): Promise<void> {
   const note = (call: string): void => {
     at.calls.push(call);
     if (call === ends) throw new Gone();
@@ -29,7 +40,7 @@ async function leave(at: TrialWorld, ends: string): Promise<void> {
   const world = { ...at.world, shutdown, rebootThroughFirmware: async('reboot') };
   const wait = async (ms: number) => note(`wait ${ms}`);
   try {
-    await goHome(world, { wait, crashKernel: () => note('crash') }, ORDER);
+    await goHome(world, { wait, crashKernel: () => note('crash') }, { ...ORDER, ...order });
   } catch (error) {
     // Further ways are tried after a throw, so what the machine did not live to see is cut off.
     assert.ok(at.calls.includes(ends) || error instanceof Gone);
@@ -85,6 +96,105 @@ test('the first cause stays, and neither a disk that refuses nor a ticket that i
   await leave(broken, 'crash');
   assert.equal(broken.calls.at(-1), 'crash');
   assert.match(broken.remarks[0]!, /could not be written down: EROFS/);
+});
+
+const NOWHERE = {
+  wait: async () => undefined,
+  crashKernel: () => assert.fail('nobody leaves'),
+};
+
+test('a kernel that was confirmed before the way home was written down stays, and its ticket with it', async () => {
+  using deciding = trialWorld(loaded(), encodeTicket(trialTicket({ phase: 'confirmed' })));
+  using over = trialWorld(loaded(), null);
+  const end = { verdict: 'confirmed', cause: null, detail: '', phase: 'confirmed', returnMs: null } as const;
+  const entry = confirmedEntry(trialTicket(), end, machineOnTrial(), NOW_MS);
+  over.world.files.append(historyPath(over.world.folders), encodeHistoryEntry(entry));
+  for (const at of [deciding, over]) {
+    const before = at.disk();
+    await assert.rejects(goHome(at.world, NOWHERE, ORDER), { code: 'E_STATE', message: /was confirmed/ });
+    assert.deepEqual([at.calls, at.disk()], [[], before]);
+  }
+});
+
+test('another khop with the lock is waited for, and what it has decided by then counts', async () => {
+  using at = trialWorld(loaded());
+  let tries = 0;
+  const exclusively: SwitchWorld['exclusively'] = async (work) => {
+    if (tries++ < 3) throw new KhopError('E_BUSY', 'another khop is at work', { hint: '' });
+    at.world.files.write(
+      `${at.world.folders.state}/trial.json`,
+      encodeTicket(trialTicket({ phase: 'confirmed' })),
+    );
+    return await work();
+  };
+  await assert.rejects(goHome({ ...at.world, exclusively }, NOWHERE, ORDER), { message: /was confirmed/ });
+  assert.equal(tries, 4);
+});
+
+test('a khop that keeps the lock, and one that nobody can lock with, keep nobody here for ever', async () => {
+  for (const code of ['E_BUSY', 'E_UNREADABLE'] as const) {
+    using at = trialWorld(loaded());
+    const exclusively = async () => {
+      throw new KhopError(code, 'no lock', { hint: '' });
+    };
+    await leave({ ...at, world: { ...at.world, exclusively } }, 'kexec.target');
+    assert.equal(at.calls.at(-1), 'kexec.target');
+    assert.equal(decodeTicket(at.text('trial.json')!, 't').trial!.phase, 'returning');
+    assert.equal(at.calls.filter((call) => call === 'wait 500').length, code === 'E_BUSY' ? 30 : 0);
+  }
+});
+
+test('a ticket that is gone is written again with the cause, by who knows it; one that is damaged stays', async () => {
+  const lost = { cause: 'ticket', detail: 'the ticket is gone', ticket: trialTicket() } as const;
+  using at = trialWorld(loaded(), null);
+  await leave(at, 'kexec.target', lost);
+  const { id, trial } = decodeTicket(at.text('trial.json')!, 't');
+  assert.deepEqual([id, trial?.phase, trial?.cause?.kind], [TRIAL_ID, 'returning', 'ticket']);
+  using damaged = trialWorld(loaded(), 'junk');
+  await leave(damaged, 'kexec.target', lost);
+  assert.equal(damaged.text('trial.json'), 'junk');
+  using nobody = trialWorld(loaded(), null);
+  await leave(nobody, 'kexec.target');
+  assert.equal(nobody.text('trial.json'), undefined);
+});
+
+test('without the known-good kernel in memory its loading from disk is tried, and said when it fails', async () => {
+  using at = trialWorld(machineOnTrial());
+  await leave(at, 'reboot');
+  assert.match(at.remarks[0]!, /known-good kernel is not loaded, and not to be loaded from disk: \S/);
+});
+
+test('another kernel in the place of the known-good one is no home: it goes, and the firmware leads', async () => {
+  const record = {
+    by: 'khop load',
+    slot: 'normal',
+    bootId: 'trial-boot',
+    version: 1,
+    method: 'file',
+    title: 'x',
+  };
+  const rest = { release: null, image: '/x', commandLine: '', loadedAtMs: 1, loadMs: 1 };
+  let isLoaded = true;
+  const readMachine = () => {
+    const { kexec } = healthyMachine();
+    return machineOnTrial({ kexec: { ...kexec, loaded: read(isLoaded) } });
+  };
+  using at = trialWorld(loaded(), undefined, {}, { readMachine });
+  at.world.files.write(`${at.world.folders.run}/loaded-normal.json`, JSON.stringify({ ...record, ...rest }));
+  const kexec = {
+    ...at.world.kexec,
+    unload: () => {
+      isLoaded = false;
+      at.calls.push('unload');
+    },
+  };
+  await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
+  assert.deepEqual(at.calls, ['unload', 'reboot']);
+  isLoaded = true;
+  at.calls.length = 0;
+  at.world.files.write(`${at.world.folders.state}/trial.json`, 'junk');
+  await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
+  assert.deepEqual(at.calls, ['unload', 'reboot'], 'also where nothing says which kernel home is');
 });
 
 test('when nothing led away, that is said with every way that was tried', async () => {

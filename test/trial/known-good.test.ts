@@ -6,7 +6,7 @@ import { readKernels } from '../../src/switch/choose-kernel.ts';
 import {
   findFailedTrial,
   forgetFailedTrial,
-  isFaultOfKernel,
+  mayBeFaultOfKernel,
   rememberFailedTrial,
 } from '../../src/trial/failed-trials.ts';
 import {
@@ -16,6 +16,7 @@ import {
   recordKnownGood,
   verifyGeneration,
 } from '../../src/trial/known-good.ts';
+import { RETURN_CAUSES } from '../../src/trial/trial-words.ts';
 import { machineAtHome, NEW, OLD, trialWorld } from '../support/trial-world.ts';
 
 function generation(
@@ -99,13 +100,30 @@ test('a kernel that failed is known by release and image; what is not known matc
   assert.deepEqual([find(NEW, 'aa'), find(OLD, 'bb')], [undefined, '2']);
 });
 
-test('only a kernel that was started and was not sent home has failed', () => {
-  assert.deepEqual(
-    [
-      isFaultOfKernel('firmware', 'leaving'),
-      isFaultOfKernel('asked', 'leaving'),
-      isFaultOfKernel('firmware', 'loaded'),
-    ],
-    [true, false, false],
-  );
+test('what a person ended says nothing of the kernel, nor does a jump that never was', () => {
+  const mayBe = RETURN_CAUSES.filter((cause) => mayBeFaultOfKernel(cause, 'leaving'));
+  assert.deepEqual(mayBe, ['panic', 'watchdog', 'stuck-boot', 'deadline', 'unhealthy', 'ticket', 'firmware']);
+  assert.ok(RETURN_CAUSES.every((cause) => !mayBeFaultOfKernel(cause, 'loaded')));
+});
+
+test('a kernel that came home through the firmware for no known reason may be tried again once, and then not', () => {
+  using at = trialWorld(machineAtHome());
+  const kernel = { release: NEW, imageSha256: 'aa' };
+  const cut = (id: string) => ({ ...failed(id, NEW, 'aa'), cause: 'firmware' });
+  rememberFailedTrial(at.world, cut('1'));
+  assert.equal(findFailedTrial(at.world, kernel), undefined);
+  rememberFailedTrial(at.world, cut('2'));
+  assert.equal(findFailedTrial(at.world, kernel)?.id, '2');
+  assert.equal(forgetFailedTrial(at.world, kernel), true, 'a confirmation makes good for both');
+  rememberFailedTrial(at.world, cut('3'));
+  rememberFailedTrial(at.world, failed('4', NEW, 'aa'));
+  assert.equal(findFailedTrial(at.world, kernel)?.id, '4', 'a panic is no bad luck');
+});
+
+test('what an older khop called a failure is judged anew, and a word of a newer one counts', () => {
+  using at = trialWorld(machineAtHome());
+  const find = (release: string) => findFailedTrial(at.world, { release, imageSha256: null })?.cause;
+  rememberFailedTrial(at.world, { ...failed('1', NEW, null), cause: 'unconfirmed' });
+  rememberFailedTrial(at.world, { ...failed('2', OLD, null), cause: 'melted' });
+  assert.deepEqual([find(NEW), find(OLD)], [undefined, 'melted']);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
 import {
   DEFAULT_GUARD_SETTINGS,
   encodeGuardSettings,
@@ -9,8 +10,10 @@ import {
 import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import { addParameters } from '../../src/switch/added-parameters.ts';
 import { encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
+import { takeBaseline } from '../../src/trial/health/baseline.ts';
 import { endGuardian, releaseWaitingKernels } from '../../src/trial/leave-net.ts';
 import { GUARDIAN_PID, type NetOptions, trialCalls } from '../support/agent-world.ts';
+import { healthWorld, systemd, unit } from '../support/health-world.ts';
 import { absent, read, restingWatchdog, unreadable } from '../support/machine-facts.ts';
 import { machineOnTrial, trialTicket, trialWorld } from '../support/trial-world.ts';
 
@@ -26,10 +29,10 @@ async function end(
 ): Promise<{ readonly calls: readonly string[]; readonly error: Error | undefined }> {
   using at = trialWorld(machineOnTrial(machine), encodeTicket(trialTicket(trial)));
   const error = await endGuardian(trialCalls(at.world, at.calls, net)).then(
-    () => undefined,
+    (problems) => assert.deepEqual(problems, []),
     (thrown: unknown) => thrown as Error,
   );
-  return { calls: at.calls, error };
+  return { calls: at.calls, error: error ?? undefined };
 }
 
 const watched = (over: Partial<WatchdogFacts> = {}, setting?: string): Partial<MachineFacts> => ({
@@ -91,7 +94,7 @@ test('without a guardian there is nothing to end, and where that cannot be read,
   assert.deepEqual(await end(watched(), { guardian: absent() }), { calls: [], error: undefined });
   const { calls, error } = await end(watched(), { guardian: unreadable('/proc') });
   assert.deepEqual(calls, []);
-  assert.match(error?.message ?? '', /\/proc cannot be read/);
+  assert.match(error?.message ?? '', /whether a guardian still runs cannot be seen: \/proc/);
 });
 
 test('a guardian that does not end is an error, and systemd does not get the watchdog that it holds', async () => {
@@ -108,6 +111,51 @@ test('a guardian of which nobody knows whether it ended counts as one that did n
   await assert.rejects(endGuardian({ ...world, guardian: { ...world.guardian, find } }), {
     code: 'E_TIMEOUT',
   });
+});
+
+test('a guardian that keeps a watchdog has to have listened: one that is on its way home does not', async () => {
+  const { calls, error } = await end(watched({ nowayout: true }), { hasTaken: read(false) });
+  assert.deepEqual(calls, [`guardian ${GUARDIAN_PID} keepPetting`]);
+  assert.match(error?.message ?? '', /process 77\) has not listened within 10 s/);
+  assert.equal((await end(watched({ nowayout: true }), { hasTaken: absent() })).error?.name, 'KhopError');
+});
+
+test('what the guardian does on its way home runs in children of its name, so one that has another number counts', async () => {
+  using at = trialWorld(machineOnTrial());
+  const world = trialCalls(at.world, at.calls, { tell: () => undefined });
+  let asked = 0;
+  const find = () => read(asked++ === 0 ? GUARDIAN_PID : 78);
+  await assert.rejects(endGuardian({ ...world, guardian: { ...world.guardian, find } }), {
+    code: 'E_TIMEOUT',
+  });
+});
+
+test('a guardian that has just ended need not be told, and the watchdog that it left counting is cared for', async () => {
+  const gone = () => {
+    throw new KhopError('E_NOT_FOUND', 'the guardian is gone', { hint: '' });
+  };
+  using at = trialWorld(machineOnTrial(watched({ nowayout: true })));
+  const world = trialCalls(at.world, at.calls, { tell: gone });
+  let asked = 0;
+  const find = () => (asked++ === 0 ? read(GUARDIAN_PID) : absent());
+  assert.deepEqual(await endGuardian({ ...world, guardian: { ...world.guardian, find } }), []);
+  assert.equal(at.calls.at(-1), 'hand over /dev/watchdog0 0');
+  const killed = { guardian: absent() };
+  const [alone, ofAnother] = [{ watchdog: 'iTCO_wdt' }, { watchdog: null }];
+  assert.deepEqual((await end(watched(), killed, alone)).calls, ['hand over /dev/watchdog0 0']);
+  assert.deepEqual((await end(watched(), killed, ofAnother)).calls, []);
+  assert.deepEqual((await end(watched({ isHeldByInit: true }), killed, alone)).calls, []);
+});
+
+test('a watchdog that systemd does not take does not decide on the trial any more, and is said', async () => {
+  using at = trialWorld(machineOnTrial(watched({}, '45s')));
+  const world = trialCalls(at.world, at.calls);
+  const handToServiceManager = async () => {
+    throw new KhopError('E_REFUSED', 'systemd does not take it', { hint: '' });
+  };
+  assert.deepEqual(await endGuardian({ ...world, watchdog: { ...world.watchdog, handToServiceManager } }), [
+    'the guardian has let go of /dev/watchdog0: systemd does not take it',
+  ]);
 });
 
 /** @param own what the administrator wants on the command line @param added what the trial had besides */
@@ -143,4 +191,15 @@ test('where the guard is wanted it is armed anew, and until it is the panic kern
   const { calls, error } = await release('quiet', ADDED, true);
   assert.deepEqual(calls, ['unload normal']);
   assert.match(error?.message ?? '', /no memory is reserved/, 'this machine has none: so much was tried');
+});
+
+test('who lost its own panic kernel to the trial is told when it has it again', async () => {
+  const units = systemd('running', [unit('ssh.service'), unit('kdump-tools.service', 'active', 'exited')]);
+  const baseline = await takeBaseline(healthWorld({ units }));
+  using at = trialWorld(machineOnTrial(), encodeTicket(trialTicket({ phase: 'confirmed', baseline })));
+  await releaseWaitingKernels(trialCalls(at.world, at.calls));
+  assert.match(
+    at.remarks.join(),
+    /^kdump-tools\.service loads its panic kernel again from the next start on/,
+  );
 });

@@ -5,17 +5,10 @@ import { test } from 'node:test';
 import { chooseKernel } from '../../src/switch/choose-kernel.ts';
 import type { ProposalOptions } from '../../src/switch/proposal.ts';
 import { generationOf, recordKnownGood } from '../../src/trial/known-good.ts';
-import { provenBefore, refuseOnTrial, refuseOnWayDown } from '../../src/trial/need-of-trial.ts';
+import { provenBefore, refuseOnWayDown } from '../../src/trial/need-of-trial.ts';
 import { silentSystemd, systemd } from '../support/health-world.ts';
 import { absent, unreadable } from '../support/machine-facts.ts';
-import {
-  machineAtHome,
-  machineOnTrial,
-  NEW,
-  NOW_MS,
-  type TrialWorld,
-  trialWorld,
-} from '../support/trial-world.ts';
+import { machineAtHome, NEW, NOW_MS, type TrialWorld, trialWorld } from '../support/trial-world.ts';
 
 /** The newer kernel was confirmed, as it is now. */
 function confirmed(): TrialWorld {
@@ -50,21 +43,6 @@ test('files or a boot entry that changed since the confirmation have to be tried
     using at = confirmed();
     appendFileSync(join(at.root, path), path.endsWith('conf') ? 'options debug\n' : 'x');
     assert.equal(provenBefore(at.world, NEW, {}), undefined, path);
-  }
-});
-
-test('a kernel on trial starts no other, also when its ticket cannot be read; any other kernel may', () => {
-  for (const ticket of [undefined, 'not json']) {
-    using at = trialWorld(machineOnTrial(), ticket);
-    assert.throws(() => refuseOnTrial(at.world), { code: 'E_STATE', message: `${NEW} is on trial itself` });
-  }
-  for (const [machine, ticket] of [
-    [machineAtHome(), undefined],
-    [machineAtHome(), 'not json'],
-    [machineOnTrial(), null],
-  ] as const) {
-    using at = trialWorld(machine, ticket);
-    refuseOnTrial(at.world);
   }
 });
 

@@ -166,12 +166,32 @@ test('who asks for kexec_file_load gets it, and under lockdown the kernel on tri
   });
 });
 
-test('a reservation that stands is used for the trial', async () => {
+test('a reservation that stands is as large on trial, below the kernel, which so cannot unpack itself there', async () => {
   const { iomem, firmwareMap } = machineWithReservation();
   const { kexec } = healthyMachine();
   const crashSize = read(CRASH_RANGE.end - CRASH_RANGE.start);
-  await stage({ machine: { iomem, firmwareMap, kexec: { ...kexec, crashSize } } }, (staged) =>
-    assert.match(lineOf(staged), /crashkernel=196608K@0x60000000/),
+  const machine = { iomem, firmwareMap, kexec: { ...kexec, crashSize } };
+  await stage({ machine }, (staged, world) => {
+    assert.match(lineOf(staged), /crashkernel=196608K@0x14000000/);
+    const { plan } = staged.proposal;
+    const kernel = plan?.method === 'segments' && plan.segments.find(({ name }) => name === 'kernel');
+    assert.ok(kernel && kernel.address >= 0x2000_0000n);
+    assert.deepEqual(returnTableInput(world, staged).panicKernel, { state: 'planned' });
+  });
+});
+
+test('where it lies among the places that a kernel may unpack itself to, the table says so and with which chance', async () => {
+  const iomem = read([{ name: 'System RAM', start: 0x10_0000n, end: 0x3000_0000n, children: [] }]);
+  const memoryTotalBytes = read(0x2ff0_0000n);
+  await stage({ machine: { iomem, memoryTotalBytes } }, (staged, world) => {
+    const { panicKernel } = returnTableInput(world, staged);
+    assert.ok(panicKernel.state === 'planned' && (panicKernel.missesOneIn ?? 0) > 1);
+    const row = returnTable(returnTableInput(world, staged)).find((each) => each.class === 'panic');
+    assert.match(row?.by ?? '', /by chance \(1 in \d+\) the kernel on trial unpacks itself in its place/);
+  });
+  const line = entryOf('root=/dev/vda1 nokaslr');
+  await stage({ machine: { iomem, memoryTotalBytes }, files: line }, (staged, world) =>
+    assert.deepEqual(returnTableInput(world, staged).panicKernel, { state: 'planned' }, lineOf(staged)),
   );
 });
 

@@ -89,10 +89,13 @@ interface Case {
   readonly isHeldByInit: boolean;
   readonly hasSystemd?: boolean;
   readonly fails?: 'take' | 'arm';
+  /** Of a trial before this one; null: it does not end. */
+  readonly guardian?: number | null;
+  readonly accepted?: readonly string[];
 }
 
 /** A trial with a watchdog that counts over the jump, in a world that notes what is done to it. */
-function trialOf({ isHeldByInit, hasSystemd = true, fails }: Case) {
+function trialOf({ isHeldByInit, hasSystemd = true, fails, guardian, accepted = [] }: Case) {
   const did: string[] = [];
   const machine = healthyMachine({
     watchdogs: read([restingWatchdog({ isHeldByInit, isKeptOnReboot: true })]),
@@ -107,7 +110,16 @@ function trialOf({ isHeldByInit, hasSystemd = true, fails }: Case) {
     if (fails === name) throw new KhopError('E_REFUSED', `cannot ${name}`, { hint: 'Go without.' });
     did.push(text);
   };
+  let hasGuardian = guardian !== undefined;
   const world = {
+    sleep: async () => undefined,
+    guardian: {
+      find: () => (hasGuardian ? read(guardian ?? 77) : absent('/proc')),
+      tell: (_: number, message: string) => {
+        did.push(`guardian ${message}`);
+        hasGuardian = guardian === null;
+      },
+    },
     readMachine: () => machine,
     nowMs: () => 0,
     readSysctl: () => absent('/proc/sys'),
@@ -137,7 +149,7 @@ function trialOf({ isHeldByInit, hasSystemd = true, fails }: Case) {
     homeDefault: { state: 'already' },
     proposal: { kernel: { id: 'new', origin: { kind: 'file' } } },
   } as unknown as StagedTrial;
-  const order = orderTrial(world, staged, { baseline: null as never, table: [] });
+  const order = orderTrial(world, staged, { baseline: null as never, table: [], accepted });
   return { order, did };
 }
 
@@ -153,6 +165,26 @@ test('systemd gets it back as well when it could not be armed', async () => {
   await assert.rejects(order.prepareJump(), /does not count over the jump: cannot arm/);
   await order.undoPreparation();
   assert.deepEqual(did, ['take', 'give 45']);
+});
+
+test('the guardian of a trial before, which keeps a watchdog that is locked, lets go of it first', async () => {
+  const { order, did } = trialOf({ isHeldByInit: false, guardian: 77 });
+  await order.prepareJump();
+  await order.undoPreparation();
+  assert.deepEqual(did, ['guardian handOver', 'arm', 'give 0']);
+  const stuck = trialOf({ isHeldByInit: false, guardian: null });
+  await assert.rejects(stuck.order.prepareJump(), {
+    code: 'E_REFUSED',
+    message: /has not ended within 10 s/,
+  });
+  assert.deepEqual(stuck.did, ['guardian handOver']);
+});
+
+test('who has accepted a dead hang leaves without the watchdog that could not be armed, and whoever had it has it', async () => {
+  const { order, did } = trialOf({ isHeldByInit: true, fails: 'arm', accepted: ['dead-hang'] });
+  await order.prepareJump();
+  assert.deepEqual(did.slice(0, 2), ['take', 'give 45']);
+  assert.match(did[2]!, /^say Without a watchdog over the jump, as accepted: cannot arm\.$/);
 });
 
 test('what systemd did not give away stays with it', async () => {

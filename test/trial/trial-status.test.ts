@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { renderTrial, renderTrialLine } from '../../src/cli/render/trial.ts';
 import { encodeHistoryEntry, type LostTrialEntry } from '../../src/switch/history.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
-import { returnedEntry } from '../../src/trial/trial-entry.ts';
+import { confirmedEntry, returnedEntry } from '../../src/trial/trial-entry.ts';
 import {
   describeTrial,
   encodeTrialStatus,
@@ -38,6 +38,7 @@ const STATUS: TrialStatus = {
       remedy: 'Look at it.',
     },
   ],
+  gaps: ['No panic kernel is loaded.'],
   note: 'Waiting for nginx.',
 };
 
@@ -62,6 +63,13 @@ const RETURNED = returnedEntry(
     returnMs: 5,
   },
   machineAtHome(),
+);
+
+const CONFIRMED = confirmedEntry(
+  trialTicket(),
+  { verdict: 'confirmed', cause: null, detail: '', phase: 'confirmed', returnMs: null },
+  machineOnTrial(),
+  1,
 );
 
 const LOST: LostTrialEntry = {
@@ -152,7 +160,7 @@ test('following gives a view when something changes, and ends when the trial doe
     waits += 1;
     if (waits === 2) say(at, STATUS);
     if (waits === 4) {
-      at.world.files.append(`${at.world.folders.state}/history.jsonl`, encodeHistoryEntry(RETURNED));
+      at.world.files.append(`${at.world.folders.state}/history.jsonl`, encodeHistoryEntry(CONFIRMED));
       at.world.files.remove(`${at.world.folders.state}/trial.json`);
     }
   };
@@ -160,8 +168,5 @@ test('following gives a view when something changes, and ends when the trial doe
   for await (const each of followTrial(at.world, wait)) lines.push(renderTrialLine(each));
   assert.equal(waits, 4);
   assert.equal(lines.length, 3);
-  assert.match(
-    lines[2]!,
-    new RegExp(`^This machine came home from the trial of ${NEW} \\(watchdog in phase network`),
-  );
+  assert.match(lines[2]!, new RegExp(`^This machine runs ${NEW}, which was confirmed`));
 });

@@ -31,6 +31,9 @@ const COPIED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(LAB_SCRIPTS.map((name) => [`src/lab/${name}`, `usr/lib/khop/lab/${name}`])),
 };
 
+/** What these units load would take the place of the panic kernel of a trial. */
+const KEPT_OFF_TRIALS = ['kdump-tools.service', 'kdump.service'];
+
 /** Run by package managers when a kernel or its initramfs comes, changes or goes. */
 const HOOKS: Readonly<Record<string, string>> = {
   'packaging/khop-prepare-hook': 'usr/lib/khop/prepare-hook',
@@ -69,6 +72,11 @@ export async function layOutTree(
     await chmod(join(tree, to), mode);
   };
   for (const [from, to] of Object.entries(COPIED)) await put(await readFile(join(root, from)), to);
+  for (const unit of KEPT_OFF_TRIALS)
+    await put(
+      await readFile(join(root, 'packaging/not-on-trial.conf')),
+      `usr/lib/systemd/system/${unit}.d/khop-trial.conf`,
+    );
   for (const [from, to] of Object.entries(HOOKS)) await put(await readFile(join(root, from)), to, 0o755);
   for (const [path, event] of Object.entries(HOOK_CALLERS)) await put(hookCaller(event), path, 0o755);
   for (const [from, to] of Object.entries(COMPRESSED))

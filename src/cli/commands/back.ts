@@ -39,25 +39,26 @@ async function goBack(context: CliContext, options: BackOptions): Promise<void> 
   const { openGuardWorld } = await import('../guard-world.ts');
   const { agreeTo } = await import('../agreement.ts');
   const { goHomeCalls } = await import('../trial-calls.ts');
-  const { requireOnTrial } = await import('../../trial/confirm.ts');
+  const { ticketToLeave } = await import('../../trial/confirm.ts');
   const { goHome } = await import('../../trial/go-home.ts');
   const world = openGuardWorld(context);
-  await world.exclusively(async () => {
-    const { id, trial } = requireOnTrial(world, world.readMachine());
-    await agreeTo(
-      context,
-      options,
-      `Leave this kernel for ${trial.home.title} now? Services stop.`,
-      'services would stop',
-    );
-    if (options.json) {
-      const { renderJson } = await import('../render/json.ts');
-      context.print(renderJson({ goingHome: true, id, home: trial.home }));
-    } else context.print(`Going home to ${trial.home.title}. Next, there: khop trial`);
-    await goHome(world, goHomeCalls(), {
-      cause: 'asked',
-      detail: 'somebody asked for it: khop back',
-      orderlyMs: options.deadline * 1000,
-    });
+  const ticket = ticketToLeave(world, world.readMachine());
+  const home = ticket?.trial.home ?? null;
+  const title = home?.title ?? 'the known-good kernel';
+  await agreeTo(
+    context,
+    options,
+    `Leave this kernel for ${title} now? Services stop.`,
+    'services would stop',
+  );
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ goingHome: true, id: ticket?.id ?? null, home }));
+  } else context.print(`Going home to ${title}. Next, there: khop trial`);
+  // It waits for another khop itself, and not for ever: who wants to leave must not be kept by one that hangs.
+  await goHome(world, goHomeCalls(), {
+    cause: 'asked',
+    detail: 'somebody asked for it: khop back',
+    orderlyMs: options.deadline * 1000,
   });
 }

@@ -184,10 +184,12 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
   const { readGuardSettings } = await import('../../guard/guard-status.ts');
+  const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openGuardWorld(context);
   const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
   const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options)) };
   await world.exclusively(async () => {
+    refuseOnTrial(world, 'the guard is as it was');
     const isReserved = reservedBytes(world.readMachine()) > 0n;
     if (!isReserved || options.memory !== undefined || options.dryRun === true) {
       const { reserveMemory } = await import('./guard-reservation.ts');
@@ -256,8 +258,10 @@ async function turnOff(context: CliContext, options: { readonly json?: boolean }
   const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOff } = await import('../../guard/guard.ts');
   const { releaseReservation } = await import('../../guard/reservation.ts');
+  const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openGuardWorld(context);
   const released = await world.exclusively(async () => {
+    refuseOnTrial(world, 'the guard is as it was');
     // First, because the settings tell that there is something to release.
     const outcome = await releaseReservation(world);
     turnGuardOff(world);

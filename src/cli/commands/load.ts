@@ -20,7 +20,7 @@ export function addLoadCommands(program: Command, context: CliContext): void {
       .summary('load a kernel, so that it can be jumped to later')
       .description(
         'Check, plan and load a kernel. The running system goes on; services are not touched. A loaded\n' +
-          'kernel is jumped to by `khop switch`, `systemctl kexec` or `kexec -e`.',
+          'kernel is jumped to by `khop switch`, `systemctl kexec` or `kexec -e`. A kernel on trial loads none: its way home waits loaded.',
       )
       .option('--panic', 'load it as the panic kernel, which starts by itself when this kernel dies'),
   ).action(async (selector: string, options: KernelOptions) => loadKernel(context, selector, options));
@@ -56,9 +56,11 @@ async function loadKernel(context: CliContext, selector: string, options: Kernel
   const { openWorld } = await import('../world.ts');
   const { propose, agreedPlan } = await import('../../switch/proposal.ts');
   const { loadPlan } = await import('../../switch/load.ts');
+  const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const { usedOptimisations } = await import('../../switch/fast.ts');
   const world = openWorld(context);
   const record = await world.exclusively(async () => {
+    refuseOnTrial(world, 'nothing was loaded');
     const proposal = propose(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);

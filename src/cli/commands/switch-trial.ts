@@ -59,7 +59,7 @@ export async function switchOnTrial(
     id,
     optimisations: usedOptimisations(proposal.optimisations),
     way: steps.way,
-    trial: orderTrial(world, staged, { baseline, table }),
+    trial: orderTrial(world, staged, { baseline, table, accepted: acceptedClasses(world, options) }),
   });
   await steps.report(record);
 }
@@ -87,6 +87,10 @@ function refuseFailed(world: TrialWorld, selector: string, options: SwitchOption
   });
 }
 
+function acceptedClasses({ configuration }: TrialWorld, { accept }: SwitchOptions): readonly string[] {
+  return [...configuration.accept, ...(accept ?? [])];
+}
+
 /** @throws E_REFUSED naming the classes that nothing on this machine covers */
 async function agreeToGaps(
   context: CliContext,
@@ -94,8 +98,7 @@ async function agreeToGaps(
   table: readonly ReturnRow[],
   options: SwitchOptions,
 ): Promise<void> {
-  const accepted = [...world.configuration.accept, ...(options.accept ?? [])];
-  const gaps = uncoveredClasses(table, accepted);
+  const gaps = uncoveredClasses(table, acceptedClasses(world, options));
   if (gaps.length === 0) return;
   const names = gaps.join(', ');
   if (context.canAsk && options.yes !== true) {

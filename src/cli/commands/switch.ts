@@ -80,10 +80,12 @@ async function switchTo(
   const { openWorld } = await import('../world.ts');
   const { requireOne, jumpToLoaded } = await import('../../switch/switch-loaded.ts');
   const { endAsInterrupted } = await import('../../machine/hold-signals.ts');
+  const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openWorld(context);
-  requireOne(selector, options.loaded === true);
+  requireOne(selector, options.loaded === true, options.dryRun === true);
   using _ends = endAsInterrupted();
   await world.exclusively(async () => {
+    refuseOnTrial(world, 'nothing was loaded or stopped');
     if (!options.now) await refuseWhileLeaving(context);
     if (!options.dryRun) await concludeBefore(context);
     if (options.loaded) {
@@ -128,8 +130,7 @@ async function isToBeTried(
   selector: string,
   options: SwitchOptions,
 ): Promise<boolean> {
-  const { refuseOnTrial, provenBefore } = await import('../../trial/need-of-trial.ts');
-  refuseOnTrial(world);
+  const { provenBefore } = await import('../../trial/need-of-trial.ts');
   if (!options.trial || !world.configuration.trial) return false;
   const proven = provenBefore(world, selector, options);
   if (proven === undefined) return true;

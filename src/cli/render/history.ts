@@ -58,7 +58,7 @@ function renderLostTrial(entry: LostTrialEntry, context: Pick<CliContext, 'style
     `? -> ${entry.arrivedRelease ?? '?'}`,
     '',
     '',
-    `${context.style('red', 'its ticket could not be read')}; ${entry.cause}: ${entry.detail}; kept as ${entry.movedTo}`,
+    `${context.style('red', 'its ticket could not be read')}; ${entry.cause}: ${entry.detail}${entry.movedTo === null ? '' : `; kept as ${entry.movedTo}`}`,
   ];
 }
 

@@ -41,6 +41,7 @@ export function renderTrial(view: TrialView, context: Styling): string {
     ...checks.flatMap(({ id, state, remedy }) =>
       state === 'passed' || remedy === undefined ? [] : [`${id}: ${remedy}`],
     ),
+    ...(view.status?.gaps ?? []).map((gap) => context.style('yellow', gap)),
     ...(view.status?.note == null ? [] : [view.status.note]),
     ...damaged,
     view.needsConfirm

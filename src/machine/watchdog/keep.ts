@@ -1,5 +1,5 @@
 /**
- * A watchdog that counts: petting it, and stopping it.
+ * Stopping a watchdog that counts.
  * @module
  */
 import type { WatchdogCalls } from './calls.ts';
@@ -10,15 +10,6 @@ export type StopOutcome =
   | { readonly state: 'stopped' }
   /** It counts, or nothing tells that it does not: somebody has to pet it until the next reset. */
   | { readonly state: 'counting'; readonly reason: string };
-
-/** Once, and only one that counts: opening one that stands still would start it. @returns whether it was petted */
-export function petOnce(root: string, device: string, calls?: WatchdogCalls): boolean {
-  const place: WatchdogPlace = { root, device, calls };
-  if (isCounting(place) === false) return false;
-  using watchdog = new OpenWatchdog(place);
-  watchdog.pet();
-  return true;
-}
 
 /** @throws E_BUSY when somebody else has it open */
 export function stopWatchdog(root: string, device: string, calls?: WatchdogCalls): StopOutcome {

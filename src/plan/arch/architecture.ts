@@ -22,6 +22,7 @@ export interface SegmentParts {
   /** See LoadRequest. */
   readonly kept?: PlannedSegment | undefined;
   readonly reportRoom?: number | undefined;
+  readonly isKernelHigh?: boolean | undefined;
   readonly entropy: Uint8Array;
 }
 

@@ -35,7 +35,8 @@ function segmentObstacles(image: UnwrappedImage, machine: MachineFacts): readonl
 }
 
 function planSegments(parts: SegmentParts): SegmentLayout {
-  if (parts.image.kind === 'bzimage') return planHandover(bzImageKernel(parts.image.kernel), parts);
+  if (parts.image.kind === 'bzimage')
+    return planHandover(bzImageKernel(parts.image.kernel, parts.isKernelHigh), parts);
   const layout = planHandover(vmlinuxKernel(parts.image.kernel), parts);
   return { ...layout, notes: [NO_KASLR, ...layout.notes] };
 }

@@ -7,9 +7,11 @@
 import { type Range, rangeSize } from '../../formats/range.ts';
 import type { CrashFacts, IomemEntry, MachineFacts } from '../../machine/facts.ts';
 import type { Reading } from '../../machine/reading.ts';
-import type { LoadMethod } from '../load-plan.ts';
+import { hasArgument } from '../command-line.ts';
+import type { LoadMethod, LoadPlan } from '../load-plan.ts';
 import { placementMemory, requireIomem } from '../machine-memory.ts';
 import { findHole, freeRanges } from '../placement.ts';
+import { LOWEST_UNPACKED } from '../x86-64/bzimage-segments.ts';
 
 const CRASH_KERNEL = 'Crash kernel';
 /** reserve_crashkernel on x86-64 asks for 16 MiB, on arm64 for 2. */
@@ -18,34 +20,77 @@ const ALIGNMENT = 0x100_0000n;
 const FOUR_GIB = 0x1_0000_0000n;
 /** Where kernels and their decompressors begin: left to them. */
 const LOWEST = 0x1000_0000n;
+/** The same where the kernel on trial is put above what this is for. */
+const LOWEST_BELOW_KERNEL = 0x400_0000n;
 
 /**
- * Where `size` bytes are reserved for the kernel on trial: where the running kernel has its reservation when that is
- * large enough, else at the highest place below 4 GiB. Undefined when there is no such place.
+ * Where `size` bytes are reserved for the kernel on trial: on x86-64 below the places that a decompressor draws from, so
+ * that no kernel unpacks itself there; else where the running kernel has its reservation when that is large enough, else
+ * at the highest place below 4 GiB. Undefined when there is no such place.
  * @throws E_UNREADABLE
  */
 export function trialReservation(machine: MachineFacts, size: bigint): Range | undefined {
   const standing = crashKernels(requireIomem(machine)).at(-1);
-  if (standing !== undefined && rangeSize(standing) >= size && standing.end <= FOUR_GIB)
-    return { start: standing.start, end: standing.end };
+  const isEnough = standing !== undefined && rangeSize(standing) >= size;
+  // What an administrator wants to be reserved is there also when the trial is over.
+  const low = hasRoomAbove(machine)
+    ? highestPlace(machine, isEnough ? rangeSize(standing) : size, LOW)
+    : undefined;
+  if (low !== undefined) return low;
+  if (isEnough && standing.end <= FOUR_GIB) return { start: standing.start, end: standing.end };
+  return highestPlace(machine, size, { start: LOWEST, end: FOUR_GIB });
+}
+
+/** For the kernel on trial, with its initramfs and all that the two unpack. */
+const ROOM_ABOVE = 0x2000_0000n;
+
+function hasRoomAbove(machine: MachineFacts): boolean {
+  if (machine.architecture !== 'x86-64') return false;
+  const above = requireIomem(machine)
+    .filter(({ name }) => name === 'System RAM')
+    .map(({ start, end }) => end - (start > LOWEST_UNPACKED ? start : LOWEST_UNPACKED))
+    .filter((size) => size > 0n);
+  return above.reduce((sum, size) => sum + size, 0n) >= ROOM_ABOVE;
+}
+
+const LOW: Range = { start: LOWEST_BELOW_KERNEL, end: LOWEST_UNPACKED };
+
+function highestPlace(machine: MachineFacts, size: bigint, within: Range): Range | undefined {
   const { ram, avoid } = placementMemory(withoutReservations(machine));
   // Entries may follow each other without a gap, and a reservation lies in one.
-  const places = ram.flatMap((entry) => findPlace(freeRanges([entry], avoid), size) ?? []);
+  const places = ram.flatMap((entry) => findPlace(freeRanges([entry], avoid), size, within) ?? []);
   return places.reduce<Range | undefined>(
     (best, place) => (best === undefined || place.start > best.start ? place : best),
     undefined,
   );
 }
 
-function findPlace(free: readonly Range[], size: bigint): Range | undefined {
+function findPlace(free: readonly Range[], size: bigint, { start, end }: Range): Range | undefined {
   return findHole(free, {
     name: 'the panic kernel',
     size,
     alignment: ALIGNMENT,
-    minimum: LOWEST,
-    maximum: FOUR_GIB,
+    minimum: start,
+    maximum: end,
     direction: 'top-down',
   });
+}
+
+/** Whether the kernel on trial is to lie above it, so that it cannot unpack itself there. */
+export function isBelowKernels(machine: MachineFacts, { end }: Range): boolean {
+  return machine.architecture === 'x86-64' && end <= LOWEST_UNPACKED;
+}
+
+/**
+ * Whether the kernel of this plan may unpack itself into the range: then it reserves nothing there. khop puts no part of
+ * the plan there, so only a decompressor can, which draws an address and is told of no reservation to come.
+ */
+export function mayUnpackInto(plan: LoadPlan, range: Range): boolean {
+  if (plan.architecture !== 'x86-64' || hasArgument(plan.commandLine, 'nokaslr')) return false;
+  if (plan.method !== 'segments') return true;
+  if (plan.directEntry?.isUsed === true) return false;
+  const kernel = plan.segments.find(({ name }) => name === 'kernel');
+  return kernel === undefined || kernel.address < LOWEST_UNPACKED || range.end > LOWEST_UNPACKED;
 }
 
 /**

@@ -30,15 +30,24 @@ export function bzImageObstacles(image: BzImage, machine: MachineFacts): string[
   return [...obstacles, ...handoverObstacles(machine)];
 }
 
-/** What the hand-over needs of a bzImage. @throws E_FORMAT, E_UNSUPPORTED */
-export function bzImageKernel(file: NamedBytes): X86Kernel {
+/**
+ * Below it no decompressor unpacks a kernel, unless it lies below it itself: choose_random_location() draws from the smaller
+ * of 512 MiB and its own place (arch/x86/boot/compressed/kaslr.c, 4.8+).
+ */
+export const LOWEST_UNPACKED = 0x2000_0000n;
+
+/**
+ * What the hand-over needs of a bzImage.
+ * @param isHigh it is to leave what is below LOWEST_UNPACKED alone @throws E_FORMAT, E_UNSUPPORTED
+ */
+export function bzImageKernel(file: NamedBytes, isHigh = false): X86Kernel {
   const image = parseBzImage(file.bytes);
   return {
     bytes: image.protectedModeKernel,
     source: file.name,
     memorySize: image.initSize,
     alignment: image.kernelAlignment,
-    minimum: image.prefAddress,
+    minimum: isHigh && image.prefAddress < LOWEST_UNPACKED ? LOWEST_UNPACKED : image.prefAddress,
     entryOffset: ENTRY64_OFFSET,
     setupHeader: image.setupHeader,
     supportsEfiKexec: image.xloadFlags.supportsEfiKexec,

@@ -3,7 +3,9 @@
  * @module
  */
 import type { Disk } from '../../machine/disks.ts';
+import { valueOf } from '../../machine/reading.ts';
 import { type CheckOutcome, compare, type HealthCheck, outcomeOf, passed } from './check.ts';
+import type { HealthWorld } from './world.ts';
 
 /** Kernels differ in what they keep for themselves, by their size and by tables that grow with the memory. */
 const LEAST_SLACK = 64 * 2 ** 20;
@@ -14,26 +16,31 @@ export const HARDWARE_CHECKS: readonly HealthCheck[] = [
     id: 'system.cpus',
     phase: 'system',
     isRequired: true,
-    run: ({ world, baseline }) => compare(baseline.cpus, world.readCpus(), judgeCpus),
+    run: async ({ world, baseline }) => {
+      const missing = await stateOfMissing(world);
+      return compare(baseline.cpus, world.readCpus(), (before, now) => judgeCpus(before, now, missing));
+    },
   },
   {
     id: 'system.memory',
     phase: 'system',
     isRequired: true,
-    run: ({ world, baseline, settings }) =>
-      compare(baseline.memory, world.readMemory(), (before, now) => {
+    run: async ({ world, baseline, settings }) => {
+      const missingState = await stateOfMissing(world);
+      return compare(baseline.memory, world.readMemory(), (before, now) => {
         const reserved = Math.max(0, now.crashBytes - before.crashBytes) + settings.reservedBytes;
         const slack = Math.max(LEAST_SLACK, before.totalBytes * SLACK_SHARE);
         const missing = before.totalBytes - now.totalBytes - reserved;
         const [had, has] = [mebibytes(before.totalBytes), mebibytes(now.totalBytes)];
         if (missing <= slack) return passed(`${has} of memory, before ${had}`);
         return {
-          state: 'failed',
+          state: missingState,
           detail: `${has} of memory, before ${had}: more is missing than reservations explain`,
           remedy:
             'Compare the memory maps at the beginning of both kernel logs, and look for mem= and memmap=.',
         };
-      }),
+      });
+    },
   },
   {
     id: 'system.disks',
@@ -52,10 +59,21 @@ export const HARDWARE_CHECKS: readonly HealthCheck[] = [
   },
 ];
 
-function judgeCpus(before: number, now: number): CheckOutcome {
+/** What was added to a running machine is no part of the map that a kernel starts with: udev puts it on line. */
+const HOTPLUG_MS = 30_000;
+
+/** Less than before may still become more while the system starts; more is none of a kernel's faults. */
+async function stateOfMissing({ uptimeMs, units }: HealthWorld): Promise<'waiting' | 'failed'> {
+  if (uptimeMs() < HOTPLUG_MS) return 'waiting';
+  const state = await units.systemState();
+  if (state.state === 'unreadable') return 'waiting';
+  return valueOf(state) === 'initializing' || valueOf(state) === 'starting' ? 'waiting' : 'failed';
+}
+
+function judgeCpus(before: number, now: number, missing: 'waiting' | 'failed'): CheckOutcome {
   if (now >= before) return passed(`${now} CPUs are online, before ${before}`);
   return {
-    state: 'failed',
+    state: missing,
     detail: `${now} CPUs are online, before ${before}`,
     remedy: 'Look in the kernel log for CPUs that did not start, and for maxcpus= and nosmt.',
   };

@@ -42,3 +42,19 @@ function wordsOf({ kind, instruction, comm }: OopsEvent): string {
   if (symbol !== undefined) return `${kind} in ${symbol.replace(/\..*$/, '')}${module}`;
   return comm === null ? kind : `${kind} of ${comm.replace(/[/:]?\d.*$/, '')}`;
 }
+
+/** What words are made of, for a person who names one of it. */
+export function namesIn(words: string): readonly string[] {
+  const found = /^(?<kind>\S+)(?: in (?<symbol>\S+)(?: \[(?<module>[^\]]*)\])?| of (?<comm>.*))?$/s.exec(
+    words,
+  )?.groups;
+  return Object.values(found ?? {}).filter((name) => name !== undefined);
+}
+
+/** Of the same place: what is a module in one kernel may be built into the other. */
+export function isSameComplaint(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [bareOne, bareOther] = [one, other].map((words) => words.replace(/ \[[^\]]*\]$/, ''));
+  const hasOnlyOneModule = (bareOne === one) !== (bareOther === other);
+  return hasOnlyOneModule && bareOne === bareOther;
+}

@@ -12,6 +12,10 @@ export interface HealthSettings {
   readonly requiredSockets: readonly SocketAddress[];
   /** Ids of checks that are reported, but fail no trial. */
   readonly ignore: readonly string[];
+  /** Complaints of the kernel that count for nothing: names of functions, modules, tasks or kinds, with * and ?. */
+  readonly ignoredWarnings: readonly string[];
+  /** Units that may fail, with * and ?. */
+  readonly ignoredUnits: readonly string[];
   /** Has the folders `required.d` and `wanted.d`. */
   readonly scriptFolder: string;
   /** Deadline of each script. */
@@ -27,7 +31,7 @@ const SCRIPT_SECONDS = 30;
 
 /** What khop.conf says, for one trial. */
 export function healthSettings(
-  { trialUnits, trialSockets, trialIgnore }: Configuration,
+  { trialUnits, trialSockets, trialIgnore, trialIgnoreWarnings, trialIgnoreUnits }: Configuration,
   trial: HealthSettings['trial'],
   reservedBytes = 0,
 ): HealthSettings {
@@ -35,6 +39,8 @@ export function healthSettings(
     requiredUnits: trialUnits,
     requiredSockets: trialSockets,
     ignore: trialIgnore,
+    ignoredWarnings: trialIgnoreWarnings,
+    ignoredUnits: trialIgnoreUnits,
     scriptFolder: SCRIPT_FOLDER,
     scriptSeconds: SCRIPT_SECONDS,
     reservedBytes,

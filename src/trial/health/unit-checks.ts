@@ -2,6 +2,7 @@
  * Whether systemd's units are as they were, and as the administrator wants them.
  * @module
  */
+import { valueOf } from '../../machine/reading.ts';
 import type { UnitState } from '../../machine/units.ts';
 import { isLastingUnit } from './baseline.ts';
 import {
@@ -13,23 +14,18 @@ import {
   outcomeOf,
   passed,
 } from './check.ts';
+import { matchesAny } from './name-pattern.ts';
+import type { HealthWorld } from './world.ts';
 
-const REMEDY = '`systemctl status UNIT` and `journalctl -b -u UNIT` say why.';
+const REMEDY =
+  '`systemctl status UNIT` and `journalctl -b -u UNIT` say why; name it in trial-ignore-units when that may be.';
 
 export const UNIT_CHECKS: readonly HealthCheck[] = [
   {
     id: 'services.units',
     phase: 'services',
     isRequired: true,
-    run: async ({ world, baseline }) => {
-      const activeBefore = baseline.activeServices.state === 'known' ? baseline.activeServices.value : [];
-      return compare(
-        baseline.failedUnits,
-        await world.units.list(),
-        (before, now) => judgeFailed(before, activeBefore, now),
-        'waiting',
-      );
-    },
+    run: checkFailed,
   },
   {
     id: 'services.active',
@@ -41,22 +37,71 @@ export const UNIT_CHECKS: readonly HealthCheck[] = [
   { id: 'services.configured-units', phase: 'services', isRequired: true, run: checkConfigured },
 ];
 
+/** They load what khop keeps them from while a trial is on: neither that they fail nor that they wait is the kernel's. */
+const KERNEL_LOADERS: ReadonlySet<string> = new Set([
+  'kdump-tools.service',
+  'kdump.service',
+  'kdump-early.service',
+  'kexec-load.service',
+]);
+
+/**
+ * A unit that failed, and had not before: a oneshot as well, which is how a system says that a part of its start went
+ * wrong. What a timer starts fails for reasons of that hour, unless it ran before.
+ */
+async function checkFailed({ world, baseline, settings }: CheckInput): Promise<CheckOutcome> {
+  const activeBefore = baseline.activeServices.state === 'known' ? baseline.activeServices.value : [];
+  const units = await world.units.list();
+  const isIgnored = (name: string) => KERNEL_LOADERS.has(name) || matchesAny(name, settings.ignoredUnits);
+  const failedBefore = baseline.failedUnits.state === 'known' ? baseline.failedUnits.value : [];
+  const failed = namesOf(valueOf(units) ?? [], 'failed').filter(
+    (name) => isLastingUnit(name) && !isIgnored(name) && !failedBefore.includes(name),
+  );
+  const timed = await startedByTimer(
+    world,
+    failed.filter((name) => !activeBefore.includes(name)),
+  );
+  return compare(
+    baseline.failedUnits,
+    units,
+    (_before, now) => {
+      const dying = now
+        .filter(({ name, sub }) => sub.startsWith('auto-restart') && activeBefore.includes(name))
+        .filter(({ name }) => !isIgnored(name));
+      return judgeFailed(
+        failed.filter((name) => !timed.includes(name)),
+        dying.map(({ name }) => name),
+        [
+          failedBefore.length === 0 ? 'no unit has failed' : 'no unit has failed that had not before',
+          ...timed,
+        ],
+      );
+    },
+    'waiting',
+  );
+}
+
+/** Of those that cannot be asked about, none. */
+async function startedByTimer({ units }: HealthWorld, names: readonly string[]): Promise<readonly string[]> {
+  if (names.length === 0) return [];
+  const found = valueOf(await units.show(names)) ?? [];
+  return found
+    .filter(({ triggeredBy }) => triggeredBy?.some((trigger) => trigger.endsWith('.timer')) === true)
+    .map(({ name }) => name);
+}
+
 /** One that dies again and again never fails, if only it is given time in between: it may not be taken for one that runs. */
 function judgeFailed(
-  failedBefore: readonly string[],
-  activeBefore: readonly string[],
-  now: readonly UnitState[],
+  failed: readonly string[],
+  dying: readonly string[],
+  [fine = '', ...timed]: readonly string[],
 ): CheckOutcome {
-  const failed = namesOf(now, 'failed').filter((name) => isLastingUnit(name) && !failedBefore.includes(name));
-  const dying = now
-    .filter(({ name, sub }) => sub.startsWith('auto-restart') && activeBefore.includes(name))
-    .map(({ name }) => `${name} has ended and is to be started again, and was active before`);
-  return outcomeOf(
-    [...failed.map((name) => `${name} has failed`), ...dying],
-    failed.length > 0 ? 'failed' : 'waiting',
-    failedBefore.length === 0 ? 'no unit has failed' : `no unit has failed that had not before`,
-    REMEDY,
-  );
+  const problems = [
+    ...failed.map((name) => `${name} has failed`),
+    ...dying.map((name) => `${name} has ended and is to be started again, and was active before`),
+  ];
+  const remark = timed.length === 0 ? '' : `; not counted, since a timer starts it: ${timed.join(', ')}`;
+  return outcomeOf(problems, failed.length > 0 ? 'failed' : 'waiting', `${fine}${remark}`, REMEDY);
 }
 
 function namesOf(units: readonly UnitState[], active: string): string[] {
@@ -66,7 +111,7 @@ function namesOf(units: readonly UnitState[], active: string): string[] {
 /** What is not active may still be on its way, or be started by something else; what has failed is beyond hope. */
 function judgeActive(before: readonly string[], now: readonly UnitState[]): CheckOutcome {
   const active = new Set([...namesOf(now, 'active'), ...namesOf(now, 'reloading')]);
-  const missing = before.filter((name) => !active.has(name));
+  const missing = before.filter((name) => !active.has(name) && !KERNEL_LOADERS.has(name));
   const failed = namesOf(now, 'failed').filter((name) => missing.includes(name));
   return outcomeOf(
     missing.map((name) => `${name} is ${now.find((unit) => unit.name === name)?.active ?? 'not active'}`),

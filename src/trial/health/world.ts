@@ -15,6 +15,8 @@ import type { UnitCalls } from '../../machine/units.ts';
 /** Every reading is of the moment in which it is asked for. */
 export interface HealthWorld {
   readonly signal: AbortSignal;
+  /** Milliseconds since the kernel started. */
+  readonly uptimeMs: () => number;
   /** How many are online. */
   readonly readCpus: () => Reading<number>;
   readonly readMemory: () => Reading<MemoryTotals>;

@@ -62,6 +62,15 @@ test('it is not locked where the kernel was told not to stop watchdogs, or where
   assert.ok(!fixed.isOverJump && !fixed.mustLock && !fixed.isNowayout);
 });
 
+test('one that a trial before has locked, and systemd pets since, counts over the next jump as well', () => {
+  // At home its driver is a fresh one, which does not know of the lock.
+  for (const nowayout of [false, true]) {
+    const plan = plannedFor({ ...I6300ESB, nowayout, state: 'active', isHeldByInit: true });
+    assert.ok(plan.isOverJump && plan.isNowayout && plan.isHeldByServiceManager);
+    assert.ok(plan.kernelArguments.includes('systemd.watchdog_sec=off'));
+  }
+});
+
 test('a watchdog that kexec stops is armed in the new kernel, and the way to more is named', () => {
   const plan = plannedFor({});
   assert.equal(plan.isOverJump, false);

@@ -5,6 +5,7 @@ import { rangeSize } from '../../../src/formats/range.ts';
 import type { IomemEntry } from '../../../src/machine/facts.ts';
 import { requireCrashReservation } from '../../../src/plan/machine-memory.ts';
 import {
+  isBelowKernels,
   machineOnTrial,
   reservationArgument,
   trialReservation,
@@ -27,23 +28,48 @@ function machineWith(...entries: readonly IomemEntry[]) {
   return healthyMachine({ iomem: read(entries) });
 }
 
-test('a reservation that stands and is large enough is taken as it is, and a smaller one is memory like any other', () => {
-  assert.deepEqual(trialReservation(machineWithReservation(), SIZE), CRASH_RANGE);
-  const larger = trialReservation(machineWithReservation(), 256n * MIB);
+/** Where no kernel unpacks itself: what lies low is like all other memory. */
+function arm64With(...entries: readonly IomemEntry[]) {
+  return healthyMachine({ architecture: 'arm64', iomem: read(entries) });
+}
+
+test('there is a place below all that a decompressor draws from, as large as the reservation that stands', () => {
+  const machine = machineWithReservation();
+  const place = trialReservation(machine, SIZE);
+  assert.deepEqual(place, { start: 0x2000_0000n - rangeSize(CRASH_RANGE), end: 0x2000_0000n });
+  assert.ok(isBelowKernels(machine, place));
+  const larger = trialReservation(machine, 256n * MIB);
+  assert.deepEqual(larger, { start: 0x1000_0000n, end: 0x2000_0000n });
+  const wide = machineWith(ram(0x10_0000n, 0x8000_0000n));
+  assert.deepEqual(trialReservation(wide, 400n * MIB), { start: 0x700_0000n, end: 0x2000_0000n });
+  const higher = trialReservation(wide, 500n * MIB);
+  assert.ok(higher !== undefined && higher.start > 0x2000_0000n, 'what does not fit there lies higher');
+});
+
+test('where memory above it is short, kernels keep what is low', () => {
+  const place = trialReservation(machineWith(ram(0x10_0000n, 0x3fff_0000n)), SIZE);
+  assert.deepEqual(place, { start: 0x3900_0000n, end: 0x3f00_0000n });
+  assert.equal(isBelowKernels(machineWithReservation(), place), false);
+});
+
+test('on arm64 a reservation that stands and is large enough is taken as it is, and a smaller one is memory like any other', () => {
+  const machine = { ...machineWithReservation(), architecture: 'arm64' } as const;
+  assert.deepEqual(trialReservation(machine, SIZE), CRASH_RANGE);
+  const larger = trialReservation(machine, 256n * MIB);
   assert.deepEqual(larger, { start: 0x6f00_0000n, end: 0x7f00_0000n });
   assert.ok(larger.start < 0x6f00_0001n && rangeSize(larger) === 256n * MIB);
 });
 
 test('a standing reservation above 4 GiB is left, since devices may not reach it there', () => {
   const high = part('Crash kernel', 0x1_2000_0000n, 0x1_4000_0000n);
-  const machine = machineWith(ram(0x10_0000n, 0x7fff_0000n), ram(0x1_0000_0000n, 0x2_0000_0000n, [high]));
+  const machine = arm64With(ram(0x10_0000n, 0x7fff_0000n), ram(0x1_0000_0000n, 0x2_0000_0000n, [high]));
   assert.deepEqual(trialReservation(machine, SIZE), { start: 0x7900_0000n, end: 0x7f00_0000n });
 });
 
 test('of a high and a low reservation, the place is found as if neither were there', () => {
   const low = part('Crash kernel', 0x7000_0000n, 0x7800_0000n);
   const high = part('Crash kernel', 0x1_2000_0000n, 0x1_4000_0000n);
-  const machine = machineWith(
+  const machine = arm64With(
     ram(0x10_0000n, 0x8000_0000n, [low]),
     ram(0x1_0000_0000n, 0x2_0000_0000n, [high]),
   );
@@ -51,16 +77,16 @@ test('of a high and a low reservation, the place is found as if neither were the
 });
 
 test('where kernels begin, above 4 GiB, and in what firmware and devices keep, nothing is reserved', () => {
-  assert.equal(trialReservation(machineWith(ram(0n, 0x1000_0000n + SIZE - 1n)), SIZE), undefined);
-  assert.equal(trialReservation(machineWith(ram(0x1_0000_0000n, 0x2_0000_0000n)), SIZE), undefined);
+  assert.equal(trialReservation(arm64With(ram(0n, 0x1000_0000n + SIZE - 1n)), SIZE), undefined);
+  assert.equal(trialReservation(arm64With(ram(0x1_0000_0000n, 0x2_0000_0000n)), SIZE), undefined);
   const kept = part('Reserved', 0x3000_0000n, 0x3f00_0000n);
-  assert.equal(trialReservation(machineWith(ram(0x2c00_0000n, 0x4000_0000n, [kept])), SIZE), undefined);
+  assert.equal(trialReservation(arm64With(ram(0x2c00_0000n, 0x4000_0000n, [kept])), SIZE), undefined);
   const own = part('Kernel code', 0x3000_0000n, 0x3f00_0000n);
-  assert.notEqual(trialReservation(machineWith(ram(0x2c00_0000n, 0x4000_0000n, [own])), SIZE), undefined);
+  assert.notEqual(trialReservation(arm64With(ram(0x2c00_0000n, 0x4000_0000n, [own])), SIZE), undefined);
 });
 
 test('a place lies in one entry of memory, also where another follows without a gap', () => {
-  const two = machineWith(ram(0x10_0000n, 0x2e00_0000n), ram(0x2e00_0000n, 0x3200_0000n));
+  const two = arm64With(ram(0x10_0000n, 0x2e00_0000n), ram(0x2e00_0000n, 0x3200_0000n));
   const range = trialReservation(two, SIZE);
   assert.deepEqual(range, { start: 0x2800_0000n, end: 0x2e00_0000n });
   assert.deepEqual(requireCrashReservation(machineOnTrial(two, range)).main, range);

@@ -9,10 +9,11 @@ import type { HealthSettings } from '../../../src/trial/health/settings.ts';
 import type { HealthWorld } from '../../../src/trial/health/world.ts';
 import { healthWorld, SETTINGS, silentSystemd, systemd, unit } from '../../support/health-world.ts';
 import { read, unreadable } from '../../support/machine-facts.ts';
+import { NETWORK_CASES } from './network-cases.ts';
 import { SERVICE_CASES } from './service-cases.ts';
 import { SYSTEM_CASES } from './system-cases.ts';
 
-const CHECK_CASES = [...SYSTEM_CASES, ...SERVICE_CASES];
+const CHECK_CASES = [...SYSTEM_CASES, ...NETWORK_CASES, ...SERVICE_CASES];
 
 const PHASES: readonly CheckPhase[] = ['system', 'network', 'services'];
 
@@ -41,7 +42,7 @@ describe('each check', () => {
     });
 
   test('is shown in every state that it can have, but for scripts, which have a test of their own', () => {
-    const neverWaits = ['system.cpus', 'system.memory', 'system.kernel-warnings'];
+    const neverWaits = ['system.kernel-warnings'];
     const neverFails = ['services.configured-sockets'];
     for (const { id } of HEALTH_CHECKS.filter(({ isLast }) => !isLast)) {
       const shown = new Set(CHECK_CASES.filter((each) => each.id === id).map(({ state }) => state));

@@ -1,137 +1,20 @@
 /**
- * Cases of the checks of the phases `network` and `services`, but for scripts.
+ * Cases of the checks of the phase `services`, but for scripts.
  * @module
  */
-import type { InterfaceState } from '../../../src/machine/network-state.ts';
-import { ETH0, SSH, silentSystemd, systemd, UNITS, unit } from '../../support/health-world.ts';
+import { SSH, silentSystemd, systemd, UNITS, unit } from '../../support/health-world.ts';
 import { absent, read, unreadable } from '../../support/machine-facts.ts';
 import { type CheckCase, GONE } from './check-case.ts';
 
 const refused = async () => 'ECONNREFUSED';
-/** A second card, without a cable. */
-const SPARE: InterfaceState = {
-  name: 'eth1',
-  macAddress: '52:54:00:99:99:99',
-  driver: 'virtio_net',
-  isUp: false,
-  families: [],
+const TIMED = {
+  ...unit('fwupd-refresh.service', 'failed', 'failed'),
+  triggeredBy: ['fwupd-refresh.timer'],
 };
 const WITH_SSH = { settings: { requiredUnits: ['ssh.service'] } };
 const WITH_HTTP = { settings: { requiredSockets: [{ host: '192.0.2.1', port: 80 }] } };
 
 export const SERVICE_CASES: readonly CheckCase[] = [
-  {
-    id: 'network.interfaces',
-    state: 'passed',
-    situation: 'a card has another name and driver',
-    now: { readInterfaces: () => read([{ ...ETH0, name: 'ens3', driver: 'new_net' }]) },
-    says: /^ens3 was eth0, driver new_net, before virtio_net$/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'waiting',
-    situation: 'two cards have exchanged their names, and what was set up for the one is on the other',
-    before: { readInterfaces: () => read([ETH0, SPARE]) },
-    now: {
-      readInterfaces: () =>
-        read([
-          { ...ETH0, macAddress: SPARE.macAddress },
-          { ...SPARE, macAddress: ETH0.macAddress },
-        ]),
-    },
-    says: /^eth1 has no IPv4 address; eth1 has no IPv6 address$/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'passed',
-    situation: 'two cards have exchanged their names, and what was set up has followed them',
-    before: { readInterfaces: () => read([ETH0, SPARE]) },
-    now: {
-      readInterfaces: () =>
-        read([
-          { ...SPARE, name: 'eth0' },
-          { ...ETH0, name: 'eth1' },
-        ]),
-    },
-    says: /families it had/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'passed',
-    situation: 'a bridge has taken the address of its other card',
-    before: { readInterfaces: () => read([{ ...ETH0, families: [] }, SPARE, { ...ETH0, name: 'br0' }]) },
-    now: {
-      readInterfaces: () =>
-        read([{ ...ETH0, families: [] }, SPARE, { ...ETH0, name: 'br0', macAddress: SPARE.macAddress }]),
-    },
-    says: /families it had/,
-  },
-  {
-    id: 'network.interfaces',
-    state: 'waiting',
-    situation: 'a card is not there',
-    now: { readInterfaces: () => read([{ ...ETH0, name: 'eth1', macAddress: '52:54:00:00:00:01' }]) },
-    says: /eth0 \(virtio_net\) is not there/,
-  },
-  {
-    id: 'network.interfaces',
-    state: 'waiting',
-    situation: 'a card is down',
-    now: { readInterfaces: () => read([{ ...ETH0, isUp: false }]) },
-    says: /eth0 \(virtio_net\) is not up/,
-  },
-  {
-    id: 'network.interfaces',
-    state: 'failed',
-    situation: 'nobody can say',
-    now: { readInterfaces: () => GONE },
-    says: /EIO/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'passed',
-    situation: 'both families are there',
-    now: {},
-    says: /families it had/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'waiting',
-    situation: 'one family is missing',
-    now: { readInterfaces: () => read([{ ...ETH0, name: 'ens3', families: ['ipv4'] }]) },
-    says: /^ens3 has no IPv6 address$/,
-  },
-  {
-    id: 'network.addresses',
-    state: 'failed',
-    situation: 'nobody can say',
-    now: { readInterfaces: () => GONE },
-    says: /EIO/,
-  },
-  {
-    id: 'network.routes',
-    state: 'passed',
-    situation: 'the card of the route has another name',
-    now: {
-      readInterfaces: () => read([{ ...ETH0, name: 'ens3' }]),
-      readDefaultRoutes: () => read([{ family: 'ipv4', interfaceName: 'ens3' }]),
-    },
-    says: /IPv4 through ens3/,
-  },
-  {
-    id: 'network.routes',
-    state: 'waiting',
-    situation: 'only the other family has one',
-    now: { readDefaultRoutes: () => read([{ family: 'ipv6', interfaceName: 'eth0' }]) },
-    says: /no default route of IPv4 through eth0/,
-  },
-  {
-    id: 'network.routes',
-    state: 'failed',
-    situation: 'nobody can say',
-    now: { readDefaultRoutes: () => GONE },
-    says: /EIO/,
-  },
   {
     id: 'services.units',
     state: 'passed',
@@ -172,6 +55,71 @@ export const SERVICE_CASES: readonly CheckCase[] = [
       ]),
     },
     says: /had not before/,
+  },
+  {
+    id: 'services.units',
+    state: 'passed',
+    situation: 'only a unit has failed that khop keeps from loading a panic kernel',
+    now: { units: systemd('degraded', [...UNITS, unit('kdump-tools.service', 'failed', 'failed')]) },
+    says: /had not before/,
+  },
+  {
+    id: 'services.active',
+    state: 'passed',
+    situation: 'only a unit is missing that khop keeps from loading a panic kernel',
+    before: { units: systemd('running', [...UNITS, unit('kdump-tools.service')]) },
+    now: {},
+    says: /all active again/,
+  },
+  {
+    id: 'services.units',
+    state: 'failed',
+    situation: 'a oneshot of the start has failed',
+    now: { units: systemd('degraded', [...UNITS, unit('load-rules.service', 'failed', 'failed')]) },
+    says: /^load-rules\.service has failed$/,
+  },
+  {
+    id: 'services.units',
+    state: 'passed',
+    situation: 'only what a timer starts has failed',
+    now: { units: systemd('degraded', [...UNITS, TIMED]) },
+    says: /not counted, since a timer starts it: fwupd-refresh\.service$/,
+  },
+  {
+    id: 'services.units',
+    state: 'failed',
+    situation: 'what a timer starts has failed, and was active before',
+    before: { units: systemd('running', [...UNITS, unit('fwupd-refresh.service')]) },
+    now: { units: systemd('degraded', [...UNITS, TIMED]) },
+    says: /^fwupd-refresh\.service has failed$/,
+  },
+  {
+    id: 'services.units',
+    state: 'failed',
+    situation: 'a unit has failed, and nobody can say who starts it',
+    now: {
+      units: {
+        ...systemd('degraded', [...UNITS, TIMED]),
+        show: async () => unreadable('systemctl show', 'timeout'),
+      },
+    },
+    says: /^fwupd-refresh\.service has failed$/,
+  },
+  {
+    id: 'services.units',
+    state: 'passed',
+    situation: 'only units have failed that may',
+    now: { units: systemd('degraded', [...UNITS, unit('a@1.service', 'failed'), unit('b.mount', 'failed')]) },
+    settings: { ignoredUnits: ['a@*.service', 'b.moun?'] },
+    says: /had not before$/,
+  },
+  {
+    id: 'services.units',
+    state: 'failed',
+    situation: 'a unit has failed whose name only resembles one that may',
+    now: { units: systemd('degraded', [...UNITS, unit('xa-service', 'failed')]) },
+    settings: { ignoredUnits: ['a.service', '?a.service'] },
+    says: /^xa-service has failed$/,
   },
   {
     id: 'services.units',

@@ -6,12 +6,17 @@ import { healthSettings } from '../../../src/trial/health/settings.ts';
 import { SETTINGS } from '../../support/health-world.ts';
 
 test('what khop.conf names is asked of every trial', () => {
-  const text = 'trial-units = ssh nginx\ntrial-sockets = localhost:443\ntrial-ignore = system.memory\n';
+  const text = [
+    'trial-units = ssh nginx\ntrial-sockets = localhost:443\ntrial-ignore = system.memory',
+    'trial-ignore-warnings = i915 foo_*\ntrial-ignore-units = fwupd*.service\n',
+  ].join('\n');
   const settings = healthSettings(parseConfiguration(text, 'khop.conf'), SETTINGS.trial, 4096);
   assert.deepEqual(settings, {
     requiredUnits: ['ssh', 'nginx'],
     requiredSockets: [{ host: 'localhost', port: 443 }],
     ignore: ['system.memory'],
+    ignoredWarnings: ['i915', 'foo_*'],
+    ignoredUnits: ['fwupd*.service'],
     scriptFolder: '/etc/khop/checks',
     scriptSeconds: 30,
     reservedBytes: 4096,

@@ -59,7 +59,7 @@ const ON_TRIAL: readonly Sketch[] = [
     HOME,
     'ticket',
   ),
-  onTrial('ticket gone', 'agent start', during.spoilTicket('rm /var/lib/khop/trial.json'), HOME, undefined),
+  onTrial('ticket gone', 'agent start', during.spoilTicket('rm /var/lib/khop/trial.json'), HOME, 'ticket'),
   onTrial('clock ten years ahead', 'services', during.setClock('+10 years'), 'confirmed', undefined),
   onTrial('clock ten years back', 'services', during.setClock('-10 years'), 'confirmed', undefined),
   onTrial('agent killed once', 'services', during.killAgent, 'confirmed', undefined),

@@ -1,0 +1,74 @@
+/**
+ * Loading the known-good kernel from disk, in the kernel on trial: what the first act does from memory, once more.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import type { LoadPlan } from '../plan/load-plan.ts';
+import { chooseKernel } from '../switch/choose-kernel.ts';
+import { loadPlan, readLoadedRecord } from '../switch/load.ts';
+import { isOnTrial } from '../switch/on-trial.ts';
+import { agreedPlan, propose } from '../switch/proposal.ts';
+import type { Ticket } from '../switch/ticket.ts';
+import type { SwitchWorld } from '../switch/world.ts';
+import { HOME_PARAMETER } from './trial-kernel.ts';
+
+/** In the record of what is loaded. */
+const BY_TRIAL = 'khop trial';
+
+/** Which other command of khop filled a slot in this boot. The first act leaves no record, and other programs none. */
+export function otherLoader(
+  world: SwitchWorld,
+  slot: 'normal' | 'crash',
+  bootId: string | undefined,
+): string | undefined {
+  try {
+    const by = readLoadedRecord(world, slot, bootId)?.by;
+    return by === BY_TRIAL ? undefined : by;
+  } catch {
+    // Damaged, or of a newer khop: somebody has loaded something.
+    return 'a program that khop does not know';
+  }
+}
+
+/** Why the known-good kernel is not what waits in the normal slot; undefined when it is. */
+export function whyHomeIsGone(
+  world: SwitchWorld,
+  isLoaded: boolean | undefined,
+  bootId: string | undefined,
+): string | undefined {
+  if (isLoaded !== true) return 'The known-good kernel is not loaded';
+  const by = otherLoader(world, 'normal', bootId);
+  return by === undefined ? undefined : `\`${by}\` has replaced the known-good kernel by another`;
+}
+
+/** The known-good kernel as the first act will load it: with its own parameters, since it is the kernel that runs. */
+export function planHomecoming(world: SwitchWorld, selector: string, id: string): LoadPlan {
+  return agreedPlan(propose(world, selector, { reuseCmdline: true, fast: true, append: homeArgument(id) }));
+}
+
+/** So that it knows which trial it comes home from. */
+function homeArgument(id: string): string[] {
+  return [`${HOME_PARAMETER}=${id}`];
+}
+
+/** As `loadHome`, beside other khops: not behind a confirmation, which lets it go. @throws E_BUSY, E_STATE */
+export async function loadHomeOnTrial(world: SwitchWorld, ticket: Ticket): Promise<void> {
+  await world.exclusively(async () => {
+    if (isOnTrial(world, world.readMachine())) return loadHome(world, ticket);
+    throw new KhopError('E_STATE', 'this kernel is not on trial any more', { hint: 'See khop trial.' });
+  });
+}
+
+/**
+ * As its boot entry starts it, all of it: what the kernel on trial found is no measure of what home needs. Nothing is
+ * checked beforehand, since nothing better is left.
+ * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT, E_PLAN for files that cannot be used; E_SYSCALL when the kernel refuses
+ */
+export function loadHome(world: SwitchWorld, { id, trial }: Ticket): void {
+  if (trial === null) return;
+  const { commandLine } = chooseKernel(world, world.readMachine(), trial.home.id);
+  const reuseCmdline = (commandLine ?? '') === '';
+  const options = { reuseCmdline, append: homeArgument(id), isUnchecked: true };
+  const plan = agreedPlan(propose(world, trial.home.id, options));
+  loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
+}

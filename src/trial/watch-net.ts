@@ -1,0 +1,70 @@
+/**
+ * What a kernel on trial would go home by: the known-good kernel in the normal slot and a panic kernel in the other. khop
+ * itself leaves both alone while a trial is on, but it is not the only program that can load and unload, so the agent
+ * looks again and again. The known-good kernel can be loaded again from disk; a panic kernel cannot, without a plan that
+ * was made for its reservation: a panic then leads home through the firmware, as `panic=` says.
+ * @module
+ */
+import { KhopError } from '../error.ts';
+import { valueOf } from '../machine/reading.ts';
+import { otherLoader, whyHomeIsGone } from './load-home.ts';
+import type { TrialWorld } from './world.ts';
+
+/** Units of other programs that load a panic kernel where memory is reserved for one. */
+export const OTHER_LOADERS: readonly string[] = ['kdump-tools.service', 'kdump.service'];
+/** systemd is asked by a program of its own. */
+const ASK_MS = 30_000;
+/** The disk may be mounted by then; one that fails is not asked every second. */
+const RETRY_MS = 60_000;
+
+/** What is missing of it now, in sentences; empty when all of it is there. Never throws. */
+export type NetLook = () => Promise<readonly string[]>;
+
+/** @param loadHome loads the known-good kernel from disk, and throws when it cannot; E_BUSY: not now */
+export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetLook {
+  const bootId = valueOf(world.readMachine().bootId);
+  const homeLoss = () => whyHomeIsGone(world, valueOf(world.readWaiting().home), bootId);
+  let unreplaced: string | undefined;
+  let triedUpMs = Number.NEGATIVE_INFINITY;
+  let loader: string | undefined;
+  let askedUpMs = Number.NEGATIVE_INFINITY;
+
+  const homeGaps = async (): Promise<string[]> => {
+    const loss = homeLoss();
+    if (loss !== undefined && (unreplaced === undefined || world.uptimeMs() - triedUpMs >= RETRY_MS)) {
+      triedUpMs = world.uptimeMs();
+      unreplaced = await reload(loss);
+    }
+    if (homeLoss() !== undefined) return [unreplaced ?? `${loss}; another khop is at work.`];
+    unreplaced = undefined;
+    return [];
+  };
+  const reload = async (loss: string): Promise<string | undefined> => {
+    try {
+      await loadHome();
+      world.remark(`${loss}: it was loaded from disk.`);
+      return `${loss}: home leads through the firmware.`;
+    } catch (error) {
+      if (error instanceof KhopError && error.code === 'E_BUSY') return undefined;
+      return `${loss}, and not to be loaded from disk: home leads through the firmware (${(error as Error).message}).`;
+    }
+  };
+  const panicGaps = async (): Promise<string[]> => {
+    if (valueOf(world.readWaiting().panic) !== true)
+      return ['No panic kernel is loaded: a panic leads through the firmware, without a report.'];
+    if (world.uptimeMs() - askedUpMs >= ASK_MS) {
+      askedUpMs = world.uptimeMs();
+      loader = await activeLoader(world);
+    }
+    const by = otherLoader(world, 'crash', bootId) ?? loader;
+    return by === undefined
+      ? []
+      : [`\`${by}\` may have replaced the panic kernel: a panic leads where that one leads.`];
+  };
+  return async () => [...(await homeGaps()), ...(await panicGaps())];
+}
+
+async function activeLoader({ units }: TrialWorld): Promise<string | undefined> {
+  const found = valueOf(await units.show(OTHER_LOADERS)) ?? [];
+  return found.find(({ active }) => active === 'active' || active === 'activating')?.name;
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KhopError } from '../../src/error.ts';
+import { addParameters } from '../../src/switch/added-parameters.ts';
+import { loadPlan, readLoadedRecord, unload } from '../../src/switch/load.ts';
+import { agreedPlan, propose } from '../../src/switch/proposal.ts';
+import { encodeTicket } from '../../src/switch/ticket.ts';
+import type { SwitchWorld } from '../../src/switch/world.ts';
+import { loadHome } from '../../src/trial/load-home.ts';
+import { healthyMachine, read } from '../support/machine-facts.ts';
+import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
+import { quietWorld } from '../support/switch-world.ts';
+import { machineOnTrial, TRIAL_ID, trialTicket } from '../support/trial-world.ts';
+
+const ADDED = [`khop.trial=${TRIAL_ID}`, 'rdinit=/khop/first', 'panic=10'];
+
+/** A kernel on trial whose home is a kernel by its path. @param loads gets a line for each load */
+function onTrial(boot: PreparedBoot, loads: string[]): SwitchWorld {
+  const { kexec } = healthyMachine();
+  const commandLine = read(addParameters(`root=/dev/vda1 khop.switch=${TRIAL_ID}`, ADDED));
+  const machine = machineOnTrial({ kexec: { ...kexec, loaded: read(true) }, commandLine });
+  const quiet = quietWorld(boot.root, [], { readMachine: () => machine });
+  const segmentsLoad = () => void loads.push('segments');
+  const fileLoad: SwitchWorld['kexec']['fileLoad'] = (load) => void loads.push(load.commandLine);
+  return { ...quiet, kexec: { ...quiet.kexec, segmentsLoad, fileLoad } };
+}
+
+function ticketOf(boot: PreparedBoot) {
+  return trialTicket({ home: { id: boot.image, title: 'Old', release: null } });
+}
+
+test('the known-good kernel is loaded with ordinary parameters and told which trial it comes home from', () => {
+  using boot = buildBoot();
+  const loads: string[] = [];
+  const world = onTrial(boot, loads);
+  const ticket = ticketOf(boot);
+  world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticket));
+  loadHome(world, ticket);
+  const record = readLoadedRecord(world, 'normal', 'trial-boot');
+  assert.equal(loads.length, 1);
+  assert.equal(record?.by, 'khop trial');
+  assert.equal(record?.commandLine, `root=/dev/vda1 khop.home=${TRIAL_ID}`);
+});
+
+test('nothing else is loaded or unloaded by a kernel on trial', () => {
+  using boot = buildBoot();
+  const loads: string[] = [];
+  const world = onTrial(boot, loads);
+  world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticketOf(boot)));
+  const plan = agreedPlan(propose(world, boot.image, { reuseCmdline: true, isUnchecked: true }));
+  for (const change of [
+    () => void loadPlan(world, plan, { by: 'khop load', optimisations: [] }),
+    () => unload(world, 'normal'),
+    () => unload(world, 'crash'),
+  ])
+    assert.throws(change, { code: 'E_STATE', message: /is on trial/ });
+  assert.deepEqual(loads, []);
+});
+
+test('a home whose files are gone cannot be loaded', () => {
+  using boot = buildBoot();
+  const world = onTrial(boot, []);
+  const home = { id: `${boot.image}-gone`, title: 'Old', release: null };
+  assert.throws(() => loadHome(world, trialTicket({ home })), KhopError);
+});
