@@ -41,7 +41,7 @@ export interface HwdbNode {
 export interface Hwdb {
   readonly toolVersion: bigint;
   readonly root: HwdbNode;
-  /** In the order of their strings, by which old readers tell which of them counts more. */
+  /** Those of the values, in the order of their strings, by which old readers tell which of them counts more. */
   readonly files: readonly string[];
 }
 
@@ -52,12 +52,16 @@ interface Walk {
   readonly sizes: { readonly node: number; readonly child: number; readonly value: number };
   /** Source file -> where its name lies. */
   readonly files: Map<string, number>;
+  readonly wants: (property: string) => boolean;
   /** How many more nodes the file has room for: where there are more, one leads to itself. */
   left: number;
 }
 
-/** @throws E_FORMAT */
-export function parseHwdb(bytes: Uint8Array): Hwdb {
+/**
+ * @param wants which properties to read; patterns without any are left out, which are most of a database
+ * @throws E_FORMAT
+ */
+export function parseHwdb(bytes: Uint8Array, wants: (property: string) => boolean = () => true): Hwdb {
   const reader = new ByteReader(bytes, 'hwdb.bin');
   if (reader.text(0, 8, 'signature') !== HWDB_SIGNATURE)
     reader.fail('signature', 0, 'is not that of a hardware database');
@@ -71,7 +75,7 @@ export function parseHwdb(bytes: Uint8Array): Hwdb {
   const files = new Map<string, number>();
   // There are some hundred thousand texts: to decode each on its own takes longer than all the rest.
   const texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  const walk: Walk = { reader, texts, sizes, files, left: Math.floor(bytes.length / sizes.node) };
+  const walk: Walk = { reader, texts, sizes, files, wants, left: Math.floor(bytes.length / sizes.node) };
   const root = readNode(walk, reader.size64(56, 'root'), 0);
   const inOrder = [...files].sort(([, a], [, b]) => a - b).map(([name]) => name);
   return { toolVersion: reader.u64(8, 'version'), root, files: inOrder };
@@ -93,22 +97,24 @@ function readNode(walk: Walk, at: number, depth: number): HwdbNode {
   const firstChild = at + sizes.node;
   const firstValue = firstChild + childCount * sizes.child;
   reader.slice(firstValue, valueCount * sizes.value, 'values');
-  return {
-    prefix: textAt(walk, at, 'prefix'),
-    children: Array.from({ length: childCount }, (_, index) => {
-      const child = firstChild + index * sizes.child;
-      const node = readNode(walk, reader.size64(child + 8, 'child'), depth + 1);
-      return { byte: reader.u8(child, 'byte'), node };
-    }),
-    values: Array.from({ length: valueCount }, (_, index) =>
-      readValue(walk, firstValue + index * sizes.value),
-    ),
-  };
+  const children: { byte: number; node: HwdbNode }[] = [];
+  for (let child = firstChild; child < firstValue; child += sizes.child) {
+    const node = readNode(walk, reader.size64(child + 8, 'child'), depth + 1);
+    if (node.children.length + node.values.length > 0)
+      children.push({ byte: reader.u8(child, 'byte'), node });
+  }
+  const values: HwdbValue[] = [];
+  for (let index = 0; index < valueCount; index++) {
+    const value = readValue(walk, firstValue + index * sizes.value);
+    if (value !== undefined) values.push(value);
+  }
+  return { prefix: textAt(walk, at, 'prefix'), children, values };
 }
 
-function readValue(walk: Walk, at: number): HwdbValue {
+function readValue(walk: Walk, at: number): HwdbValue | undefined {
   const { reader, sizes, files } = walk;
   const property = textAt(walk, at, 'property');
+  if (!walk.wants(property)) return undefined;
   const text = textAt(walk, at + 8, 'text');
   if (sizes.value < HWDB_VALUE_SIZES.long) return { property, text, source: undefined };
   const file = textAt(walk, at + 16, 'source file');

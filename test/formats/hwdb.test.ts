@@ -44,7 +44,7 @@ test('any tree comes back, with sources and without', () => {
                   { selector: ({ byte }) => byte, maxLength: 3 },
                 )
                 .map((all) => all.toSorted((a, b) => a.byte - b.byte)),
-        values: fc.array(value(files), { maxLength: 2 }),
+        values: fc.array(value(files), { minLength: 1, maxLength: 2 }),
       },
       { noNullPrototype: true },
     );
@@ -63,6 +63,13 @@ function collectFiles({ values, children }: HwdbNode, into: Set<string>): void {
   for (const { source } of values) if (source !== undefined) into.add(source.file);
   for (const { node } of children) collectFiles(node, into);
 }
+
+test('of a database only what is wanted is read, and no pattern that has nothing else', () => {
+  const { root, files } = parseHwdb(encodeHwdb(KEYBOARDS), (property) => property.startsWith(' KEYBOARD_'));
+  assert.deepEqual(root.children, KEYBOARDS.root.children.slice(0, 1));
+  assert.deepEqual(files, KEYBOARDS.files.slice(1));
+  assert.deepEqual(parseHwdb(encodeHwdb(KEYBOARDS), () => false).root, hwdbNode('', {}));
+});
 
 test('one pattern is laid out as systemd reads it', () => {
   const bytes = encodeHwdb({

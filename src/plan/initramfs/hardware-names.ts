@@ -6,7 +6,7 @@
  */
 import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
-import { type HwdbNode, parseHwdb } from '../../formats/hwdb.ts';
+import { parseHwdb } from '../../formats/hwdb.ts';
 import { encodeHwdb } from '../../formats/hwdb-writer.ts';
 
 const DATABASE = /^(?:(?:usr\/)?lib\/udev|etc\/udev|(?:usr\/lib|etc)\/systemd\/hwdb)\/hwdb\.bin$/;
@@ -55,21 +55,11 @@ function mentionedNames(
 
 /** Undefined for a file that is not understood: it stays as it is. */
 function withoutNames(bytes: Uint8Array, mentioned: ReadonlySet<string>): Uint8Array | undefined {
+  const stays = (property: string): boolean => mentioned.has(property) || !NAME_FOR_PEOPLE.test(property);
   try {
-    const { root, ...rest } = parseHwdb(bytes);
-    return encodeHwdb({ ...rest, root: strip(root, mentioned) });
+    return encodeHwdb(parseHwdb(bytes, stays));
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     return undefined;
   }
-}
-
-function strip({ prefix, children, values }: HwdbNode, mentioned: ReadonlySet<string>): HwdbNode {
-  return {
-    prefix,
-    children: children
-      .map(({ byte, node }) => ({ byte, node: strip(node, mentioned) }))
-      .filter(({ node }) => node.children.length > 0 || node.values.length > 0),
-    values: values.filter(({ property }) => mentioned.has(property) || !NAME_FOR_PEOPLE.test(property)),
-  };
 }

@@ -59,7 +59,7 @@ test('a name that a rule or script mentions stays; a program that has it inside 
 });
 
 test('where a script puts such a name together, all stay', () => {
-  assert.equal(withoutHardwareNames([DATABASE, rules('eval echo \\$ID_${kind}_FROM_DATABASE')]).size, 0);
+  assert.equal(withoutHardwareNames([DATABASE, rules('eval echo \\$ID_"$kind"_FROM_DATABASE')]).size, 0);
 });
 
 test('a database that is not understood stays as it is, and so does a file of that name elsewhere', () => {
