@@ -120,6 +120,7 @@ function summarise({ dropped, kept }: TrimmedInitramfs) {
     modules: dropped.modules.length,
     firmware: dropped.firmware.length,
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    hardwareNames: dropped.hardwareNames,
     keptModules: kept.modules.count,
   };
 }

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 
 export const PREPARED_VERSION = 1;
 /** Changes whenever other bytes come out of the same inputs. */
-export const PREPARED_RECIPE = 1;
+export const PREPARED_RECIPE = 2;
 
 /** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
 const FileIdentity = v.object({
@@ -54,7 +54,15 @@ const PreparedInitramfs = v.object({
   unpackedBytes: v.number(),
   /** What was left out for this machine; null when nothing was trimmed, and then why. */
   trimmed: v.nullable(
-    v.object({ modules: v.number(), firmware: v.number(), bytes: v.number(), keptModules: v.number() }),
+    v.object({
+      modules: v.number(),
+      firmware: v.number(),
+      /** Of modules and firmware. */
+      bytes: v.number(),
+      /** Bytes of names in hwdb.bin. */
+      hardwareNames: v.number(),
+      keptModules: v.number(),
+    }),
   ),
   untrimmedBecause: v.nullable(v.string()),
 });

@@ -306,10 +306,14 @@ function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {
       name: 'trim',
       isUsed: isTrimmed,
       detail: isTrimmed
-        ? `${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use stay out, ${mib(trimmed.bytes)}`
+        ? `${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use stay out, ${mib(trimmed.bytes)}${namesClause(trimmed.hardwareNames)}`
         : (record?.initramfs?.untrimmedBecause ?? (missing.initramfs || why)),
     },
   ];
+}
+
+function namesClause(bytes: number): string {
+  return bytes === 0 ? '' : `, and names of hardware in hwdb.bin, ${mib(bytes)}`;
 }
 
 function describeInitramfs(offer: Offer, problems: readonly Problem[]): Optimisation {

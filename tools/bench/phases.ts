@@ -5,6 +5,9 @@
  *
  * The new kernel's first stop is x86_64_start_kernel, its first C function, and not startup_64: that one runs
  * where the loader happened to put the kernel, some thousand instructions earlier.
+ *
+ * The clock of a guest that is stopped goes on to its next timer (icount, sleep=off), so every point but the last
+ * is late by up to some milliseconds, which are millions: see docs/decisions/copies-in-the-jump.md.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -44,6 +44,10 @@ function describeInitramfs({ initramfs, initramfsObstacle }: PrepareOutcome['rec
   const trim =
     trimmed === null
       ? `complete: ${untrimmedBecause}`
-      : `without ${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use`;
+      : `without ${trimmed.modules} modules and ${trimmed.firmware} firmware files that this machine does not use${namesClause(trimmed.hardwareNames)}`;
   return `${renderBytes(unpackedBytes)} -> ${renderBytes(file.size)}, ${packed}; ${trim}`;
+}
+
+function namesClause(bytes: number): string {
+  return bytes === 0 ? '' : `, and without ${renderBytes(bytes)} of names of hardware`;
 }

@@ -1,6 +1,6 @@
 /**
  * An initramfs for this machine alone: without the modules and the firmware that no device here asks for, and
- * with the other modules unpacked. Everything else stays as it is. What is left out is unpacked by nobody, and that is the longest part of a
+ * with the other modules unpacked. Everything else stays as it is, but for names in udev's hardware database. What is left out is unpacked by nobody, and that is the longest part of a
  * switch that a distribution's initramfs takes.
  *
  * In doubt a module stays; when something about the machine could not be read, all of them do.
@@ -14,6 +14,7 @@ import type { InitramfsNeeds } from '../../machine/initramfs-needs.ts';
 import type { Reading } from '../../machine/reading.ts';
 import { isSameRoot } from '../preflight/device-names.ts';
 import { mainParts } from './early-archives.ts';
+import { withoutHardwareNames } from './hardware-names.ts';
 import { type ModuleFolder, modulePlaceOf, readModuleFolder } from './module-folder.ts';
 import { droppableFirmware, firmwareNameOf } from './needed-firmware.ts';
 import { type KnownNeeds, neededModules } from './needed-modules.ts';
@@ -50,7 +51,12 @@ export interface TrimmedInitramfs {
   /** Of all archives but the early ones, in their order. */
   readonly entries: readonly CpioEntry[];
   readonly kept: { readonly modules: FileSum; readonly firmware: FileSum };
-  readonly dropped: { readonly modules: readonly DroppedFile[]; readonly firmware: readonly DroppedFile[] };
+  readonly dropped: {
+    readonly modules: readonly DroppedFile[];
+    readonly firmware: readonly DroppedFile[];
+    /** Of databases that stayed without them, bytes; see hardware-names.ts. */
+    readonly hardwareNames: number;
+  };
   /** Module that stayed -> why. */
   readonly reasons: ReadonlyMap<string, string>;
   /** Why nothing was trimmed; undefined when it was. */
@@ -75,7 +81,7 @@ function untrimmed(entries: readonly CpioEntry[], obstacle: string): TrimmedInit
   return {
     entries,
     kept: { modules: none, firmware: none },
-    dropped: { modules: [], firmware: [] },
+    dropped: { modules: [], firmware: [], hardwareNames: 0 },
     reasons: new Map(),
     obstacle,
   };
@@ -127,13 +133,16 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
   const keptModules = new Set(files.kept);
   const others = keptEntries.filter((entry) => !keptModules.has(entry));
   const unpacked = unpackModules(files.kept, new Set([...linked, ...others.map(({ name }) => name)]));
+  const nameless = withoutHardwareNames(others.filter(({ name }) => !linked.has(name)));
   const changes = {
     release,
     isDropped: (name: string) => goneNames.has(name),
     areUnpacked: unpacked.size > 0,
   };
   return {
-    entries: keptEntries.map((entry) => unpacked.get(entry) ?? withTrimmedIndex(entry, changes)),
+    entries: keptEntries.map(
+      (entry) => unpacked.get(entry) ?? nameless.get(entry) ?? withTrimmedIndex(entry, changes),
+    ),
     kept: {
       modules: sumOf(files.kept.map((entry) => unpacked.get(entry) ?? entry)),
       firmware: sumOf(keptEntries.filter((entry) => firmwareNameOf(entry, release) !== undefined)),
@@ -143,6 +152,7 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
       firmware: droppedEntries
         .filter((entry) => !gone.has(entry) && !isFolder(entry))
         .map(({ name, bytes }) => ({ name, bytes: bytes.length })),
+      hardwareNames: [...nameless].reduce((sum, [was, is]) => sum + was.bytes.length - is.bytes.length, 0),
     },
     reasons,
     obstacle: undefined,
