@@ -5,11 +5,16 @@
  */
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import type { SharedMove, UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
-import { type PreparedEntry, readPreparedInitramfs, readPreparedKernel } from '../prepare/prepared-store.ts';
+import {
+  type PreparedEntry,
+  readPreparedInitramfs,
+  readPreparedKernel,
+  type VerifiedFiles,
+} from '../prepare/prepared-store.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What there is to make a plan faster with. */
@@ -21,6 +26,16 @@ export interface Supply {
 /** A supply and the record of where it comes from. */
 export interface PreparedSupply extends Supply {
   readonly record: PreparedRecord;
+}
+
+/** For plans that are made one after the other. */
+export interface SupplyMemory {
+  readonly verified: VerifiedFiles;
+  /**
+   * Kernels that are kept together, a folder of the cache each: one image for all of them, so at one virtual address.
+   * Undefined for a plan that draws its own.
+   */
+  readonly moves: Map<string, SharedMove> | undefined;
 }
 
 /** The files it is made from, and which of the parts are wanted. */
@@ -41,8 +56,8 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
     );
   const read = (entry: PreparedEntry): PreparedSupply => ({
     record: entry.record,
-    kernel: wants.kernel ? readPreparedKernel(entry) : undefined,
-    initramfs: wants.initramfs ? readPreparedInitramfs(entry) : undefined,
+    kernel: wants.kernel ? readKernel(entry, world.supplies) : undefined,
+    initramfs: wants.initramfs ? readPreparedInitramfs(entry, world.supplies?.verified) : undefined,
   });
   const outcome = make(false);
   if (!outcome.wasThere)
@@ -54,4 +69,12 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
     world.remark(`${error.message}; it was prepared anew.`);
     return read(make(true));
   }
+}
+
+function readKernel(entry: PreparedEntry, memory: SupplyMemory | undefined): UnpackedKernel | undefined {
+  const kernel = readPreparedKernel(entry, memory?.verified);
+  if (kernel === undefined || memory?.moves === undefined) return kernel;
+  const sharedMove = memory.moves.get(entry.folder) ?? { image: undefined };
+  memory.moves.set(entry.folder, sharedMove);
+  return { ...kernel, sharedMove };
 }

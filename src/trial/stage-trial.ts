@@ -16,12 +16,13 @@ import { planTargetOrNone, type TargetPlan } from '../guard/target-plan.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { commandLineValue } from '../plan/command-line.ts';
-import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
+import type { LoadPlan } from '../plan/load-plan.ts';
 import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
 import { machineOnTrial, reservationArgument, trialReservation } from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
+import { identifyFile } from '../prepare/prepared-store.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import {
   agreedPlan,
@@ -88,7 +89,10 @@ const GUARDIAN_SLACK_SECONDS = 60 + ORDERLY_SECONDS;
 export async function stageTrial(world: TrialWorld, request: TrialRequest): Promise<StagedTrial> {
   const machine = world.readMachine();
   const needs = lazily(world.readInitramfsNeeds);
-  const here: TrialWorld = { ...world, readMachine: () => machine, readInitramfsNeeds: needs };
+  const supplies = { verified: new Set<string>(), moves: undefined };
+  const here: TrialWorld = { ...world, readMachine: () => machine, readInitramfsNeeds: needs, supplies };
+  // The panic kernel lives for seconds and has no KASLR of its own: it takes the image of the kernel that goes home.
+  const together = { ...supplies, moves: new Map() };
   const { deadlines, id, options } = request;
   const homeSelector = request.home ?? runningSelector(world, machine);
   const homeKernel = chooseKernel(here, machine, homeSelector);
@@ -99,8 +103,12 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
     jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
   });
   const { watchdog, start } = await startableWatchdog(world, kernel, hardware, firstActObstacle);
-  const watched: TrialWorld = { ...here, readMachine: () => withRunningWatchdog(machine, watchdog) };
-  const panic = await describePanic(watched, homeKernel.id);
+  const watched: TrialWorld = {
+    ...here,
+    supplies: together,
+    readMachine: () => withRunningWatchdog(machine, watchdog),
+  };
+  const panic = await describePanic(watched, homeKernel);
   const reserved = await reserve(watched, panic, firstActObstacle);
   const onTrial = (world: TrialWorld): TrialWorld => {
     if (reserved.state !== 'planned') return world;
@@ -108,7 +116,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
     return { ...world, readMachine: () => facts };
   };
   const trialWorld = onTrial(here);
-  const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
+  const home = attempt(() => planHomecoming({ ...trialWorld, supplies: together }, homeKernel.id, id));
   const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
   const guard = reserved.state === 'planned' ? await planPanic(onTrial(watched), panic) : reserved;
   const wanted = { ...options, drop: [...(options.drop ?? []), HOME_PARAMETER], switchId: id };
@@ -201,7 +209,7 @@ function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | un
 
 /** What the panic kernel of a trial is to do. */
 interface PanicWish {
-  readonly selector: string;
+  readonly kernel: Kernel;
   readonly settings: GuardSettings;
   readonly place: TargetPlan;
 }
@@ -210,22 +218,22 @@ interface PanicWish {
  * As the guard of this machine is set, or as it would be; but it captures, since it must not go on in little memory, and
  * it is the known-good kernel, whatever the guard names.
  */
-async function describePanic(world: TrialWorld, selector: string): Promise<PanicWish> {
+async function describePanic(world: TrialWorld, kernel: Kernel): Promise<PanicWish> {
   const guard = readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS;
-  const settings: GuardSettings = { ...guard, mode: 'capture', kernel: selector, home: selector };
-  return { selector, settings, place: await planTargetOrNone(world, settings) };
+  const settings: GuardSettings = { ...guard, mode: 'capture', kernel: kernel.id, home: kernel.id };
+  return { kernel, settings, place: await planTargetOrNone(world, settings) };
 }
 
 /** The place where the panic kernel will wait. */
 async function reserve(
   world: TrialWorld,
-  { selector, settings, place }: PanicWish,
+  { kernel, settings, place }: PanicWish,
   obstacle: string | undefined,
 ): Promise<Part<Range>> {
   if (obstacle !== undefined) return { state: 'missing', reason: obstacle, code: undefined };
   try {
-    const known = { homeBytes: packedSize(world, selector), place };
-    const need = await reservationNeed(world, settings, selector, known);
+    const known = { homeBytes: packedSize(kernel), place };
+    const need = await reservationNeed(world, settings, kernel.id, known);
     const size = roundUp(BigInt(need.bytes)) << 20n;
     const range = trialReservation(world.readMachine(), size);
     return range === undefined
@@ -236,10 +244,13 @@ async function reserve(
   }
 }
 
+/** What goes beside a kernel and its initrds: command line, memory map, the stub's page tables. */
+const SMALL_PARTS = 2 ** 20;
+
 /** Bytes of the known-good kernel as its files are: there is always a way home of that size. */
-function packedSize(world: TrialWorld, selector: string): bigint {
-  const { plan } = propose(world, selector, { method: 'segments', reuseCmdline: true, isUnchecked: true });
-  return plan === undefined ? 0n : contentBytes(plan);
+function packedSize({ image, initrds }: Kernel): bigint {
+  const bytes = [image, ...initrds].reduce((sum, path) => sum + identifyFile(path).size, 0);
+  return BigInt(bytes + SMALL_PARTS);
 }
 
 async function planPanic(world: TrialWorld, { settings, place }: PanicWish): Promise<Part<GuardPlan>> {

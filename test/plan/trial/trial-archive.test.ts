@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpio } from '../../../src/formats/cpio.ts';
+import { joinBytes } from '../../../src/formats/join-bytes.ts';
 import { fn } from '../../../src/formats/static-program/functions.ts';
 import {
   appendNumber,
@@ -69,8 +70,8 @@ test('the archive has folders before what is in them, the program, and each file
       timeoutSeconds: 60,
     };
     const namesOf = (home: FirstActOrder['home']) => {
-      const { bytes } = trialArchive({ ...ORDER, architecture, crash, home, watchdog });
-      const { entries } = parseCpio(bytes);
+      const { pieces } = trialArchive({ ...ORDER, architecture, crash, home, watchdog });
+      const { entries } = parseCpio(joinBytes(pieces));
       const known = new Set(['.']);
       for (const { name } of entries) {
         assert.ok(known.has(name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : '.'), name);
@@ -93,7 +94,8 @@ test('the archive has folders before what is in them, the program, and each file
       ['khop/modules/i6300esb.ko', 'module'],
     ]);
     assert.deepEqual(namesOf(segments).slice(2), [
-      ['khop/home/segments', 'stubinitrd'],
+      ['khop/home/stub', 'stub'],
+      ['khop/home/initrd', 'initrd'],
       ['khop/modules/i6300esb.ko', 'module'],
     ]);
   }
@@ -134,7 +136,7 @@ function runFirstAct(order: FirstActOrder, hasInit: boolean) {
   const root = mkdtempSync(join(tmpdir(), 'khop-first-'));
   try {
     const path = (name: string) => join(root, name);
-    for (const entry of parseCpio(trialArchive(order).bytes).entries)
+    for (const entry of parseCpio(joinBytes(trialArchive(order).pieces)).entries)
       if ((entry.mode & 0o170000) === 0o040000) mkdirSync(path(entry.name));
       else if (entry.hardLinkTo === undefined)
         writeFileSync(path(entry.name), entry.bytes, { mode: entry.mode & 0o777 });
