@@ -5,16 +5,12 @@
  */
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import type { SharedMove, UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
-import {
-  type PreparedEntry,
-  readPreparedInitramfs,
-  readPreparedKernel,
-  type VerifiedFiles,
-} from '../prepare/prepared-store.ts';
+import { type PreparedEntry, readPreparedInitramfs, readPreparedKernel } from '../prepare/prepared-store.ts';
+import type { Remembered } from './remembered.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What there is to make a plan faster with. */
@@ -26,16 +22,6 @@ export interface Supply {
 /** A supply and the record of where it comes from. */
 export interface PreparedSupply extends Supply {
   readonly record: PreparedRecord;
-}
-
-/** For plans that are made one after the other. */
-export interface SupplyMemory {
-  readonly verified: VerifiedFiles;
-  /**
-   * Kernels that are kept together, a folder of the cache each: one image for all of them, so at one virtual address.
-   * Undefined for a plan that draws its own.
-   */
-  readonly moves: Map<string, SharedMove> | undefined;
 }
 
 /** The files it is made from, and which of the parts are wanted. */
@@ -56,8 +42,8 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
     );
   const read = (entry: PreparedEntry): PreparedSupply => ({
     record: entry.record,
-    kernel: wants.kernel ? readKernel(entry, world.supplies) : undefined,
-    initramfs: wants.initramfs ? readPreparedInitramfs(entry, world.supplies?.verified) : undefined,
+    kernel: wants.kernel ? readKernel(entry, world.remembered) : undefined,
+    initramfs: wants.initramfs ? readPreparedInitramfs(entry, world.remembered?.verified) : undefined,
   });
   const outcome = make(false);
   if (!outcome.wasThere)
@@ -71,10 +57,10 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
   }
 }
 
-function readKernel(entry: PreparedEntry, memory: SupplyMemory | undefined): UnpackedKernel | undefined {
-  const kernel = readPreparedKernel(entry, memory?.verified);
-  if (kernel === undefined || memory?.moves === undefined) return kernel;
-  const sharedMove = memory.moves.get(entry.folder) ?? { image: undefined };
-  memory.moves.set(entry.folder, sharedMove);
+function readKernel(entry: PreparedEntry, remembered: Remembered | undefined): UnpackedKernel | undefined {
+  const kernel = readPreparedKernel(entry, remembered?.verified);
+  if (kernel === undefined || remembered?.moves === undefined) return kernel;
+  const sharedMove = remembered.moves.get(entry.folder) ?? { image: undefined };
+  remembered.moves.set(entry.folder, sharedMove);
   return { ...kernel, sharedMove };
 }
