@@ -40,8 +40,6 @@ const WATCHDOG = ['-device', 'i6300esb', '-action', 'watchdog=reset'];
 const ROUTE = '[Route]\nGateway=10.0.2.2\n';
 const HAS_ROUTE = 'until ip route show default | grep -q "via 10.0.2.2"; do sleep 1; done';
 
-/** A case that waits for the guardian ends soon; an emulated machine needs more than a minute for its start. */
-const CONFIGURATION = 'trial-boot-deadline = 150\n';
 /** Keeps a trial in the phase of its services until somebody lets it go. */
 const HOLD = ['#!/bin/sh', 'case $(uname -r) in 6.12*) test -e /run/go || exit 75;; esac', ''].join('\n');
 const HOLD_PATH = '/etc/khop/checks/required.d/hold';
@@ -126,7 +124,6 @@ async function install(machine: VirtualMachine, deb: Uint8Array, bed: TrialBed):
   await machine.run(`systemctl restart systemd-networkd.service; ${HAS_ROUTE}`, MAKE);
   await machine.copyIn(deb, '/root/khop.deb', 0o644, COPY_TIMEOUT_MS);
   await machine.run('dpkg --install /root/khop.deb && rm /root/khop.deb', MAKE);
-  await machine.copyIn(CONFIGURATION, '/etc/khop/khop.conf');
   if (bed.hasWatchdog) await machine.run('modprobe i6300esb', MAKE);
   await machine.run(`${INSTALLED} khop switch 6.12 --fast --dry-run >/root/dry-run`, MAKE);
   await machine.run('sync', MAKE);
