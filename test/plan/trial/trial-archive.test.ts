@@ -180,6 +180,28 @@ test('init starts as the kernel would have started it, with a guardian beside it
   );
 });
 
+test('the files of all segments are found and mapped before the kernel is asked', (context) => {
+  // An address that no kernel takes: it is refused before anything of it is kept.
+  const segment = (name: string, size: number) => ({
+    ...{ name, address: 0x1001n, memorySize: 4096, bytes: Buffer.alloc(size, 1), source: '' },
+  });
+  const home: SegmentsLoadPlan = {
+    ...base,
+    ...{ architecture: hostArchitecture(), slot: 'normal', method: 'segments', entry: 0x1000n },
+    segments: [segment('stub', 100), segment('nothing', 0), segment('initrd', 4096)],
+  };
+  const run = runFirstAct({ ...ORDER, home }, true);
+  if (run === undefined) return context.skip('no first process can be made here');
+  const line = run.log.find((text) => text.includes('load the known-good kernel'));
+  // EPERM, ENOSYS or EADDRNOTAVAIL: what a kernel says that does not know the call, forbids it, or looks at the address.
+  assert.match(line ?? '', /errno (?:1|38|99)$/);
+  assert.deepEqual(
+    run.log.filter((text) => text.includes('remove')),
+    [],
+    'all files are gone',
+  );
+});
+
 test('an init that cannot be started is said, and the first process ends, which is a panic', (context) => {
   const run = runFirstAct({ ...ORDER, init: '/sbin/none' }, false);
   if (run === undefined) return context.skip('no first process can be made here');
