@@ -3,7 +3,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KhopError } from '../src/error.ts';
 import { ERROR_CODES } from '../src/error-codes.ts';
@@ -36,8 +36,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
-  const rows = await runCases(chosen, options.json);
-  if (rows.length > 0) console.log(renderRows(rows));
+  const rows = await runCases(chosen, options);
+  if (rows.length > 0) console.log(renderRows(rows, elapsedSeconds()));
   return isFastGood && rows.every(isAsExpected) ? 0 : 1;
 }
 
@@ -86,19 +86,27 @@ function choose({ suites, cases, firmware: wanted }: ChaosOptions): readonly Cha
   });
 }
 
-/** One machine at a time: seconds are to be those of the machine, and two cores are soon used up. */
-async function runCases(cases: readonly ChaosCase[], json: string | undefined): Promise<ChaosRow[]> {
-  const rows: ChaosRow[] = [];
-  for (const each of cases) {
-    const row = await each.run();
-    rows.push(row);
-    progress(
-      `${isAsExpected(row) ? 'ok  ' : 'FAIL'} ${row.case}, ${row.point}: ${row.outcome}, ${row.seconds.toFixed(1)} s (${row.cause})`,
-    );
-    // A run of an hour that is interrupted leaves what it has.
-    if (json !== undefined) await writeFile(json, `${JSON.stringify(rows, null, 2)}\n`);
-  }
-  return rows;
+/** Each job takes the next case; the rows are in the order of the cases. */
+async function runCases(
+  cases: readonly ChaosCase[],
+  { jobs, json }: Pick<ChaosOptions, 'jobs' | 'json'>,
+): Promise<ChaosRow[]> {
+  const found: (ChaosRow | undefined)[] = cases.map(() => undefined);
+  const rows = (): ChaosRow[] => found.filter((row) => row !== undefined);
+  const waiting = cases.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, each] of waiting) {
+      const row = await each.run();
+      found[index] = row;
+      progress(
+        `${isAsExpected(row) ? 'ok  ' : 'FAIL'} ${row.case}, ${row.point}: ${row.outcome}, ${row.seconds.toFixed(1)} s (${row.cause})`,
+      );
+      // A run of an hour that is interrupted leaves what it has.
+      if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows(), null, 2)}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return rows();
 }
 
 /** The suite is a test file of its own. */
@@ -110,5 +118,9 @@ function runFast(): boolean {
 }
 
 function progress(text: string): void {
-  process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s] ${text}\n`);
+  process.stderr.write(`[${elapsedSeconds().toFixed(0).padStart(5)} s] ${text}\n`);
+}
+
+function elapsedSeconds(): number {
+  return (performance.now() - started) / 1000;
 }

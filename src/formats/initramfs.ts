@@ -12,7 +12,8 @@ import {
   detectCompression,
 } from './compression.ts';
 import { type CpioEntry, isCpio, parseCpio } from './cpio.ts';
-import type { NamedBytes } from './named-bytes.ts';
+import { joinBytes } from './join-bytes.ts';
+import type { NamedBytes, NamedPieces } from './named-bytes.ts';
 
 /** One archive, or one compressed run of archives, with the offset it has in the initrd. */
 export interface InitramfsPart {
@@ -161,18 +162,20 @@ function refusal(name: string, at: number, problem: string, hint?: string): Khop
   });
 }
 
-/** Several initrds as one; each begins on a multiple of 4, or the kernel would skip a plain archive. */
-export function joinInitrds(initrds: readonly NamedBytes[]): NamedBytes | undefined {
-  const [first, ...others] = initrds;
-  if (first === undefined) return undefined;
-  if (others.length === 0) return first;
-  const starts: number[] = [];
-  let size = 0;
-  for (const initrd of initrds) {
-    starts.push(size);
-    size = Math.ceil((size + initrd.bytes.length) / 4) * 4;
-  }
-  const bytes = new Uint8Array(size);
-  for (const [index, initrd] of initrds.entries()) bytes.set(initrd.bytes, starts[index]);
-  return { name: initrds.map((initrd) => initrd.name).join(' + '), path: undefined, bytes };
+/**
+ * Several initrds as one; each begins on a multiple of 4, or the kernel would skip a plain archive.
+ * @param last what comes behind them
+ */
+export function joinInitrds(
+  initrds: readonly NamedBytes[],
+  last: readonly NamedPieces[] = [],
+): NamedBytes | undefined {
+  const [first] = initrds;
+  if (last.length === 0 && initrds.length < 2) return first;
+  const all = [...initrds.map(({ name, bytes }) => ({ name, pieces: [bytes] })), ...last];
+  const joined = all.flatMap(({ pieces }) => {
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    return [...pieces, new Uint8Array(Math.ceil(size / 4) * 4 - size)];
+  });
+  return { name: all.map(({ name }) => name).join(' + '), path: undefined, bytes: joinBytes(joined) };
 }

@@ -11,3 +11,10 @@ export interface NamedBytes {
   readonly path: string | undefined;
   readonly bytes: Uint8Array;
 }
+
+/** Bytes that nobody has put together yet, because they are many. */
+export interface NamedPieces {
+  readonly name: string;
+  /** One behind the other. */
+  readonly pieces: readonly Uint8Array[];
+}

@@ -55,8 +55,16 @@ export interface UnpackedKernel {
    * the last one's bytes count.
    */
   readonly takeImage?: (() => Uint8Array) | undefined;
+  /** Plans that are kept together have one image: the first that moves it says where to, see `SharedMove`. */
+  readonly sharedMove?: SharedMove | undefined;
   /** See x86-relocations.ts; empty when the kernel has none. */
   readonly relocationTable: Uint8Array;
+}
+
+/** An image at a virtual address that one plan has drawn, for the others to take as it is. */
+export interface SharedMove {
+  /** Undefined until then. */
+  image: Uint8Array | undefined;
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   encodeArmedRecord,
 } from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
-import { planCapture } from './capture-plan.ts';
+import { type CapturePlan, planCapture } from './capture-plan.ts';
 import { describeContinuation, withContinuation } from './continuation.ts';
 import { planContinue } from './continue-plan.ts';
 import { refuseContinuing } from './continuing.ts';
@@ -54,7 +54,7 @@ export interface GuardPlan {
 /**
  * Everything but the call. Changes nothing.
  * @param place see `planTarget`
- * @param known what the preflight has looked at already
+ * @param known what the preflight has looked at already, and what the panic kernel is given
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
 export async function planGuard(
@@ -62,7 +62,7 @@ export async function planGuard(
   settings: GuardSettings,
   id: string,
   place: TargetPlan,
-  known: { readonly isHomeChecked?: boolean } = {},
+  known: { readonly isHomeChecked?: boolean; readonly capture?: CapturePlan } = {},
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
@@ -77,7 +77,7 @@ export async function planGuard(
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);
-  const planned = await planCapture(world, machine, settings, kernel, place);
+  const planned = known.capture ?? (await planCapture(world, machine, settings, kernel, place));
   const { dump, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
   const { loop } = wish;

@@ -17,7 +17,7 @@ import {
 } from '../plan/capture/capture-memory.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 import { initramfsWish } from '../switch/initramfs-wish.ts';
-import { fetchSupply } from '../switch/prepared-supply.ts';
+import { fetchSupply, type Supply, type SupplyRequest } from '../switch/prepared-supply.ts';
 import { readHistory } from '../switch/read-history.ts';
 import type { CapturePlan } from './capture-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -39,23 +39,32 @@ export function readCaptureKernel(world: GuardWorld, machine: MachineFacts, kern
   return { kernel, image, unpacked: unpackedOf(world, machine, kernel) };
 }
 
-/** From the same entry of the cache as a fast switch to that kernel. */
 function unpackedOf(world: GuardWorld, machine: MachineFacts, kernel: Kernel): UnpackedKernel | undefined {
+  try {
+    return fetchPrepared(world, machine, kernel, { kernel: true, initramfs: false }).kernel;
+  } catch (error) {
+    if (error instanceof KhopError) return undefined;
+    throw error;
+  }
+}
+
+/** From the same entry of the cache as a fast switch to that kernel. @throws as `fetchSupply` */
+export function fetchPrepared(
+  world: GuardWorld,
+  machine: MachineFacts,
+  kernel: Kernel,
+  wants: SupplyRequest['wants'],
+): Supply {
+  const { image, initrds } = kernel;
   const wish = initramfsWish(world, machine, readHistory(world), {
     release: kernel.release,
-    image: kernel.image,
+    image,
     // The kernel that comes home gets this one: both take their parts from one entry.
     commandLine: valueOf(machine.commandLine) ?? kernel.commandLine,
     isTrimAllowed: true,
     packing: 'none',
   });
-  try {
-    const { image, initrds } = kernel;
-    return fetchSupply(world, { image, initrds, wish, wants: { kernel: true, initramfs: false } }).kernel;
-  } catch (error) {
-    if (error instanceof KhopError) return undefined;
-    throw error;
-  }
+  return fetchSupply(world, { image, initrds, wish, wants });
 }
 
 /** @param keptBytes of the way home */

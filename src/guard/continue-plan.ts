@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { rangeSize } from '../formats/range.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
@@ -40,7 +41,7 @@ export function planContinue(
       { hint: 'Reserve more: khop guard on --mode continue --memory auto' },
     );
   const home = homeBeside(world, machine, wish, [reserved - BigInt(need.bytes), reserved - alone]);
-  const kept = home.state === 'planned' ? BigInt(home.wayHome.kept.memorySize) : 0n;
+  const kept = home.state === 'planned' ? rangeSize(home.wayHome.region) : 0n;
   return {
     plan: planContinueKernel(world, machine, kernel, home, { id, cpus: settings.cpus }),
     home,

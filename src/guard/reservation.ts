@@ -15,7 +15,7 @@ import { usedOptimisations } from '../switch/fast.ts';
 import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
 import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
 import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
-import { planCapture } from './capture-plan.ts';
+import { type CapturePlan, planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
@@ -87,14 +87,19 @@ async function planPermanent(
 /**
  * What the panic kernel and the smallest way home need.
  * @param selector of the kernel that does both unless the settings name others
- * @param known `homeBytes`: what the way home may take, else as little as is possible; `place`: see `planTarget`
+ * @param known `homeBytes`: what the way home may take, else as little as is possible; `place`: see `planTarget`;
+ *   `capture`: what the panic kernel is given there
  * @throws as `planTarget`, unless the place is known
  */
 export async function reservationNeed(
   world: GuardWorld,
   settings: GuardSettings,
   selector: string,
-  known: { readonly homeBytes?: bigint; readonly place?: TargetPlan } = {},
+  known: {
+    readonly homeBytes?: bigint;
+    readonly place?: TargetPlan;
+    readonly capture?: CapturePlan;
+  } = {},
 ): Promise<CaptureMemoryNeed> {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, settings.kernel ?? selector);
@@ -102,7 +107,7 @@ export async function reservationNeed(
   if (settings.mode === 'continue')
     return possibleNeed(continueNeed(world, machine, settings, kernel, home), machine);
   const place = known.place ?? (await planTarget(world, settings));
-  const planned = await planCapture(world, machine, settings, kernel, place);
+  const planned = known.capture ?? (await planCapture(world, machine, settings, kernel, place));
   return captureNeed(readCaptureKernel(world, machine, kernel), planned, home);
 }
 

@@ -9,6 +9,7 @@ import type { QemuLife } from './qemu-process.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const MAKE_TIMEOUT_MS = 400_000;
+const REBASE_TIMEOUT_MS = 120_000;
 
 /** How to make the checkpoint where there is none. */
 export interface CheckpointOptions {
@@ -21,6 +22,8 @@ export interface CheckpointOptions {
    * there, and an edit of its sources makes another checkpoint.
    */
   readonly prepared?: string | undefined;
+  /** Where to go on from when it is made: a machine of the same description; undefined: one that is switched on. */
+  readonly begin?: (() => Promise<VirtualMachine>) | undefined;
   /** The machine that starts, where it is to differ from the one that was saved. */
   readonly alter?: ((description: MachineDescription) => MachineDescription) | undefined;
   readonly keepFolder?: boolean | undefined;
@@ -46,9 +49,10 @@ export async function startFromCheckpoint(
     keepDays: 2,
     timeoutMs: MAKE_TIMEOUT_MS,
     build: async (target) => {
-      await using machine = await VirtualMachine.start(description);
+      await using machine = await (options.begin?.() ?? VirtualMachine.start(description));
       await options.isReady(machine);
       await machine.saveCheckpoint(target);
+      if (options.begin !== undefined) await standAlone(description, target);
     },
   });
   const { state } = machineFiles(folder);
@@ -63,6 +67,20 @@ function withoutProgramDisk(description: MachineDescription): MachineDescription
     disk.serial === 'khop-program' ? { ...disk, path: '' } : disk,
   );
   return { ...description, disks };
+}
+
+/** Takes over what the disks in `folder` have of those of another checkpoint, which may go before this one. */
+async function standAlone(description: MachineDescription, folder: string): Promise<void> {
+  for (const [index, disk] of description.disks.entries())
+    if (disk.access === 'overlay')
+      await runProcess(
+        'qemu-img',
+        [
+          ...['rebase', '-q', '-f', 'qcow2', '-b', disk.path],
+          ...['-F', disk.path.endsWith('.qcow2') ? 'qcow2' : 'raw', machineFiles(folder).overlay(index)],
+        ],
+        { timeoutMs: REBASE_TIMEOUT_MS },
+      );
 }
 
 /** `description` with the files that were saved in `folder`. */

@@ -2,7 +2,7 @@
  * What a plan is made from: a kernel, its bytes, the machine, and what the person asked for.
  * @module
  */
-import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { NamedBytes, NamedPieces } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
@@ -18,7 +18,7 @@ export interface LoadRequest {
   /** `initrds` is all there shall be: a UKI's own is part of it already. */
   readonly isInitrdWhole?: boolean | undefined;
   /** Archives that are unpacked last, whatever the initrds are; never taken for one of them. */
-  readonly lastArchives?: readonly NamedBytes[] | undefined;
+  readonly lastArchives?: readonly NamedPieces[] | undefined;
   /** Replaces the running machine's device tree (arm64), or is added as SETUP_DTB (x86-64). */
   readonly deviceTree: NamedBytes | undefined;
   readonly machine: MachineFacts;
@@ -29,7 +29,7 @@ export interface LoadRequest {
   readonly unpacked?: UnpackedKernel | undefined;
   readonly slot: KexecSlot;
   /** Kept in the reservation beside the panic kernel, which is not told of this memory; see x86-64/way-home.ts. */
-  readonly kept?: PlannedSegment | undefined;
+  readonly kept?: readonly PlannedSegment[] | undefined;
   /** A kernel that unpacks itself is to begin where it leaves low memory alone, see x86-64/bzimage-segments.ts. */
   readonly isKernelHigh?: boolean | undefined;
   /** Bytes to leave free for a report of the kernel before, see SegmentsLoadPlan. */

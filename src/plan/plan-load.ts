@@ -30,7 +30,7 @@ export function planLoad(request: LoadRequest): LoadPlan {
   const planner = PLANNERS[machine.architecture];
   const image = unwrapImage(request.image);
   const own = request.isInitrdWhole === true ? [] : image.initrds;
-  const initrd = joinInitrds([...own, ...request.initrds, ...(request.lastArchives ?? [])]);
+  const initrd = joinInitrds([...own, ...request.initrds], request.lastArchives);
   const commandLine = request.commandLine ?? image.commandLine ?? '';
   const question: MethodQuestion = {
     machine,

@@ -15,6 +15,13 @@ import type { SwitchWorld } from './world.ts';
 
 /** The kernels of the system below the world's root; marks compare with the machine when that is the root. */
 export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogue {
+  const known = world.remembered?.kernels;
+  const catalogue = known?.catalogue ?? readAnew(world, machine);
+  if (known !== undefined) known.catalogue = catalogue;
+  return catalogue;
+}
+
+function readAnew(world: SwitchWorld, machine: MachineFacts): Catalogue {
   const { root } = world.folders;
   const chosen = entryDefaultOf(root);
   const running = runningKernel(machine);

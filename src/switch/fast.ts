@@ -83,6 +83,11 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
     optimisations: [...describe(offer, problems), parameters],
   });
   for (const offer of offers(stock, problems, () => smallerStock(world, fast, given))) {
+    const known = knownRoomProblem(offer.supply, fast);
+    if (known !== undefined) {
+      problems.push(withPackingNote(known, offer, fast));
+      continue;
+    }
     const supplied = withSupply(request, offer.supply, fast);
     const made = fast.plan(supplied);
     const problem = problemWith(offer.supply, made, fast);
@@ -269,16 +274,23 @@ function problemWith(supply: Supply, made: PlanAttempt, fast: FastRequest): Prob
       text: directEntry?.obstacles.join('; ') ?? 'it cannot be entered directly',
       isRoom: directEntry?.hasNoRoom === true,
     };
-  if (fast.roomBytes !== undefined) return keepingProblem(made.plan, fast.roomBytes);
+  if (fast.roomBytes !== undefined) return keepingProblem(contentBytes(made.plan), fast.roomBytes);
   const text = roomProblem(made.plan, machine);
   // A smaller initramfs is no answer to memory that cannot be read.
   const isRoom = machine.memoryAvailableBytes.state === 'read';
   return text === undefined ? undefined : { text, isRoom };
 }
 
-/** Of a plan that waits elsewhere than in the kernel's own memory. */
-function keepingProblem(plan: LoadPlan, roomBytes: bigint): Problem | undefined {
-  const bytes = contentBytes(plan);
+/** What needs no plan to be seen: kernel and initramfs alone take more than there is. */
+function knownRoomProblem({ kernel, initramfs }: Supply, fast: FastRequest): Problem | undefined {
+  const { roomBytes, request } = fast;
+  if (roomBytes === undefined) return undefined;
+  const kernelBytes = (kernel?.image ?? request.image.bytes).length;
+  return keepingProblem(BigInt(kernelBytes + (initramfs?.bytes.length ?? 0)), roomBytes);
+}
+
+/** Of content that waits elsewhere than in the kernel's own memory. */
+function keepingProblem(bytes: bigint, roomBytes: bigint): Problem | undefined {
   return bytes <= roomBytes
     ? undefined
     : {

@@ -10,6 +10,7 @@ import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
 import { type PreparedEntry, readPreparedInitramfs, readPreparedKernel } from '../prepare/prepared-store.ts';
+import type { Remembered } from './remembered.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What there is to make a plan faster with. */
@@ -41,8 +42,8 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
     );
   const read = (entry: PreparedEntry): PreparedSupply => ({
     record: entry.record,
-    kernel: wants.kernel ? readPreparedKernel(entry) : undefined,
-    initramfs: wants.initramfs ? readPreparedInitramfs(entry) : undefined,
+    kernel: wants.kernel ? readKernel(entry, world.remembered) : undefined,
+    initramfs: wants.initramfs ? readPreparedInitramfs(entry, world.remembered?.verified) : undefined,
   });
   const outcome = make(false);
   if (!outcome.wasThere)
@@ -54,4 +55,12 @@ export function fetchSupply(world: SwitchWorld, request: SupplyRequest): Prepare
     world.remark(`${error.message}; it was prepared anew.`);
     return read(make(true));
   }
+}
+
+function readKernel(entry: PreparedEntry, remembered: Remembered | undefined): UnpackedKernel | undefined {
+  const kernel = readPreparedKernel(entry, remembered?.verified);
+  if (kernel === undefined || remembered?.moves === undefined) return kernel;
+  const sharedMove = remembered.moves.get(entry.folder) ?? { image: undefined };
+  remembered.moves.set(entry.folder, sharedMove);
+  return { ...kernel, sharedMove };
 }

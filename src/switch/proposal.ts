@@ -4,7 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import { parseKernelConfig } from '../formats/kernel-config.ts';
-import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { NamedBytes, NamedPieces } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type KernelFiles, readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
@@ -53,11 +53,11 @@ export interface ProposalOptions {
   /** Names of parameters that the command line shall not have. */
   readonly drop?: readonly string[];
   /** For a panic kernel: what is kept beside it in the reservation; see LoadRequest. */
-  readonly kept?: PlannedSegment | undefined;
+  readonly kept?: readonly PlannedSegment[] | undefined;
   /** See LoadRequest. */
   readonly isKernelHigh?: boolean;
   /** See LoadRequest. */
-  readonly lastArchives?: readonly NamedBytes[];
+  readonly lastArchives?: readonly NamedPieces[];
   /** For one boot only: taken off again when the command line is reused, see added-parameters.ts. */
   readonly added?: readonly string[];
   /** Id of the ticket, when this is for a switch. */

@@ -8,6 +8,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
 import type { KexecSlot } from '../plan/load-plan.ts';
 import type { Configuration } from './configuration.ts';
+import type { Remembered } from './remembered.ts';
 
 /** Absolute folders; all but `root` are created when first written to. */
 export interface Folders {
@@ -80,6 +81,8 @@ export interface SwitchWorld {
   readonly readInitramfsNeeds: () => InitramfsNeeds;
   /** Fresh random bytes. */
   readonly entropy: (length: number) => Uint8Array;
+  /** Undefined: each plan reads everything for itself. */
+  readonly remembered?: Remembered | undefined;
   readonly kexec: KexecCalls;
   readonly shutdown: ShutdownCalls;
   readonly files: StateFiles;

@@ -8,6 +8,7 @@ import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
 import { type GuardPlan, planGuard } from '../guard/arm.ts';
+import { type CapturePlan, planCapture } from '../guard/capture-plan.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
 import { runningSelector } from '../guard/home-plan.ts';
@@ -16,7 +17,7 @@ import { planTargetOrNone, type TargetPlan } from '../guard/target-plan.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { commandLineValue } from '../plan/command-line.ts';
-import { contentBytes, type LoadPlan } from '../plan/load-plan.ts';
+import type { LoadPlan } from '../plan/load-plan.ts';
 import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
 import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
@@ -29,9 +30,11 @@ import {
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
+import { nothingRemembered, type Remembered } from '../switch/remembered.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDefault, planHomeDefault } from './home-default.ts';
+import { homeRooms } from './home-room.ts';
 import { planHomecoming } from './load-home.ts';
 import { HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
@@ -90,29 +93,37 @@ const GUARDIAN_SLACK_SECONDS = 60 + ORDERLY_SECONDS;
 export async function stageTrial(world: TrialWorld, request: TrialRequest): Promise<StagedTrial> {
   const machine = world.readMachine();
   const needs = lazily(world.readInitramfsNeeds);
-  const here: TrialWorld = { ...world, readMachine: () => machine, readInitramfsNeeds: needs };
+  const remembered = nothingRemembered();
+  const here: TrialWorld = { ...world, readMachine: () => machine, readInitramfsNeeds: needs, remembered };
+  // The panic kernel lives for seconds and has no KASLR of its own: it takes the image of the kernel that goes home.
+  const together: Remembered = { ...remembered, moves: new Map() };
   const { deadlines, id, options } = request;
-  const homeSelector = request.home ?? runningSelector(world, machine);
+  const homeSelector = request.home ?? runningSelector(here, machine);
   const homeKernel = chooseKernel(here, machine, homeSelector);
-  const kernel = chooseKernel(world, machine, request.selector);
+  const kernel = chooseKernel(here, machine, request.selector);
   const firstActObstacle = whyNoFirstAct(kernel, options);
   const hardware = planWatchdog(machine, {
     deadlineSeconds: deadlines.bootSeconds,
     jumpSeconds: JUMP_SECONDS + deadlines.bootSeconds,
   });
   const { watchdog, start } = await startableWatchdog(world, kernel, hardware, firstActObstacle);
-  const watched: TrialWorld = { ...here, readMachine: () => withRunningWatchdog(machine, watchdog) };
-  const panic = await describePanic(watched, homeKernel.id);
+  const watched: TrialWorld = {
+    ...here,
+    remembered: together,
+    readMachine: () => withRunningWatchdog(machine, watchdog),
+  };
+  const panic = await describePanic(watched, homeKernel);
   const reserved = await reserve(watched, panic, firstActObstacle);
   const onTrial = (world: TrialWorld): TrialWorld => {
     if (reserved.state !== 'planned') return world;
-    const facts = machineOnTrial(world.readMachine(), reserved.value);
+    const facts = machineOnTrial(world.readMachine(), reserved.value.range);
     return { ...world, readMachine: () => facts };
   };
   const trialWorld = onTrial(here);
-  const home = attempt(() => planHomecoming(trialWorld, homeKernel.id, id));
+  const home = attempt(() => planHomecoming({ ...trialWorld, remembered: together }, homeKernel.id, id));
   const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
-  const guard = reserved.state === 'planned' ? await planPanic(onTrial(watched), panic) : reserved;
+  const guard =
+    reserved.state === 'planned' ? await planPanic(onTrial(watched), panic, reserved.value) : reserved;
   const wanted = { ...options, drop: [...(options.drop ?? []), HOME_PARAMETER], switchId: id };
   const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
   const archive =
@@ -134,14 +145,14 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
       hasFirstAct: archive !== undefined,
       reservation:
         guard.state === 'planned' && reserved.state === 'planned'
-          ? reservationArgument(reserved.value, guard.value.plan.method)
+          ? reservationArgument(reserved.value.range, guard.value.plan.method)
           : undefined,
       watchdog: watchdog.state === 'planned' ? watchdog.kernelArguments : [],
     },
     commandLine,
   );
   const asked = options.method ?? world.configuration.method;
-  const reservation = reserved.state === 'planned' && isBySegments(guard) ? reserved.value : undefined;
+  const reservation = reserved.state === 'planned' && isBySegments(guard) ? reserved.value.range : undefined;
   const mustBeHigh = reservation !== undefined && isBelowKernels(machine, reservation);
   const proposal = proposeBeside(guard, mustBeHigh, (method, isKernelHigh) =>
     propose(trialWorld, request.selector, {
@@ -214,7 +225,7 @@ function whyNoFirstAct(kernel: Kernel, { initrd }: ProposalOptions): string | un
 
 /** What the panic kernel of a trial is to do. */
 interface PanicWish {
-  readonly selector: string;
+  readonly kernel: Kernel;
   readonly settings: GuardSettings;
   readonly place: TargetPlan;
 }
@@ -223,41 +234,54 @@ interface PanicWish {
  * As the guard of this machine is set, or as it would be; but it captures, since it must not go on in little memory, and
  * it is the known-good kernel, whatever the guard names.
  */
-async function describePanic(world: TrialWorld, selector: string): Promise<PanicWish> {
+async function describePanic(world: TrialWorld, kernel: Kernel): Promise<PanicWish> {
   const guard = readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS;
-  const settings: GuardSettings = { ...guard, mode: 'capture', kernel: selector, home: selector };
-  return { selector, settings, place: await planTargetOrNone(world, settings) };
+  const settings: GuardSettings = { ...guard, mode: 'capture', kernel: kernel.id, home: kernel.id };
+  return { kernel, settings, place: await planTargetOrNone(world, settings) };
 }
 
-/** The place where the panic kernel will wait. */
+/** What is known of the panic kernel before it is planned. */
+interface PanicPlace {
+  /** Where it will wait. */
+  readonly range: Range;
+  readonly capture: CapturePlan;
+}
+
+/** The place, as large as the way home of a panic wants it, or else as it needs it. */
 async function reserve(
   world: TrialWorld,
-  { selector, settings, place }: PanicWish,
+  { kernel, settings, place }: PanicWish,
   obstacle: string | undefined,
-): Promise<Part<Range>> {
+): Promise<Part<PanicPlace>> {
   if (obstacle !== undefined) return { state: 'missing', reason: obstacle, code: undefined };
   try {
-    const known = { homeBytes: packedSize(world, selector), place };
-    const need = await reservationNeed(world, settings, selector, known);
-    const size = roundUp(BigInt(need.bytes)) << 20n;
-    const range = trialReservation(world.readMachine(), size);
-    return range === undefined
-      ? { state: 'missing', code: undefined, reason: `there is no place for ${size >> 20n} MiB below 4 GiB` }
-      : { state: 'planned', value: range };
+    const machine = world.readMachine();
+    const capture = await planCapture(world, machine, settings, kernel, place);
+    let size = 0n;
+    for (const homeBytes of homeRooms(world, kernel)) {
+      const need = await reservationNeed(world, settings, kernel.id, { homeBytes, place, capture });
+      size = roundUp(BigInt(need.bytes)) << 20n;
+      const range = trialReservation(machine, size);
+      if (range !== undefined) return { state: 'planned', value: { range, capture } };
+    }
+    return {
+      state: 'missing',
+      code: undefined,
+      reason: `there is no place for ${size >> 20n} MiB below 4 GiB`,
+    };
   } catch (error) {
     return missing(error);
   }
 }
 
-/** Bytes of the known-good kernel as its files are: there is always a way home of that size. */
-function packedSize(world: TrialWorld, selector: string): bigint {
-  const { plan } = propose(world, selector, { method: 'segments', reuseCmdline: true, isUnchecked: true });
-  return plan === undefined ? 0n : contentBytes(plan);
-}
-
-async function planPanic(world: TrialWorld, { settings, place }: PanicWish): Promise<Part<GuardPlan>> {
+async function planPanic(
+  world: TrialWorld,
+  { settings, place }: PanicWish,
+  { capture }: PanicPlace,
+): Promise<Part<GuardPlan>> {
   try {
-    const value = await planGuard(world, settings, newSwitchId(world), place, { isHomeChecked: true });
+    const known = { isHomeChecked: true, capture };
+    const value = await planGuard(world, settings, newSwitchId(world), place, known);
     return { state: 'planned', value };
   } catch (error) {
     return missing(error);

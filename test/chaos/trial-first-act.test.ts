@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { parseCpio } from '../../src/formats/cpio.ts';
 import { parseElf, SEGMENT_TYPES } from '../../src/formats/elf.ts';
 import { readElfNotes } from '../../src/formats/elf-notes.ts';
+import { joinBytes } from '../../src/formats/join-bytes.ts';
 import type { NamedBytes } from '../../src/formats/named-bytes.ts';
 import { collectModules } from '../../src/kernels/kernel-modules.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
@@ -108,13 +109,13 @@ async function enterTrial(
   machine: VirtualMachine,
   order: Pick<FirstActOrder, 'crash' | 'home' | 'watchdog' | 'deadlineMs'>,
 ): Promise<void> {
-  const archive = trialArchive({
+  const { pieces } = trialArchive({
     architecture: 'x86-64',
     init: '/init',
     bootDeadlineMs: BOOT_DEADLINE_MS,
     ...order,
   });
-  await machine.copyIn(archive.bytes, '/tmp/trial.cpio');
+  await machine.copyIn(joinBytes(pieces), '/tmp/trial.cpio');
   const hello = await hop(
     machine,
     `khop switch $(ls /boot/vmlinuz-6.12.*) --initrd $(ls /boot/initrd.img-6.12.*) --initrd /tmp/trial.cpio \\

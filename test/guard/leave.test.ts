@@ -25,7 +25,7 @@ function armBefore(world: GuardWorld, id = ARMING, machine = healthyMachine()): 
     inputs: [],
     wayHome: {
       region,
-      kept: { name: 'home', address: region.start, memorySize: 8192, bytes: STUB, source: 'x' },
+      kept: [{ name: 'home', address: region.start, memorySize: 8192, bytes: STUB, source: 'x' }],
       stub: { address: region.start, bytes: STUB },
       report: undefined,
     },

@@ -205,6 +205,23 @@ for (const [what, decay, message] of decays)
     assert.ok(readPreparedKernel(entry) !== undefined && readPreparedInitramfs(entry) !== undefined);
   });
 
+test('a file that was found to be sound is not read through a second time, another is', () => {
+  using boot = buildBoot();
+  const entry = boot.prepare();
+  const verified = new Set<string>();
+  assert.ok(readPreparedInitramfs(entry, verified) !== undefined);
+  const path = (name: string) => join(entry.folder, name);
+  assert.deepEqual([...verified], [path('initrd.img')]);
+  for (const name of ['initrd.img', 'kernel.image']) {
+    const sound = readFileSync(path(name));
+    sound[0]! ^= 1;
+    writeFileSync(path(name), sound);
+  }
+  assert.ok(readPreparedInitramfs(entry, verified) !== undefined);
+  assert.throws(() => readPreparedKernel(entry, verified), { code: 'E_STATE', message: /CRC-32 differs/ });
+  assert.throws(() => readPreparedInitramfs(entry), { code: 'E_STATE' });
+});
+
 /** What happens to a boot folder between two switches. */
 const changes: readonly [string, (boot: PreparedBoot) => void][] = [
   ['the kernel was written again', ({ image }) => writeFileSync(image, readFileSync(image))],

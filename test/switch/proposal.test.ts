@@ -68,7 +68,7 @@ test('the lasting command line is what comes out without what is added for one b
 });
 
 test('archives that are to come last lie behind the initrd, whether it was prepared or not', () => {
-  const last = { name: 'last', path: undefined, bytes: Buffer.from('THE LAST ONE') };
+  const last = { name: 'last', pieces: [Buffer.from('THE '), Buffer.from('LAST ONE')] };
   for (const fast of [false, true]) {
     using boot = buildBoot();
     const options = { initrd: [boot.initrd], commandLine: LINE, method: 'segments', fast } as const;
@@ -88,7 +88,7 @@ test('the checks do not see what a trial puts around its kernel', () => {
   using boot = buildBoot();
   const world = worldOf(boot, RUNNING);
   const options = { initrd: [boot.initrd], commandLine: LINE } as const;
-  const last = { name: 'last', path: undefined, bytes: Buffer.from('no archive') };
+  const last = { name: 'last', pieces: [Buffer.from('no archive')] };
   const tried = propose(world, boot.image, {
     ...options,
     ...{ added: ['rdinit=/khop/first'], lastArchives: [last] },

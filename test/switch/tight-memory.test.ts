@@ -133,3 +133,14 @@ test('memory that cannot be read is no reason to pack anything', () => {
   assert.equal(optimisation(proposal, 'initramfs').detail, '/proc/meminfo cannot be read');
   assert.equal(listPrepared(boot.cache).length, 1);
 });
+
+test('where a plan is to be kept, an initramfs that is too large for the place is packed', () => {
+  using boot = buildTreeBoot(UNPACKS_LZ4);
+  const world = quietWorld(boot.root, [], { readMachine: () => healthyMachine() });
+  const options = { fast: true, initrd: [boot.initrd], commandLine: 'root=/dev/vda1', roomBytes: 8n * MIB };
+  const proposal = propose(world, join(boot.root, 'tree'), options);
+  assert.match(
+    optimisation(proposal, 'initramfs').detail,
+    /^0\.\d MiB, packed with lz4, because without packing it takes 64\.\d MiB, and there is room for 8\.0 MiB$/,
+  );
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
+import { readInitramfs } from '../../src/formats/initramfs.ts';
 import { rangesOverlap } from '../../src/formats/range.ts';
 import {
   DEFAULT_GUARD_SETTINGS,
@@ -18,7 +19,7 @@ import { returnTable, uncoveredClasses } from '../../src/trial/return-table.ts';
 import { type StagedTrial, stageTrial, type TrialRequest } from '../../src/trial/stage-trial.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from '../support/agent-world.ts';
-import { CRASH_RANGE, machineWithReservation } from '../support/load-requests.ts';
+import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
 import type { TreeFiles } from '../support/tree-builder.ts';
 import { machineAtHome, NEW, OLD, TRIAL_ID, trialWorld } from '../support/trial-world.ts';
@@ -115,6 +116,43 @@ test('where everything is possible, both kernels and the watchdog are in the arc
       [panicKernel, homeDefault, bootDeadlineSeconds, deadlineSeconds],
       [{ state: 'planned' }, { state: 'already' }, 240, 600],
     );
+  });
+});
+
+/** The files of the first act, from the end of the initrd that is loaded. */
+function firstActFiles({ proposal: { plan } }: StagedTrial) {
+  assert.ok(plan?.method === 'segments');
+  const { bytes, name } = segmentOf(plan, 'initrd');
+  return readInitramfs(bytes, name).parts.flatMap(({ entries }) => entries);
+}
+
+test('what panic kernel and way home have alike is made once, and is in the archive once', async () => {
+  await stage({}, (staged) => {
+    const { home, guard } = staged;
+    assert.ok(home.state === 'planned' && home.value.method === 'segments');
+    assert.ok(guard.state === 'planned' && guard.value.plan.method === 'segments');
+    assert.match(home.value.notes.join(), /^KASLR is on/);
+    assert.equal(
+      segmentOf(guard.value.plan, 'kernel').bytes,
+      segmentOf(home.value, 'kernel').bytes,
+      'the image that was moved for the one is the other’s too',
+    );
+    const links = firstActFiles(staged).filter(({ hardLinkTo }) => hardLinkTo !== undefined);
+    assert.deepEqual(
+      links
+        .filter(({ name }) => /kernel|initrd/.test(name))
+        .map(({ name, hardLinkTo }) => [name, hardLinkTo]),
+      [['khop/home/kernel', 'khop/crash/kernel']],
+    );
+  });
+});
+
+test('a kernel that is on trial against itself has an address of its own', async () => {
+  const request = { selector: OLD, options: { fast: true } };
+  await stage({ request }, ({ home, proposal: { plan } }) => {
+    assert.ok(home.state === 'planned' && home.value.method === 'segments' && plan?.method === 'segments');
+    assert.equal(plan.directEntry?.isUsed, true);
+    assert.notEqual(segmentOf(plan, 'kernel').bytes, segmentOf(home.value, 'kernel').bytes);
   });
 });
 

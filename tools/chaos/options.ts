@@ -19,9 +19,11 @@ export interface ChaosOptions {
   /** `seabios` or `ovmf`; undefined: both. */
   readonly firmware: string | undefined;
   readonly isList: boolean;
+  /** How many machines of guard and trial run at once. */
+  readonly jobs: number;
 }
 
-export const HELP = `usage: npm run chaos [-- SUITE...] [--json FILE] [--case NAME] [--list]
+export const HELP = `usage: npm run chaos [-- SUITE...] [--json FILE] [--case NAME] [--jobs N] [--list]
 
 Makes faults in virtual machines and looks how they end. Without a SUITE, all of them:
 
@@ -33,6 +35,8 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
                  cause, seconds}
   --case NAME    of guard and trial only cases that begin so in --list; may be repeated
   --firmware F   of guard and trial only cases under seabios, or under ovmf
+  --jobs N       so many of their machines at once, 1 unless told: one for each core that has nothing else to do, or what
+                 waits by the clock ends too early
   --list         say which cases there are, and do nothing
 
 Exit status 1: something did not end as expected; its row begins with FAIL.`;
@@ -51,6 +55,7 @@ export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
     cases: values.case ?? [],
     firmware: values.firmware,
     isList: values.list ?? false,
+    jobs: jobsOf(values.jobs),
   };
 }
 
@@ -63,6 +68,7 @@ function parse(argv: readonly string[]) {
         json: { type: 'string' },
         case: { type: 'string', multiple: true },
         firmware: { type: 'string' },
+        jobs: { type: 'string' },
         list: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -70,6 +76,11 @@ function parse(argv: readonly string[]) {
   } catch (cause) {
     throw usage((cause as Error).message);
   }
+}
+
+function jobsOf(text = '1'): number {
+  if (/^[1-9]\d?$/.test(text)) return Number(text);
+  throw usage(`--jobs ${text} is no number from 1 to 99`);
 }
 
 function usage(message: string): KhopError {

@@ -28,8 +28,8 @@ export function isAsExpected({ outcome, expected }: ChaosRow): boolean {
 const HEADINGS = ['', 'CASE', 'POINT', 'FIRMWARE', 'OUTCOME', 'SECONDS', 'CAUSE'];
 const CAUSE_LENGTH = 80;
 
-/** The table, and the totals below it. */
-export function renderRows(rows: readonly ChaosRow[]): string {
+/** The table, and the totals below it. @param seconds that all of it took */
+export function renderRows(rows: readonly ChaosRow[], seconds: number): string {
   const cells = rows.map((row) => [
     isAsExpected(row) ? 'ok' : 'FAIL',
     row.case,
@@ -40,5 +40,6 @@ export function renderRows(rows: readonly ChaosRow[]): string {
     row.cause.slice(0, CAUSE_LENGTH),
   ]);
   const good = rows.filter(isAsExpected).length;
-  return `${renderTable([HEADINGS, ...cells])}\n${good} as expected, ${rows.length - good} not`;
+  const totals = `${rows.length} cases in ${seconds.toFixed(0)} s: ${good} as expected, ${rows.length - good} not`;
+  return `${renderTable([HEADINGS, ...cells])}\n${totals}`;
 }

@@ -69,30 +69,38 @@ export function encodeStaticProgram(
   });
 }
 
-/** Twice: lengths do not depend on distances, so the first time tells where the labels are. */
+/** Lengths do not depend on distances: what has one in it is encoded again when it is known where the labels are. */
 function assemble(
   instructions: readonly Instruction[],
   data: DataLayout,
   generator: CodeGenerator,
 ): Uint8Array[] {
   const labels = new Map<Label, number>();
-  const pass = (distance: (at: number, label: Label) => number): Uint8Array[] => {
-    let at = 0;
-    return instructions.map((instruction) => {
-      if (instruction.op === 'label') {
-        labels.set(instruction.label, at);
-        return new Uint8Array();
-      }
-      const step =
-        instruction.op === 'address'
-          ? ({ op: 'constant', to: instruction.to, value: data.addressOf(instruction.of) } as const)
-          : instruction;
-      const start = at;
-      const code = generator.encode(step, (label) => distance(start, label));
-      at += code.length;
-      return code;
+  const distant: (() => void)[] = [];
+  const codes: Uint8Array[] = [];
+  let at = 0;
+  for (const instruction of instructions) {
+    if (instruction.op === 'label') {
+      labels.set(instruction.label, at);
+      continue;
+    }
+    const step =
+      instruction.op === 'address'
+        ? ({ op: 'constant', to: instruction.to, value: data.addressOf(instruction.of) } as const)
+        : instruction;
+    const [start, index] = [at, codes.length];
+    let isDistant = false;
+    const code = generator.encode(step, () => {
+      isDistant = true;
+      return 0;
     });
-  };
-  pass(() => 0);
-  return pass((at, label) => labels.get(label)! - at);
+    if (isDistant)
+      distant.push(() => {
+        codes[index] = generator.encode(step, (label) => labels.get(label)! - start);
+      });
+    codes.push(code);
+    at += code.length;
+  }
+  for (const encodeAgain of distant) encodeAgain();
+  return codes;
 }

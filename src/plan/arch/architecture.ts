@@ -20,7 +20,7 @@ export interface SegmentParts {
   readonly machine: MachineFacts;
   readonly slot: KexecSlot;
   /** See LoadRequest. */
-  readonly kept?: PlannedSegment | undefined;
+  readonly kept?: readonly PlannedSegment[] | undefined;
   readonly reportRoom?: number | undefined;
   readonly isKernelHigh?: boolean | undefined;
   readonly entropy: Uint8Array;
@@ -73,8 +73,8 @@ export interface KeepHome {
 export interface WayHome {
   /** Inside the reservation; to be left out of the panic kernel's memory. */
   readonly region: Range;
-  /** The content of `region`, the stub's place empty. */
-  readonly kept: PlannedSegment;
+  /** The content of `region`, one behind the other, the stub's place empty. */
+  readonly kept: readonly PlannedSegment[];
   /** To be given to kexec_load by the panic kernel: one segment, entered at its start. */
   readonly stub: { readonly address: bigint; readonly bytes: Uint8Array };
   /** Where the panic kernel may put a report in the same kexec_load; undefined when the plan has no room for one. */

@@ -3,7 +3,6 @@
  * flags that an older kernel may not know, the same patience.
  * @module
  */
-import { joinBytes } from '../../formats/join-bytes.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
@@ -15,8 +14,16 @@ import {
   store,
   when,
 } from '../../formats/static-program/statements.ts';
-import { type Call, type Local, perArchitecture, sys, zeroed } from '../../formats/static-program/terms.ts';
-import type { FileLoadPlan, LoadPlan, PlannedSegment, SegmentsLoadPlan } from '../load-plan.ts';
+import {
+  type Call,
+  type Local,
+  load,
+  perArchitecture,
+  sys,
+  wordsAt,
+  zeroed,
+} from '../../formats/static-program/terms.ts';
+import type { FileLoadPlan, LoadPlan, SegmentsLoadPlan } from '../load-plan.ts';
 import { dumpHeader, type KernelSources } from './dump-header.ts';
 
 /** KEXEC_FILE_NO_INITRAMFS. */
@@ -104,7 +111,7 @@ function kernelByFile(plan: FileLoadPlan, folder: string): TrialKernel {
   const { commandLine, optionalFlags } = plan;
   const flags = plan.flags | (initrd === undefined ? NO_INITRAMFS : 0);
   const size = Buffer.byteLength(commandLine) + 1;
-  const load = fn('loadFiles', [], ['kernel', 'archive', 'status'], ({ kernel, archive, status }) => [
+  const loadFiles = fn('loadFiles', [], ['kernel', 'archive', 'status'], ({ kernel, archive, status }) => [
     set(kernel, openFile(image.path)),
     when([kernel, '<', 0], [giveBack(kernel)]),
     set(archive, initrd === undefined ? -1 : openFile(initrd.path)),
@@ -116,75 +123,112 @@ function kernelByFile(plan: FileLoadPlan, folder: string): TrialKernel {
     sys.close(archive),
     giveBack(status),
   ]);
-  return { files: initrd === undefined ? [image] : [image, initrd], load };
+  return { files: initrd === undefined ? [image] : [image, initrd], load: loadFiles };
 }
 
-/** A segment with the place of its bytes in the file of all. */
-interface FiledSegment {
-  readonly segment: PlannedSegment;
-  readonly bytes: Uint8Array;
-  readonly offset: number;
-}
+/** One row of the program's table of segments: path, and the other three numbers as the kernel wants them. */
+const ROW = { path: 0, bytes: 8, address: 16, memory: 24 } as const;
+/** struct kexec_segment. */
+const ENTRY = { buffer: 0, bytes: 8, address: 16, memory: 24 } as const;
 
+/** Memory with the content of a file, or a negative errno. */
+const mapFile = fn('mapFile', ['path', 'size'], ['fd', 'memory'], ({ path, size, fd, memory }) => [
+  set(fd, openFile(path)),
+  when([fd, '<', 0], [giveBack(fd)]),
+  set(memory, sys.mmap(0, size, LINUX.PROT_READ, LINUX.MAP_PRIVATE, fd, 0)),
+  sys.close(fd),
+  giveBack(memory),
+]);
+
+/** Gives back the memory of the first `count` entries of a table. */
+const unmapEntries = fn('unmapEntries', ['table', 'count'], ['at'], ({ table, count, at }) => [
+  set(at, table),
+  loopWhile(
+    [count, '>', 0],
+    [
+      sys.munmap(load.u64([at, '+', ENTRY.buffer]), load.u64([at, '+', ENTRY.bytes])),
+      set(at, [at, '+', SEGMENT_SIZE]),
+      set(count, [count, '-', 1]),
+    ],
+  ),
+]);
+
+/** Fills a table with what the rows say: 0, or a negative errno. A segment without bytes has no file. */
+const mapRows = fn(
+  'mapRows',
+  ['rows', 'table', 'count'],
+  ['index', 'at', 'row', 'memory'],
+  ({ rows, table, count, index, at, row, memory }) => [
+    loopWhile(
+      [index, '<', count],
+      [
+        set(row, [rows, '+', [index, '*', SEGMENT_SIZE]]),
+        set(at, [table, '+', [index, '*', SEGMENT_SIZE]]),
+        set(memory, 0),
+        when(load.u64([row, '+', ROW.bytes]), [
+          set(memory, mapFile(load.u64([row, '+', ROW.path]), load.u64([row, '+', ROW.bytes]))),
+        ]),
+        when([memory, '<', 0], [unmapEntries(table, index), giveBack(memory)]),
+        store.u64([at, '+', ENTRY.buffer], memory),
+        store.u64([at, '+', ENTRY.bytes], load.u64([row, '+', ROW.bytes])),
+        store.u64([at, '+', ENTRY.address], load.u64([row, '+', ROW.address])),
+        store.u64([at, '+', ENTRY.memory], load.u64([row, '+', ROW.memory])),
+        set(index, [index, '+', 1]),
+      ],
+    ),
+    giveBack(0),
+  ],
+);
+
+/** Each segment is a file of its own, so that what two kernels have alike is in the archive once. */
 function kernelBySegments(plan: SegmentsLoadPlan, folder: string, sources: KernelSources): TrialKernel {
-  const planned = plan.slot === 'crash' ? plan.segments.find(({ name }) => name === 'elfcorehdr') : undefined;
+  const { segments } = plan;
+  const headerIndex = plan.slot === 'crash' ? segments.findIndex(({ name }) => name === 'elfcorehdr') : -1;
+  const planned = segments[headerIndex];
   const header = planned && { ...dumpHeader(planned.bytes, sources), room: planned.memorySize };
-  const filed: FiledSegment[] = [];
-  let size = 0;
-  for (const segment of plan.segments) {
-    const bytes = segment === planned && header !== undefined ? header.bytes : segment.bytes;
-    filed.push({ segment, bytes, offset: size });
-    size += bytes.length;
-  }
-  const file = { path: `${folder}/segments`, bytes: joinBytes(filed.map(({ bytes }) => bytes)) };
-  const table = zeroed(filed.length * SEGMENT_SIZE);
-  const entryAt = (index: number, field: number) => [table, '+', index * SEGMENT_SIZE + 8 * field] as const;
-
-  const fillTable = fn('fillTable', ['base'], [], ({ base }) =>
-    filed.flatMap(({ segment, bytes, offset }, index) => [
-      store.u64(entryAt(index, 0), [base, '+', offset]),
-      store.u64(entryAt(index, 1), bytes.length),
-      store.u64(entryAt(index, 2), segment.address),
-      store.u64(entryAt(index, 3), segment.memorySize),
-    ]),
+  const files = segments.map((segment) => ({
+    path: `${folder}/${segment.name}`,
+    bytes: segment === planned && header !== undefined ? header.bytes : segment.bytes,
+  }));
+  const rows = wordsAt(
+    ...segments.flatMap(({ address, memorySize }, index) => {
+      const { path, bytes } = files[index]!;
+      return [path, bytes.length, address, memorySize];
+    }),
   );
+  const table = zeroed(segments.length * SEGMENT_SIZE);
+  const headerEntry = [table, '+', headerIndex * SEGMENT_SIZE] as const;
   const { PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS } = LINUX;
 
   /** Puts the header of this kernel's dumps in the place of the planned one: its memory, or a negative errno. */
-  const index = filed.findIndex(({ segment }) => segment === planned);
   const correctHeader =
     header &&
-    fn('correctHeader', ['base'], ['memory', 'used'], ({ base, memory, used }) => [
+    fn('correctHeader', [], ['memory', 'used', 'from'], ({ memory, used, from }) => [
       set(memory, sys.mmap(0, header.room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
       when([memory, '<', 0], [giveBack(memory)]),
-      set(used, header.complete(memory, header.room, [base, '+', filed[index]?.offset ?? 0])),
+      set(from, load.u64([headerEntry, '+', ENTRY.buffer])),
+      set(used, header.complete(memory, header.room, from)),
       when([used, '<', 0], [sys.munmap(memory, header.room), giveBack(used)]),
-      store.u64(entryAt(index, 0), memory),
-      store.u64(entryAt(index, 1), used),
+      sys.munmap(from, header.bytes.length),
+      store.u64([headerEntry, '+', ENTRY.buffer], memory),
+      store.u64([headerEntry, '+', ENTRY.bytes], used),
       giveBack(memory),
     ]);
 
   // Nothing stays mapped: the guardian, which is this process once more, is to be small.
-  const load = fn('loadSegments', [], ['fd', 'base', 'memory', 'status'], (variables) => {
-    const { fd, base, memory, status } = variables;
-    return [
-      set(fd, openFile(file.path)),
-      when([fd, '<', 0], [giveBack(fd)]),
-      set(base, sys.mmap(0, size, PROT_READ, MAP_PRIVATE, fd, 0)),
-      sys.close(fd),
-      when([base, '<', 0], [giveBack(base)]),
-      fillTable(base),
-      ...(correctHeader === undefined
-        ? []
-        : [
-            set(memory, correctHeader(base)),
-            when([memory, '<', 0], [sys.munmap(base, size), giveBack(memory)]),
-          ]),
-      ...withOptionalFlags(status, plan, (flags) => kexecLoad(plan.entry, filed.length, table, flags)),
-      ...(header === undefined ? [] : [sys.munmap(memory, header.room)]),
-      sys.munmap(base, size),
-      giveBack(status),
-    ];
-  });
-  return { files: [file], load };
+  const loadAll = fn('loadSegments', [], ['memory', 'status'], ({ memory, status }) => [
+    set(status, mapRows(rows, table, segments.length)),
+    when([status, '<', 0], [giveBack(status)]),
+    ...(correctHeader === undefined
+      ? []
+      : [
+          set(memory, correctHeader()),
+          when([memory, '<', 0], [unmapEntries(table, segments.length), giveBack(memory)]),
+        ]),
+    ...withOptionalFlags(status, plan, (flags) => kexecLoad(plan.entry, segments.length, table, flags)),
+    ...(header === undefined ? [] : [sys.munmap(memory, header.room)]),
+    unmapEntries(table, segments.length),
+    giveBack(status),
+  ]);
+  return { files: files.filter(({ bytes }) => bytes.length > 0), load: loadAll };
 }

@@ -16,7 +16,7 @@
  */
 import { KhopError } from '../../error.ts';
 import { relocationsOf, type UnpackedKernel, xloadFlagsOf } from '../../formats/unpacked-kernel.ts';
-import { applyKernelRelocations } from '../../formats/x86-relocations.ts';
+import { applyKernelRelocations, type KernelRelocations } from '../../formats/x86-relocations.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { type Reading, valueOf } from '../../machine/reading.ts';
 import { hasArgument } from '../command-line.ts';
@@ -107,7 +107,9 @@ export function directKernel(
     commandLineLimit: layout.commandLineSize + 1,
   };
   const relocations = relocationsOf(unpacked);
-  const fixed = { ...base, bytes: unpacked.image, loadFlags: LOADED_HIGH };
+  const { sharedMove } = unpacked;
+  // A kernel works at any virtual address it was moved to; without KASLR_FLAG it takes no other random choice.
+  const fixed = { ...base, bytes: sharedMove?.image ?? unpacked.image, loadFlags: LOADED_HIGH };
   if (hasArgument(options.commandLine, 'nokaslr'))
     return { kernel: fixed, note: 'KASLR is off: nokaslr is on the command line.' };
   if (relocations === undefined)
@@ -117,8 +119,8 @@ export function directKernel(
       hint: 'This is a mistake in khop: please report it.',
     });
   const draws = new RandomDraws(options.entropy.subarray(ENTROPY_OFFSET));
-  const bytes = unpacked.takeImage?.() ?? new Uint8Array(unpacked.image);
-  applyKernelRelocations(bytes, relocations, drawVirtualDistance(layout, draws));
+  const bytes = sharedMove?.image ?? moveImage(unpacked, relocations, drawVirtualDistance(layout, draws));
+  if (sharedMove !== undefined) sharedMove.image = bytes;
   return {
     kernel: {
       ...base,
@@ -128,4 +130,10 @@ export function directKernel(
     },
     note: 'KASLR is on: the physical and the virtual address were drawn for this load.',
   };
+}
+
+function moveImage(unpacked: UnpackedKernel, relocations: KernelRelocations, distance: number): Uint8Array {
+  const bytes = unpacked.takeImage?.() ?? new Uint8Array(unpacked.image);
+  applyKernelRelocations(bytes, relocations, distance);
+  return bytes;
 }

@@ -134,7 +134,7 @@ function mapFor({ parts, crash }: Handover, addressOf: AddressOf): MemoryMap {
   if (crash === undefined) return handedOverMap(parts.machine);
   const start = addressOf('elfcorehdr');
   const header = rangeFromSize(start, BigInt(crash.header.memorySize));
-  const kept = parts.kept === undefined ? [] : [rangeOfSegment(parts.kept)];
+  const kept = (parts.kept ?? []).map(rangeOfSegment);
   return crashMap(parts.machine, crash.reservation, [header, ...kept]);
 }
 
@@ -186,7 +186,7 @@ function crashDrafts({ parts, crash }: Handover): SegmentDraft[] {
   if (crash === undefined) return [];
   const { header } = crash;
   return [
-    ...keptDrafts(parts.kept),
+    ...(parts.kept ?? []).map(keptDraft),
     {
       name: 'elfcorehdr',
       source: header.source,
@@ -197,17 +197,13 @@ function crashDrafts({ parts, crash }: Handover): SegmentDraft[] {
 }
 
 /** It knows its place already: what starts it from there does, too. */
-function keptDrafts(kept: PlannedSegment | undefined): SegmentDraft[] {
-  if (kept === undefined) return [];
-  const { name, source, address, memorySize, bytes } = kept;
-  return [
-    {
-      name,
-      source,
-      wish: () => ({ ...lowWish(memorySize), maximum: undefined, choosePlace: () => address }),
-      bytes: () => bytes,
-    },
-  ];
+function keptDraft({ name, source, address, memorySize, bytes }: PlannedSegment): SegmentDraft {
+  return {
+    name,
+    source,
+    wish: () => ({ ...lowWish(memorySize), maximum: undefined, choosePlace: () => address }),
+    bytes: () => bytes,
+  };
 }
 
 function kernelDraft({ kernel, crash }: Handover): SegmentDraft {

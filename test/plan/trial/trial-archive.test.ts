@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpio } from '../../../src/formats/cpio.ts';
+import { joinBytes } from '../../../src/formats/join-bytes.ts';
 import { fn } from '../../../src/formats/static-program/functions.ts';
 import {
   appendNumber,
@@ -69,8 +70,8 @@ test('the archive has folders before what is in them, the program, and each file
       timeoutSeconds: 60,
     };
     const namesOf = (home: FirstActOrder['home']) => {
-      const { bytes } = trialArchive({ ...ORDER, architecture, crash, home, watchdog });
-      const { entries } = parseCpio(bytes);
+      const { pieces } = trialArchive({ ...ORDER, architecture, crash, home, watchdog });
+      const { entries } = parseCpio(joinBytes(pieces));
       const known = new Set(['.']);
       for (const { name } of entries) {
         assert.ok(known.has(name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : '.'), name);
@@ -93,7 +94,8 @@ test('the archive has folders before what is in them, the program, and each file
       ['khop/modules/i6300esb.ko', 'module'],
     ]);
     assert.deepEqual(namesOf(segments).slice(2), [
-      ['khop/home/segments', 'stubinitrd'],
+      ['khop/home/stub', 'stub'],
+      ['khop/home/initrd', 'initrd'],
       ['khop/modules/i6300esb.ko', 'module'],
     ]);
   }
@@ -134,7 +136,7 @@ function runFirstAct(order: FirstActOrder, hasInit: boolean) {
   const root = mkdtempSync(join(tmpdir(), 'khop-first-'));
   try {
     const path = (name: string) => join(root, name);
-    for (const entry of parseCpio(trialArchive(order).bytes).entries)
+    for (const entry of parseCpio(joinBytes(trialArchive(order).pieces)).entries)
       if ((entry.mode & 0o170000) === 0o040000) mkdirSync(path(entry.name));
       else if (entry.hardLinkTo === undefined)
         writeFileSync(path(entry.name), entry.bytes, { mode: entry.mode & 0o777 });
@@ -175,6 +177,28 @@ test('init starts as the kernel would have started it, with a guardian beside it
       '<3>khop: start the watchdog: errno N',
       '<5>khop: start the guardian: done',
     ],
+  );
+});
+
+test('the files of all segments are found and mapped before the kernel is asked', (context) => {
+  // An address that no kernel takes: it is refused before anything of it is kept.
+  const segment = (name: string, size: number) => ({
+    ...{ name, address: 0x1001n, memorySize: 4096, bytes: Buffer.alloc(size, 1), source: '' },
+  });
+  const home: SegmentsLoadPlan = {
+    ...base,
+    ...{ architecture: hostArchitecture(), slot: 'normal', method: 'segments', entry: 0x1000n },
+    segments: [segment('stub', 100), segment('nothing', 0), segment('initrd', 4096)],
+  };
+  const run = runFirstAct({ ...ORDER, home }, true);
+  if (run === undefined) return context.skip('no first process can be made here');
+  const line = run.log.find((text) => text.includes('load the known-good kernel'));
+  // EPERM, ENOSYS or EADDRNOTAVAIL: what a kernel says that does not know the call, forbids it, or looks at the address.
+  assert.match(line ?? '', /errno (?:1|38|99)$/);
+  assert.deepEqual(
+    run.log.filter((text) => text.includes('remove')),
+    [],
+    'all files are gone',
   );
 });
 

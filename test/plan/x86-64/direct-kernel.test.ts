@@ -136,6 +136,24 @@ test('the kernel is the image moved by one distance, everywhere in the table and
   }
 });
 
+test('plans that share a move have the image where the first one put it, also without KASLR', () => {
+  const unpacked = { ...KERNEL, sharedMove: { image: undefined } };
+  const first = directPlan({ unpacked, entropy: seededBytes('first', 256) });
+  const second = directPlan({ unpacked, entropy: seededBytes('second', 256) });
+  const without = directPlan({ unpacked, commandLine: 'ro nokaslr' });
+  const [image, ...others] = [first, second, without].map((plan) => segmentOf(plan, 'kernel').bytes);
+  for (const other of others) assert.equal(other, image);
+  assert.deepEqual(new Uint8Array(image!), movedImage(KERNEL.image, PLACES, distanceIn(image!)));
+  assert.notEqual(distanceIn(image!), 0n);
+  assert.notEqual(
+    segmentOf(first, 'kernel').address,
+    segmentOf(second, 'kernel').address,
+    'each draws its own physical address',
+  );
+  const loadFlags = [first, second, without].map((plan) => segmentOf(plan, 'boot-params').bytes[0x211]);
+  assert.deepEqual(loadFlags, [0x03, 0x03, 0x01]);
+});
+
 test('a table of two groups is applied as such', () => {
   const groups = [[0x100], [0x200, 0x204]];
   const unpacked = buildUnpackedKernel({ table: relocationTable(groups) });

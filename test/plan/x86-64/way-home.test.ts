@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rangeFromSize } from '../../../src/formats/range.ts';
 import { decodeSetupData } from '../../../src/formats/setup-data.ts';
-import type { SegmentsLoadPlan } from '../../../src/plan/load-plan.ts';
+import type { PlannedSegment, SegmentsLoadPlan } from '../../../src/plan/load-plan.ts';
 import { planLoad } from '../../../src/plan/plan-load.ts';
 import { returnStub } from '../../../src/plan/x86-64/return-stub.ts';
 import { planWayHome, wayHomeSize } from '../../../src/plan/x86-64/way-home.ts';
@@ -14,6 +14,18 @@ function homePlan(): SegmentsLoadPlan {
   const plan = planLoad(loadRequest({ machine }));
   assert.equal(plan.method, 'segments');
   return plan;
+}
+
+/** What is kept, as it lies in the reservation: the pieces without a gap between them. */
+function keptBytes(kept: readonly PlannedSegment[]): Uint8Array {
+  let end = kept[0]!.address;
+  for (const { name, address, memorySize } of kept) {
+    assert.equal(address, end, `${name} begins where the one before it ends`);
+    end += BigInt(memorySize);
+  }
+  return Buffer.concat(
+    kept.map(({ bytes, memorySize }) => Buffer.concat([bytes, Buffer.alloc(memorySize - bytes.length)])),
+  );
 }
 
 /** The copies that a stub's table holds. */
@@ -64,7 +76,9 @@ test('following the copies puts every segment of the plan where it runs, with ze
   const size = wayHomeSize(plan, false);
   const region = rangeFromSize(CRASH_RANGE.end - size, size);
   const { kept, stub } = planWayHome(plan, region, false);
-  assert.equal(BigInt(kept.memorySize), size);
+  const bytes = keptBytes(kept);
+  assert.equal(BigInt(bytes.length), size);
+  assert.equal(kept[0]!.address, region.start);
   assert.equal(stub.address, region.start);
   const copies = copiesOf(stub.bytes);
   assert.equal(copies.length, plan.segments.length);
@@ -74,13 +88,36 @@ test('following the copies puts every segment of the plan where it runs, with ze
     const from = Number(copy.source - region.start);
     assert.ok(from >= stub.bytes.length, 'the stub is not written over what it copies');
     assert.deepEqual(
-      kept.bytes.subarray(from, from + segment.bytes.length),
+      new Uint8Array(bytes.subarray(from, from + segment.bytes.length)),
       new Uint8Array(segment.bytes),
       segment.name,
     );
-    const rest = kept.bytes.subarray(from + segment.bytes.length, from + Number(copy.copied));
+    const rest = bytes.subarray(from + segment.bytes.length, from + Number(copy.copied));
     assert.ok(rest.every((byte) => byte === 0));
   }
+});
+
+test('a large part is kept as it is, a segment of its own beside the small ones, and not copied', () => {
+  const bytes = new Uint8Array(2 ** 20 + 5).fill(7);
+  const initrds = [{ name: 'large', path: undefined, bytes }];
+  const plan = planLoad(loadRequest({ machine, initrds, isInitrdWhole: true }));
+  assert.ok(plan.method === 'segments');
+  const size = wayHomeSize(plan, false);
+  const region = rangeFromSize(CRASH_RANGE.end - size, size);
+  const { kept, stub } = planWayHome(plan, region, false);
+  assert.deepEqual(
+    kept.map(({ name }) => name),
+    ['home', 'home-initrd'],
+  );
+  assert.equal(kept[1]!.bytes, segmentOf(plan, 'initrd').bytes);
+  assert.equal(BigInt(keptBytes(kept).length), size);
+  const copy = copiesOf(stub.bytes).find(
+    ({ destination }) => destination === segmentOf(plan, 'initrd').address,
+  )!;
+  assert.deepEqual([copy.source, copy.copied], [kept[1]!.address, BigInt(2 ** 20 + 8)]);
+  const panic = planLoad(loadRequest({ machine, slot: 'crash', kept }));
+  for (const { start, end, type } of panic.memoryMap)
+    if (type === 'ram') assert.ok(end <= region.start || start >= region.end);
 });
 
 test('the panic kernel is told of no memory in which the way home is kept', () => {
@@ -118,8 +155,8 @@ test('a report has room that no part touches, and the stub copies its header onl
   assert.equal(report, plan.report);
   const copy = copiesOf(stub.bytes).find(({ destination }) => destination === address)!;
   assert.deepEqual([copy.copied, copy.cleared], [16n, 0n]);
-  const from = Number(copy.source - kept.address);
-  assert.deepEqual(kept.bytes.subarray(from, from + 16), header);
+  const from = Number(copy.source - kept[0]!.address);
+  assert.deepEqual(new Uint8Array(keptBytes(kept).subarray(from, from + 16)), header);
   assert.equal(room - wayHomeSize(homePlan(), false), 4096n, 'a page of the reservation');
 });
 

@@ -22,10 +22,10 @@ test('an outcome is as expected when it says at least what was expected, in whol
 });
 
 test('the table says of each row whether it is as expected, and counts them', () => {
-  const lines = renderRows([ROW, { ...ROW, outcome: 'hangs' }]).split('\n');
+  const lines = renderRows([ROW, { ...ROW, outcome: 'hangs' }], 61.4).split('\n');
   assert.match(lines[1]!, /^ok .* home by kexec with report +12\.3 +Kernel panic$/);
   assert.match(lines[2]!, /^FAIL .*hangs \(expected: home by kexec\)/);
-  assert.equal(lines.at(-1), '1 as expected, 1 not');
+  assert.equal(lines.at(-1), '2 cases in 61 s: 1 as expected, 1 not');
 });
 
 test('without a suite all of them run, a case belongs to the suites that have cases, and other words are refused', () => {
@@ -35,6 +35,7 @@ test('without a suite all of them run, a case belongs to the suites that have ca
     cases: [],
     firmware: undefined,
     isList: false,
+    jobs: 1,
   });
   assert.deepEqual(parseOptions(['--case', 'power']), {
     suites: ['guard', 'trial'],
@@ -42,6 +43,7 @@ test('without a suite all of them run, a case belongs to the suites that have ca
     cases: ['power'],
     firmware: undefined,
     isList: false,
+    jobs: 1,
   });
   assert.deepEqual(parseOptions(['guard', '--json', 'x.json']), {
     suites: ['guard'],
@@ -49,7 +51,12 @@ test('without a suite all of them run, a case belongs to the suites that have ca
     cases: [],
     firmware: undefined,
     isList: false,
+    jobs: 1,
   });
+  for (const jobs of ['0', '-1', 'two', '1.5', ''])
+    assert.throws(() => parseOptions([`--jobs=${jobs}`]), { code: 'E_USAGE', message: /no number/ });
+  const two = parseOptions(['trial', '--jobs', '2']);
+  assert.equal(two === 'help' ? 0 : two.jobs, 2);
   assert.equal(parseOptions(['--help']), 'help');
   assert.throws(() => parseOptions(['gaurd']), { code: 'E_USAGE', message: /no suite gaurd/ });
   assert.throws(() => parseOptions(['--cases']), { code: 'E_USAGE' });

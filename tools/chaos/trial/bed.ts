@@ -1,6 +1,6 @@
 /**
- * Full Debian machines with khop installed and everything prepared, each started from one checkpoint: only the trial, the
- * fault and the way home take time.
+ * Full Debian machines with khop installed and everything prepared, each started from one of three checkpoints: only what
+ * comes after the fault takes time.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -11,6 +11,7 @@ import type { MachineDescription } from '../../../src/lab/qemu.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { quickDeb } from '../../package/quick-deb.ts';
 import { INSTALLED } from './fault.ts';
+import { inTurns } from './in-turns.ts';
 
 /** A machine to try a kernel on. */
 export interface TrialBed {
@@ -18,55 +19,91 @@ export interface TrialBed {
   readonly hasWatchdog: boolean;
 }
 
+/**
+ * Where a case begins: nothing has happened; khop asks whether to leave, with everything planned; or in the kernel on
+ * trial, in the phase of its services, until /run/go is there.
+ */
+export type BedState = 'known-good' | 'asked' | 'on-trial';
+
 /** Everything a trial takes is made once, by an emulated processor. */
-const MAKE = { timeoutMs: 600_000 };
+const MAKE = { timeoutMs: 900_000 };
 const COPY_TIMEOUT_MS = 300_000;
 const START_TIMEOUT_MS = 120_000;
 
-/** A case that waits for the guardian ends soon; an emulated machine needs more than a minute for its start. */
-const CONFIGURATION = 'trial-boot-deadline = 150\n';
+/** A card with nobody behind it but QEMU, which gives addresses. Without an option ROM, as nothing starts from it. */
+const CARD = [
+  ...['-netdev', 'user,id=network,restrict=on,ipv6=off'],
+  ...['-device', 'virtio-net-pci,netdev=network,id=card,romfile='],
+];
+const WATCHDOG = ['-device', 'i6300esb', '-action', 'watchdog=reset'];
+/** QEMU names no router where there is none; a way out is to be there all the same, since checks compare it. */
+const ROUTE = '[Route]\nGateway=10.0.2.2\n';
+const HAS_ROUTE = 'until ip route show default | grep -q "via 10.0.2.2"; do sleep 1; done';
+
 /** Keeps a trial in the phase of its services until somebody lets it go. */
 const HOLD = ['#!/bin/sh', 'case $(uname -r) in 6.12*) test -e /run/go || exit 75;; esac', ''].join('\n');
 const HOLD_PATH = '/etc/khop/checks/required.d/hold';
+/** What somebody types who is asked, and what he sees. */
+const ANSWERS = '/run/answers';
+const ASKED = '/run/asked';
+/** What the agent says goes to the console, so that there is something to wait for. */
+const TALK = '--append systemd.journald.forward_to_console=1';
 
 /** Shell words that leave for the kernel on trial, with what no machine of the lab has accepted. */
-export function leaveWords(options = ''): string {
-  return `${INSTALLED} khop switch 6.12 --fast --accept dead-hang --yes ${options}`;
+function switchWords(options = ''): string {
+  return `${INSTALLED} khop switch 6.12 --fast --accept dead-hang ${options}`;
 }
 
-/** Nothing has happened yet; everything is prepared. */
-export async function startKnownGood(bed: TrialBed): Promise<VirtualMachine> {
-  return await startPrepared(bed, 'a trial that was planned', install);
-}
-
-/** On trial, in the phase of its services, until /run/go is there. */
-export async function startOnTrial(bed: TrialBed): Promise<VirtualMachine> {
-  return await startPrepared(bed, 'on trial, held by a script', async (machine, deb) => {
-    await install(machine, deb, bed);
+/** From where nothing has happened. */
+const LEAD: Readonly<Record<Exclude<BedState, 'known-good'>, (machine: VirtualMachine) => Promise<void>>> = {
+  asked: async (machine) => {
+    await machine.run(`mkfifo ${ANSWERS}`, MAKE);
+    await machine.start(
+      `sleep infinity >${ANSWERS} & script --quiet --flush --command '${switchWords(TALK)}' ${ASKED} <${ANSWERS} >/dev/console`,
+    );
+    await machine.run(`until grep -q 'Leave this kernel for' ${ASKED}; do sleep 1; done`, MAKE);
+  },
+  'on-trial': async (machine) => {
     await machine.copyIn(HOLD, HOLD_PATH, 0o755);
     const { bootId } = await machine.waitForHello(1000);
-    await machine.start(leaveWords());
+    await machine.start(`${switchWords()} --yes`);
     await machine.waitForNewKernel(bootId, MAKE.timeoutMs);
     await machine.run('until grep -q scripts /run/khop/trial-status.json; do sleep 1; done', MAKE);
     await prepareGuest(machine, { hasKhop: false });
-  });
+  },
+};
+
+/** Shell words that leave in a machine of that state. @param options more of them; where khop asks it is too late for any */
+export function leaveWords(state: BedState, options = ''): string {
+  return state === 'asked' ? `echo y >${ANSWERS}` : `${switchWords(options)} --yes`;
 }
 
-async function startPrepared(
-  bed: TrialBed,
-  prepared: string,
-  isReady: (machine: VirtualMachine, deb: Uint8Array, bed: TrialBed) => Promise<void>,
-): Promise<VirtualMachine> {
-  const deb = await quickDeb();
-  const machine = await startFromCheckpoint(await describeTrialBed(bed), {
-    prepared,
+/** A machine of its own in that state. */
+export async function startBed(bed: TrialBed, state: BedState, keepFolder = true): Promise<VirtualMachine> {
+  const deb = await packageOnce();
+  const description = await describeTrialBed(bed);
+  const options = {
+    prepared: `a trial: ${state}`,
     madeWith: { deb: createHash('sha256').update(deb).digest('hex') },
-    isReady: (fresh) => isReady(fresh, deb, bed),
-    keepFolder: true,
-  });
+    isReady: async (fresh: VirtualMachine) => {
+      if (state === 'known-good') await install(fresh, deb, bed);
+      else await LEAD[state](fresh);
+    },
+    begin: state === 'known-good' ? undefined : () => startBed(bed, 'known-good', false),
+    keepFolder,
+  };
+  const key = JSON.stringify([bed, state]);
+  const machine = await inTurns(key, () => startFromCheckpoint(description, options));
   await machine.waitForHello(START_TIMEOUT_MS);
   await prepareGuest(machine, { hasKhop: false });
   return machine;
+}
+
+let made: Promise<Uint8Array> | undefined;
+
+function packageOnce(): Promise<Uint8Array> {
+  made ??= quickDeb();
+  return made;
 }
 
 /** The machine as a value; switched on, it is one that khop was never on. */
@@ -76,16 +113,17 @@ export async function describeTrialBed(bed: TrialBed): Promise<MachineDescriptio
     memoryMib: 2048,
     kernelsToHopTo: [],
     withoutKhop: true,
-    extraArguments: bed.hasWatchdog ? ['-device', 'i6300esb', '-action', 'watchdog=reset'] : [],
+    extraArguments: [...CARD, ...(bed.hasWatchdog ? WATCHDOG : [])],
   });
 }
 
 async function install(machine: VirtualMachine, deb: Uint8Array, bed: TrialBed): Promise<void> {
   await waitForSystem(machine);
   await prepareGuest(machine, { hasKhop: false });
+  await machine.copyIn(ROUTE, '/etc/systemd/network/lab.network.d/route.conf');
+  await machine.run(`systemctl restart systemd-networkd.service; ${HAS_ROUTE}`, MAKE);
   await machine.copyIn(deb, '/root/khop.deb', 0o644, COPY_TIMEOUT_MS);
   await machine.run('dpkg --install /root/khop.deb && rm /root/khop.deb', MAKE);
-  await machine.copyIn(CONFIGURATION, '/etc/khop/khop.conf');
   if (bed.hasWatchdog) await machine.run('modprobe i6300esb', MAKE);
   await machine.run(`${INSTALLED} khop switch 6.12 --fast --dry-run >/root/dry-run`, MAKE);
   await machine.run('sync', MAKE);

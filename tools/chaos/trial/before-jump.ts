@@ -2,12 +2,13 @@
  * Faults that are there before the jump, or made during it. The machine runs the known-good kernel.
  * @module
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { KhopError } from '../../../src/error.ts';
-import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { COMMAND, cutPower, type Fault, INSTALLED, REFUSAL } from './fault.ts';
+import type { CrashCode } from '../guard/crash-module.ts';
+import { readCrashModule } from './crash-in-guest.ts';
+import { COMMAND, type Fault, INSTALLED, REFUSAL } from './fault.ts';
 
-const LINE_TIMEOUT_MS = 300_000;
+const NEW_KERNEL_TIMEOUT_MS = 600_000;
+/** What services of the kernel on trial find in their units. */
+const ONLY_ON_TRIAL = 'ConditionKernelVersion=6.12*';
 
 /** Leaves with more options. */
 export function options(more: string): Fault {
@@ -65,72 +66,56 @@ export const emergency: Fault = after(
   'echo "UUID=00000000-0000-4000-8000-000000000001 /mnt ext4 x-systemd.device-timeout=5 0 2" >>/etc/fstab',
 );
 
+/** The card is there, and nothing drives it. */
+export const noDriver: Fault = options('--append modprobe.blacklist=virtio_net --deadline 300');
+
+/** systemd-networkd has another file for that kernel, without the way out. */
+export const noRoute: Fault = after(
+  "printf '[Match]\\nName=en*\\nKernelVersion=6.12*\\n[Network]\\nDHCP=yes\\n' >/etc/systemd/network/10-trial.network",
+  '--deadline 300',
+);
+
+/** The ticket cannot be written. */
+export const fullDisk: Fault = after(
+  'cat /dev/zero >/var/filler; sync; test $(df --output=avail / | tail -n 1) = 0',
+);
+
+/** A service of the kernel on trial does it, one of the first, on the processor that the firmware starts with. */
+function atBoot(command: string): Fault {
+  return async ({ machine, leave }) => {
+    const unit = [
+      ...[
+        '[Unit]',
+        'DefaultDependencies=no',
+        ONLY_ON_TRIAL,
+        'After=local-fs.target',
+        'Before=sysinit.target',
+      ],
+      ...['[Service]', 'Type=oneshot', 'CPUAffinity=0', `ExecStart=/bin/sh -c '${command}'`],
+      ...['[Install]', 'WantedBy=sysinit.target', ''],
+    ];
+    await machine.copyIn(unit.join('\n'), '/etc/systemd/system/fault.service');
+    await machine.run('systemctl enable fault.service && sync', COMMAND);
+    await machine.start(leave());
+    return 'goes-on';
+  };
+}
+
+export const panicAtBoot: Fault = atBoot('echo c >/proc/sysrq-trigger');
+
+export function moduleAtBoot(code: CrashCode): Fault {
+  return async (scene) => {
+    await scene.machine.copyIn(await readCrashModule(scene.machine, '6.12*', code), '/root/crash.ko');
+    return await atBoot('insmod /root/crash.ko')(scene);
+  };
+}
+
 export const masked: Fault = after('systemctl mask khop-trial.service');
 
 export const confirmed: Fault = async ({ machine, leave }) => {
   const { bootId } = await machine.waitForHello(1000);
   await machine.start(leave('--confirm 120'));
-  await machine.waitForNewKernel(bootId, LINE_TIMEOUT_MS);
+  await machine.waitForNewKernel(bootId, NEW_KERNEL_TIMEOUT_MS);
   await machine.start(`until ${INSTALLED} khop confirm; do sleep 1; done`);
   return 'goes-on';
 };
-
-/** A moment of the protocol: so many milliseconds after a line of the console. */
-interface Moment {
-  readonly point: string;
-  readonly after: RegExp;
-  readonly ms: number;
-}
-
-/** Fifty and more moments, from the first write to the last. */
-export function powerCuts(): readonly { readonly point: string; readonly fault: Fault }[] {
-  return moments().map((moment) => ({ point: moment.point, fault: cutAt(moment) }));
-}
-
-function moments(): Moment[] {
-  const spread = (point: string, line: RegExp, times: readonly number[]): Moment[] =>
-    times.map((ms) => ({ point: `${ms} ms after ${point}`, after: line, ms }));
-  return [
-    ...spread('staging began', /was not prepared|note |fast /, [0, 2000, 5000, 9000]),
-    ...spread('the way down began', /is going down now/, [0, 200, 500, 1000, 1500, 2000, 3000, 4000, 6000]),
-    // The start of the new kernel, its initramfs, and the first act.
-    ...spread(
-      'the jump',
-      /Starting new kernel/,
-      [0, 500, 2000, 4000, 7000, 10_000, 14_000, 18_000, 22_000, 26_000],
-    ),
-    ...spread('the agent began', /khop\[\d+\]: system: /, [0, 300, 600, 1000, 1500, 2000, 3000, 5000]),
-    ...spread('the network', /khop\[\d+\]: network: /, [0, 500, 1000]),
-    ...spread('the services', /khop\[\d+\]: services: /, [
-      ...[0, 300, 600, 900, 1200, 1600, 2000, 2500, 3000, 4000, 5000, 6000, 7000],
-    ]),
-    ...spread('the confirmation', /khop\[\d+\]: Confirmed/, [0, 300, 1000, 3000]),
-  ];
-}
-
-function cutAt({ after: line, ms }: Moment): Fault {
-  return async ({ machine, leave }) => {
-    const reached = waitForLine(machine, line);
-    // What khop says in either kernel goes to the console, so that there is something to wait for.
-    await machine.start(`${leave('--append systemd.journald.forward_to_console=1')} >/dev/console 2>&1`);
-    await reached;
-    if (ms > 0) await sleep(ms);
-    return await cutPower(machine);
-  };
-}
-
-/** Listens from now on. */
-async function waitForLine(machine: VirtualMachine, wanted: RegExp): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () =>
-      reject(
-        new KhopError('E_TIMEOUT', `the console did not say ${wanted.source}`, {
-          hint: 'The machine did not come as far as this case needs.',
-        }),
-      ),
-    LINE_TIMEOUT_MS,
-  );
-  machine.console.onLine((line) => wanted.test(line) && resolve());
-  await promise.finally(() => clearTimeout(timer));
-}

@@ -2,14 +2,9 @@
  * Faults in a kernel on trial whose agent waits for the script `hold`, which passes once /run/go is there.
  * @module
  */
-import { decompress, detectCompression } from '../../../src/formats/compression.ts';
-import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { type CrashCode, withCrashingInit } from '../guard/crash-module.ts';
-import { COMMAND, cutPower, type Fault, INSTALLED } from './fault.ts';
-
-/** Small, needed by nothing; see guard/crash-module.ts. */
-const DONOR = 'michael_mic';
-const MODULE_LIMIT = 4 * 2 ** 20;
+import type { CrashCode } from '../guard/crash-module.ts';
+import { readCrashModule } from './crash-in-guest.ts';
+import { cutPower, type Fault, INSTALLED } from './fault.ts';
 
 /** A fault that is made by a shell script; the check may pass afterwards. */
 function by(script: string): Fault {
@@ -45,21 +40,10 @@ export function crash(script: string): Fault {
 /** The init function of a module does it. */
 export function crashModule(code: CrashCode): Fault {
   return async ({ machine }) => {
-    const module = withCrashingInit(await readModule(machine), code);
-    await machine.copyIn(module, '/run/crash.ko');
+    await machine.copyIn(await readCrashModule(machine, '$(uname -r)', code), '/run/crash.ko');
     await machine.start('taskset 1 insmod /run/crash.ko');
     return 'goes-on';
   };
-}
-
-/** Of the kernel that runs. */
-async function readModule(machine: VirtualMachine): Promise<Uint8Array> {
-  const { stdout } = await machine.run(`find /lib/modules/$(uname -r) -name '${DONOR}.ko*'`, COMMAND);
-  const path = stdout.trim();
-  const { bytes } = await machine.copyOut(path);
-  return detectCompression(bytes) === undefined
-    ? bytes
-    : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
 }
 
 export const nmi: Fault = async ({ machine }) => {
@@ -80,8 +64,18 @@ export const failScript: Fault = by(
   'printf "#!/bin/sh\\necho no licence\\nexit 1\\n" >/etc/khop/checks/required.d/licence; chmod 755 /etc/khop/checks/required.d/licence',
 );
 
-export const loseNetwork: Fault = by(
-  'ip route del default; ip link set $(ls /sys/class/net | grep -v lo | head -n 1) down; systemctl restart khop-trial.service',
+/** The network's phase ends in half a minute, which is at four fifths of the time. */
+const SHORTEN_NETWORK = SHORTEN.replace('(now + 30)', '((now + 30) * 5 / 4)');
+
+export const loseRoute: Fault = by(`ip route del default; ${SHORTEN_NETWORK}`);
+
+export const loseInterface: Fault = by(
+  `ip link set $(ls /sys/class/net | grep -v lo | head -n 1) down; ${SHORTEN_NETWORK}`,
+);
+
+/** What is loaded needs no file of it any more. */
+export const damageHome: Fault = by(
+  'for file in /boot/vmlinuz-6.1.* /boot/initrd.img-6.1.*; do truncate -s 1000000 $file; done; sync; printf "#!/bin/sh\nexit 1\n" >/etc/khop/checks/required.d/licence; chmod 755 /etc/khop/checks/required.d/licence',
 );
 
 export const makeReadOnly: Fault = by(

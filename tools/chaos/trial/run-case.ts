@@ -12,7 +12,7 @@ import { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { findDamage } from '../guard/disk-check.ts';
 import { takeInventory } from '../guard/homecoming.ts';
 import type { ChaosRow } from '../row.ts';
-import { describeTrialBed, leaveWords, startKnownGood, startOnTrial } from './bed.ts';
+import { describeTrialBed, leaveWords, startBed } from './bed.ts';
 import type { TrialCase } from './cases.ts';
 import { describeEnd, type TrialEnd, waitForEnd } from './trial-end.ts';
 
@@ -44,12 +44,12 @@ export async function runTrialCase(each: TrialCase): Promise<ChaosRow> {
 
 async function tryAndWait(each: TrialCase): Promise<TrialEnd> {
   const { bed, from, fault } = each;
-  const machine = from === 'on-trial' ? await startOnTrial(bed) : await startKnownGood(bed);
+  const machine = await startBed(bed, from);
   try {
     const before = await takeInventory(machine);
     const { bootId } = await machine.waitForHello(1000);
     const started = performance.now();
-    const end = await fault({ machine, leave: leaveWords });
+    const end = await fault({ machine, leave: (options) => leaveWords(from, options) });
     if (end === 'power-is-off') return await switchOnAgain(machine, each, started);
     await waitForEnd(machine, each, bootId);
     const seconds = (performance.now() - started) / 1000;

@@ -29,7 +29,7 @@ export async function waitForEnd(machine: VirtualMachine, each: TrialCase, bootI
   if (each.expected === 'stays') return await waitForRefusal(machine);
   const until = performance.now() + END_TIMEOUT_MS;
   let current = bootId;
-  if (each.from === 'known-good') current = (await machine.waitForNewKernel(bootId, END_TIMEOUT_MS)).bootId;
+  if (each.from !== 'on-trial') current = (await machine.waitForNewKernel(bootId, END_TIMEOUT_MS)).bootId;
   if (each.expected === 'confirmed')
     return await waitUntil(machine, 'test ! -e /var/lib/khop/trial.json', until);
   await machine.waitForNewKernel(current, Math.max(1, until - performance.now()));
@@ -83,7 +83,10 @@ export async function describeEnd(
   const missing = await missingAfter(machine, recorded ?? undefined, last?.trial?.verdict);
   // Where either end is right, why it came to that is a remark.
   const isEither = each.expected === EITHER;
-  const tail = [isEither ? undefined : recorded, ...problems, ...missing].filter(Boolean).join(', ');
+  const other = each.detail === undefined || each.detail.test(detail ?? '') ? [] : ['but of another fault'];
+  const tail = [isEither ? undefined : recorded, ...other, ...problems, ...missing]
+    .filter(Boolean)
+    .join(', ');
   const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
   const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
   const words = outcomeWords(each, { isHome, way, verdict: last?.trial?.verdict });

@@ -1,0 +1,28 @@
+/**
+ * Modules that crash, for a kernel of a machine that runs.
+ * @module
+ */
+import { decompress, detectCompression } from '../../../src/formats/compression.ts';
+import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
+import { type CrashCode, withCrashingInit } from '../guard/crash-module.ts';
+import { COMMAND } from './fault.ts';
+
+/** Small, needed by nothing; see guard/crash-module.ts. */
+const DONOR = 'michael_mic';
+const MODULE_LIMIT = 4 * 2 ** 20;
+
+/** @param release of the kernel, as shell words: `$(uname -r)`, `6.12*` */
+export async function readCrashModule(
+  machine: VirtualMachine,
+  release: string,
+  code: CrashCode,
+): Promise<Uint8Array> {
+  const { stdout } = await machine.run(`find /lib/modules/${release} -name '${DONOR}.ko*'`, COMMAND);
+  const path = stdout.trim();
+  const { bytes } = await machine.copyOut(path);
+  const module =
+    detectCompression(bytes) === undefined
+      ? bytes
+      : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
+  return withCrashingInit(module, code);
+}
