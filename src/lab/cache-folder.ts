@@ -6,10 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
+import { removeBuild } from './remove-build.ts';
 
 /** `$KHOP_CACHE`, else `khop` below `$XDG_CACHE_HOME` or `~/.cache`. */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
@@ -52,7 +53,7 @@ export async function cachedFolder(recipe: CacheRecipe): Promise<string> {
     await recipe.build(unfinished);
     await rename(unfinished, folder);
   } catch (cause) {
-    await rm(unfinished, { recursive: true, force: true });
+    await removeBuild(unfinished);
     throw cause;
   }
   return folder;
@@ -73,7 +74,7 @@ async function prune(parent: string, days: number): Promise<void> {
   for (const name of await readdir(parent)) {
     const path = join(parent, name);
     const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Number.POSITIVE_INFINITY }));
-    if (ctimeMs < oldest && !name.endsWith('.lock')) await rm(path, { recursive: true, force: true });
+    if (ctimeMs < oldest && !name.endsWith('.lock')) await removeBuild(path);
   }
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { cachedFolder, cacheKey, cacheRoot, lockFile } from '../../src/lab/cache-folder.ts';
+import { runProcess } from '../../src/machine/run-process.ts';
 
 const KIND = `test-${process.pid}`;
 
@@ -55,6 +56,30 @@ test('a build that fails leaves nothing behind, and the next one tries again', a
   await assert.rejects(cachedFolder(failing), /no luck/);
   await assert.rejects(readFile(target), { code: 'ENOENT' });
   assert.ok(await cachedFolder({ ...failing, build: async () => {} }));
+});
+
+test('what a build has mounted is unmounted before its folder goes, and its files stay', {
+  skip: process.getuid?.() === 0 ? false : 'only root can mount',
+}, async () => {
+  const elsewhere = await mkdtemp(join(tmpdir(), 'khop-mounted-'));
+  try {
+    await writeFile(join(elsewhere, 'file'), 'of this machine');
+    let built = '';
+    const build = async (folder: string): Promise<void> => {
+      built = folder;
+      await mkdir(join(folder, 'dev'));
+      await runProcess('mount', ['--bind', elsewhere, join(folder, 'dev')], { timeoutMs: 10_000 });
+      throw new Error('killed');
+    };
+    await assert.rejects(
+      cachedFolder({ kind: KIND, inputs: { name: 'mounted' }, timeoutMs: 10_000, build }),
+      /killed/,
+    );
+    await assert.rejects(stat(built), { code: 'ENOENT' });
+    assert.equal(await readFile(join(elsewhere, 'file'), 'utf8'), 'of this machine');
+  } finally {
+    await rm(elsewhere, { recursive: true });
+  }
 });
 
 test('a lock keeps a second taker out until it is let go', async () => {
