@@ -178,6 +178,7 @@ _khop_guard_on() {
     '*--deadline[when a capture leaves at the latest, 5 to 3600 (60, with a dump 600)]:seconds: ' \
     '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
+    '*--encrypt-to[an age public key, or a file of them\: what is written of the crash is encrypted; may be repeated]:key: ' \
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
@@ -280,12 +281,14 @@ _khop_crashes_list() {
 _khop_crashes_show() {
   _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
     '*--json[print the result as JSON]' \
+    '*--identity[the secret key of age that a report is encrypted for]:file:_files' \
     '(-h --help)--help[show help]' \
     ':id: '
 }
 _khop_crashes_export() {
   _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
     '*--json[print the result as JSON]' \
+    '*--identity[the secret key of age that a report is encrypted for]:file:_files' \
     '*--html[where to write it; `-` is standard output (default\: khop-crash-ID.html)]:file:_files' \
     '(-h --help)--help[show help]' \
     ':id: '

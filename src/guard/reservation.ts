@@ -18,6 +18,7 @@ import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
 import { planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
+import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
 import { runningSelector } from './home-plan.ts';
@@ -57,6 +58,7 @@ export async function planReservation(
 ): Promise<ReservationPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
+  await requireEncryption(world, settings);
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));

@@ -48,6 +48,8 @@ export interface GuardWorld extends SwitchWorld {
   readonly readNetworkPath: (to: Uint8Array) => Reading<NetworkPath>;
   /** A program of the running system, with its loader and libraries. @param name e.g. `makedumpfile` */
   readonly readProgramFiles: (name: string) => Reading<ProgramFiles>;
+  /** Encrypts a few words for age public keys, to see that it can be done. @param program path of age. @throws E_CHILD, E_TIMEOUT */
+  readonly tryEncryption: (program: string, recipients: readonly string[]) => Promise<void>;
   /**
    * Modules of a release with what they need, in the order in which they go in; what is built in is left out.
    * @throws E_NOT_FOUND when one is not there

@@ -90,6 +90,7 @@ export function continuingWorld(
     rawAreas: { find: unexpected, read: unexpected, modules: unexpected, label: unexpected },
     resolveHost: unexpected,
     readNetworkPath: unexpected,
+    tryEncryption: unexpected,
     readProgramFiles: unexpected,
     collectModules: unexpected,
     rebootThroughFirmware: async () => {

@@ -4,9 +4,10 @@
  */
 import { type Command, Option } from 'commander';
 import type { GuardSettings } from '../../guard/guard-settings.ts';
+import type { GuardWorld } from '../../guard/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { positiveInteger } from '../kernel-options.ts';
+import { collect, positiveInteger } from '../kernel-options.ts';
 
 /** Of `khop guard on`. */
 export interface OnOptions {
@@ -17,6 +18,7 @@ export interface OnOptions {
   readonly deadline?: number;
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
+  readonly encryptTo?: readonly string[];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
@@ -94,6 +96,11 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         .choices(DUMP_KINDS)
         .default('none'),
     )
+    .option(
+      '--encrypt-to <key>',
+      'an age public key, or a file of them: what is written of the crash is encrypted; may be repeated',
+      collect,
+    )
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
     .option('--keep-dumps <number>', 'how many dumps are kept (2)', positiveInteger)
@@ -116,6 +123,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'come home with another kernel, after two minutes at the latest',
     ],
     ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
+    [
+      'khop guard on --dump filtered --encrypt-to /etc/khop/recipients',
+      'save the memory as well, all of it for the holders of these keys only',
+    ],
     ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
     ['khop guard on --mode continue --dry-run', 'how much memory would it take to go on after a panic?'],
   ]);
@@ -187,7 +198,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openGuardWorld(context);
   const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
-  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options)) };
+  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options, world)) };
   await world.exclusively(async () => {
     refuseOnTrial(world, 'the guard is as it was');
     const isReserved = reservedBytes(world.readMachine()) > 0n;
@@ -206,11 +217,12 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   });
 }
 
-/** @throws E_USAGE for a place that is none, or that takes no dump; for either where the system goes on */
-async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
+/** @throws E_USAGE for a key that is none, a place that is none, or that takes no dump; for either where the system goes on */
+async function chosenSettings(options: OnOptions, world: GuardWorld): Promise<Partial<GuardSettings>> {
   const { KhopError } = await import('../../error.ts');
   const { DEADLINE_SECONDS } = await import('../../guard/guard-settings.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
+  const { readRecipients } = await import('../../guard/age-recipients.ts');
   if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
     throw new KhopError(
       'E_USAGE',
@@ -219,6 +231,11 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
         hint: 'Leave out --to and --dump. The memory of the kernel that died is /proc/vmcore there.',
       },
     );
+  const encryptTo = options.encryptTo ?? world.configuration.encryptTo;
+  if (options.mode === 'continue' && encryptTo.length > 0)
+    throw new KhopError('E_USAGE', 'a system that goes on writes its report as it is, not encrypted', {
+      hint: 'Leave out --encrypt-to, and encrypt-to in khop.conf; or use --mode capture.',
+    });
   const idle = options.mode === 'continue' ? options.deadline && '--deadline' : options.cpus && '--cpus';
   if (idle)
     throw new KhopError('E_USAGE', `${idle} has no effect with --mode ${options.mode}`, {
@@ -247,6 +264,7 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
       options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
     ...(to === undefined ? {} : { to }),
     dump: options.dump,
+    encryptTo: readRecipients(world, encryptTo),
     ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
     ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
     ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
