@@ -18,6 +18,7 @@ import { valueOf } from '../machine/reading.ts';
 import { findMount, readReportPlace } from '../machine/report-place.ts';
 import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
+import { trySsh } from '../machine/ssh-program.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
 
@@ -41,6 +42,7 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     readNetworkPath: (to) => readNetworkPath(root, to),
     tryEncryption: async (program, recipients) =>
       await tryEncryption(join(root, program), recipients, context),
+    trySsh: async (program, order) => await trySsh(join(root, program), order, context),
     readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),

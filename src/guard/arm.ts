@@ -105,6 +105,7 @@ export async function planGuard(
     ...(home.state === 'planned' ? home.inputs : []),
     ...(dump?.inputs ?? []),
     ...(encryption?.inputs ?? []),
+    ...(place.state === 'planned' ? (place.brought?.inputs ?? []) : []),
   ];
   const common = { home, place, dump, encryption, inputs, id, loop, continuing: undefined };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };

@@ -33,7 +33,10 @@ export function bringReportsIn(world: SwitchWorld): BroughtIn {
     const to = readGuardSettings(world)?.to;
     if (to?.kind === 'raw') return { remarks: fromRawArea(world, to), sentTo: undefined };
     if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
-    return { remarks: [], sentTo: to?.kind === 'http' ? printReportTarget(to) : undefined };
+    return {
+      remarks: [],
+      sentTo: to?.kind === 'http' || to?.kind === 'ssh' ? printReportTarget(to) : undefined,
+    };
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)
       return {

@@ -61,7 +61,7 @@ function unpackedOf(world: GuardWorld, machine: MachineFacts, kernel: Kernel): U
 /** @param keptBytes of the way home */
 export function captureNeed(
   capture: CaptureKernel,
-  { initramfsBytes, dump, encryption }: Pick<CapturePlan, 'initramfsBytes' | 'dump' | 'encryption'>,
+  { initramfsBytes, dump, encryption, senderBytes }: Omit<CapturePlan, 'modules' | 'initramfsFor'>,
   keptBytes: number,
 ): CaptureMemoryNeed {
   return captureMemoryNeed({
@@ -70,7 +70,7 @@ export function captureNeed(
     packedBytes: initramfsBytes,
     unpackedBytes: initramfsBytes,
     keptBytes,
-    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0) + (encryption?.workingBytes ?? 0),
+    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0) + (encryption?.workingBytes ?? 0) + senderBytes,
     cpus: 1,
   });
 }

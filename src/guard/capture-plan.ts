@@ -37,6 +37,8 @@ export interface CapturePlan {
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
   readonly encryption: EncryptionPlan | undefined;
+  /** What sends the report away: memory that it takes besides its files in the initramfs, bytes. */
+  readonly senderBytes: number;
   readonly initramfsFor: (home: HomePlan, end: CaptureEnd) => NamedBytes;
   /** How large it will be at most. */
   readonly initramfsBytes: number;
@@ -53,7 +55,11 @@ export async function planCapture(
   const modules = await modulesFor(world, machine, kernel.release, place);
   const dump = planDump(world, settings);
   const encryption = planEncryption(world, settings);
-  const programs = [dump?.order.filter, encryption?.order.program].filter((each) => each !== undefined);
+  const brought = place.state === 'planned' ? place.brought : undefined;
+  const sender = place.state === 'planned' && place.target.kind === 'ssh' ? place.target.program : undefined;
+  const programs = [dump?.order.filter, encryption?.order.program, sender].filter(
+    (each) => each !== undefined,
+  );
   const initramfsFor = (home: HomePlan, { ending, arming }: CaptureEnd): NamedBytes => {
     const program = captureProgram({
       architecture: machine.architecture,
@@ -69,7 +75,7 @@ export async function planCapture(
     return captureInitramfs({ program, modules, programs, rescueFiles });
   };
   const initramfsBytes = initramfsFor(NO_HOME, { ending: 'home', arming: '' }).bytes.length + STUB_ROOM;
-  return { modules, dump, encryption, initramfsFor, initramfsBytes };
+  return { modules, dump, encryption, senderBytes: brought?.workingBytes ?? 0, initramfsFor, initramfsBytes };
 }
 
 /**

@@ -16,6 +16,7 @@ import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
+import { requireSsh } from './ssh-plan.ts';
 import { planTarget, planTargetOrNone } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -27,6 +28,7 @@ export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): P
   arriveFromCrash(world, world.readMachine());
   await requireEncryption(world, settings);
   const place = await planTarget(world, settings);
+  await requireSsh(world, settings);
   const planned = await planGuard(world, settings, newSwitchId(world), place);
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));

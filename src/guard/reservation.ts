@@ -23,6 +23,7 @@ import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './gu
 import { readGuardSettings } from './guard-status.ts';
 import { runningSelector } from './home-plan.ts';
 import { PANIC_PROCESSOR, panicProcessorArgument } from './panic-processor.ts';
+import { requireSsh } from './ssh-plan.ts';
 import { planTarget, type TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -59,6 +60,7 @@ export async function planReservation(
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
   await requireEncryption(world, settings);
+  await requireSsh(world, settings);
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));

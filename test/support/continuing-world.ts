@@ -91,6 +91,7 @@ export function continuingWorld(
     resolveHost: unexpected,
     readNetworkPath: unexpected,
     tryEncryption: unexpected,
+    trySsh: unexpected,
     readProgramFiles: unexpected,
     collectModules: unexpected,
     rebootThroughFirmware: async () => {

@@ -18,6 +18,7 @@ export interface OnOptions {
   readonly deadline?: number;
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
+  readonly sshKey?: string;
   readonly encryptTo?: readonly string[];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
@@ -89,8 +90,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--to <place>',
-      'where reports go: UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path; /var/lib/khop/crashes unless told',
+      'where reports go: UUID=…:/folder, raw:PARTUUID=…, http://HOST:PORT/path or ssh://USER@HOST:PORT/folder; /var/lib/khop/crashes unless told',
     )
+    .option('--ssh-key <file>', 'the secret key for ssh, without a passphrase, that is used for nothing else')
     .addOption(
       new Option('--dump <kind>', 'memory to save after the report: what makedumpfile keeps, or all')
         .choices(DUMP_KINDS)
@@ -123,6 +125,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'come home with another kernel, after two minutes at the latest',
     ],
     ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
+    [
+      'khop guard on --to ssh://crash@10.0.2.2/srv/crashes --ssh-key /etc/khop/crash-key',
+      'send them to another machine, with a key that can do nothing else there',
+    ],
     [
       'khop guard on --dump filtered --encrypt-to /etc/khop/recipients',
       'save the memory as well, all of it for the holders of these keys only',
@@ -222,6 +228,7 @@ async function chosenSettings(options: OnOptions, world: GuardWorld): Promise<Pa
   const { KhopError } = await import('../../error.ts');
   const { DEADLINE_SECONDS } = await import('../../guard/guard-settings.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
+  const { resolve } = await import('node:path');
   const { readRecipients } = await import('../../guard/age-recipients.ts');
   if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
     throw new KhopError(
@@ -250,8 +257,11 @@ async function chosenSettings(options: OnOptions, world: GuardWorld): Promise<Pa
         hint: 'Starting a kernel takes some of them.',
       },
     );
-  const to = options.to === undefined ? undefined : parseReportTarget(options.to);
-  if (options.dump !== 'none' && (to?.kind === 'raw' || to?.kind === 'http'))
+  const to =
+    options.to === undefined
+      ? undefined
+      : parseReportTarget(options.to, options.sshKey && resolve(options.sshKey));
+  if (options.dump !== 'none' && to !== undefined && to.kind !== 'file-system')
     throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
       hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
     });

@@ -12,7 +12,12 @@ import { type SystemCall, sys, type Term, wordsAt } from '../../formats/static-p
 export interface BroughtProgram {
   /** Where the initramfs has its files: absolute, directly below the root. */
   readonly folder: string;
-  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly files: readonly {
+    readonly name: string;
+    readonly bytes: Uint8Array;
+    /** 0755 unless told. */
+    readonly mode?: number;
+  }[];
   /** How it is started: its path first, as execve takes it. */
   readonly command: readonly string[];
 }

@@ -1,6 +1,6 @@
 /**
  * The capture kernel's initramfs: one program, the modules that it inserts, and what is to be used of the
- * distribution's programs: makedumpfile, age, a shell.
+ * distribution's programs: makedumpfile, age, ssh, a shell.
  * @module
  */
 import type { CpioEntry } from '../../formats/cpio.ts';
@@ -11,7 +11,9 @@ import { TARGET_MOUNT } from './capture-target.ts';
 import type { RescueOrder } from './rescue.ts';
 
 /** makedumpfile writes to /tmp. */
-const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', 'tmp'];
+const FOLDERS = ['dev', 'etc', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', 'tmp'];
+/** ssh does nothing for a user whom nobody knows. */
+const USERS = 'root:x:0:0:root:/:/bin/sh\n';
 
 /** A module of the capture kernel, not compressed. */
 export interface CaptureModule {
@@ -44,9 +46,10 @@ export function captureInitramfs(content: CaptureContent): NamedBytes {
   const entries: CpioEntry[] = [
     ...[...folders].map((name) => cpioFolder(name)),
     cpioFile('init', program, 0o755),
+    cpioFile('etc/passwd', Buffer.from(USERS)),
     ...modules.map((module) => cpioFile(capturedModulePath(module).slice(1), module.bytes)),
     ...programs.flatMap(({ folder, files }) =>
-      files.map(({ name, bytes }) => cpioFile(`${folder.slice(1)}/${name}`, bytes, 0o755)),
+      files.map(({ name, bytes, mode }) => cpioFile(`${folder.slice(1)}/${name}`, bytes, mode ?? 0o755)),
     ),
     ...rescueFiles.map(({ path, bytes }) => cpioFile(path.slice(1), bytes, 0o755)),
   ];

@@ -40,6 +40,7 @@ import { nameReport } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
 import { type RescueOrder, rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
+import { sshSink } from './ssh-sink.ts';
 
 /** What one machine's capture has to do. */
 export interface CaptureOrder {
@@ -168,6 +169,8 @@ function sinkOf(target: CaptureTarget, files: readonly ReportFile[]): ReportSink
       return rawSink(target, files);
     case 'http':
       return httpSink(target, files);
+    case 'ssh':
+      return sshSink(target, files);
   }
 }
 
