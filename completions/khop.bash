@@ -89,7 +89,9 @@ _khop() {
         "guard on:--cpus") COMPREPLY=(); return ;;
         "guard on:--deadline") COMPREPLY=(); return ;;
         "guard on:--to") COMPREPLY=(); return ;;
+        "guard on:--ssh-key") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "guard on:--dump") COMPREPLY=($(compgen -W "none filtered whole" -- "$cur")); return ;;
+        "guard on:--encrypt-to") COMPREPLY=(); return ;;
         "guard on:--keep-free") COMPREPLY=(); return ;;
         "guard on:--keep-crashes") COMPREPLY=(); return ;;
         "guard on:--keep-dumps") COMPREPLY=(); return ;;
@@ -98,7 +100,9 @@ _khop() {
         "history:--limit") COMPREPLY=(); return ;;
         "crashes list:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes show:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "crashes show:--identity") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes export:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "crashes export:--identity") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes export:--html") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "lab up:--kernel") COMPREPLY=($(compgen -W "6.1 6.12 7.2" -- "$cur")); return ;;
         "lab up:--firmware") COMPREPLY=($(compgen -W "seabios ovmf" -- "$cur")); return ;;
@@ -149,7 +153,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm leave test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --mode --cpus --deadline --to --dump --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --mode --cpus --deadline --to --ssh-key --dump --encrypt-to --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
@@ -191,10 +195,10 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "crashes show")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --identity --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "crashes export")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --html --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--state-dir --json --identity --html --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

@@ -176,8 +176,10 @@ _khop_guard_on() {
     '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
     '*--cpus[with --mode continue, how many CPUs the system goes on with (1)]:n: ' \
     '*--deadline[when a capture leaves at the latest, 5 to 3600 (60, with a dump 600)]:seconds: ' \
-    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=… or http\://HOST\:PORT/path; /var/lib/khop/crashes unless told]:place: ' \
+    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=…, http\://HOST\:PORT/path or ssh\://USER@HOST\:PORT/folder; /var/lib/khop/crashes unless told]:place: ' \
+    '*--ssh-key[the secret key for ssh, without a passphrase, that is used for nothing else]:file:_files' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
+    '*--encrypt-to[an age public key, or a file of them\: what is written of the crash is encrypted; may be repeated]:key: ' \
     '*--keep-free[MiB that a dump leaves free where it goes (256)]:mib: ' \
     '*--keep-crashes[how many crashes are kept (10)]:number: ' \
     '*--keep-dumps[how many dumps are kept (2)]:number: ' \
@@ -280,12 +282,14 @@ _khop_crashes_list() {
 _khop_crashes_show() {
   _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
     '*--json[print the result as JSON]' \
+    '*--identity[the secret key of age that a report is encrypted for]:file:_files' \
     '(-h --help)--help[show help]' \
     ':id: '
 }
 _khop_crashes_export() {
   _arguments -s '*--state-dir[where khop keeps its state]:folder:_files' \
     '*--json[print the result as JSON]' \
+    '*--identity[the secret key of age that a report is encrypted for]:file:_files' \
     '*--html[where to write it; `-` is standard output (default\: khop-crash-ID.html)]:file:_files' \
     '(-h --help)--help[show help]' \
     ':id: '

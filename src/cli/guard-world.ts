@@ -7,6 +7,7 @@ import type { BootLoaderCalls, GuardWorld } from '../guard/world.ts';
 import { readBootLoaderState } from '../kernels/boot-loader-state.ts';
 import { readFileSystems } from '../kernels/file-systems.ts';
 import { collectModules } from '../kernels/kernel-modules.ts';
+import { tryEncryption } from '../machine/age-program.ts';
 import { applyBootLoaderSteps, bootLoaderObstacles } from '../machine/boot-loader/apply-steps.ts';
 import { readUBootVariables } from '../machine/boot-loader/u-boot-environment.ts';
 import { readEfiLoaderVariables } from '../machine/efi-loader-variables.ts';
@@ -17,6 +18,7 @@ import { valueOf } from '../machine/reading.ts';
 import { findMount, readReportPlace } from '../machine/report-place.ts';
 import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
+import { trySsh } from '../machine/ssh-program.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
 
@@ -38,6 +40,9 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     },
     resolveHost,
     readNetworkPath: (to) => readNetworkPath(root, to),
+    tryEncryption: async (program, recipients) =>
+      await tryEncryption(join(root, program), recipients, context),
+    trySsh: async (program, order) => await trySsh(join(root, program), order, context),
     readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),

@@ -27,6 +27,7 @@ import { refuseContinuing } from './continuing.ts';
 import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
 import { digestFiles, shapeOf } from './drift.ts';
 import type { DumpPlan } from './dump-plan.ts';
+import type { EncryptionPlan } from './encryption-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
@@ -42,6 +43,7 @@ export interface GuardPlan {
   /** Where a capture puts its report, or why nowhere. */
   readonly place: TargetPlan;
   readonly dump: DumpPlan | undefined;
+  readonly encryption: EncryptionPlan | undefined;
   /** Paths of the files it was made of. */
   readonly inputs: readonly string[];
   readonly id: string;
@@ -78,7 +80,7 @@ export async function planGuard(
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);
   const planned = known.capture ?? (await planCapture(world, machine, settings, kernel, place));
-  const { dump, initramfsFor } = planned;
+  const { dump, encryption, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
   const { loop } = wish;
   const roomBytes = reservedBytes(machine) - BigInt(alone);
@@ -98,8 +100,14 @@ export async function planGuard(
       kept: home.state === 'planned' ? home.wayHome.kept : undefined,
       entropy: world.entropy(256),
     });
-  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...(dump?.inputs ?? [])];
-  const common = { home, place, dump, inputs, id, loop, continuing: undefined };
+  const inputs = [
+    kernel.image,
+    ...(home.state === 'planned' ? home.inputs : []),
+    ...(dump?.inputs ?? []),
+    ...(encryption?.inputs ?? []),
+    ...(place.state === 'planned' ? (place.brought?.inputs ?? []) : []),
+  ];
+  const common = { home, place, dump, encryption, inputs, id, loop, continuing: undefined };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const rescue = loop && planRescue(world, loop, home);
   const shell = rescue && tryRescue(() => planFor(rescue));
@@ -149,7 +157,7 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, inputs, id, loop, ending, continuing }: GuardPlan,
+  { plan, home, place, dump, encryption, inputs, id, loop, ending, continuing }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
@@ -176,6 +184,14 @@ export function armGuard(
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' || continuing !== undefined ? null : place.reason,
     dump: dump === undefined ? null : { how: dump.how, memoryBytes: dump.workingBytes + dump.fileBytes },
+    encryption:
+      encryption === undefined
+        ? null
+        : {
+            recipients: encryption.order.recipients,
+            memoryBytes: encryption.workingBytes + encryption.fileBytes,
+            obstacle: encryption.obstacle ?? null,
+          },
     reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:

@@ -48,6 +48,16 @@ const ArmedRecord = v.object({
   reportObstacle: v.nullable(v.string()),
   /** How the memory is saved, and what that takes of the reservation; null when it is not. */
   dump: v.optional(v.nullable(v.object({ how: v.string(), memoryBytes: v.number() })), null),
+  /**
+   * For how many keys report and dump are encrypted, and what that takes of the reservation; `obstacle`: why they cannot
+   * be, so that nothing is written of them. Null when nobody asked for it.
+   */
+  encryption: v.optional(
+    v.nullable(
+      v.object({ recipients: v.number(), memoryBytes: v.number(), obstacle: v.nullable(v.string()) }),
+    ),
+    null,
+  ),
   /** Whether the report also comes home in memory, where no disk can refuse it. */
   reportInMemory: v.optional(v.boolean(), false),
   /** Bytes of the reservation, and of it what khop has filled. */

@@ -10,7 +10,7 @@ import { eraseRawAreaReport, findPartition, readRawAreaReport } from '../machine
 import { valueOf } from '../machine/reading.ts';
 import { findMount } from '../machine/report-place.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { crashesFolder } from './crashes-folder.ts';
+import { crashesFolder, REPORT_FILES } from './crashes-folder.ts';
 import { readGuardSettings } from './guard-status.ts';
 import { printReportTarget, type ReportTarget } from './report-target.ts';
 
@@ -26,7 +26,6 @@ type Remarks = readonly string[];
 
 /** As the capture program names them. */
 const NAME = /^\d{4}-\d\d-\d\dT\d{6}Z[\w.+~:-]{0,200}$/;
-const FILES = ['dmesg.txt', 'vmcoreinfo.txt', 'chain.txt'];
 
 /** Each report is durable here before it goes there. Never throws. */
 export function bringReportsIn(world: SwitchWorld): BroughtIn {
@@ -34,7 +33,10 @@ export function bringReportsIn(world: SwitchWorld): BroughtIn {
     const to = readGuardSettings(world)?.to;
     if (to?.kind === 'raw') return { remarks: fromRawArea(world, to), sentTo: undefined };
     if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
-    return { remarks: [], sentTo: to?.kind === 'http' ? printReportTarget(to) : undefined };
+    return {
+      remarks: [],
+      sentTo: to?.kind === 'http' || to?.kind === 'ssh' ? printReportTarget(to) : undefined,
+    };
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)
       return {
@@ -56,7 +58,8 @@ function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw'
   if (!NAME.test(report.name)) return [`the report in ${device} has a name that no capture gives`];
   const folder = `${crashesFolder(world.folders)}/${report.name}`;
   for (const { name, bytes } of report.files)
-    if (FILES.includes(name)) world.files.write(`${folder}/${name}`, Buffer.from(bytes).toString('utf8'));
+    if (REPORT_FILES.some((each) => each === name))
+      world.files.write(`${folder}/${name}`, Buffer.from(bytes).toString('utf8'));
   // Last, since it is what others take the folder by.
   world.files.write(`${folder}/chain.txt`, report.steps);
   eraseRawAreaReport(join(root, device));
@@ -72,7 +75,7 @@ function fromFileSystem(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'f
   const home = crashesFolder(world.folders);
   if (from === home) return [];
   for (const id of (valueOf(readFolderNames(from)) ?? []).filter((name) => NAME.test(name))) {
-    const texts = FILES.map((name) => ({ name, text: valueOf(readFileText(`${from}/${id}`, name)) }));
+    const texts = REPORT_FILES.map((name) => ({ name, text: valueOf(readFileText(`${from}/${id}`, name)) }));
     if (texts.every(({ text }) => text === undefined)) continue;
     for (const { name, text } of texts)
       if (text !== undefined) world.files.write(`${home}/${id}/${name}`, text);

@@ -14,7 +14,7 @@ import type { Reading } from '../machine/reading.ts';
 import { outcomeOf, parseChain } from './capture-chain.ts';
 import { findCrashHints } from './crash-hints.ts';
 import { CRASH_REPORT_VERSION, type CrashReport } from './crash-report.ts';
-import { summarizeCrash } from './crash-summary.ts';
+import { summarizeCrash, summarizeUnread } from './crash-summary.ts';
 
 /** What lies in a crash's folder. */
 export interface RawCrash {
@@ -27,6 +27,8 @@ export interface RawCrash {
   readonly chain: Reading<string>;
   /** vmcoreinfo.txt: lines `KEY=value`. */
   readonly vmcoreinfo: Reading<string>;
+  /** Names of files in it that only a secret key opens. */
+  readonly encrypted: readonly string[];
 }
 
 /** Enough for a report that is pasted; the whole log lies beside it. */
@@ -51,12 +53,12 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
     id: raw.id,
     when: whenOf(raw.id, info),
     kernel: {
-      release: infoValue(info, 'OSRELEASE') ?? event?.release ?? boot.release,
+      release: infoValue(info, 'OSRELEASE') ?? event?.release ?? boot.release ?? nameOfEncrypted(raw),
       build: event?.build ?? null,
       buildId: infoValue(info, 'BUILD-ID'),
     },
     machine: { cpus: boot.cpus, memoryKib: boot.memoryKib, hardware: event?.hardware ?? null },
-    summary: summarizeCrash(oops),
+    summary: lines.length === 0 ? summarizeUnread(raw, chain.steps) : summarizeCrash(oops),
     panicLine: oops.panicLine,
     panicSeconds: oops.panicSeconds,
     event,
@@ -68,10 +70,17 @@ export function buildCrashReport(raw: RawCrash): CrashReport {
     hints: findCrashHints(oops, lines),
     chain: chain.steps,
     outcome: outcomeOf(chain.steps),
+    encrypted: raw.encrypted,
     log: lines.slice(-LOG_LINES).map((line) => ({ ...line, text: line.text.slice(0, LOG_LINE_LENGTH) })),
     logLines: lines.length,
     gaps,
   };
+}
+
+/** The capture program makes the name of the time and the release. */
+function nameOfEncrypted({ id, encrypted }: RawCrash): string | null {
+  if (encrypted.length === 0) return null;
+  return /^\d{4}-\d\d-\d\dT\d{6}Z-(.+)$/.exec(id)?.[1] ?? null;
 }
 
 /** Registers, code and modules are those of the event that the report is about. */

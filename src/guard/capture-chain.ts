@@ -15,6 +15,8 @@ export const CHAIN_STEPS = [
   'captured',
   'home-loaded',
   'log-read',
+  'encrypted',
+  'encryption-failed',
   'report-in-memory',
   'target-mounted',
   'report',

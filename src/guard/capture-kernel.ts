@@ -70,7 +70,7 @@ export function fetchPrepared(
 /** @param keptBytes of the way home */
 export function captureNeed(
   capture: CaptureKernel,
-  { initramfsBytes, dump }: Pick<CapturePlan, 'initramfsBytes' | 'dump'>,
+  { initramfsBytes, dump, encryption, senderBytes }: Omit<CapturePlan, 'modules' | 'initramfsFor'>,
   keptBytes: number,
 ): CaptureMemoryNeed {
   return captureMemoryNeed({
@@ -79,7 +79,7 @@ export function captureNeed(
     packedBytes: initramfsBytes,
     unpackedBytes: initramfsBytes,
     keptBytes,
-    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0),
+    userBytes: PROGRAM_BYTES + (dump?.workingBytes ?? 0) + (encryption?.workingBytes ?? 0) + senderBytes,
     cpus: 1,
   });
 }

@@ -15,6 +15,7 @@ import {
 import { type CaptureEnding, captureProgram } from '../plan/capture/capture-program.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
+import { type EncryptionPlan, planEncryption } from './encryption-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import type { HomePlan } from './home-plan.ts';
 import type { TargetPlan } from './target-plan.ts';
@@ -35,6 +36,9 @@ export interface CaptureEnd {
 export interface CapturePlan {
   readonly modules: readonly CaptureModule[];
   readonly dump: DumpPlan | undefined;
+  readonly encryption: EncryptionPlan | undefined;
+  /** What sends the report away: memory that it takes besides its files in the initramfs, bytes. */
+  readonly senderBytes: number;
   readonly initramfsFor: (home: HomePlan, end: CaptureEnd) => NamedBytes;
   /** How large it will be at most. */
   readonly initramfsBytes: number;
@@ -50,6 +54,12 @@ export async function planCapture(
 ): Promise<CapturePlan> {
   const modules = await modulesFor(world, machine, kernel.release, place);
   const dump = planDump(world, settings);
+  const encryption = planEncryption(world, settings);
+  const brought = place.state === 'planned' ? place.brought : undefined;
+  const sender = place.state === 'planned' && place.target.kind === 'ssh' ? place.target.program : undefined;
+  const programs = [dump?.order.filter, encryption?.order.program, sender].filter(
+    (each) => each !== undefined,
+  );
   const initramfsFor = (home: HomePlan, { ending, arming }: CaptureEnd): NamedBytes => {
     const program = captureProgram({
       architecture: machine.architecture,
@@ -57,14 +67,15 @@ export async function planCapture(
       modules: modules.map(capturedModulePath),
       target: place.state === 'planned' ? place.target : undefined,
       dump: dump?.order,
+      encryption: encryption?.order,
       home: homeStub(home, machine, arming),
       ending,
     });
     const rescueFiles = typeof ending === 'object' ? ending.files : [];
-    return captureInitramfs({ program, modules, dumpProgram: dump?.order.filter, rescueFiles });
+    return captureInitramfs({ program, modules, programs, rescueFiles });
   };
   const initramfsBytes = initramfsFor(NO_HOME, { ending: 'home', arming: '' }).bytes.length + STUB_ROOM;
-  return { modules, dump, initramfsFor, initramfsBytes };
+  return { modules, dump, encryption, senderBytes: brought?.workingBytes ?? 0, initramfsFor, initramfsBytes };
 }
 
 /**

@@ -7,7 +7,7 @@ import { hasMemoryReport, parseMemoryReport } from '../formats/memory-report.ts'
 import { readFileText } from '../machine/crash-folder.ts';
 import { readSetupData } from '../machine/setup-data.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { crashesFolder } from './crashes-folder.ts';
+import { crashesFolder, REPORT_FILES } from './crashes-folder.ts';
 
 /** What became of the report in memory. */
 export interface CarriedReport {
@@ -18,9 +18,6 @@ export interface CarriedReport {
 }
 
 const NOTHING: CarriedReport = { id: undefined, problem: undefined };
-
-/** The steps are last: whoever finds them finds the rest. */
-const ORDER = ['vmcoreinfo.txt', 'dmesg.txt', 'chain.txt'];
 
 /**
  * Writes the files of the report, unless its folder has them. As long as this boot lasts, it can be tried again.
@@ -48,7 +45,7 @@ function writeFiles(
   folder: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): string | undefined {
-  for (const name of ORDER) {
+  for (const name of REPORT_FILES) {
     const bytes = files.get(name);
     if (bytes === undefined) continue;
     try {

@@ -47,6 +47,7 @@ export function planContinue(
     home,
     place: { state: 'nowhere', reason: 'the system that goes on writes the report' },
     dump: undefined,
+    encryption: undefined,
     inputs: [kernel.image, ...kernel.initrds, ...(home.state === 'planned' ? home.inputs : [])],
     id,
     loop: wish.loop,

@@ -103,6 +103,8 @@ const CrashReport = v.object({
     }),
   ),
   outcome: v.picklist(['home-by-kexec', 'home-by-firmware', 'continued', 'unknown']),
+  /** Names of the files that only a secret key opens; what is in them is not in this report. */
+  encrypted: v.optional(list(v.string()), []),
   /** The end of the log. */
   log: list(v.object({ level: Count, seconds: v.nullable(v.number()), caller: Text, text: v.string() })),
   /** Lines of the whole log. */

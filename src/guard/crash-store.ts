@@ -4,10 +4,12 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { readFileText, readFolderNames } from '../machine/crash-folder.ts';
+import { readFileText, readFolderNames, sizesOnDisk } from '../machine/crash-folder.ts';
 import { writeDurably } from '../machine/durable-file.ts';
+import type { Reading } from '../machine/reading.ts';
 import { buildCrashReport } from './build-crash-report.ts';
 import { type CrashReport, decodeCrashReport, encodeCrashReport, isNewerReport } from './crash-report.ts';
+import { ENCRYPTED_FILES } from './crashes-folder.ts';
 
 /** The reports there are, oldest first. */
 export interface CrashList {
@@ -87,8 +89,10 @@ function readCrashNames(folder: string): readonly string[] {
 function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
   const place = `${folder}/${id}`;
   const read = (name: string) => readFileText(place, name);
+  const encrypted = sizesOnDisk(place, ENCRYPTED_FILES).map(({ name }) => name);
+  const readMaybeEncrypted = (name: string) => openable(read(name), `${name}.age`, { id, place, encrypted });
   const stored = read(REPORT);
-  const dmesg = read('dmesg.txt');
+  const dmesg = readMaybeEncrypted('dmesg.txt');
   const chain = read('chain.txt');
   const isNewer = stored.state === 'read' && isNewerReport(stored.value);
   const before =
@@ -100,7 +104,8 @@ function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
     dmesg,
     records: undefined,
     chain,
-    vmcoreinfo: read('vmcoreinfo.txt'),
+    vmcoreinfo: readMaybeEncrypted('vmcoreinfo.txt'),
+    encrypted,
   });
   const text = encodeCrashReport(report);
   if (!isNewer && (stored.state !== 'read' || stored.value !== text)) {
@@ -111,6 +116,17 @@ function readCrash(folder: string, id: string, remarks: string[]): CrashReport {
     }
   }
   return report;
+}
+
+/** What is there only encrypted says how it is opened. */
+function openable(
+  reading: Reading<string>,
+  name: string,
+  crash: { readonly id: string; readonly place: string; readonly encrypted: readonly string[] },
+): Reading<string> {
+  if (reading.state !== 'absent' || !crash.encrypted.includes(name)) return reading;
+  const how = `khop crashes show ${crash.id} --identity KEY, or age -d -i KEY ${crash.place}/${name}`;
+  return { state: 'unreadable', source: `${crash.place}/${name}`, reason: `it is encrypted: ${how}` };
 }
 
 /** A report that is damaged is made again; one of a newer khop is left as it is. */

@@ -5,6 +5,9 @@
 import type { OopsReport } from '../formats/oops.ts';
 import type { OopsEvent } from '../formats/oops-event.ts';
 import type { OopsKind } from '../formats/oops-headline.ts';
+import type { ChainStep } from './capture-chain.ts';
+
+const NOTHING_SAID = 'The kernel stopped without a word about why';
 
 const NAMES: Readonly<Record<OopsKind, string>> = {
   'null-dereference': 'NULL pointer dereference',
@@ -39,9 +42,20 @@ export function renderPlace(place: NonNullable<OopsEvent['instruction']>): strin
   return `${place.symbol}${offset}${place.module === null ? '' : ` [${place.module}]`}`;
 }
 
+/** Of a log with nothing in it, or that cannot be read here. */
+export function summarizeUnread(
+  { encrypted }: { readonly encrypted: readonly string[] },
+  chain: readonly ChainStep[],
+): string {
+  if (encrypted.length > 0) return 'A crash whose report is encrypted';
+  if (chain.some(({ step }) => step === 'encryption-failed'))
+    return 'A crash of which nothing was written, since it could not be encrypted';
+  return NOTHING_SAID;
+}
+
 /** `NULL pointer dereference in foo [bar], by bash (PID 12) on CPU 1`. */
 export function summarizeCrash({ event, panicLine }: OopsReport): string {
-  if (event === null) return 'The kernel stopped without a word about why';
+  if (event === null) return NOTHING_SAID;
   const { instruction, comm, pid, cpu } = event;
   const what =
     event.kind === 'panic' && panicLine !== null

@@ -5,7 +5,8 @@
 import type { ProgramFiles } from '../machine/program-files.ts';
 import type { Reading } from '../machine/reading.ts';
 import { COPY_MEMORY_BYTES } from '../plan/capture/copy-memory.ts';
-import { DUMP_FOLDER, type DumpOrder, type DumpProgram } from '../plan/capture/dump-order.ts';
+import { DUMP_FOLDER, type DumpOrder } from '../plan/capture/dump-order.ts';
+import { bringProgram, filesOf } from './bring-program.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -28,10 +29,11 @@ const END_SHARE = 0.85;
 const MIB = 1024 * 1024;
 /** makedumpfile 1.7 beside its files: its tables, and the bitmap of a cycle, which it fits into what is free. */
 const FILTER_MEMORY_BYTES = 16 * MIB;
-/** Zero, cache, private cache, user and free pages. */
-const LEFT_OUT = '31';
-/** Errors and remarks, such as that it does not know the kernel; no progress. */
-const MESSAGES = '6';
+/**
+ * Zero, cache, private cache, user and free pages are left out; it says errors and remarks, such as that it does not
+ * know the kernel, and no progress.
+ */
+const FILTER_ARGUMENTS = ['-d', '31', '--message-level', '6'];
 
 /** Undefined when none is asked for. Never throws: what is missing makes the dump a whole one. */
 export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan | undefined {
@@ -53,8 +55,9 @@ export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan |
   const found = world.readProgramFiles('makedumpfile');
   if (found.state !== 'read') return whole(`all memory that is not zero: ${whyNotFiltered(found)}`);
   const files = filesOf(found.value);
+  const compression = compressionOf(found.value.libraries.map(({ name }) => name));
   return {
-    order: { ...limits, filter: dumpProgram(found.value) },
+    order: { ...limits, filter: bringProgram(found.value, DUMP_FOLDER, [compression, ...FILTER_ARGUMENTS]) },
     how: 'what makedumpfile does not leave out (-d 31)',
     workingBytes: FILTER_MEMORY_BYTES,
     fileBytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -64,25 +67,6 @@ export function planDump(world: GuardWorld, settings: GuardSettings): DumpPlan |
 
 function whyNotFiltered(found: Exclude<Reading<ProgramFiles>, { state: 'read' }>): string {
   return found.state === 'absent' ? 'makedumpfile is not installed' : found.reason;
-}
-
-function filesOf({ program, loader, libraries }: ProgramFiles) {
-  return [program, ...(loader === undefined ? [] : [loader]), ...libraries];
-}
-
-function dumpProgram(files: ProgramFiles): DumpProgram {
-  const { program, loader, libraries } = files;
-  const path = (name: string) => `${DUMP_FOLDER}/${name}`;
-  const start = loader === undefined ? [] : [path(loader.name), '--library-path', DUMP_FOLDER];
-  return {
-    files: filesOf(files),
-    command: [
-      ...start,
-      path(program.name),
-      compressionOf(libraries.map(({ name }) => name)),
-      ...['-d', LEFT_OUT, '--message-level', MESSAGES],
-    ],
-  };
 }
 
 /** The fastest that it was built with; zlib it always has. */

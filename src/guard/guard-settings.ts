@@ -40,6 +40,8 @@ const GuardSettings = v.object({
   to: v.optional(ReportTarget, { kind: 'folder' }),
   /** What is saved of the memory: nothing, what makedumpfile thinks is worth it, or all that is not zero. */
   dump: v.optional(v.picklist(DUMP_KINDS), 'none'),
+  /** age public keys that the report and the dump are encrypted for; empty: they are not. */
+  encryptTo: v.optional(v.pipe(v.array(v.string()), v.readonly()), []),
   /** Of the file system that reports go to, what a dump leaves free. */
   minimumFreeMib: v.optional(Count, MINIMUM_FREE_MIB),
   /** How many crashes, and how many dumps of them, are kept. */
@@ -63,6 +65,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   deadlineSeconds: 60,
   to: { kind: 'folder' },
   dump: 'none',
+  encryptTo: [],
   minimumFreeMib: MINIMUM_FREE_MIB,
   keepCrashes: KEEP_CRASHES,
   keepDumps: KEEP_DUMPS,

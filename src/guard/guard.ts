@@ -12,9 +12,11 @@ import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
 import { continuationPath } from './continuation.ts';
 import { continuationId } from './continuing.ts';
+import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
+import { requireSsh } from './ssh-plan.ts';
 import { planTarget, planTargetOrNone } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -24,7 +26,9 @@ import type { GuardWorld } from './world.ts';
  */
 export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
   arriveFromCrash(world, world.readMachine());
+  await requireEncryption(world, settings);
   const place = await planTarget(world, settings);
+  await requireSsh(world, settings);
   const planned = await planGuard(world, settings, newSwitchId(world), place);
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));

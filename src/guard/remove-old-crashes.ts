@@ -16,7 +16,7 @@ import { valueOf } from '../machine/reading.ts';
 import { findMount } from '../machine/report-place.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { parseChain } from './capture-chain.ts';
-import { crashesFolder } from './crashes-folder.ts';
+import { crashesFolder, DUMP_FILES } from './crashes-folder.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
 import type { ReportTarget } from './report-target.ts';
@@ -35,7 +35,6 @@ interface Removal {
   readonly remarks: readonly string[];
 }
 
-const DUMPS = ['vmcore', 'vmcore.incomplete'];
 /** As the capture program names them. What people put beside them is not ours. */
 const CRASH = /^\d{4}-\d\d-\d\dT\d{6}Z/;
 
@@ -89,7 +88,7 @@ function otherFolder(root: string, to: ReportTarget): string | undefined {
 }
 
 function dumpsOf(folder: string, id: string): readonly DiskUse[] {
-  return sizesOnDisk(`${folder}/${id}`, DUMPS);
+  return sizesOnDisk(`${folder}/${id}`, DUMP_FILES);
 }
 
 function sizeOf(files: readonly DiskUse[]): number {

@@ -4,6 +4,7 @@
  *   UUID=1111-…:/path       a folder of another file system
  *   raw:PARTUUID=2222-…     a partition without a file system
  *   http://HOST:PORT/path   a web server that takes PUT
+ *   ssh://USER@HOST:PORT/folder   another machine with tar
  * @module
  */
 import * as v from 'valibot';
@@ -15,6 +16,15 @@ export const ReportTarget = v.variant('kind', [
   v.object({ kind: v.literal('file-system'), uuid: v.string(), folder: v.string() }),
   v.object({ kind: v.literal('raw'), partition: v.string() }),
   v.object({ kind: v.literal('http'), host: v.string(), port: v.number(), path: v.string() }),
+  v.object({
+    kind: v.literal('ssh'),
+    user: v.string(),
+    host: v.string(),
+    port: v.number(),
+    folder: v.string(),
+    /** Path of the secret key to log in with. */
+    key: v.string(),
+  }),
 ]);
 
 export type ReportTarget = v.InferOutput<typeof ReportTarget>;
@@ -22,9 +32,15 @@ export type ReportTarget = v.InferOutput<typeof ReportTarget>;
 const FILE_SYSTEM = /^UUID=([0-9A-Fa-f-]{8,36}):(\/[^\0]{0,200})$/;
 const RAW = /^raw:PARTUUID=([0-9A-Fa-f-]{8,36})$/;
 const MOST_URL_BYTES = 1000;
+const SSH_PORT = 22;
 
-/** @throws E_USAGE */
-export function parseReportTarget(text: string): ReportTarget {
+/** @param sshKey path of the key for ssh. @throws E_USAGE */
+export function parseReportTarget(text: string, sshKey?: string): ReportTarget {
+  if (text.startsWith('ssh://')) return parseSsh(text, sshKey);
+  if (sshKey !== undefined)
+    throw new KhopError('E_USAGE', `--ssh-key has no effect for ${text}`, {
+      hint: 'It goes with --to ssh://USER@HOST/folder.',
+    });
   const [, uuid, folder] = FILE_SYSTEM.exec(text) ?? [];
   if (uuid !== undefined && folder !== undefined) return { kind: 'file-system', uuid, folder };
   const partition = RAW.exec(text)?.[1];
@@ -33,7 +49,7 @@ export function parseReportTarget(text: string): ReportTarget {
   throw new KhopError('E_USAGE', `${text} is no place for reports`, {
     hint: text.startsWith('https://')
       ? 'The panic kernel has no room for TLS. Use http:// within a network that you trust.'
-      : 'It is UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path.',
+      : 'It is UUID=…:/folder, raw:PARTUUID=…, http://HOST:PORT/path or ssh://USER@HOST:PORT/folder.',
   });
 }
 
@@ -52,6 +68,24 @@ function parseUrl(text: string): ReportTarget {
   };
 }
 
+/** The folder stands in a command of the other machine's shell. */
+const SSH =
+  /^ssh:\/\/(?<user>[A-Za-z_][\w.-]{0,63})@(?<host>[A-Za-z0-9][\w.-]{0,250})(?::(?<port>\d{1,5}))?(?<folder>\/[\w./+-]{1,200})$/;
+
+function parseSsh(text: string, key: string | undefined): ReportTarget {
+  const { user, host, port, folder } = SSH.exec(text)?.groups ?? {};
+  const number = Number(port ?? SSH_PORT);
+  if (user === undefined || host === undefined || folder === undefined || number < 1 || number > 65_535)
+    throw new KhopError('E_USAGE', `${text} is no folder of another machine`, {
+      hint: 'It is ssh://USER@HOST:PORT/folder, with letters, digits and . _ + - / in the folder.',
+    });
+  if (key === undefined)
+    throw new KhopError('E_USAGE', `${text} needs a key to log in with`, {
+      hint: 'Make one for this alone, without a passphrase: ssh-keygen -t ed25519 -N "" -f FILE; then --ssh-key FILE.',
+    });
+  return { kind: 'ssh', user, host, port: number, folder, key };
+}
+
 /** As `parseReportTarget` takes it; empty for the usual folder. */
 export function printReportTarget(target: ReportTarget): string {
   switch (target.kind) {
@@ -63,6 +97,8 @@ export function printReportTarget(target: ReportTarget): string {
       return `raw:PARTUUID=${target.partition}`;
     case 'http':
       return `http://${hostHeader(target)}${target.path}`;
+    case 'ssh':
+      return `ssh://${target.user}@${target.host}${target.port === SSH_PORT ? '' : `:${target.port}`}${target.folder}`;
   }
 }
 

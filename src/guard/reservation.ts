@@ -18,10 +18,12 @@ import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
 import { type CapturePlan, planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
+import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
 import { runningSelector } from './home-plan.ts';
 import { PANIC_PROCESSOR, panicProcessorArgument } from './panic-processor.ts';
+import { requireSsh } from './ssh-plan.ts';
 import { planTarget, type TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -57,6 +59,8 @@ export async function planReservation(
 ): Promise<ReservationPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
+  await requireEncryption(world, settings);
+  await requireSsh(world, settings);
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));

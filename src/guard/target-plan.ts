@@ -11,6 +11,7 @@ import type { CaptureTarget } from '../plan/capture/capture-target.ts';
 import { crashesFolder } from './crashes-folder.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { hostHeader, printReportTarget, type ReportTarget } from './report-target.ts';
+import { planSshProgram, SSH_MEMORY_BYTES } from './ssh-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** A place that the panic kernel can reach, or why there is none. */
@@ -24,6 +25,8 @@ export type TargetPlan =
       readonly modules: readonly string[];
       /** A label that is written when the guard is armed. */
       readonly label: { readonly device: string; readonly id: Uint8Array } | undefined;
+      /** A program that is brought along for it: what it was made of, and memory that it takes besides, bytes. */
+      readonly brought?: { readonly inputs: readonly string[]; readonly workingBytes: number };
     }
   | { readonly state: 'nowhere'; readonly reason: string };
 
@@ -48,6 +51,8 @@ export async function planTarget(world: GuardWorld, settings: GuardSettings): Pr
     }
     case 'raw':
       return planRaw(world, to, deadlineMs);
+    case 'ssh':
+      return await planSsh(world, to, deadlineMs);
     case 'http': {
       const address = await world.resolveHost(to.host);
       const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
@@ -61,6 +66,24 @@ export async function planTarget(world: GuardWorld, settings: GuardSettings): Pr
       };
     }
   }
+}
+
+async function planSsh(
+  world: GuardWorld,
+  to: Extract<ReportTarget, { kind: 'ssh' }>,
+  deadlineMs: number,
+): Promise<TargetPlan> {
+  const address = await world.resolveHost(to.host);
+  const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
+  const { program, inputs } = planSshProgram(world, to, address);
+  return {
+    state: 'planned',
+    target: { kind: 'ssh', program, network, deadlineMs },
+    where: `${printReportTarget(to)}, through ${interfaceName}`,
+    modules,
+    label: undefined,
+    brought: { inputs, workingBytes: SSH_MEMORY_BYTES },
+  };
 }
 
 /**

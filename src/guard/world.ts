@@ -9,6 +9,7 @@ import type { ProgramFiles } from '../machine/program-files.ts';
 import type { RawAreaState } from '../machine/raw-area.ts';
 import type { Reading } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
+import type { SshOrder } from '../machine/ssh-program.ts';
 import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 
@@ -48,6 +49,13 @@ export interface GuardWorld extends SwitchWorld {
   readonly readNetworkPath: (to: Uint8Array) => Reading<NetworkPath>;
   /** A program of the running system, with its loader and libraries. @param name e.g. `makedumpfile` */
   readonly readProgramFiles: (name: string) => Reading<ProgramFiles>;
+  /** Encrypts a few words for age public keys, to see that it can be done. @param program path of age. @throws E_CHILD, E_TIMEOUT */
+  readonly tryEncryption: (program: string, recipients: readonly string[]) => Promise<void>;
+  /**
+   * Unpacks an empty archive on another machine, to see that it can be logged in to. @param hostKeys `TYPE KEY` each
+   * @throws E_CHILD, E_TIMEOUT
+   */
+  readonly trySsh: (program: string, order: SshOrder) => Promise<void>;
   /**
    * Modules of a release with what they need, in the order in which they go in; what is built in is left out.
    * @throws E_NOT_FOUND when one is not there

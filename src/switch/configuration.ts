@@ -36,6 +36,8 @@ export interface Configuration {
   /** Patterns: complaints of the kernel, and units that fail, which fail no trial on this machine. */
   readonly trialIgnoreWarnings: readonly string[];
   readonly trialIgnoreUnits: readonly string[];
+  /** Default of `khop guard on --encrypt-to`. */
+  readonly encryptTo: readonly string[];
 }
 
 export const DEFAULT_CONFIGURATION: Configuration = {
@@ -54,6 +56,7 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   trialIgnore: [],
   trialIgnoreWarnings: [],
   trialIgnoreUnits: [],
+  encryptTo: [],
 };
 
 /** systemd.unit(5): what a name may be made of; it begins as no option does. */
@@ -91,6 +94,10 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
   'trial-ignore': (value) => ({ trialIgnore: words(value) }),
   'trial-ignore-warnings': (value) => ({ trialIgnoreWarnings: words(value) }),
   'trial-ignore-units': (value) => ({ trialIgnoreUnits: words(value) }),
+  'encrypt-to': (value) => {
+    const encryptTo = words(value);
+    return encryptTo.every((word) => /^(age1|\/)/.test(word)) ? { encryptTo } : undefined;
+  },
   'stop-timeout': (value) => {
     const stopSeconds = seconds(value);
     return stopSeconds === undefined ? undefined : { stopTimeoutMs: stopSeconds * 1000 };

@@ -7,6 +7,7 @@
 import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
+import { readRecipients } from '../guard/age-recipients.ts';
 import { type GuardPlan, planGuard } from '../guard/arm.ts';
 import { type CapturePlan, planCapture } from '../guard/capture-plan.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
@@ -235,7 +236,10 @@ interface PanicWish {
  * it is the known-good kernel, whatever the guard names.
  */
 async function describePanic(world: TrialWorld, kernel: Kernel): Promise<PanicWish> {
-  const guard = readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS;
+  const guard = readGuardSettings(world) ?? {
+    ...DEFAULT_GUARD_SETTINGS,
+    encryptTo: readRecipients(world, world.configuration.encryptTo),
+  };
   const settings: GuardSettings = { ...guard, mode: 'capture', kernel: kernel.id, home: kernel.id };
   return { kernel, settings, place: await planTargetOrNone(world, settings) };
 }

@@ -13,6 +13,8 @@ import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
 const RAW: ReportTarget = { kind: 'raw', partition: 'aaaaaaaa-02' };
 
+const ENCRYPTED_NAME = '2026-11-30T003000Z-6.1.0-50-amd64';
+
 const NOTHING = { remarks: [], sentTo: undefined };
 
 function treeWith(to: ReportTarget, files: TreeFiles) {
@@ -91,6 +93,9 @@ test('reports in another file system come in, their dumps stay', () => {
       [`mnt/dumps/crashes/${REPORT_NAME}/dmesg.txt`]: 'log\n',
       [`mnt/dumps/crashes/${REPORT_NAME}/chain.txt`]: 'report 2\n',
       [`mnt/dumps/crashes/${REPORT_NAME}/vmcore`]: 'memory',
+      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/dmesg.txt.age`]: 'armor\n',
+      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/chain.txt`]: 'encrypted 1\n',
+      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/vmcore.age`]: 'memory',
       'mnt/dumps/crashes/other/chain.txt': 'not ours\n',
     },
   );
@@ -98,7 +103,8 @@ test('reports in another file system come in, their dumps stay', () => {
     assert.deepEqual(bringReportsIn(quietWorld(tree.root)), NOTHING);
     const folder = `${tree.root}/state/crashes`;
     assert.equal(readFileSync(`${folder}/${REPORT_NAME}/dmesg.txt`, 'utf8'), 'log\n');
-    assert.deepEqual(readdirSync(folder), [REPORT_NAME]);
+    assert.deepEqual(readdirSync(folder), [REPORT_NAME, ENCRYPTED_NAME]);
+    assert.deepEqual(readdirSync(`${folder}/${ENCRYPTED_NAME}`), ['chain.txt', 'dmesg.txt.age']);
     assert.deepEqual(readdirSync(`${tree.root}/mnt/dumps/crashes/${REPORT_NAME}`), ['vmcore']);
   }
   using elsewhere = treeWith({ kind: 'file-system', uuid, folder: '/crashes' }, {});

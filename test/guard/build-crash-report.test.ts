@@ -117,6 +117,7 @@ test('whatever lies in the files, there is a report that can be written and read
         records: undefined,
         chain: readFile('chain.txt', chain),
         vmcoreinfo: readFile('vmcoreinfo.txt', info),
+        encrypted: [],
       });
       assert.deepEqual(decodeCrashReport(encodeCrashReport(report), 'r'), report);
     }),

@@ -40,6 +40,19 @@ test('a report that came home in memory becomes a folder, with the last step', (
   assert.deepEqual(concludeCrashes(world, machine).crashes, [], 'a second time there is nothing to do');
 });
 
+test('an encrypted report comes home as it is', () => {
+  const files = {
+    'dmesg.txt.age': 'armor\n',
+    'vmcoreinfo.txt.age': 'armor\n',
+    'chain.txt': 'encrypted 700\n',
+  };
+  using tree = buildTree(nodes(memoryReportOf(ID, files)));
+  assert.deepEqual(concludeCrashes(quietWorld(tree.root), machine).crashes, [ID]);
+  const folder = join(tree.root, 'state/crashes', ID);
+  assert.equal(readFileSync(join(folder, 'dmesg.txt.age'), 'utf8'), 'armor\n');
+  assert.ok(existsSync(join(folder, 'vmcoreinfo.txt.age')));
+});
+
 test('which return of a series it was stands in the last step', () => {
   using tree = buildTree(nodes(memoryReportOf(ID, FILES)));
   const commandLine = read(`khop.guard=${ARMING},3,1795912100`);

@@ -9,7 +9,7 @@ import { buildTree } from '../support/tree-builder.ts';
 
 const nameOf = (day: number) => `2026-11-${String(day).padStart(2, '0')}T003000Z-6.1.0-50-amd64`;
 
-/** A crash of each day; `d` has a dump, `i` an incomplete one, a capital letter no `home` yet. */
+/** A crash of each day; `d` has a dump, `e` an encrypted one, `i` an incomplete one, a capital letter no `home` yet. */
 function treeOf(days: string, settings: { keepCrashes: number; keepDumps: number }) {
   const files: Record<string, string> = {
     'state/guard.json': encodeGuardSettings({ ...DEFAULT_GUARD_SETTINGS, ...settings }),
@@ -20,13 +20,14 @@ function treeOf(days: string, settings: { keepCrashes: number; keepDumps: number
     const folder = `state/crashes/${nameOf(index + 1)}`;
     files[`${folder}/chain.txt`] = kind === kind.toLowerCase() ? 'report 1\nhome 2 kexec\n' : 'report 1\n';
     if (kind.toLowerCase() === 'd') files[`${folder}/vmcore`] = 'x'.repeat(5000);
+    if (kind === 'e') files[`${folder}/vmcore.age`] = 'x'.repeat(5000);
     if (kind.toLowerCase() === 'i') files[`${folder}/vmcore.incomplete`] = 'x';
   }
   return buildTree(files);
 }
 
 test('crashes and dumps beyond their numbers are removed, oldest first, and each is said', () => {
-  using tree = treeOf('dd-idd', { keepCrashes: 4, keepDumps: 2 });
+  using tree = treeOf('dd-edd', { keepCrashes: 4, keepDumps: 2 });
   const { removed, remarks } = removeOldCrashes(quietWorld(tree.root));
   assert.deepEqual(
     removed.map(({ what, id }) => `${what} ${id}`),

@@ -38,3 +38,31 @@ test('what is no place is refused, and TLS with the reason', () => {
     assert.throws(() => parseReportTarget(text), { code: 'E_USAGE' }, text);
   assert.throws(() => parseReportTarget('https://host/'), { code: 'E_USAGE', hint: /TLS/ });
 });
+
+test('another machine is read with the key for it, and printed without', () => {
+  const target = {
+    kind: 'ssh',
+    user: 'crash',
+    host: 'backup.lab',
+    port: 2222,
+    folder: '/srv/x',
+    key: '/k',
+  } as const;
+  assert.deepEqual(parseReportTarget('ssh://crash@backup.lab:2222/srv/x', '/k'), target);
+  assert.equal(printReportTarget(target), 'ssh://crash@backup.lab:2222/srv/x');
+  assert.equal(printReportTarget(parseReportTarget('ssh://a@192.0.2.1/x', '/k')), 'ssh://a@192.0.2.1/x');
+  for (const text of [
+    'ssh://host/x',
+    'ssh://a@host',
+    'ssh://a@host:0/x',
+    'ssh://a@host:70000/x',
+    'ssh://a@-oProxyCommand=x/x',
+    'ssh://-l@host/x',
+    'ssh://a@host/x;reboot',
+    'ssh://a@host/$(reboot)',
+    'ssh://a@host/x y',
+  ])
+    assert.throws(() => parseReportTarget(text, '/k'), { code: 'E_USAGE' }, text);
+  assert.throws(() => parseReportTarget('ssh://a@host/x'), { code: 'E_USAGE', hint: /--ssh-key FILE/ });
+  assert.throws(() => parseReportTarget('http://host/', '/k'), { code: 'E_USAGE', message: /no effect/ });
+});

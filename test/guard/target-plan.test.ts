@@ -33,6 +33,8 @@ function worldWith(over: Partial<GuardWorld> = {}, area: RawAreaState = { state:
     },
     rebootThroughFirmware: () => assert.fail('a reboot was asked for'),
     collectModules: () => assert.fail('modules were collected'),
+    trySsh: () => assert.fail('another machine was logged in to'),
+    tryEncryption: () => assert.fail('something was encrypted'),
     readProgramFiles: (name) => ({ state: 'absent', source: name }),
     findMount: () => ({ state: 'read', source: 'x', value: '/mnt' }),
     rawAreas: {

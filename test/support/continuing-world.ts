@@ -90,6 +90,8 @@ export function continuingWorld(
     rawAreas: { find: unexpected, read: unexpected, modules: unexpected, label: unexpected },
     resolveHost: unexpected,
     readNetworkPath: unexpected,
+    tryEncryption: unexpected,
+    trySsh: unexpected,
     readProgramFiles: unexpected,
     collectModules: unexpected,
     rebootThroughFirmware: async () => {

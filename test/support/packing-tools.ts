@@ -16,7 +16,7 @@ export function whyNot(tool: string): string | false {
 export function packWith(tool: string, args: readonly string[], input: Uint8Array): Uint8Array {
   const { status, stdout, stderr, error } = spawnSync(tool, args, {
     input,
-    timeout: 30_000,
+    timeout: 120_000,
     maxBuffer: 64 * 1024 * 1024,
   });
   assert.equal(error, undefined);

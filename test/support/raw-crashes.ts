@@ -31,6 +31,7 @@ export function rawCrash(entries: readonly LogEntry[], over: Partial<RawCrash> =
     records: undefined,
     chain: readFile('chain.txt', CHAIN),
     vmcoreinfo: readFile('vmcoreinfo.txt', VMCOREINFO),
+    encrypted: [],
     ...over,
   };
 }

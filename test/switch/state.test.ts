@@ -163,6 +163,8 @@ test('a configuration with a wrong line is an error that names line and keys', (
     'trial-sockets = localhost',
     'trial-sockets = localhost:22 ::1:80',
     'trial-sockets = localhost:65536',
+    'encrypt-to = keys.txt',
+    'encrypt-to = AGE-SECRET-KEY-1',
   ])
     assert.throws(
       () => parseConfiguration(`\n${line}\n`, '/etc/khop/khop.conf'),

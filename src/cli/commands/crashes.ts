@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { CrashReport } from '../../guard/crash-report.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 
@@ -11,7 +12,12 @@ interface CrashOptions {
   readonly json?: boolean;
 }
 
-interface ExportOptions extends CrashOptions {
+/** Of commands about one report. */
+interface OneOptions extends CrashOptions {
+  readonly identity?: string;
+}
+
+interface ExportOptions extends OneOptions {
   readonly html?: string;
 }
 
@@ -42,12 +48,17 @@ export function addCrashesCommand(program: Command, context: CliContext): void {
   ]);
   const show = withState(crashes.command('show'))
     .summary('one report as text')
-    .description('Show one report: why, where, on whose behalf, what had been before and what the guard did.')
+    .description(
+      'Show one report: why, where, on whose behalf, what had been before and what the guard did. One that is\n' +
+        'encrypted is opened by age in memory; on disk it stays as it is.',
+    )
     .argument('<id>', '`last`, an id, or a beginning that only one has')
-    .action(async (id: string, options: CrashOptions) => showOne(context, id, options));
+    .option('--identity <file>', 'the secret key of age that a report is encrypted for')
+    .action(async (id: string, options: OneOptions) => showOne(context, id, options));
   withExamples(show, [
     ['khop crashes show last', 'the newest crash'],
     ['khop crashes show 2026-11-29 --json', 'the crash of that day, for a program'],
+    ['khop crashes show last --identity key.txt', 'one that was encrypted, for who has the key'],
   ]);
   const save = withState(crashes.command('export'))
     .summary('one report as a page that holds all it needs')
@@ -56,6 +67,7 @@ export function addCrashesCommand(program: Command, context: CliContext): void {
         'printed or kept. It holds the end of the kernel’s log: read it before you publish it.',
     )
     .argument('<id>', '`last`, an id, or a beginning that only one has')
+    .option('--identity <file>', 'the secret key of age that a report is encrypted for')
     .option('--html <file>', 'where to write it; `-` is standard output (default: khop-crash-ID.html)')
     .action(async (id: string, options: ExportOptions) => exportOne(context, id, options));
   withExamples(save, [
@@ -83,10 +95,8 @@ async function listAll(context: CliContext, options: CrashOptions): Promise<void
   context.print(renderCrashList(crashes, context));
 }
 
-async function showOne(context: CliContext, id: string, options: CrashOptions): Promise<void> {
-  const { findCrash } = await import('../../guard/crash-store.ts');
-  const { report, remarks } = findCrash(options.stateDir, id);
-  for (const remark of remarks) context.remark(`note: ${remark}`);
+async function showOne(context: CliContext, id: string, options: OneOptions): Promise<void> {
+  const report = await readOne(context, id, options);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson(report));
@@ -96,11 +106,20 @@ async function showOne(context: CliContext, id: string, options: CrashOptions): 
   context.print(renderCrash(report, context));
 }
 
-async function exportOne(context: CliContext, id: string, options: ExportOptions): Promise<void> {
+async function readOne(context: CliContext, id: string, options: OneOptions): Promise<CrashReport> {
+  const { identity, stateDir } = options;
   const { findCrash } = await import('../../guard/crash-store.ts');
-  const { renderCrashPage } = await import('../render/crash-page.ts');
-  const { report, remarks } = findCrash(options.stateDir, id);
+  const { report, remarks } = findCrash(stateDir, id);
   for (const remark of remarks) context.remark(`note: ${remark}`);
+  if (identity === undefined) return report;
+  const { openCrash } = await import('../../guard/open-crash.ts');
+  const { decryptFile } = await import('../../machine/age-program.ts');
+  return await openCrash(stateDir, report, async (path) => await decryptFile(path, identity, context));
+}
+
+async function exportOne(context: CliContext, id: string, options: ExportOptions): Promise<void> {
+  const report = await readOne(context, id, options);
+  const { renderCrashPage } = await import('../render/crash-page.ts');
   const page = renderCrashPage(report);
   if (options.html === '-') {
     context.print(page);

@@ -4,9 +4,10 @@
  */
 import { type Command, Option } from 'commander';
 import type { GuardSettings } from '../../guard/guard-settings.ts';
+import type { GuardWorld } from '../../guard/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { positiveInteger } from '../kernel-options.ts';
+import { collect, positiveInteger } from '../kernel-options.ts';
 
 /** Of `khop guard on`. */
 export interface OnOptions {
@@ -17,6 +18,8 @@ export interface OnOptions {
   readonly deadline?: number;
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
+  readonly sshKey?: string;
+  readonly encryptTo?: readonly string[];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
   readonly keepDumps?: number;
@@ -87,12 +90,18 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--to <place>',
-      'where reports go: UUID=…:/folder, raw:PARTUUID=… or http://HOST:PORT/path; /var/lib/khop/crashes unless told',
+      'where reports go: UUID=…:/folder, raw:PARTUUID=…, http://HOST:PORT/path or ssh://USER@HOST:PORT/folder; /var/lib/khop/crashes unless told',
     )
+    .option('--ssh-key <file>', 'the secret key for ssh, without a passphrase, that is used for nothing else')
     .addOption(
       new Option('--dump <kind>', 'memory to save after the report: what makedumpfile keeps, or all')
         .choices(DUMP_KINDS)
         .default('none'),
+    )
+    .option(
+      '--encrypt-to <key>',
+      'an age public key, or a file of them: what is written of the crash is encrypted; may be repeated',
+      collect,
     )
     .option('--keep-free <mib>', 'MiB that a dump leaves free where it goes (256)', positiveInteger)
     .option('--keep-crashes <number>', 'how many crashes are kept (10)', positiveInteger)
@@ -116,6 +125,14 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'come home with another kernel, after two minutes at the latest',
     ],
     ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
+    [
+      'khop guard on --to ssh://crash@10.0.2.2/srv/crashes --ssh-key /etc/khop/crash-key',
+      'send them to another machine, with a key that can do nothing else there',
+    ],
+    [
+      'khop guard on --dump filtered --encrypt-to /etc/khop/recipients',
+      'save the memory as well, all of it for the holders of these keys only',
+    ],
     ['khop guard on --dump filtered', 'save the memory of the kernel that died as well'],
     ['khop guard on --mode continue --dry-run', 'how much memory would it take to go on after a panic?'],
   ]);
@@ -187,7 +204,7 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openGuardWorld(context);
   const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
-  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options)) };
+  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options, world)) };
   await world.exclusively(async () => {
     refuseOnTrial(world, 'the guard is as it was');
     const isReserved = reservedBytes(world.readMachine()) > 0n;
@@ -206,11 +223,13 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   });
 }
 
-/** @throws E_USAGE for a place that is none, or that takes no dump; for either where the system goes on */
-async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings>> {
+/** @throws E_USAGE for a key that is none, a place that is none, or that takes no dump; for either where the system goes on */
+async function chosenSettings(options: OnOptions, world: GuardWorld): Promise<Partial<GuardSettings>> {
   const { KhopError } = await import('../../error.ts');
   const { DEADLINE_SECONDS } = await import('../../guard/guard-settings.ts');
   const { parseReportTarget } = await import('../../guard/report-target.ts');
+  const { resolve } = await import('node:path');
+  const { readRecipients } = await import('../../guard/age-recipients.ts');
   if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
     throw new KhopError(
       'E_USAGE',
@@ -219,6 +238,11 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
         hint: 'Leave out --to and --dump. The memory of the kernel that died is /proc/vmcore there.',
       },
     );
+  const encryptTo = options.encryptTo ?? world.configuration.encryptTo;
+  if (options.mode === 'continue' && encryptTo.length > 0)
+    throw new KhopError('E_USAGE', 'a system that goes on writes its report as it is, not encrypted', {
+      hint: 'Leave out --encrypt-to, and encrypt-to in khop.conf; or use --mode capture.',
+    });
   const idle = options.mode === 'continue' ? options.deadline && '--deadline' : options.cpus && '--cpus';
   if (idle)
     throw new KhopError('E_USAGE', `${idle} has no effect with --mode ${options.mode}`, {
@@ -233,8 +257,11 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
         hint: 'Starting a kernel takes some of them.',
       },
     );
-  const to = options.to === undefined ? undefined : parseReportTarget(options.to);
-  if (options.dump !== 'none' && (to?.kind === 'raw' || to?.kind === 'http'))
+  const to =
+    options.to === undefined
+      ? undefined
+      : parseReportTarget(options.to, options.sshKey && resolve(options.sshKey));
+  if (options.dump !== 'none' && to !== undefined && to.kind !== 'file-system')
     throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
       hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
     });
@@ -247,6 +274,7 @@ async function chosenSettings(options: OnOptions): Promise<Partial<GuardSettings
       options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
     ...(to === undefined ? {} : { to }),
     dump: options.dump,
+    encryptTo: readRecipients(world, encryptTo),
     ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
     ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
     ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),

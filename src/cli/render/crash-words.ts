@@ -20,6 +20,8 @@ const STEPS: Readonly<Record<ChainStepName, string>> = {
   captured: 'capture program started',
   'home-loaded': 'way home ready',
   'log-read': 'kernel log read',
+  encrypted: 'report encrypted',
+  'encryption-failed': 'report not encrypted',
   'report-in-memory': 'report goes home in memory',
   'target-mounted': 'disk mounted',
   report: 'report safe on disk',
@@ -36,7 +38,7 @@ const STEPS: Readonly<Record<ChainStepName, string>> = {
 };
 
 const SHORTFALLS: ReadonlySet<ChainStepName> = new Set<ChainStepName>([
-  ...(['report-failed', 'dump-incomplete', 'dump-skipped', 'leave-firmware'] as const),
+  ...(['encryption-failed', 'report-failed', 'dump-incomplete', 'dump-skipped', 'leave-firmware'] as const),
 ]);
 
 const OUTCOMES: Readonly<Record<CrashOutcome, string>> = {

@@ -69,12 +69,17 @@ export function renderCrash(report: CrashReport, context: Pick<CliContext, 'styl
     hints(report, heading),
     log(report, heading),
     report.gaps.length === 0 ? [] : [heading('Not known'), ...report.gaps.map((gap) => `  ${gap}`)],
-    [`Next: khop crashes export ${report.id}`],
+    [`Next: khop crashes ${isUnread(report) ? `show ${report.id} --identity KEY` : `export ${report.id}`}`],
   );
   return sections
     .filter((section) => section.length > 0)
     .map((section) => section.join('\n'))
     .join('\n\n');
+}
+
+/** The key would tell more. */
+function isUnread({ encrypted, logLines }: CrashReport): boolean {
+  return encrypted.length > 0 && logLines === 0;
 }
 
 function facts(report: CrashReport): string[] {
@@ -109,6 +114,7 @@ function facts(report: CrashReport): string[] {
       'fingerprint',
       report.fingerprint === null ? null : `${report.fingerprint.id} (${report.fingerprint.text})`,
     ],
+    ['encrypted', report.encrypted.length === 0 ? null : report.encrypted.join(', ')],
     ['end', nameOutcome(report.outcome)],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(13)} ${value}`]));

@@ -34,13 +34,24 @@ function chainLines(record: ArmedRecord): string[] {
 }
 
 function captureLines(record: ArmedRecord): string[] {
-  const { reportDevice, dump } = record;
+  const { reportDevice, dump, encryption } = record;
   return [
     `  report        ${reportPlaces(record).join('; ')}`,
     ...(dump === null || reportDevice === null
       ? []
       : [`  dump          ${dump.how}; takes ${renderBytes(dump.memoryBytes)} of the reservation`]),
+    ...(encryption === null ? [] : [`  encryption    ${encryptionWords(encryption)}`]),
   ];
+}
+
+function encryptionWords({
+  recipients,
+  memoryBytes,
+  obstacle,
+}: NonNullable<ArmedRecord['encryption']>): string {
+  if (obstacle !== null) return `cannot be done, so nothing is written of a crash but its steps: ${obstacle}`;
+  const keys = recipients === 1 ? '1 age key' : `${recipients} age keys`;
+  return `for ${keys}; takes ${renderBytes(memoryBytes)} of the reservation`;
 }
 
 function continuingLines({ memoryBytes, usedBytes, cpus, warnings }: ContinuingMemory): string[] {

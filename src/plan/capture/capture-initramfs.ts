@@ -1,17 +1,19 @@
 /**
  * The capture kernel's initramfs: one program, the modules that it inserts, and what is to be used of the
- * distribution's programs: makedumpfile, a shell.
+ * distribution's programs: makedumpfile, age, ssh, a shell.
  * @module
  */
 import type { CpioEntry } from '../../formats/cpio.ts';
 import { cpioFile, cpioFolder, encodeCpio } from '../../formats/cpio-writer.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
+import type { BroughtProgram } from './brought-program.ts';
 import { TARGET_MOUNT } from './capture-target.ts';
-import { DUMP_FOLDER, type DumpProgram } from './dump-order.ts';
 import type { RescueOrder } from './rescue.ts';
 
 /** makedumpfile writes to /tmp. */
-const FOLDERS = ['dev', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', DUMP_FOLDER.slice(1), 'tmp'];
+const FOLDERS = ['dev', 'etc', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', 'tmp'];
+/** ssh does nothing for a user whom nobody knows. */
+const USERS = 'root:x:0:0:root:/:/bin/sh\n';
 
 /** A module of the capture kernel, not compressed. */
 export interface CaptureModule {
@@ -28,21 +30,26 @@ export function capturedModulePath({ name }: Pick<CaptureModule, 'name'>): strin
 export interface CaptureContent {
   readonly program: Uint8Array;
   readonly modules: readonly CaptureModule[];
-  readonly dumpProgram: DumpProgram | undefined;
+  readonly programs: readonly BroughtProgram[];
   /** By absolute path. */
   readonly rescueFiles: RescueOrder['files'];
 }
 
 /** The archive, not compressed: the panic kernel has no memory to have it twice. */
 export function captureInitramfs(content: CaptureContent): NamedBytes {
-  const { program, modules, dumpProgram, rescueFiles } = content;
-  const folders = new Set([...FOLDERS, ...rescueFiles.flatMap(({ path }) => foldersOf(path))]);
+  const { program, modules, programs, rescueFiles } = content;
+  const folders = new Set([
+    ...FOLDERS,
+    ...programs.map(({ folder }) => folder.slice(1)),
+    ...rescueFiles.flatMap(({ path }) => foldersOf(path)),
+  ]);
   const entries: CpioEntry[] = [
     ...[...folders].map((name) => cpioFolder(name)),
     cpioFile('init', program, 0o755),
+    cpioFile('etc/passwd', Buffer.from(USERS)),
     ...modules.map((module) => cpioFile(capturedModulePath(module).slice(1), module.bytes)),
-    ...(dumpProgram?.files ?? []).map(({ name, bytes }) =>
-      cpioFile(`${DUMP_FOLDER.slice(1)}/${name}`, bytes, 0o755),
+    ...programs.flatMap(({ folder, files }) =>
+      files.map(({ name, bytes, mode }) => cpioFile(`${folder.slice(1)}/${name}`, bytes, mode ?? 0o755)),
     ),
     ...rescueFiles.map(({ path, bytes }) => cpioFile(path.slice(1), bytes, 0o755)),
   ];

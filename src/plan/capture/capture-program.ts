@@ -12,25 +12,35 @@
 import type { Architecture } from '../../formats/architecture.ts';
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
+import { giveBack, loopWhile, type Statement, set, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
+import { STDERR } from './brought-program.ts';
 import type { CaptureTarget } from './capture-target.ts';
 import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
 import type { DumpOrder } from './dump-order.ts';
+import {
+  type EncryptionOrder,
+  isReportEncrypted,
+  type ReportEncryption,
+  reportEncryption,
+} from './encrypt-report.ts';
 import { fileSystemSink } from './file-system-sink.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
 import { httpSink } from './http-sink.ts';
 import { startCounting, startKeeping } from './log-text.ts';
+import { encryptedLogRoom } from './memory-report.ts';
 import { leavePersistentMessage } from './persistent-message.ts';
 import { writeKernelLog } from './printk-ring.ts';
 import { rawSink } from './raw-sink.ts';
+import { CLEAR_FILES, type ReportFile } from './report-files.ts';
 import { nameReport } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
 import { type RescueOrder, rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
+import { sshSink } from './ssh-sink.ts';
 
 /** What one machine's capture has to do. */
 export interface CaptureOrder {
@@ -43,6 +53,8 @@ export interface CaptureOrder {
   readonly target: CaptureTarget | undefined;
   /** Undefined: nobody asked for the memory. */
   readonly dump: DumpOrder | undefined;
+  /** Undefined: everything is written as it is. */
+  readonly encryption: EncryptionOrder | undefined;
   /** Undefined: home leads through the firmware. */
   readonly home: HomeStub | undefined;
   /** How it ends: `home`, a shell, or through the firmware although a kernel waits: it would only die again. */
@@ -56,17 +68,22 @@ const HARMLESS = 0b1110;
 
 /** The program as an executable file. */
 export function captureProgram(order: CaptureOrder): Uint8Array {
-  const way = wayOut(order.home);
+  const encryption = encryptionOf(order);
+  const way = wayOut(order.home, encryption?.carriedFiles);
   const isHome = order.ending === 'home';
   const watch = guardian(order.deadlineMs, isHome ? way.leave : way.leaveByFirmware);
   const end = typeof order.ending === 'object' ? rescue(order.ending, way, watch) : undefined;
   const markLeave = leaveMarker(order.ending);
   const insertModules = moduleInserter(order.modules);
-  const keepReport = order.target === undefined ? undefined : reportKeeper(order, order.target, markLeave);
+  const keepReport =
+    order.target === undefined
+      ? undefined
+      : reportKeeper(order, order.target, { files: encryption?.files, markLeave });
   const main = fn('main', ['stack'], ['status', 'watcher'], ({ status, watcher }) => [
     sys.mount('devtmpfs', '/dev', 'devtmpfs', HARMLESS & ~0b100),
     sys.mount('proc', '/proc', 'proc', HARMLESS),
     sys.mount('sysfs', '/sys', 'sysfs', HARMLESS),
+    holdStandardStreams(),
     startChain(),
     mark('captured'),
     set(watcher, watch.startGuardian()),
@@ -76,8 +93,11 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
+    ...(encryption === undefined ? [] : [encryption.encrypt()]),
     // Marked first, so that the report says of itself that it was on its way.
-    when(isHomeLoaded(), [mark('report-in-memory')]),
+    when(encryption === undefined ? isHomeLoaded() : [isHomeLoaded(), '&&', isReportEncrypted()], [
+      mark('report-in-memory'),
+    ]),
     set(status, way.loadReport()),
     when([status, '<', 0], [say('the report does not go home in memory:', status)]),
     insertModules(),
@@ -93,6 +113,18 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
   ]);
   return encodeStaticProgram(main, order.architecture);
 }
+
+/** Without a console nothing is open: what is opened next must not get the numbers that a program means others by. */
+const holdStandardStreams = fn('holdStandardStreams', [], ['fd'], ({ fd }) => [
+  loopWhile(
+    [fd, '<', STDERR],
+    [
+      set(fd, sys.openat(LINUX.AT_FDCWD, '/dev/null', LINUX.O_RDWR)),
+      when([fd, '<', 0], [giveBack(fd)]),
+      when([fd, '>', STDERR], [sys.close(fd)]),
+    ],
+  ),
+]);
 
 function readLog(status: Parameters<typeof set>[0]): readonly Statement[] {
   return [
@@ -123,26 +155,48 @@ function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
   });
 }
 
-function sinkOf(target: CaptureTarget): ReportSink {
+/** Undefined when nobody asked for it. */
+function encryptionOf({ encryption, home }: CaptureOrder): ReportEncryption | undefined {
+  if (encryption === undefined) return undefined;
+  return reportEncryption(encryption, home?.report && encryptedLogRoom(home.report));
+}
+
+function sinkOf(target: CaptureTarget, files: readonly ReportFile[]): ReportSink {
   switch (target.kind) {
     case 'file-system':
-      return fileSystemSink(target);
+      return fileSystemSink(target, files);
     case 'raw':
-      return rawSink(target);
+      return rawSink(target, files);
     case 'http':
-      return httpSink(target);
+      return httpSink(target, files);
+    case 'ssh':
+      return sshSink(target, files);
   }
 }
 
 /** Gives back 0, or a negative errno: then the report is not saved, and leaving is not marked. */
 function reportKeeper(
-  { dump }: CaptureOrder,
+  { dump, encryption }: CaptureOrder,
   target: CaptureTarget,
-  markLeave: ProgramFunction<readonly []>,
+  {
+    files,
+    markLeave,
+  }: { readonly files: readonly ReportFile[] | undefined; readonly markLeave: ProgramFunction<readonly []> },
 ): ProgramFunction<readonly []> {
-  const { open, save, saveSteps, close } = sinkOf(target);
+  const { open, save, saveSteps, close } = sinkOf(target, files ?? CLEAR_FILES);
   // The current folder is then that of the report, which only a file system has.
-  const saveMemory = dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump);
+  const saveMemory =
+    dump === undefined || target.kind !== 'file-system' ? undefined : saveDump(dump, encryption);
+  const markSaved =
+    encryption === undefined
+      ? [mark('report')]
+      : [
+          when(
+            isReportEncrypted(),
+            [mark('report')],
+            [markBecause('report-failed', 'only these steps are written, files encrypted:', 0)],
+          ),
+        ];
   return fn('keepReport', [], ['status'], ({ status }) => [
     set(status, open()),
     when([status, '<', 0], [giveBack(status)]),
@@ -150,7 +204,7 @@ function reportKeeper(
     set(status, save()),
     when(
       [status, '==', 0],
-      [mark('report'), ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveSteps()],
+      [...markSaved, ...(saveMemory === undefined ? [] : [saveMemory()]), markLeave(), saveSteps()],
     ),
     close(),
     giveBack(status),

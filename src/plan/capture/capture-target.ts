@@ -2,6 +2,7 @@
  * Where a report goes.
  * @module
  */
+import type { BroughtProgram } from './brought-program.ts';
 import type { DeviceIdentity } from './find-device.ts';
 
 /** A file system and a folder in it. */
@@ -44,6 +45,17 @@ export interface HttpTarget {
   readonly deadlineMs: number;
 }
 
+/** Another machine that unpacks archives with tar, by ssh over IPv4. */
+export interface SshTarget {
+  readonly kind: 'ssh';
+  /** ssh with all its arguments, the keys of both sides among its files. */
+  readonly program: BroughtProgram;
+  /** As for a web server. */
+  readonly network: CaptureNetwork | undefined;
+  /** How long to try, ms from the start of the capture kernel. */
+  readonly deadlineMs: number;
+}
+
 /** How the running kernel is connected, for a kernel that asks nobody. Addresses are four bytes. */
 export interface CaptureNetwork {
   /** Of the interface, as in /sys/class/net/NAME/address. */
@@ -54,7 +66,7 @@ export interface CaptureNetwork {
   readonly gateway: Uint8Array | undefined;
 }
 
-export type CaptureTarget = FileSystemTarget | RawTarget | HttpTarget;
+export type CaptureTarget = FileSystemTarget | RawTarget | HttpTarget | SshTarget;
 
 /** Where a file system is mounted. */
 export const TARGET_MOUNT = '/target';

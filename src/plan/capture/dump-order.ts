@@ -3,21 +3,17 @@
  * @module
  */
 import type { ChildLimits } from './bounded-child.ts';
-
-/** A program of the distribution and everything that it needs, for an initramfs. */
-export interface DumpProgram {
-  /** Its files, below DUMP_FOLDER. */
-  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
-  /** How it is started: its path first, as execve takes it, without the dump to read and the one to write. */
-  readonly command: readonly string[];
-}
+import type { BroughtProgram } from './brought-program.ts';
 
 export interface DumpOrder extends ChildLimits {
-  /** Leaves out what makedumpfile can leave out; undefined: all memory is saved. */
-  readonly filter: DumpProgram | undefined;
+  /**
+   * makedumpfile, which leaves out what it can, without the dump to read and the one to write; undefined: all memory
+   * is saved.
+   */
+  readonly filter: BroughtProgram | undefined;
   /** Later than this none is begun, ms from the start of the kernel. */
   readonly latestStartMs: number;
 }
 
-/** Where the initramfs has the files of a program. */
+/** Where the initramfs has the files of makedumpfile. */
 export const DUMP_FOLDER = '/dump';

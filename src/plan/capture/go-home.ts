@@ -10,6 +10,7 @@ import { giveBack, leaveLoop, loop, set, store, when } from '../../formats/stati
 import { bytesAt, load, sys, type Term, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 import { type MemoryReportOrder, memoryReport } from './memory-report.ts';
+import type { ReportFile } from './report-files.ts';
 
 /** linux/reboot.h. */
 const REBOOT_MAGIC1 = 0xfee1dead;
@@ -74,8 +75,11 @@ const leaveByFirmware = fn('leaveByFirmware', [], [], () => [
   sys.reboot(REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0),
 ]);
 
-/** @param home undefined: only the firmware leads home */
-export function wayOut(home: HomeStub | undefined): WayOut {
+/**
+ * @param home undefined: only the firmware leads home
+ * @param encryptedFiles see `memoryReport`
+ */
+export function wayOut(home: HomeStub | undefined, encryptedFiles?: readonly ReportFile[]): WayOut {
   return {
     loadHome: fn('loadHome', [], ['processor', 'status'], ({ processor, status }) => {
       if (home === undefined) return [giveBack(-1)];
@@ -106,7 +110,7 @@ export function wayOut(home: HomeStub | undefined): WayOut {
     loadReport: fn('loadReport', [], [], () => {
       if (home?.report === undefined) return [giveBack(-1)];
       const { address, bytes, report } = home;
-      const { write, node } = memoryReport(report);
+      const { write, node } = memoryReport(report, encryptedFiles);
       const { size } = report.room;
       return [
         when([load.u64(loaded), '==', 0], [giveBack(-1)]),

@@ -25,10 +25,9 @@ import { childWatcher } from './bounded-child.ts';
 import { AF_INET, networkStarter, storeAddress } from './capture-network.ts';
 import type { HttpTarget } from './capture-target.ts';
 import { chain, say } from './chain.ts';
-import { logSize, logText } from './log-text.ts';
+import { CLEAR_FILES, writeEach } from './report-files.ts';
 import { reportName } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
-import { vmcoreinfo, vmcoreinfoSize } from './vmcoreinfo-keys.ts';
 
 const SOCK_STREAM = 1;
 const ADDRESS_SIZE = 16;
@@ -59,7 +58,7 @@ const appendName = fn('appendName', [], ['at', 'letter'], ({ at, letter }) => {
 });
 
 /** What it does with a web server. */
-export function httpSink(target: HttpTarget): ReportSink {
+export function httpSink(target: HttpTarget, files = CLEAR_FILES): ReportSink {
   const { address, port, host, path, network, deadlineMs } = target;
   const watch = childWatcher({ untilMs: deadlineMs, minimumFreeBytes: 0 });
 
@@ -109,9 +108,8 @@ export function httpSink(target: HttpTarget): ReportSink {
   return {
     open: fn('openHttp', [], [], () => [giveBack(start === undefined ? 0 : start())]),
     save: fn('saveHttp', [], ['status'], ({ status }) => [
-      set(status, put('dmesg.txt', logText, load.u64(logSize))),
-      when(status, [giveBack(status)]),
-      giveBack(put('vmcoreinfo.txt', vmcoreinfo, load.u64(vmcoreinfoSize))),
+      ...writeEach(files, status, ({ name, bytes, size }) => put(name, bytes, size)),
+      giveBack(0),
     ]),
     saveSteps: fn('saveHttpSteps', [], [], () => [giveBack(put('chain.txt', bytesOf(chain), sizeOf(chain)))]),
     close: fn('closeHttp', [], [], () => [giveBack(0)]),

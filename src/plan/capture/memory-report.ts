@@ -15,16 +15,19 @@ import {
   startText,
   textMemory,
 } from '../../formats/static-program/library/growing-text.ts';
-import { giveBack, loopWhile, set, when } from '../../formats/static-program/statements.ts';
+import { loopWhile, set, when } from '../../formats/static-program/statements.ts';
 import { bytesAt, load, type Term } from '../../formats/static-program/terms.ts';
 import type { ReportRoom } from '../load-plan.ts';
 import { chain } from './chain.ts';
-import { logSize, logText } from './log-text.ts';
+import { logSize, logText, startOfTail } from './log-text.ts';
+import type { ReportFile } from './report-files.ts';
 import { reportName } from './report-name.ts';
 import { vmcoreinfo, vmcoreinfoSize } from './vmcoreinfo-keys.ts';
 
 /** Of the room, what the log leaves to all else: VMCOREINFO has 16 KiB at most, the steps 4 KiB. */
 const OTHERS_ROOM = 0x6000;
+/** Of the room, what the encrypted log leaves to the rest: encrypted VMCOREINFO is half as large again. */
+const ENCRYPTED_OTHERS_ROOM = 0x9000;
 const NEWLINE = 10;
 
 /** Where the panic kernel may put a report, and for whom. */
@@ -42,8 +45,19 @@ export interface MemoryReportWriter {
   readonly node: Term;
 }
 
-/** @param order its room is larger than a page */
-export function memoryReport({ room, arming }: MemoryReportOrder): MemoryReportWriter {
+/** Bytes that an encrypted log may have. */
+export function encryptedLogRoom({ room }: MemoryReportOrder): number {
+  return room.size - ENCRYPTED_OTHERS_ROOM;
+}
+
+/**
+ * @param order its room is larger than a page
+ * @param encryptedFiles what goes home in place of the clear files; those that are empty are left out
+ */
+export function memoryReport(
+  { room, arming }: MemoryReportOrder,
+  encryptedFiles?: readonly ReportFile[],
+): MemoryReportWriter {
   const text = textMemory(room.size);
   const mostOfLog = room.size - OTHERS_ROOM;
 
@@ -57,16 +71,18 @@ export function memoryReport({ room, arming }: MemoryReportOrder): MemoryReportW
     appendByte(text, NEWLINE),
   ]);
 
-  /** Where the end of the log begins that there is room for: with a line. */
-  const startOfLog = fn('startOfLog', [], ['at'], ({ at }) => [
-    when([load.u64(logSize), '<=u', mostOfLog], [giveBack(0)]),
-    set(at, [load.u64(logSize), '-', mostOfLog]),
-    loopWhile(
-      [[at, '<u', load.u64(logSize)], '&&', [load.u8([[logText, '+', at], '-', 1]), '!=', NEWLINE]],
-      [set(at, [at, '+', 1])],
-    ),
-    giveBack(at),
+  const appendClearFiles = fn('appendClearFiles', [], ['at'], ({ at }) => [
+    set(at, startOfTail(mostOfLog)),
+    appendFile('vmcoreinfo.txt', vmcoreinfo, load.u64(vmcoreinfoSize)),
+    appendFile('dmesg.txt', [logText, '+', at], [load.u64(logSize), '-', at]),
   ]);
+
+  const appendFiles =
+    encryptedFiles === undefined
+      ? appendClearFiles
+      : fn('appendEncryptedFiles', [], [], () =>
+          encryptedFiles.map(({ name, bytes, size }) => when(size, [appendFile(name, bytes, size)])),
+        );
 
   const appendChecksum = fn('appendChecksum', [], ['at', 'sum'], ({ at, sum }) => [
     loopWhile([sizeOf(text), '&', 7], [appendByte(text, NEWLINE)]),
@@ -84,15 +100,13 @@ export function memoryReport({ room, arming }: MemoryReportOrder): MemoryReportW
     appendByte(text, NEWLINE),
   ]);
 
-  const write = fn('writeMemoryReport', [], ['at'], ({ at }) => [
+  const write = fn('writeMemoryReport', [], [], () => [
     startText(text, room.size),
     appendBytes(text, bytesAt(room.header), room.header.length),
     appendText(text, `${MEMORY_REPORT_START}${arming}\nid `),
     appendBytes(text, bytesOf(reportName), sizeOf(reportName)),
     appendByte(text, NEWLINE),
-    set(at, startOfLog()),
-    appendFile('vmcoreinfo.txt', vmcoreinfo, load.u64(vmcoreinfoSize)),
-    appendFile('dmesg.txt', [logText, '+', at], [load.u64(logSize), '-', at]),
+    appendFiles(),
     appendFile('chain.txt', bytesOf(chain), sizeOf(chain)),
     appendChecksum(),
   ]);

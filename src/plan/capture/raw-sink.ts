@@ -22,10 +22,9 @@ import type { RawTarget } from './capture-target.ts';
 import { chain } from './chain.ts';
 import { addToCrc32 } from './crc32.ts';
 import { deviceFinder, foundDevice } from './find-device.ts';
-import { logSize, logText } from './log-text.ts';
+import { CLEAR_FILES, type ReportFile, writeEach } from './report-files.ts';
 import { reportName } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
-import { vmcoreinfo, vmcoreinfoSize } from './vmcoreinfo-keys.ts';
 
 const HEADER_ROOM = 512;
 /** S_IFREG | 0600. */
@@ -107,18 +106,6 @@ const saveSteps = fn('saveSteps', [], ['size'], ({ size }) => [
   giveBack(writeDurably(steps, RAW_REPORT.stepsSize, RAW_REPORT.steps)),
 ]);
 
-const addFiles = fn('addFiles', [], ['status'], ({ status }) => [
-  store.u64(position, RAW_REPORT.files),
-  store.u64(crc, 0),
-  set(status, addFile('dmesg.txt', logText, load.u64(logSize), FILE_MODE)),
-  when(status, [giveBack(status)]),
-  set(status, addFile('vmcoreinfo.txt', vmcoreinfo, load.u64(vmcoreinfoSize), FILE_MODE)),
-  when(status, [giveBack(status)]),
-  set(status, addFile(CPIO_TRAILER, '', 0, 0)),
-  when(status, [giveBack(status)]),
-  giveBack(sys.fsync(load.u64(device))),
-]);
-
 const writeRecord = fn('writeRecord', [], ['size'], ({ size }) => [
   copyBytes(record, RAW_REPORT.recordMagic, RAW_REPORT.recordMagic.length),
   store.u64([record, '+', RAW_REPORT.length], [load.u64(position), '-', RAW_REPORT.files]),
@@ -130,16 +117,26 @@ const writeRecord = fn('writeRecord', [], ['size'], ({ size }) => [
 ]);
 
 /** The one before goes first: its record must not be there with the files of this one. */
-const saveRaw = fn('saveRaw', [], ['status'], ({ status }) => [
-  zeroBytes(record, RAW_REPORT.recordSize),
-  set(status, writeDurably(record, RAW_REPORT.recordSize, RAW_REPORT.record)),
-  when(status, [giveBack(status)]),
-  set(status, saveSteps()),
-  when(status, [giveBack(status)]),
-  set(status, addFiles()),
-  when(status, [giveBack(status)]),
-  giveBack(writeRecord()),
-]);
+function rawSaver(files: readonly ReportFile[]): ProgramFunction<readonly []> {
+  const addFiles = fn('addFiles', [], ['status'], ({ status }) => [
+    store.u64(position, RAW_REPORT.files),
+    store.u64(crc, 0),
+    ...writeEach(files, status, ({ name, bytes, size }) => addFile(name, bytes, size, FILE_MODE)),
+    set(status, addFile(CPIO_TRAILER, '', 0, 0)),
+    when(status, [giveBack(status)]),
+    giveBack(sys.fsync(load.u64(device))),
+  ]);
+  return fn('saveRaw', [], ['status'], ({ status }) => [
+    zeroBytes(record, RAW_REPORT.recordSize),
+    set(status, writeDurably(record, RAW_REPORT.recordSize, RAW_REPORT.record)),
+    when(status, [giveBack(status)]),
+    set(status, saveSteps()),
+    when(status, [giveBack(status)]),
+    set(status, addFiles()),
+    when(status, [giveBack(status)]),
+    giveBack(writeRecord()),
+  ]);
+}
 
 /** Opens what has been found. Gives back 0 or a negative errno. */
 export const openRawArea = fn('openRawArea', ['path'], [], ({ path }) => [
@@ -148,7 +145,7 @@ export const openRawArea = fn('openRawArea', ['path'], [], ({ path }) => [
 ]);
 
 /** What it does with such a partition. */
-export function rawSink({ id, deadlineMs }: RawTarget): ReportSink {
+export function rawSink({ id, deadlineMs }: RawTarget, files = CLEAR_FILES): ReportSink {
   const find: ProgramFunction<readonly []> = deviceFinder({ offset: RAW_REPORT.id, bytes: id }, deadlineMs);
   return {
     open: fn('openRaw', [], ['status'], ({ status }) => [
@@ -156,7 +153,7 @@ export function rawSink({ id, deadlineMs }: RawTarget): ReportSink {
       when(status, [giveBack(status)]),
       giveBack(openRawArea(foundDevice())),
     ]),
-    save: saveRaw,
+    save: rawSaver(files),
     saveSteps,
     close: fn('closeRaw', [], [], () => [giveBack(sys.close(load.u64(device)))]),
   };

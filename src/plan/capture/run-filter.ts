@@ -5,17 +5,14 @@
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { giveBack, set, when } from '../../formats/static-program/statements.ts';
-import { sys, wordsAt } from '../../formats/static-program/terms.ts';
-import type { DumpProgram } from './dump-order.ts';
+import { sys } from '../../formats/static-program/terms.ts';
+import { type BroughtProgram, become, STDERR, STDOUT } from './brought-program.ts';
 
 /** What it says: why it failed, or that it does not know the kernel and did what it could. */
 const FILTER_MESSAGES = 'makedumpfile.txt';
-const STDOUT = 1;
-const STDERR = 2;
 
 /** Becomes the program, which reads /proc/vmcore and writes `path`. Gives back only a negative errno. */
-export function becomeFilter({ command }: DumpProgram, path: string): ProgramFunction<readonly []> {
-  const [program = ''] = command;
+export function becomeFilter(program: BroughtProgram, path: string): ProgramFunction<readonly []> {
   return fn('becomeFilter', [], ['fd'], ({ fd }) => [
     set(
       fd,
@@ -24,6 +21,6 @@ export function becomeFilter({ command }: DumpProgram, path: string): ProgramFun
     when([fd, '<', 0], [giveBack(fd)]),
     sys.dup3(fd, STDOUT, 0),
     sys.dup3(fd, STDERR, 0),
-    giveBack(sys.execve(program, wordsAt(...command, '/proc/vmcore', path, 0), wordsAt(0))),
+    giveBack(become(program, '/proc/vmcore', path)),
   ]);
 }

@@ -5,30 +5,45 @@
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { monotonicMs } from '../../formats/static-program/library/clock.ts';
-import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
-import { giveBack, type Statement, set, when } from '../../formats/static-program/statements.ts';
-import { type Local, sys } from '../../formats/static-program/terms.ts';
+import { giveBack, set, when } from '../../formats/static-program/statements.ts';
+import { sys } from '../../formats/static-program/terms.ts';
 import { childWatcher, ENDED_BY } from './bounded-child.ts';
+import { NOT_STARTED } from './brought-program.ts';
 import { mark, markBecause, say } from './chain.ts';
 import { copyMemory } from './copy-memory.ts';
 import { isCrashedMemoryOpen } from './crashed-memory.ts';
+import { dumpPublisher, giveUp, giveUpAtLimits } from './dump-ending.ts';
 import type { DumpOrder } from './dump-order.ts';
+import { type EncryptionOrder, isReportEncrypted } from './encrypt-report.ts';
+import { encryptedDumpWriter } from './encrypted-dump.ts';
 import { freeBytes } from './free-space.ts';
 import { becomeFilter } from './run-filter.ts';
-import { saveChain, syncFolder } from './save-report.ts';
+import { saveChain } from './save-report.ts';
 import { verifyCopy, verifyFiltered } from './verify-dump.ts';
 
 const UNFINISHED = 'vmcore.incomplete';
-const FINISHED = 'vmcore';
-/** Exit status of a child that could not become another program, as shells have it. */
-const NOT_STARTED = 127;
+const publish = dumpPublisher({ unfinished: UNFINISHED, finished: 'vmcore' });
 
-/** Writes it into the current folder. Gives back nothing. */
-export function saveDump(order: DumpOrder): ProgramFunction<readonly []> {
+/**
+ * Writes it into the current folder. Gives back nothing.
+ * @param encryption undefined: nobody asked for it
+ */
+export function saveDump(order: DumpOrder, encryption?: EncryptionOrder): ProgramFunction<readonly []> {
   const { latestStartMs, minimumFreeBytes } = order;
-  const tryAll = dumpWriter(order);
+  const tryAll = encryption === undefined ? dumpWriter(order) : encryptedDumpWriter(order, encryption);
   return fn('saveDump', [], ['free'], ({ free }) => [
+    ...(encryption === undefined
+      ? []
+      : [
+          when(
+            [isReportEncrypted(), '==', 0],
+            [
+              markBecause('dump-skipped', 'the report could not be encrypted, files encrypted:', 0),
+              giveBack(0),
+            ],
+          ),
+        ]),
     when(
       [isCrashedMemoryOpen(), '==', 0],
       [markBecause('dump-skipped', 'the memory cannot be read, ranges known:', 0), giveBack(0)],
@@ -79,41 +94,9 @@ function dumpWriter(order: DumpOrder): ProgramFunction<readonly []> {
     // Its own look at what is free, or the file system's: the child ends with the errno.
     when([status, '==', -ENDED_BY.space], [set(status, ENDED_BY.space)]),
     ...giveUpAtLimits(status),
-    when([status, '<', 0], [set(status, [0, '-', status])]),
-    when(status, [markBecause('dump-incomplete', 'it could not be written, errno:', status), giveBack(0)]),
+    when(status, giveUp(status, 'it could not be written, errno:')),
     set(size, verifyCopy(UNFINISHED)),
-    when(
-      [size, '<', 0],
-      [
-        markBecause('dump-incomplete', 'it is not on disk as it was written, errno:', [0, '-', size]),
-        giveBack(0),
-      ],
-    ),
+    when([size, '<', 0], giveUp(size, 'it is not on disk as it was written, errno:')),
     publish(filter === undefined ? 'whole, bytes:' : 'whole, since makedumpfile failed, bytes:', size),
   ]);
 }
-
-/** What another try would run into as well. */
-function giveUpAtLimits(status: Local): readonly Statement[] {
-  return [
-    when(
-      [status, '==', ENDED_BY.time],
-      [markBecause('dump-incomplete', 'no time, it was ended at ms:', monotonicMs()), giveBack(0)],
-    ),
-    when(
-      [status, '==', ENDED_BY.space],
-      [markBecause('dump-incomplete', 'no space, bytes left:', freeBytes()), giveBack(0)],
-    ),
-  ];
-}
-
-/** Gives the dump its name. */
-const publish = fn('publish', ['what', 'size'], ['status'], ({ what, size, status }) => [
-  set(status, sys.renameat2(LINUX.AT_FDCWD, UNFINISHED, LINUX.AT_FDCWD, FINISHED, 0)),
-  when([status, '==', 0], [set(status, syncFolder())]),
-  when(
-    [status, '<', 0],
-    [markBecause('dump-incomplete', 'it could not be renamed, errno:', [0, '-', status]), giveBack(0)],
-  ),
-  markBecause('dump-done', what, size),
-]);

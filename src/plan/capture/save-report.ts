@@ -16,12 +16,11 @@ import {
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { writeAll } from '../../formats/static-program/library/output.ts';
 import { giveBack, set, when } from '../../formats/static-program/statements.ts';
-import { load, sys } from '../../formats/static-program/terms.ts';
+import { sys } from '../../formats/static-program/terms.ts';
 import { TARGET_MOUNT } from './capture-target.ts';
 import { chain } from './chain.ts';
-import { logSize, logText } from './log-text.ts';
+import { type ReportFile, writeEach } from './report-files.ts';
 import { reportName } from './report-name.ts';
-import { vmcoreinfo, vmcoreinfoSize } from './vmcoreinfo-keys.ts';
 
 const NAME_ROOM = 256;
 const EEXIST = 17;
@@ -59,16 +58,6 @@ const enterFolder = fn('enterFolder', ['path'], ['status'], ({ path, status }) =
   giveBack(sys.chdir(path)),
 ]);
 
-const writeContent = fn('writeContent', [], ['status'], ({ status }) => [
-  set(status, writeFile('dmesg.txt', logText, load.u64(logSize))),
-  when(status, [giveBack(status)]),
-  set(status, writeFile('vmcoreinfo.txt', vmcoreinfo, load.u64(vmcoreinfoSize))),
-  when(status, [giveBack(status)]),
-  set(status, saveChain()),
-  when(status, [giveBack(status)]),
-  giveBack(syncFolder()),
-]);
-
 /** Writes the steps so far, into the folder of the report, which is the current one after `saveReport`. */
 export const saveChain = fn('saveChain', [], ['status'], ({ status }) => [
   set(status, writeFile('chain.new', bytesOf(chain), sizeOf(chain))),
@@ -80,7 +69,13 @@ export const saveChain = fn('saveChain', [], ['status'], ({ status }) => [
  * Writes the report. Gives back 0 or a negative errno.
  * @param folder of reports, in the target's file system
  */
-export function saveReport(folder: string): ProgramFunction<readonly []> {
+export function saveReport(folder: string, files: readonly ReportFile[]): ProgramFunction<readonly []> {
+  const writeContent = fn('writeContent', [], ['status'], ({ status }) => [
+    ...writeEach(files, status, ({ name, bytes, size }) => writeFile(name, bytes, size)),
+    set(status, saveChain()),
+    when(status, [giveBack(status)]),
+    giveBack(syncFolder()),
+  ]);
   const steps = folder.split('/').filter((step) => step !== '');
   return fn('saveReport', [], ['status', 'parent'], ({ status, parent }) => [
     set(status, sys.chdir(TARGET_MOUNT)),

@@ -3,6 +3,7 @@
  * should be. Formats: fs/proc/vmcore.c for ELF; makedumpfile's diskdump_mod.h for what it writes.
  * @module
  */
+import { AGE_PIECE, AGE_START, ageHeaderSize } from '../../formats/age-file.ts';
 import { fn } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { areSame } from '../../formats/static-program/library/memory.ts';
@@ -156,3 +157,33 @@ export const verifyFiltered = fn('verifyFiltered', ['path'], ['size', 'status'],
   closeWritten(),
   giveBack(size),
 ]);
+
+/**
+ * What age wrote of `clear` bytes at least, which nothing here can read. It is made durable first. Gives back its size
+ * in bytes, or a negative errno.
+ */
+export function encryptedVerifier(recipients: number) {
+  return fn('verifyEncrypted', ['path', 'clear'], ['size', 'status', 'at'], (v) => [
+    set(v.status, openWritten(v.path)),
+    when(v.status, [giveBack(v.status)]),
+    set(v.status, sys.fsync(load.u64(file))),
+    set(v.size, sizeOfFile()),
+    set(v.clear, [
+      v.clear,
+      '+',
+      [[[v.clear, '+', AGE_PIECE.size - 1], '/', AGE_PIECE.size], '*', AGE_PIECE.tag],
+    ]),
+    set(v.at, readBack(0, AGE_START.length)),
+    when(
+      [
+        [[v.status, '!=', 0], '||', [v.size, '<u', [v.clear, '+', ageHeaderSize(recipients)]]],
+        '||',
+        [[v.at, '==', 0], '||', [areSame(v.at, AGE_START, AGE_START.length), '==', 0]],
+      ],
+      [set(v.size, DAMAGED)],
+    ),
+    when([[v.size, '>', 0], '&&', [readBack([v.size, '-', 1], 1), '==', 0]], [set(v.size, DAMAGED)]),
+    closeWritten(),
+    giveBack(v.size),
+  ]);
+}

@@ -10,15 +10,15 @@ import { giveBack, set, store, when } from '../../formats/static-program/stateme
 import { load, zeroed } from '../../formats/static-program/terms.ts';
 
 /** The kernel's own limit is a page; two have been seen. */
-const ROOM = 0x4000;
+export const VMCOREINFO_ROOM = 0x4000;
 
 /** The text and its length; empty when the dump has none. */
-export const vmcoreinfo = zeroed(ROOM);
+export const vmcoreinfo = zeroed(VMCOREINFO_ROOM);
 export const vmcoreinfoSize = zeroed(8);
 
 /** Takes `size` bytes at `address` as the text. */
 export const keepVmcoreinfo = fn('keepVmcoreinfo', ['address', 'size'], [], ({ address, size }) => [
-  when([size, '>u', ROOM], [set(size, ROOM)]),
+  when([size, '>u', VMCOREINFO_ROOM], [set(size, VMCOREINFO_ROOM)]),
   copyBytes(vmcoreinfo, address, size),
   store.u64(vmcoreinfoSize, size),
 ]);

@@ -28,6 +28,7 @@ const RECORD: ArmedRecord = {
   reportDevice: null,
   reportObstacle: null,
   dump: null,
+  encryption: null,
   reportInMemory: false,
   reservedBytes: 448 * MIB,
   usedBytes: 120 * MIB,
@@ -88,4 +89,18 @@ test('the status is one word, and a way through the firmware says why', () => {
   const way = { way: 'firmware', homeTitle: null, leave } as const;
   assert.equal(renderLeaving({ ...way, obstacle: 'it is so' }), 'Through the firmware, because it is so.');
   assert.equal(renderLeaving({ ...way, obstacle: null }), 'Through the firmware.');
+});
+
+test('who has reports encrypted reads for how many keys, or that nothing will be written', () => {
+  const capture = { ...RECORD, mode: 'capture', continuing: null } as const;
+  assert.doesNotMatch(renderArmed(capture), /encryption/);
+  const encryption = { recipients: 2, memoryBytes: 26 * MIB, obstacle: null };
+  assert.match(
+    renderArmed({ ...capture, encryption }),
+    /^ {2}encryption +for 2 age keys; takes 26\.0 MiB of the reservation$/m,
+  );
+  assert.match(
+    renderArmed({ ...capture, encryption: { ...encryption, obstacle: 'age is not installed' } }),
+    /^ {2}encryption +cannot be done, so nothing is written of a crash but its steps: age is not installed$/m,
+  );
 });

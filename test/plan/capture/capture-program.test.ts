@@ -35,6 +35,7 @@ function order(ending: CaptureEnding, over: Partial<CaptureOrder> = {}): Capture
       deadlineMs: 30_000,
     },
     dump: undefined,
+    encryption: undefined,
     home: {
       address: 0x6800_0000n,
       bytes: new Uint8Array(0x3000),
@@ -58,7 +59,7 @@ test('only a program with a shell has its note', () => {
 });
 
 test('files of a shell lie in folders that are there before them', () => {
-  const content = { program: new Uint8Array(4), modules: [], dumpProgram: undefined };
+  const content = { program: new Uint8Array(4), modules: [], programs: [] };
   const { bytes } = captureInitramfs({ ...content, rescueFiles: SHELL.files });
   const names = parseCpio(bytes).entries.map(({ name }) => name);
   const at = (name: string) => names.indexOf(name);

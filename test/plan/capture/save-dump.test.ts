@@ -79,7 +79,7 @@ for (const runner of PROGRAM_RUNNERS) {
     );
     writeFileSync(program, bytes, { mode: 0o755 });
     process.once('exit', () => rmSync(folder, { recursive: true }));
-    return { ...NO_LIMITS, filter: { files: [], command: [...emulator, program] } };
+    return { ...NO_LIMITS, filter: { folder: '/dump', files: [], command: [...emulator, program] } };
   };
 
   /** Writes `bytes` as a dump. */
@@ -188,7 +188,7 @@ for (const runner of PROGRAM_RUNNERS) {
       filterThat([writeAll(2, 'no\n', 3), giveBack(1)]),
       filterThat([sys.kill(sys.getpid(), LINUX.SIGKILL)]),
       filterThat([giveBack(load.u64(8))]),
-      { ...NO_LIMITS, filter: { files: [], command: ['/does/not/exist'] } },
+      { ...NO_LIMITS, filter: { folder: '/dump', files: [], command: ['/does/not/exist'] } },
     ];
     for (const order of failures) {
       const { steps, last, whole, incomplete } = capture(core, order);

@@ -1,0 +1,217 @@
+/**
+ * Reports sent to another machine by Debian's ssh in the panic kernel, with a key that can do nothing else there.
+ * @module
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { collectModules } from '../../src/kernels/kernel-modules.ts';
+import { fetchPackage, findWithDependencies, unpackPackage } from '../../src/lab/debian-packages.ts';
+import { writeExt4Image } from '../../src/lab/ext4-image.ts';
+import { labKernel } from '../../src/lab/kernel-store.ts';
+import { startSmallMachine } from '../../src/lab/small-machine.ts';
+import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+
+const COMMAND = { timeoutMs: 300_000 };
+const HOME_TIMEOUT_MS = 300_000;
+const STATE = '/var/lib/khop';
+const SECRET = 'sysrq triggered crash';
+const PROGRAMS = ['usr/bin/ssh', 'usr/bin/ssh-keygen', 'usr/sbin/sshd', 'usr/bin/age', 'usr/bin/age-keygen'];
+const WITHOUT = [
+  ...['perl', 'libgcc-s1', 'adduser', 'passwd', 'debconf', 'ucf', 'systemd', 'dpkg', 'procps', 'lsb-base'],
+  ...['init-system-helpers', 'runit-helper', 'libpam-runtime', 'libpam-modules', 'openssh-sftp-server'],
+];
+
+/** ssh and sshd with their libraries, and age, in one folder, as an image. */
+async function programsDisk(folder: string): Promise<string> {
+  const unpacked = join(folder, 'unpacked');
+  const tree = join(folder, 'tree');
+  mkdirSync(tree);
+  const names = ['openssh-client', 'openssh-server', 'age'];
+  for (const found of await findWithDependencies('bookworm', names, WITHOUT))
+    await unpackPackage(await fetchPackage(found), unpacked);
+  for (const path of PROGRAMS) copyFileSync(join(unpacked, path), join(tree, path.replace(/^.*\//, '')));
+  for (const libraries of ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((at) =>
+    join(unpacked, at),
+  ))
+    if (existsSync(libraries))
+      for (const name of readdirSync(libraries).filter((each) => isLibrary(join(libraries, each))))
+        copyFileSync(join(libraries, name), join(tree, name));
+  const image = join(folder, 'programs.img');
+  await writeExt4Image(tree, image, { label: 'programs', spareMib: 8 });
+  return image;
+}
+
+/** A file, or a link to one. */
+function isLibrary(path: string): boolean {
+  return /\.so(\.|$)/.test(path) && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
+}
+
+/** As after every start of a kernel: the initramfs is new. */
+const PREPARE = [
+  `mkdir -p ${STATE} /programs /usr/lib /usr/sbin /usr/bin /root/.ssh /run/sshd /srv/crashes`,
+  'touch /lib/modules/$(uname -r)/modules.builtin',
+  'mount-tool programs /programs && cp /programs/*.so* /usr/lib && cp /programs/sshd /usr/sbin',
+  'cp /programs/ssh /programs/ssh-keygen /programs/age /programs/age-keygen /usr/bin',
+].join('\n');
+const MOUNT = `mount /dev/$(grep -l target /sys/block/vd*/serial | cut -d/ -f4) ${STATE}`;
+
+/** virtio_net and an address, as a distribution would have them. */
+async function connect(machine: VirtualMachine): Promise<void> {
+  const kernel = await labKernel('6.1');
+  for (const { path, bytes } of await collectModules(kernel.modules, ['virtio_net'])) {
+    const target = `/lib/modules/${kernel.release}/${path}`;
+    await machine.run(`mkdir -p ${dirname(target)}`, COMMAND);
+    await machine.copyIn(bytes, target);
+    await machine.run(`insmod ${target} 2>/dev/null || grep -q virtio /proc/modules`, COMMAND);
+  }
+  await machine.run('ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0', COMMAND);
+  await machine.run('ip route add default via 10.0.2.2', COMMAND);
+}
+
+async function say(machine: VirtualMachine, command: string): Promise<string> {
+  return (await machine.run(command, COMMAND)).stdout;
+}
+
+/** sshd for a user who can unpack archives and nothing else. Gives back the public key of the host. */
+async function serve(machine: VirtualMachine, publicKey: string): Promise<string> {
+  await machine.run(
+    [
+      'echo "crash:x:1000:1000::/srv/sender:/bin/sh" >>/etc/passwd',
+      'echo "sshd:x:100:65534::/run/sshd:/bin/false" >>/etc/passwd',
+      'mkdir -p /srv/sender/.ssh && chown 1000:1000 /srv/crashes',
+      `echo 'restrict,command="tar -xf - -C /srv/crashes" ${publicKey}' >/srv/sender/.ssh/authorized_keys`,
+      'ssh-keygen -q -t ed25519 -N "" -f /root/host_key',
+      'chmod 755 / /srv /srv/sender /run/sshd',
+    ].join('\n'),
+    COMMAND,
+  );
+  await startServing(machine);
+  return (await say(machine, 'cut -d" " -f1,2 /root/host_key.pub')).trim();
+}
+
+async function startServing(machine: VirtualMachine): Promise<void> {
+  await machine.run(
+    '/usr/sbin/sshd -f /dev/null -h /root/host_key -o StrictModes=no -o UsePAM=no -o PidFile=/run/sshd.pid',
+    COMMAND,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Crashes, comes home; what `khop arrive` says and the chain that came home in memory. */
+async function crash(machine: VirtualMachine) {
+  const { bootId } = await machine.waitForHello(1000);
+  await machine.start('echo c >/proc/sysrq-trigger');
+  await machine.waitForNewKernel(bootId, HOME_TIMEOUT_MS);
+  await machine.run(PREPARE, COMMAND);
+  await machine.run(MOUNT, COMMAND);
+  const arrived = await say(machine, 'khop arrive');
+  return { arrived, chain: await say(machine, `cat $(ls -d ${STATE}/crashes/* | tail -n 1)/chain.txt`) };
+}
+
+test('a report goes to another machine by ssh, encrypted too, never to one that passes for it, and the machine comes home without it as well', {
+  timeout: 2_400_000,
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'khop-guard-ssh-'));
+  try {
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    const target = join(folder, 'target.img');
+    await writeExt4Image(empty, target, { label: 'target', spareMib: 64, sizeMib: 64, hasJournal: true });
+    const programs = { serial: 'programs', path: await programsDisk(folder), access: 'read-only' } as const;
+    const port = await freePort();
+    const network = (more: string) => [
+      '-netdev',
+      `user,id=net0${more}`,
+      '-device',
+      'virtio-net-pci,netdev=net0',
+    ];
+    await using server = await startSmallMachine({
+      kernel: '6.1',
+      memoryMib: 512,
+      isCold: true,
+      withoutKhop: true,
+      disks: [programs],
+      extraArguments: network(`,hostfwd=tcp:127.0.0.1:${port}-:22`),
+    });
+    await server.run(PREPARE, COMMAND);
+    await connect(server);
+    await using machine = await startSmallMachine({
+      kernel: '6.1',
+      memoryMib: 1024,
+      kernelArguments: 'crashkernel=320M',
+      isCold: true,
+      disks: [{ serial: 'target', path: target, access: 'overlay' }, programs],
+      extraArguments: network(''),
+    });
+    await machine.run(PREPARE, COMMAND);
+    await machine.run(MOUNT, COMMAND);
+    await connect(machine);
+    await machine.run(
+      `ssh-keygen -q -t ed25519 -N "" -f ${STATE}/key && age-keygen -o ${STATE}/identity`,
+      COMMAND,
+    );
+    const hostKey = await serve(server, (await say(machine, `cat ${STATE}/key.pub`)).trim());
+    const know = async (key: string): Promise<void> => {
+      await machine.run(`echo '[10.0.2.2]:${port} ${key}' >/root/.ssh/known_hosts`, COMMAND);
+    };
+    const to = `--to ssh://crash@10.0.2.2:${port}/srv/crashes --ssh-key ${STATE}/key`;
+    const received = async (): Promise<string[]> =>
+      (await say(server, 'cd /srv/crashes && find . -type f | sort')).trim().split('\n');
+    const refusal = async (): Promise<string> =>
+      await say(machine, `khop guard on ${to} 2>&1 && echo taken || true`);
+
+    assert.match(await refusal(), /no key of 10\.0\.2\.2 is known/);
+    await know((await say(machine, `cut -d' ' -f1,2 ${STATE}/key.pub`)).trim());
+    assert.match(await refusal(), /Host key verification failed/);
+
+    await know(hostKey);
+    const armed = await say(machine, `khop guard on ${to} --deadline 120`);
+    assert.match(armed, /report +on ssh:\/\/crash@10\.0\.2\.2:\d+\/srv\/crashes, through eth0/);
+    const plain = await crash(machine);
+    assert.match(plain.arrived, /Its report: khop crashes show/);
+    assert.match(plain.chain, /^home \d+ kexec/m);
+    const name = /^\.\/\d{4}-\d\d-\d\dT\d{6}Z-6\.1\.[^/]+\//;
+    assert.deepEqual(
+      (await received()).map((path) => path.replace(name, '')),
+      ['chain.txt', 'dmesg.txt', 'vmcoreinfo.txt'],
+    );
+    assert.match(await say(server, 'cat /srv/crashes/*/dmesg.txt'), new RegExp(SECRET));
+    assert.match(await say(server, 'cat /srv/crashes/*/chain.txt'), /^report \d+\nleave-kexec \d+$/m);
+
+    await server.run('rm -r /srv/crashes/*', COMMAND);
+    await connect(machine);
+    await know(hostKey);
+    const key = (await say(machine, `age-keygen -y ${STATE}/identity`)).trim();
+    await machine.run(`khop guard on ${to} --deadline 120 --encrypt-to ${key}`, COMMAND);
+    const encrypted = await crash(machine);
+    assert.match(encrypted.chain, /^encrypted \d+$/m);
+    assert.deepEqual(
+      (await received()).map((path) => path.replace(name, '')),
+      ['chain.txt', 'dmesg.txt.age', 'vmcoreinfo.txt.age'],
+    );
+    assert.match(await say(server, 'cat /srv/crashes/*/chain.txt'), /^report \d+\nleave-kexec \d+$/m);
+
+    await connect(machine);
+    await know(hostKey);
+    await machine.run(`khop guard on ${to} --deadline 60`, COMMAND);
+    await server.run('kill $(cat /run/sshd.pid)', COMMAND);
+    const alone = await crash(machine);
+    assert.match(alone.chain, /^report-failed \d+ errno 110$/m);
+    assert.match(alone.chain, /^home \d+ kexec/m);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
