@@ -10,17 +10,19 @@ import { runTrialCase } from '../../tools/chaos/trial/run-case.ts';
 
 const LIMIT = { timeout: 1_800_000 };
 
-/** What is seen, and the case of chaos that shows it. */
+/** What is seen, and the case of chaos that shows it, with its point. */
 const SHOWN = [
-  ['a good kernel is confirmed by itself, and becomes the default', 'good kernel'],
-  ['a kernel that panics on trial comes home without firmware, with a report of it', 'panic'],
-  ['a kernel whose ticket cannot be read comes home', 'ticket truncated'],
+  ['a good kernel is confirmed by itself, and becomes the default', 'good kernel', 'services'],
+  ['a kernel that panics on trial comes home without firmware, with a report of it', 'panic', 'services'],
+  ['a kernel whose ticket cannot be read comes home', 'ticket truncated', 'agent start'],
 ] as const;
 
-for (const [sentence, name] of SHOWN)
+for (const [sentence, name, point] of SHOWN)
   test(sentence, LIMIT, async () => {
-    const each = trialCases().find((one) => one.name === name && one.bed.firmware === 'seabios');
-    assert.ok(each !== undefined, `chaos has no case ${name}`);
+    const each = trialCases().find(
+      (one) => one.name === name && one.point === point && one.bed.firmware === 'seabios',
+    );
+    assert.ok(each !== undefined, `chaos has no case ${name} at ${point}`);
     const row = await runTrialCase(each);
     assert.ok(isAsExpected(row), `${row.outcome}, expected ${row.expected}: ${row.cause}`);
   });

@@ -20,7 +20,7 @@ export interface CheckResult {
   readonly problems: readonly string[];
 }
 
-const TOOL_TIMEOUT_MS = 180_000;
+const TOOL_TIMEOUT_MS = 600_000;
 
 /** @param root the project's folder */
 export async function runChecks(root: string): Promise<CheckResult[]> {
