@@ -39,7 +39,7 @@ export async function startFromCheckpoint(
   const folder = await cachedFolder({
     kind: 'checkpoint',
     inputs: {
-      recipe: 2,
+      recipe: 3,
       qemu: stdout,
       description: options.prepared === undefined ? withoutProgramDisk(description) : description,
       prepared: options.prepared,

@@ -216,6 +216,8 @@ export class VirtualMachine implements AsyncDisposable {
     const written = once(server, 'connection').then(([socket]) =>
       pipeline(socket, createWriteStream(machineFiles(folder).state)),
     );
+    // Stopped: a page that the emulator writes to while it is sent may be missed, and what starts from that dies.
+    await this.qmp.execute('stop');
     await this.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
     await this.qmp.execute('migrate', { uri: `unix:${socketPath}` });
     await this.#guarded(written);
