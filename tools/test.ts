@@ -4,7 +4,7 @@
  *   npm test                    everything
  *   npm test -- --unit          checks and unit tests
  *   npm test -- --vm            virtual machine tests
- *   npm test -- --chaos         long chains, test/chaos: npm run chaos -- fast
+ *   npm test -- --chaos         long tests, test/chaos; with fast-chain: npm run chaos -- fast
  *   npm test -- WORD            only test files whose path has WORD in it
  * @module
  */
