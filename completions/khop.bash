@@ -165,10 +165,10 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--quiet --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard leave")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--firmware -y --yes --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--firmware -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard test")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-y --yes --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "-y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "history")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--limit --json --help" -- "$cur"))
@@ -210,16 +210,16 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab exec")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--timeout --detach --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--timeout --detach --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab cp")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "" -- "$cur")); fi ;;
         "lab console")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--log --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--log --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab down")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--all --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "kexec")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))

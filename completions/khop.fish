@@ -134,7 +134,9 @@ complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcomma
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from rearm' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from leave' -l firmware -d 'go through the firmware although a kernel waits'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from leave' -s y -l yes -d 'do not ask'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from leave' -l json -d 'print the way as JSON'
 complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from test' -s y -l yes -d 'do not ask'
+complete -c khop -n '__fish_seen_subcommand_from guard; and __fish_seen_subcommand_from test' -l json -d 'print as JSON what is about to happen'
 complete -c khop -n '__fish_seen_subcommand_from history' -l limit -x -d 'show the newest n'
 complete -c khop -n '__fish_seen_subcommand_from history' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from arrive' -l measure -d 'wait until systemd is done with starting, and record how long the way up took'
@@ -182,7 +184,11 @@ complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from list' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from exec' -l timeout -x -d 'end the command after that long'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from exec' -l detach -d 'do not wait: for a command that ends the running kernel'
+complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from exec' -l json -d 'print exit status and both outputs as JSON'
+complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from cp' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from cp' -F
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from console' -l log -d 'print what the console has said so far, and do not connect'
+complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from console' -l json -d 'as --log, and where a program can connect, as JSON'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from down' -l all -d 'all that run'
+complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from down' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from kexec' -F

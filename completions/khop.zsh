@@ -209,11 +209,13 @@ _khop_guard_leave() {
   _arguments -s '*--firmware[go through the firmware although a kernel waits]' \
     '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
+    '*--json[print the way as JSON]' \
     '(-h --help)--help[show help]'
 }
 _khop_guard_test() {
   _arguments -s '(-y --yes)-y[do not ask]' \
     '(-y --yes)--yes[do not ask]' \
+    '*--json[print as JSON what is about to happen]' \
     '(-h --help)--help[show help]'
 }
 _khop_history() {
@@ -331,22 +333,26 @@ _khop_lab_list() {
 _khop_lab_exec() {
   _arguments -s '*--timeout[end the command after that long]:seconds: ' \
     '*--detach[do not wait\: for a command that ends the running kernel]' \
+    '*--json[print exit status and both outputs as JSON]' \
     '(-h --help)--help[show help]' \
     ':name: ' \
     '*:command: '
 }
 _khop_lab_cp() {
-  _arguments -s '(-h --help)--help[show help]' \
+  _arguments -s '*--json[print the result as JSON]' \
+    '(-h --help)--help[show help]' \
     ':from:_files' \
     ':to:_files'
 }
 _khop_lab_console() {
   _arguments -s '*--log[print what the console has said so far, and do not connect]' \
+    '*--json[as --log, and where a program can connect, as JSON]' \
     '(-h --help)--help[show help]' \
     ':name: '
 }
 _khop_lab_down() {
   _arguments -s '*--all[all that run]' \
+    '*--json[print the result as JSON]' \
     '(-h --help)--help[show help]' \
     '*:name: '
 }

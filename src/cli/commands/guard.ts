@@ -39,10 +39,12 @@ interface RearmOptions {
 interface LeaveOptions {
   readonly firmware?: boolean;
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 interface TestOptions {
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** Seconds. Saving memory takes its time. */
@@ -180,6 +182,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option('--firmware', 'go through the firmware although a kernel waits')
     .option('-y, --yes', 'do not ask')
+    .option('--json', 'print the way as JSON')
     .action(async (options: LeaveOptions) => leaveSystem(context, options));
   withExamples(leave, [['khop guard leave', 'all memory and CPUs back, when a pause suits']]);
 
@@ -191,6 +194,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         '`khop crashes show last` tells each step of the way back with its time.',
     )
     .option('-y, --yes', 'do not ask')
+    .option('--json', 'print as JSON what is about to happen')
     .action(async (options: TestOptions) => testGuard(context, options));
   withExamples(test, [['khop guard test', 'prove the way back while somebody watches']]);
 }
@@ -344,12 +348,18 @@ async function leaveSystem(context: CliContext, options: LeaveOptions): Promise<
   const { renderLeaving } = await import('../render/guard.ts');
   const { agreeTo } = await import('../agreement.ts');
   const world = openGuardWorld(context);
-  await world.exclusively(async () => {
+  const { way, homeTitle, obstacle } = await world.exclusively(async () => {
     const plan = planLeave(world, world.readMachine(), options.firmware === true);
     context.remark(renderLeaving(plan));
     await agreeTo(context, options, 'Leave now? Services stop.', 'services would stop');
     await plan.leave();
+    return plan;
   });
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ leaving: true, way, homeTitle, obstacle }));
+    return;
+  }
   context.print('This system goes down now. When the machine is back: khop crashes show last');
 }
 
@@ -360,13 +370,18 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   const { crashKernel } = await import('../../machine/crash-trigger.ts');
   const { agreeTo } = await import('../agreement.ts');
   const world = openWorld(context);
-  const { state, problems } = readGuardStatus(world, world.readMachine());
+  const { state, problems, record } = readGuardStatus(world, world.readMachine());
   if (state !== 'armed')
     throw new KhopError('E_REFUSED', `the guard is not armed: ${problems[0] ?? 'it is off'}`, {
       hint: 'A crash now would need hands. Arm it first: khop guard on',
     });
   const question = 'Crash this machine now? Its services stop without notice.';
   await agreeTo(context, options, question, 'the machine would crash');
+  // Before: nothing is printed after a crash.
+  if (options.json) {
+    const { renderJson } = await import('../render/json.ts');
+    context.print(renderJson({ crashing: true, guard: record ?? null }));
+  }
   context.remark('Crashing. When the machine is back: khop crashes show last');
   await world.shutdown.syncAhead();
   crashKernel();

@@ -20,6 +20,16 @@ interface UpOptions {
   readonly json?: boolean;
 }
 
+interface ExecOptions {
+  readonly timeout: number;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
 /** Adds `khop lab` with everything below it. */
 export function addLabCommand(program: Command, context: CliContext): void {
   const lab = program
@@ -99,7 +109,7 @@ function addList(lab: Command, context: CliContext): void {
     .command('list')
     .summary('show the machines that run')
     .option('--json', 'print the result as JSON')
-    .action(async (options: { readonly json?: boolean }) => {
+    .action(async (options: JsonOption) => {
       const { listMachines } = await import('../../lab/running-machines.ts');
       const machines = await listMachines();
       if (options.json) return await printJson(context, machines);
@@ -132,27 +142,39 @@ function addExec(lab: Command, context: CliContext): void {
     .argument('<command...>', 'program and arguments')
     .option('--timeout <seconds>', 'end the command after that long', positiveInteger, 60)
     .option('--detach', 'do not wait: for a command that ends the running kernel')
+    .option('--json', 'print exit status and both outputs as JSON')
     .passThroughOptions()
-    .action(async (name: string, words: string[], options: { timeout: number; detach?: boolean }) => {
-      const { openAgent } = await import('../../lab/running-machines.ts');
-      const { quoteWord } = await import('../../lab/agent-channel.ts');
-      const script = words.length === 1 ? words[0]! : words.map(quoteWord).join(' ');
-      const { agent } = await openAgent(name);
-      using _agent = agent;
-      if (options.detach) {
-        await agent.start(script);
-        return context.print(`Started. Next: khop lab console ${name}`);
-      }
-      const result = await agent.exec(script, options.timeout * 1000);
-      if (result.stdout !== '') context.print(result.stdout.replace(/\n$/, ''));
-      if (result.stderr !== '') context.remark(result.stderr.replace(/\n$/, ''));
-      context.exitWith(result.status);
-    });
+    .action(async (name: string, words: string[], options: ExecOptions) =>
+      execute(context, name, words, options),
+    );
   withExamples(exec, [
     ['khop lab exec lab uname -r', 'which kernel runs in it?'],
     ["khop lab exec lab 'dmesg | tail'", 'a shell script'],
     ['khop lab exec --detach lab khop switch 6.12 --yes', 'let it jump'],
   ]);
+}
+
+async function execute(
+  context: CliContext,
+  name: string,
+  words: readonly string[],
+  options: ExecOptions,
+): Promise<void> {
+  const { openAgent } = await import('../../lab/running-machines.ts');
+  const { quoteWord } = await import('../../lab/agent-channel.ts');
+  const script = words.length === 1 ? words[0]! : words.map(quoteWord).join(' ');
+  const { agent } = await openAgent(name);
+  using _agent = agent;
+  if (options.detach) {
+    await agent.start(script);
+    if (options.json) return await printJson(context, { machine: name, started: true });
+    return context.print(`Started. Next: khop lab console ${name}`);
+  }
+  const { status, stdout, stderr } = await agent.exec(script, options.timeout * 1000);
+  context.exitWith(status);
+  if (options.json) return await printJson(context, { machine: name, status, stdout, stderr });
+  if (stdout !== '') context.print(stdout.replace(/\n$/, ''));
+  if (stderr !== '') context.remark(stderr.replace(/\n$/, ''));
 }
 
 function addCopy(lab: Command, context: CliContext): void {
@@ -161,9 +183,11 @@ function addCopy(lab: Command, context: CliContext): void {
     .summary('copy a file into or out of a machine')
     .argument('<from>', 'a path, or NAME:/PATH in a machine')
     .argument('<to>', 'a path, or NAME:/PATH in a machine')
-    .action(async (from: string, to: string) => {
+    .option('--json', 'print the result as JSON')
+    .action(async (from: string, to: string, options: JsonOption) => {
       const { copyBetween } = await import('../lab-copy.ts');
       const bytes = await copyBetween(from, to);
+      if (options.json) return await printJson(context, { from, to, bytes });
       context.print(`${bytes} bytes copied`);
     });
   withExamples(copy, [
@@ -179,8 +203,13 @@ function addConsole(lab: Command, context: CliContext): void {
     .description('Connect this terminal with a machine’s serial console. Ctrl-] leaves it.')
     .argument('<name>', 'the machine')
     .option('--log', 'print what the console has said so far, and do not connect')
-    .action(async (name: string, options: { readonly log?: boolean }) => {
+    .option('--json', 'as --log, and where a program can connect, as JSON')
+    .action(async (name: string, options: JsonOption & { readonly log?: boolean }) => {
       const { consoleSocket, readConsole } = await import('../../lab/running-machines.ts');
+      if (options.json) {
+        const socket = await consoleSocket(name);
+        return await printJson(context, { machine: name, socket, log: await readConsole(name) });
+      }
       if (options.log) return context.print((await readConsole(name)).trimEnd());
       const { holdConsole } = await import('../../lab/console-session.ts');
       const path = await consoleSocket(name);
@@ -200,7 +229,8 @@ function addDown(lab: Command, context: CliContext): void {
     .description('End machines as pulling the plug does. What they wrote is gone.')
     .argument('[name...]', 'the machines')
     .option('--all', 'all that run')
-    .action(async (names: string[], options: { readonly all?: boolean }) => {
+    .option('--json', 'print the result as JSON')
+    .action(async (names: string[], options: JsonOption & { readonly all?: boolean }) => {
       const { endMachine, listMachines } = await import('../../lab/running-machines.ts');
       const { KhopError } = await import('../../error.ts');
       const chosen = options.all ? (await listMachines()).map(({ name }) => name) : names;
@@ -208,8 +238,9 @@ function addDown(lab: Command, context: CliContext): void {
         throw new KhopError('E_USAGE', 'no machine is named', { hint: 'Name one, or give --all.' });
       for (const name of chosen) {
         await endMachine(name);
-        context.print(`${name} has ended`);
+        if (!options.json) context.print(`${name} has ended`);
       }
+      if (options.json) await printJson(context, { ended: chosen });
     });
   withExamples(down, [
     ['khop lab down lab', 'end the machine named lab'],

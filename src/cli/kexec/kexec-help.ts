@@ -24,6 +24,7 @@ khop, answering to kexec-tools' options.
  -i, --no-checks         accepted; khop makes no digest pass
  -x, --no-ifdown  -y, --no-sync
  -d, --debug  -h, --help  -v, --version
+     --json              khop's own: say exit status, output and messages as JSON
 
 Without an action: load, then an orderly reboot into the kernel.
 Options that khop does not take are refused by name. See khop(8).`;

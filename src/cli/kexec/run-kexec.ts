@@ -15,6 +15,8 @@ const DIED = 1;
 const FAILED = 255;
 const NO_FILE_LOAD = 253;
 
+type OpenWorld = () => Promise<SwitchWorld>;
+
 /**
  * @param open the world; a test gives one of its own
  * @returns the exit status
@@ -22,8 +24,22 @@ const NO_FILE_LOAD = 253;
 export async function runKexec(
   context: CliContext,
   argv: readonly string[],
-  open: () => Promise<SwitchWorld> = async () => (await import('../world.ts')).openWorld(context),
+  open: OpenWorld = async () => (await import('../world.ts')).openWorld(context),
 ): Promise<number> {
+  if (!argv.includes('--json')) return answer(context, argv, open);
+  const output: string[] = [];
+  const messages: string[] = [];
+  const exitStatus = await answer(
+    { ...context, print: (text) => output.push(text), remark: (text) => messages.push(text) },
+    argv,
+    open,
+  );
+  const { renderJson } = await import('../render/json.ts');
+  context.print(renderJson({ exitStatus, output, messages }));
+  return exitStatus;
+}
+
+async function answer(context: CliContext, argv: readonly string[], open: OpenWorld): Promise<number> {
   try {
     const request = parseKexecOptions(argv);
     if (request.action === 'help') context.print(KEXEC_HELP);

@@ -27,9 +27,10 @@ async function run(
   using boot = buildBoot({ 'state/': '', 'run/': '' });
   const calls: string[] = [];
   const remarks: string[] = [];
+  const printed: string[] = [];
   const slot = { isLoaded };
   const context: CliContext = {
-    print: () => undefined,
+    print: (text) => printed.push(text),
     remark: (text) => remarks.push(text),
     style: (_style, text) => text,
     canAsk: false,
@@ -69,7 +70,7 @@ async function run(
   };
   const argv = words.split(' ').map((word) => word.replace('KERNEL', boot.image));
   const status = await runKexec(context, argv, async () => world);
-  return { status, calls, remarks: remarks.join('\n') };
+  return { status, calls, remarks: remarks.join('\n'), printed: printed.join('\n') };
 }
 
 const NO_FILE_LOAD = { ...healthyMachine().kexec, kexecFileLoad: read({ state: 'missing' } as const) };
@@ -112,4 +113,19 @@ test('without an action the system goes down in order, whoever runs it', async (
   assert.deepEqual((await run('KERNEL')).calls, ['lock', 'load', 'kexec.target']);
   const plain = await run('KERNEL', { serviceManager: read('init') });
   assert.deepEqual([plain.status, plain.calls], [0, ['lock', 'load', 'by ourselves']]);
+});
+
+test('with --json the exit status stays, and is said with what kexec has to say', async () => {
+  const nothing = await run('-e --json');
+  assert.equal(nothing.status, 1);
+  assert.deepEqual(JSON.parse(nothing.printed), {
+    exitStatus: 1,
+    output: [],
+    messages: ['Nothing has been loaded!'],
+  });
+  assert.equal(nothing.remarks, '');
+  const size = await run('--print-ckr-size --json');
+  assert.deepEqual(JSON.parse(size.printed), { exitStatus: 0, output: ['0'], messages: [] });
+  const unknown = await run('--json --no-such');
+  assert.deepEqual([unknown.status, JSON.parse(unknown.printed).exitStatus], [1, 1]);
 });
