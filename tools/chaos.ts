@@ -12,6 +12,7 @@ import { runGuardCase } from './chaos/guard/run-case.ts';
 import { type ChaosOptions, HELP, parseOptions } from './chaos/options.ts';
 import { type ChaosRow, isAsExpected, renderRows } from './chaos/row.ts';
 import { trialCases } from './chaos/trial/cases.ts';
+import { runGoodSwitches } from './chaos/trial/good-switches.ts';
 import { runTrialCase } from './chaos/trial/run-case.ts';
 
 const started = performance.now();
@@ -36,7 +37,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
-  const rows = await runCases(chosen, options);
+  const rows = [...(await runCases(chosen, options)), ...(await runGood(options, chosen.length > 0))];
+  if (rows.length > 0) keep(rows, options.json);
   if (rows.length > 0) console.log(renderRows(rows, elapsedSeconds()));
   return isFastGood && rows.every(isAsExpected) ? 0 : 1;
 }
@@ -80,17 +82,14 @@ function choose({ suites, cases, firmware: wanted }: ChaosOptions): readonly Cha
       (cases.length === 0 || cases.some((beginning) => title.startsWith(beginning))) &&
       (wanted === undefined || firmware === wanted),
   );
-  if (chosen.length > 0 || suites.every((suite) => suite === 'fast')) return chosen;
+  if (chosen.length > 0 || suites.every((suite) => suite === 'fast' || suite === 'good')) return chosen;
   throw new KhopError('E_USAGE', 'no case is meant by these options', {
     hint: 'Their names: npm run chaos -- --list',
   });
 }
 
 /** Each job takes the next case; the rows are in the order of the cases. */
-async function runCases(
-  cases: readonly ChaosCase[],
-  { jobs, json }: Pick<ChaosOptions, 'jobs' | 'json'>,
-): Promise<ChaosRow[]> {
+async function runCases(cases: readonly ChaosCase[], { jobs, json }: ChaosOptions): Promise<ChaosRow[]> {
   const found: (ChaosRow | undefined)[] = cases.map(() => undefined);
   const rows = (): ChaosRow[] => found.filter((row) => row !== undefined);
   const waiting = cases.entries();
@@ -98,15 +97,46 @@ async function runCases(
     for (const [index, each] of waiting) {
       const row = await each.run();
       found[index] = row;
-      progress(
-        `${isAsExpected(row) ? 'ok  ' : 'FAIL'} ${row.case}, ${row.point}: ${row.outcome}, ${row.seconds.toFixed(1)} s (${row.cause})`,
-      );
-      // A run of an hour that is interrupted leaves what it has.
-      if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows(), null, 2)}\n`);
+      tell(row);
+      keep(rows(), json);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
   return rows();
+}
+
+/** Each firmware has a machine in which one switch follows the other. @param hasOthers whose rows the file has */
+async function runGood(
+  { suites, firmware: wanted, jobs, switches, json }: ChaosOptions,
+  hasOthers: boolean,
+): Promise<ChaosRow[]> {
+  if (!suites.includes('good')) return [];
+  const rows: ChaosRow[] = [];
+  const waiting = (['seabios', 'ovmf'] as const)
+    .filter((each) => wanted === undefined || each === wanted)
+    .values();
+  const work = async (): Promise<void> => {
+    for (const firmware of waiting)
+      await runGoodSwitches({ firmware, hasWatchdog: false }, switches, (row) => {
+        rows.push(row);
+        tell(row);
+        if (!hasOthers) keep(rows, json);
+      });
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return rows;
+}
+
+/** A run of an hour that is interrupted leaves what it has. */
+function keep(rows: readonly ChaosRow[], json: string | undefined): void {
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, null, 2)}\n`);
+}
+
+function tell(row: ChaosRow): void {
+  const { case: name, point, outcome, seconds, cause } = row;
+  progress(
+    `${isAsExpected(row) ? 'ok  ' : 'FAIL'} ${name}, ${point}: ${outcome}, ${seconds.toFixed(1)} s (${cause})`,
+  );
 }
 
 /** The suite is a test file of its own. */

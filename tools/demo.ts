@@ -11,6 +11,7 @@ import type { VirtualMachine } from '../src/lab/virtual-machine.ts';
 
 const COMMAND = { timeoutMs: 120_000 };
 const JUMP_TIMEOUT_MS = 300_000;
+const SIGN_OF_LIFE_MS = 20_000;
 
 /** Seconds of the host's clock, from the command. */
 interface Journey {
@@ -30,9 +31,11 @@ if (process.argv.includes('--help')) {
 }
 const started = performance.now();
 progress(
-  'making a Debian machine with two kernels (the first run downloads and builds; later runs reuse it)',
+  'making a Debian machine with two kernels (the first run downloads and builds, some minutes; later runs reuse it)',
 );
-await using machine = await startFullMachine({ firmware: 'seabios', cpus: 1 });
+await using machine = await whileSayingSo('still making it', async () =>
+  startFullMachine({ firmware: 'seabios', cpus: 1 }),
+);
 progress('the machine is up');
 await show(machine, 'uname -r');
 await show(machine, 'khop list');
@@ -53,6 +56,16 @@ progress('done');
 function progress(text: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   process.stderr.write(`[${seconds.padStart(4)} s] ${text}\n`);
+}
+
+/** A person who waits for minutes wants to know that something goes on. */
+async function whileSayingSo<T>(text: string, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => progress(text), SIGN_OF_LIFE_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 async function show(guest: VirtualMachine, command: string): Promise<void> {

@@ -5,8 +5,11 @@
 import { parseArgs } from 'node:util';
 import { KhopError } from '../../src/error.ts';
 
-/** `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them; `trial`: kernels that fail. */
-export const SUITES = ['fast', 'guard', 'trial'] as const;
+/**
+ * `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them; `trial`: kernels that fail;
+ * `good`: kernels that do not.
+ */
+export const SUITES = ['fast', 'guard', 'trial', 'good'] as const;
 
 export type Suite = (typeof SUITES)[number];
 
@@ -19,6 +22,8 @@ export interface ChaosOptions {
   /** `seabios` or `ovmf`; undefined: both. */
   readonly firmware: string | undefined;
   readonly isList: boolean;
+  /** How many switches of the suite good, under each firmware. */
+  readonly switches: number;
   /** How many machines of guard and trial run at once. */
   readonly jobs: number;
 }
@@ -30,11 +35,13 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
   fast     a chain of twenty fast switches; a quarter of an hour
   guard    crashes, a panic kernel in trouble, disks in trouble and power cuts; three quarters of an hour
   trial    kernels on trial that fail in every way, power cuts, damaged state; some hours
+  good     fifty trials of good kernels under each firmware, of which none may be sent home; an hour or two each
 
-  --json FILE    write the rows of guard and trial to FILE: {suite, case, point, firmware, outcome, expected,
+  --json FILE    write the rows of guard, trial and good to FILE: {suite, case, point, firmware, outcome, expected,
                  cause, seconds}
   --case NAME    of guard and trial only cases that begin so in --list; may be repeated
-  --firmware F   of guard and trial only cases under seabios, or under ovmf
+  --firmware F   of guard, trial and good only cases under seabios, or under ovmf
+  --switches N   so many switches of good under each firmware, 50 unless told
   --jobs N       so many of their machines at once, 1 unless told: one for each core that has nothing else to do, or what
                  waits by the clock ends too early
   --list         say which cases there are, and do nothing
@@ -55,7 +62,8 @@ export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
     cases: values.case ?? [],
     firmware: values.firmware,
     isList: values.list ?? false,
-    jobs: jobsOf(values.jobs),
+    switches: numberOf('--switches', values.switches ?? '50', /^[1-9]\d{0,3}$/),
+    jobs: numberOf('--jobs', values.jobs ?? '1', /^[1-9]\d?$/),
   };
 }
 
@@ -68,6 +76,7 @@ function parse(argv: readonly string[]) {
         json: { type: 'string' },
         case: { type: 'string', multiple: true },
         firmware: { type: 'string' },
+        switches: { type: 'string' },
         jobs: { type: 'string' },
         list: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -78,9 +87,9 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function jobsOf(text = '1'): number {
-  if (/^[1-9]\d?$/.test(text)) return Number(text);
-  throw usage(`--jobs ${text} is no number from 1 to 99`);
+function numberOf(option: string, text: string, form: RegExp): number {
+  if (form.test(text)) return Number(text);
+  throw usage(`${option} ${text} is no number that it takes`);
 }
 
 function usage(message: string): KhopError {

@@ -30,12 +30,13 @@ test('the table says of each row whether it is as expected, and counts them', ()
 
 test('without a suite all of them run, a case belongs to the suites that have cases, and other words are refused', () => {
   assert.deepEqual(parseOptions([]), {
-    suites: ['fast', 'guard', 'trial'],
+    suites: ['fast', 'guard', 'trial', 'good'],
     json: undefined,
     cases: [],
     firmware: undefined,
     isList: false,
     jobs: 1,
+    switches: 50,
   });
   assert.deepEqual(parseOptions(['--case', 'power']), {
     suites: ['guard', 'trial'],
@@ -44,6 +45,7 @@ test('without a suite all of them run, a case belongs to the suites that have ca
     firmware: undefined,
     isList: false,
     jobs: 1,
+    switches: 50,
   });
   assert.deepEqual(parseOptions(['guard', '--json', 'x.json']), {
     suites: ['guard'],
@@ -52,9 +54,12 @@ test('without a suite all of them run, a case belongs to the suites that have ca
     firmware: undefined,
     isList: false,
     jobs: 1,
+    switches: 50,
   });
   for (const jobs of ['0', '-1', 'two', '1.5', ''])
     assert.throws(() => parseOptions([`--jobs=${jobs}`]), { code: 'E_USAGE', message: /no number/ });
+  for (const switches of ['0', '-5', 'many', '10000'])
+    assert.throws(() => parseOptions(['good', `--switches=${switches}`]), { code: 'E_USAGE' });
   const two = parseOptions(['trial', '--jobs', '2']);
   assert.equal(two === 'help' ? 0 : two.jobs, 2);
   assert.equal(parseOptions(['--help']), 'help');
