@@ -83,6 +83,9 @@ export function aptOptions(folder: string): string[] {
     'Dir::State': join(folder, 'state'),
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
+    // Machines that were made from containers turn these off, and every look-up then reads all lists again.
+    'Dir::Cache::pkgcache': join(folder, 'cache', 'pkgcache.bin'),
+    'Dir::Cache::srcpkgcache': join(folder, 'cache', 'srcpkgcache.bin'),
     'APT::Architecture': 'amd64',
     'APT::Sandbox::User': 'root',
     'APT::Get::AllowUnauthenticated': 'false',
