@@ -6,6 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
+import type { GuestHello } from '../../../src/lab/agent-channel.ts';
 import { waitForSystem } from '../../../src/lab/full-machine.ts';
 import { prepareGuest } from '../../../src/lab/guest-preparation.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
@@ -21,9 +22,11 @@ const WAYS = [
   { name: 'fast, busy', options: '--fast', isBusy: true },
 ] as const;
 
-const JUMP_TIMEOUT_MS = 600_000;
+/** As the bed's own: everything a trial takes is made by an emulated processor. */
+const JUMP_TIMEOUT_MS = 900_000;
 const END_TIMEOUT_MS = 600_000;
 const PAUSE_MS = 1000;
+const REFUSED = /khop switch ended with (\d+)\n/;
 const TICKET = '/var/lib/khop/trial.json';
 /** The kernel's own needs and the reservation's place differ a little from boot to boot. */
 const TOLERANCE_KIB = 32 * 1024;
@@ -51,6 +54,7 @@ export async function runGoodSwitches(
   onRow: (row: ChaosRow) => void,
 ): Promise<void> {
   const machine = await startBed(bed, 'known-good');
+  let isWhole = false;
   try {
     await machine.copyIn(BUSY_UNIT, '/etc/systemd/system/busy.service');
     await machine.run('systemctl enable busy.service', COMMAND);
@@ -58,12 +62,8 @@ export async function runGoodSwitches(
     for (let number = 1; number <= count; number++) {
       const row = await switchOnce(machine, number, seen).catch((error: unknown): Finding => {
         if (!(error instanceof KhopError)) throw error;
-        return {
-          case: 'switch',
-          outcome: `failed: ${error.code}`,
-          cause: error.message.split('\n')[0]!,
-          seconds: 0,
-        };
+        const cause = `${error.message.split('\n')[0]!}; see ${machine.folder}`;
+        return { case: 'switch', outcome: `failed: ${error.code}`, cause, seconds: 0 };
       });
       onRow({
         suite: 'good',
@@ -75,9 +75,11 @@ export async function runGoodSwitches(
       // A machine that cannot be asked any more has nothing to say about the rest.
       if (row.outcome.startsWith('failed')) return;
     }
+    isWhole = true;
   } finally {
     await machine[Symbol.asyncDispose]();
-    await rm(machine.folder, { recursive: true, force: true });
+    // Otherwise its console is the evidence.
+    if (isWhole) await rm(machine.folder, { recursive: true, force: true });
   }
 }
 
@@ -95,8 +97,8 @@ async function switchOnce(
   await machine.run(way.isBusy ? `touch ${BUSY_FLAG}` : `rm -f ${BUSY_FLAG}`, COMMAND);
   const { bootId } = await machine.waitForHello(1000);
   const started = performance.now();
-  await machine.start(`${INSTALLED} khop switch ${line} ${way.options} --accept dead-hang --yes`);
-  const arrived = await machine.waitForNewKernel(bootId, JUMP_TIMEOUT_MS);
+  const command = `${INSTALLED} khop switch ${line} ${way.options} --accept dead-hang --yes`;
+  const arrived = await leaveBy(machine, `${command} || echo khop switch ended with $?`, bootId);
   await waitForTicketToGo(machine);
   const seconds = (performance.now() - started) / 1000;
   await waitForSystem(machine);
@@ -113,6 +115,28 @@ async function switchOnce(
     cause: words,
     seconds: Math.round(seconds * 10) / 10,
   };
+}
+
+/** @throws E_REFUSED as soon as the command has ended without leaving */
+async function leaveBy(machine: VirtualMachine, command: string, bootId: string): Promise<GuestHello> {
+  const done = new AbortController();
+  const { promise: refused, reject } = Promise.withResolvers<never>();
+  const said: string[] = [];
+  machine.followOutput((text) => {
+    said.push(text);
+    const all = said.join('');
+    const status = REFUSED.exec(all)?.[1];
+    // By a signal: it was the shutdown that it had asked for.
+    if (status === undefined || Number(status) > 128) return;
+    const message = all.trim().split('\n').slice(-3).join(' ');
+    reject(new KhopError('E_REFUSED', message, { hint: 'A good kernel was not even tried.' }));
+  }, done.signal);
+  try {
+    await machine.start(command);
+    return await Promise.race([machine.waitForNewKernel(bootId, JUMP_TIMEOUT_MS), refused]);
+  } finally {
+    done.abort();
+  }
 }
 
 /** Confirmed, or home again: a boot in between is only asked later. */
