@@ -47,11 +47,16 @@ export function compareBootEntries(a: BootEntry, b: BootEntry): number {
   return compareVersions(withoutSuffix(b.id), withoutSuffix(a.id)) || compareText(b.id, a.id);
 }
 
-/** Lines of `key value`; `preferred` counts before `default`. `@saved` and the like are EFI variables. */
-export function parseLoaderConf(text: string): LoaderDefaults {
+/**
+ * Lines of `key value`; `preferred` counts before `default`.
+ * @param lastBooted EFI variable LoaderEntryLastBooted, which is meant by `@saved`. Unknown, and other words with an `@`:
+ *   the line says nothing
+ */
+export function parseLoaderConf(text: string, lastBooted?: string): LoaderDefaults {
   const patterns = (key: string): string[] =>
     text.split('\n').flatMap((line) => {
-      const [name, value] = line.trim().split(/\s+/);
+      const [name, word] = line.trim().split(/\s+/);
+      const value = word === '@saved' ? lastBooted : word;
       return name === key && value !== undefined && !value.startsWith('@') ? [value] : [];
     });
   // The last line of a key counts.

@@ -44,6 +44,8 @@ export interface CatalogueRequest {
   readonly firmware?: 'efi' | 'pc';
   /** Entry id in the EFI variable LoaderEntryDefault, which counts before loader.conf. */
   readonly loaderEntryDefault?: string;
+  /** Entry id in the EFI variable LoaderEntryLastBooted: what `default @saved` of loader.conf means. */
+  readonly loaderEntryLastBooted?: string;
 }
 
 /**
@@ -130,7 +132,8 @@ function chooseEntry(
   const hasGrubMenu = (grub?.drafts.length ?? 0) > 0;
   if (hasGrubMenu && (wasStartedByGrub || !hasBootManager)) return undefined;
   const variable = request.loaderEntryDefault === undefined ? [] : [request.loaderEntryDefault];
-  return defaultBootEntry(entries, [...variable, ...configurations.flatMap(parseLoaderConf)]);
+  const lasting = configurations.flatMap((text) => parseLoaderConf(text, request.loaderEntryLastBooted));
+  return defaultBootEntry(entries, [...variable, ...lasting]);
 }
 
 /** Only one loader starts the machine: the first that names a default. */

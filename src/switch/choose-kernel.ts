@@ -23,7 +23,11 @@ export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogu
 
 function readAnew(world: SwitchWorld, machine: MachineFacts): Catalogue {
   const { root } = world.folders;
-  const chosen = entryDefaultOf(root);
+  const { entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
+  const last = valueOf(entryLastBooted);
+  // What `bootctl set-oneshot` has set, else `bootctl set-default`; a tree that does not run has no such variables.
+  const variable = valueOf(entryOneShot) ?? valueOf(entryDefault);
+  const chosen = variable === '@saved' ? last : variable;
   const running = runningKernel(machine);
   return readCatalogue({
     root,
@@ -32,17 +36,8 @@ function readAnew(world: SwitchWorld, machine: MachineFacts): Catalogue {
     // Of a tree that does not run nobody knows how its machine starts.
     ...(running === undefined ? {} : { firmware: machine.efi.state === 'absent' ? 'pc' : 'efi' }),
     ...(chosen === undefined ? {} : { loaderEntryDefault: chosen }),
+    ...(last === undefined ? {} : { loaderEntryLastBooted: last }),
   });
-}
-
-/**
- * What `bootctl set-oneshot` has set, else `bootctl set-default`; a tree that is not of a running system has no such
- * variables.
- */
-function entryDefaultOf(root: string): string | undefined {
-  const { entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
-  const chosen = valueOf(entryOneShot) ?? valueOf(entryDefault);
-  return chosen === '@saved' ? valueOf(entryLastBooted) : chosen;
 }
 
 function runningKernel(machine: MachineFacts) {

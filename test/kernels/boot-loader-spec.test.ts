@@ -139,6 +139,8 @@ test('the default is the first entry that a pattern fits, with or without its su
   assert.equal(chosen('default debian\n'), 'debian.efi');
   assert.equal(chosen('default nothing*\ntimeout 3\n'), 'debian.efi');
   assert.equal(chosen('default debian.efi\npreferred arch-6.9.conf\n'), 'arch-6.9.conf');
-  assert.equal(chosen('default @saved\n'), 'debian.efi');
+  assert.equal(chosen('default @saved\n'), 'debian.efi', 'nobody knows which one was started last');
+  const saved = parseLoaderConf('default @saved\n', 'arch-6.9.conf');
+  assert.equal(defaultBootEntry(entries, saved)?.id, 'arch-6.9.conf');
   assert.equal(defaultBootEntry([], []), undefined);
 });

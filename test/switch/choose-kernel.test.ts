@@ -15,9 +15,9 @@ function variable(text: string): Uint8Array {
 }
 
 /** What starts by itself where systemd-boot has two entries, and loader.conf names the newer one. */
-function defaultWith(variables: TreeFiles): string | undefined {
+function defaultWith(variables: TreeFiles, loaderConf = 'default new.conf\n'): string | undefined {
   using tree = buildTree({
-    'boot/loader/loader.conf': 'default new.conf\n',
+    'boot/loader/loader.conf': loaderConf,
     'boot/loader/entries/new.conf': 'title New\nlinux /vmlinuz-6.12.9-amd64\noptions root=/dev/vda1\n',
     'boot/loader/entries/old.conf': 'title Old\nlinux /vmlinuz-6.1.0-50-amd64\noptions root=/dev/vda1\n',
     'boot/vmlinuz-6.12.9-amd64': imageOf('6.12.9-amd64'),
@@ -47,6 +47,9 @@ test('where the choice is the entry that was started last, that one is the defau
   const last = { [`${EFIVARS}/LoaderEntryLastBooted-${VENDOR}`]: variable('old.conf') };
   assert.equal(defaultWith({ ...saved, ...last }), '6.1.0-50-amd64');
   assert.equal(defaultWith(saved), '6.12.9-amd64');
+  const conf = 'default @saved\n';
+  assert.equal(defaultWith(last, conf), '6.1.0-50-amd64');
+  assert.equal(defaultWith({}, conf), '6.12.9-amd64');
 });
 
 test('a GRUB menu that depends on the firmware is read as this machine’s firmware shows it', () => {
