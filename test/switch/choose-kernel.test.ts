@@ -48,8 +48,9 @@ test('where the choice is the entry that was started last, that one is the defau
   assert.equal(defaultWith({ ...saved, ...last }), '6.1.0-50-amd64');
   assert.equal(defaultWith(saved), '6.12.9-amd64');
   const conf = 'default @saved\n';
-  assert.equal(defaultWith(last, conf), '6.1.0-50-amd64');
-  assert.equal(defaultWith({}, conf), '6.12.9-amd64');
+  const newest = { [`${EFIVARS}/LoaderEntryLastBooted-${VENDOR}`]: variable('new.conf') };
+  assert.equal(defaultWith(newest, conf), '6.12.9-amd64');
+  assert.equal(defaultWith({}, conf), '6.1.0-50-amd64', 'the first of the menu');
 });
 
 test('a GRUB menu that depends on the firmware is read as this machine’s firmware shows it', () => {
