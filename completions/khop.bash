@@ -138,7 +138,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "switch")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded --no-trial --home --deadline --confirm --again -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--now --dry-run --loaded --trial --no-trial --home --deadline --confirm --again -y --yes --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "trial")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--follow --agent --json --help" -- "$cur"))

@@ -78,6 +78,7 @@ complete -c khop -n '__fish_seen_subcommand_from status' -l json -d 'print the r
 complete -c khop -n '__fish_seen_subcommand_from switch' -l now -d 'skip the orderly shutdown; still syncs and makes file systems read-only'
 complete -c khop -n '__fish_seen_subcommand_from switch' -l dry-run -d 'do everything up to loading, load nothing, stop nothing'
 complete -c khop -n '__fish_seen_subcommand_from switch' -l loaded -d 'jump to what `khop load` has loaded; this is no trial, nothing comes home by itself'
+complete -c khop -n '__fish_seen_subcommand_from switch' -l trial -d 'try it although it was confirmed before, or khop.conf says trial = no'
 complete -c khop -n '__fish_seen_subcommand_from switch' -l no-trial -d 'take the kernel as proven: nothing comes home by itself'
 complete -c khop -n '__fish_seen_subcommand_from switch' -l home -x -d 'the kernel to come home to instead of the one that runs'
 complete -c khop -n '__fish_seen_subcommand_from switch' -l deadline -x -d 'come home unless all is proven by then, counted from the kernel’s start'

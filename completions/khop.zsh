@@ -114,6 +114,7 @@ _khop_switch() {
   _arguments -s '*--now[skip the orderly shutdown; still syncs and makes file systems read-only]' \
     '*--dry-run[do everything up to loading, load nothing, stop nothing]' \
     '*--loaded[jump to what `khop load` has loaded; this is no trial, nothing comes home by itself]' \
+    '*--trial[try it although it was confirmed before, or khop.conf says trial = no]' \
     '*--no-trial[take the kernel as proven\: nothing comes home by itself]' \
     '*--home[the kernel to come home to instead of the one that runs]:kernel: ' \
     '*--deadline[come home unless all is proven by then, counted from the kernel’s start]:seconds: ' \

@@ -10,8 +10,26 @@ import type { SwitchWorld } from '../switch/world.ts';
 import { type KnownGoodGeneration, readKnownGood, verifyGeneration } from './known-good.ts';
 import type { TrialWorld } from './world.ts';
 
+/** Whether it is one, and by what it is none where nobody has said so. */
+export interface NeedOfTrial {
+  readonly isTrial: boolean;
+  readonly proven?: KnownGoodGeneration;
+}
+
+/** @param options what a person says (`trial`) counts before khop.conf, and that before what was confirmed */
+export function needOfTrial(
+  world: SwitchWorld,
+  selector: string,
+  options: ProposalOptions & { readonly trial?: boolean },
+): NeedOfTrial {
+  if (options.trial !== undefined) return { isTrial: options.trial };
+  if (!world.configuration.trial) return { isTrial: false };
+  const proven = provenBefore(world, selector, options);
+  return proven === undefined ? { isTrial: true } : { isTrial: false, proven };
+}
+
 /** The generation that the kernel is, when everything that would be started is as it was confirmed. */
-export function provenBefore(
+function provenBefore(
   world: SwitchWorld,
   selector: string,
   { initrd, commandLine, reuseCmdline, append, dtb }: ProposalOptions,

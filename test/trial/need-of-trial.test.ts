@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { chooseKernel } from '../../src/switch/choose-kernel.ts';
 import type { ProposalOptions } from '../../src/switch/proposal.ts';
 import { generationOf, recordKnownGood } from '../../src/trial/known-good.ts';
-import { provenBefore, refuseOnWayDown } from '../../src/trial/need-of-trial.ts';
+import { needOfTrial, refuseOnWayDown } from '../../src/trial/need-of-trial.ts';
 import { silentSystemd, systemd } from '../support/health-world.ts';
 import { absent, unreadable } from '../support/machine-facts.ts';
 import { machineAtHome, NEW, NOW_MS, type TrialWorld, trialWorld } from '../support/trial-world.ts';
@@ -20,8 +20,8 @@ function confirmed(): TrialWorld {
 
 test('a kernel that was confirmed with these files and this command line is proven, another is not', () => {
   using at = confirmed();
-  assert.equal(provenBefore(at.world, NEW, {})?.release, NEW);
-  assert.equal(provenBefore(at.world, 'old', {}), undefined);
+  assert.equal(needOfTrial(at.world, NEW, {}).proven?.release, NEW);
+  assert.deepEqual(needOfTrial(at.world, 'old', {}), { isTrial: true });
 });
 
 test('with something else than it was confirmed with, it has to be tried', () => {
@@ -34,15 +34,15 @@ test('with something else than it was confirmed with, it has to be tried', () =>
     { dtb: '/board.dtb' },
   ];
   for (const options of others)
-    assert.equal(provenBefore(at.world, NEW, options), undefined, JSON.stringify(options));
-  assert.notEqual(provenBefore(at.world, NEW, { append: [], reuseCmdline: false }), undefined);
+    assert.deepEqual(needOfTrial(at.world, NEW, options), { isTrial: true }, JSON.stringify(options));
+  assert.equal(needOfTrial(at.world, NEW, { append: [], reuseCmdline: false }).isTrial, false);
 });
 
 test('files or a boot entry that changed since the confirmation have to be tried', () => {
   for (const path of ['boot/new', 'boot/new.img', 'boot/loader/entries/new.conf']) {
     using at = confirmed();
     appendFileSync(join(at.root, path), path.endsWith('conf') ? 'options debug\n' : 'x');
-    assert.equal(provenBefore(at.world, NEW, {}), undefined, path);
+    assert.deepEqual(needOfTrial(at.world, NEW, {}), { isTrial: true }, path);
   }
 });
 
@@ -54,4 +54,13 @@ test('on the way down no trial begins; a system that is up, or that nobody can a
     silentSystemd(unreadable('systemctl is-system-running')),
   ])
     await refuseOnWayDown({ units });
+});
+
+test('what a person says counts before khop.conf, and that before what was confirmed', () => {
+  using at = confirmed();
+  const without = { ...at.world, configuration: { ...at.world.configuration, trial: false } };
+  assert.deepEqual(needOfTrial(at.world, NEW, { trial: true }), { isTrial: true });
+  assert.deepEqual(needOfTrial(at.world, 'old', { trial: false }), { isTrial: false });
+  assert.deepEqual(needOfTrial(without, 'old', {}), { isTrial: false });
+  assert.deepEqual(needOfTrial(without, NEW, { trial: true }), { isTrial: true });
 });

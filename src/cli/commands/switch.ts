@@ -2,7 +2,7 @@
  * `khop switch`.
  * @module
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Proposal } from '../../switch/proposal.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
@@ -16,8 +16,8 @@ export interface SwitchOptions extends KernelOptions {
   readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly loaded?: boolean;
-  /** False with --no-trial. */
-  readonly trial: boolean;
+  /** True with --trial, false with --no-trial. */
+  readonly trial?: boolean;
   readonly home?: string;
   readonly deadline?: number;
   readonly confirm?: number;
@@ -45,6 +45,12 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
         '--loaded',
         'jump to what `khop load` has loaded; this is no trial, nothing comes home by itself',
       )
+      .addOption(
+        new Option(
+          '--trial',
+          'try it although it was confirmed before, or khop.conf says trial = no',
+        ).conflicts('loaded'),
+      )
       .option('--no-trial', 'take the kernel as proven: nothing comes home by itself')
       .option('--home <kernel>', 'the kernel to come home to instead of the one that runs')
       .option(
@@ -68,6 +74,7 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
     ['khop switch 6.12 --dry-run', 'show what would happen'],
     ['khop switch 6.12 --yes --accept dead-hang', 'unattended, on a machine without a hardware watchdog'],
     ['khop switch 6.12 --confirm 600', 'come home in ten minutes unless somebody runs khop confirm'],
+    ['khop switch 6.12 --trial', 'let a kernel prove itself again, after other changes to this machine'],
     ['khop switch ./linux --no-trial --yes --now', 'jump into a fresh build at once'],
   ]);
 }
@@ -130,10 +137,10 @@ async function isToBeTried(
   selector: string,
   options: SwitchOptions,
 ): Promise<boolean> {
-  const { provenBefore } = await import('../../trial/need-of-trial.ts');
-  if (!options.trial || !world.configuration.trial) return false;
-  const proven = provenBefore(world, selector, options);
-  if (proven === undefined) return true;
+  const { needOfTrial } = await import('../../trial/need-of-trial.ts');
+  const need = needOfTrial(world, selector, options);
+  if (need.proven === undefined) return need.isTrial;
+  const { proven } = need;
   const { renderTime } = await import('../render/quantity.ts');
   context.remark(`This kernel was confirmed on ${renderTime(proven.confirmedAtMs)}: no trial is needed.`);
   return false;
