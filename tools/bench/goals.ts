@@ -3,11 +3,12 @@
  * @module
  */
 import type { BenchReport, KernelResult, LoadStepResult, RecoveryResult } from './report.ts';
+import { returnGoals } from './returns/return-goals.ts';
 import { median } from './statistics.ts';
 import { renderCount } from './text-report.ts';
 
 /** One goal; undefined figures were not measured. */
-interface Goal {
+export interface Goal {
   readonly title: string;
   readonly aim: string;
   readonly measured: string | undefined;
@@ -51,6 +52,7 @@ export function goalTable(report: BenchReport): string[][] {
     ...loadGoals(report.loadStep ?? []),
     ...downtimeGoals(report),
     ...recoveryGoals(report.recovery ?? []),
+    ...returnGoals(report.returns ?? []),
   ];
   return [
     ['Goal', 'Aim', 'Measured', 'Reached'],

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseOptions } from '../../../tools/bench/bench-options.ts';
+import { renderPage } from '../../../tools/bench/page.ts';
+import { failuresOf, makeReport, parseReport, type ReturnRow } from '../../../tools/bench/report.ts';
+import { FAULT_LINE } from '../../../tools/bench/returns/console-marks.ts';
+import { FAULT_CLASSES } from '../../../tools/bench/returns/fault-classes.ts';
+import { RETURN_METHODS } from '../../../tools/bench/returns/return-methods.ts';
+import { returnMoments, type SeenEvent } from '../../../tools/bench/returns/return-moments.ts';
+import {
+  coverageOf,
+  ratiosOf,
+  returnSummary,
+  returnTable,
+} from '../../../tools/bench/returns/return-tables.ts';
+
+/** One each second of the host; the emulator uses half of it. `reset` is one. */
+function seen(...texts: readonly string[]): SeenEvent[] {
+  return texts.map((text, second) => {
+    const at = { wallMs: 1000 * second, cpuMs: 500 * second };
+    return text === 'reset' ? { isReset: true, ...at } : { text, ...at };
+  });
+}
+
+const PANIC = '[   30.1] Kernel panic - not syncing: sysrq triggered crash';
+const HOME = '[   12.3] khop-bench: up 6.1.0-57-cloud-amd64';
+const NEW = '[   12.3] khop-bench: up 6.12.118+deb13-cloud-amd64';
+
+test('a return is counted from the fault to the known-good kernel, by both clocks', () => {
+  const { home, resets, isEarly } = returnMoments(seen('lab login:', PANIC, 'a', 'b', HOME), /Kernel panic/);
+  assert.deepEqual(home, { wallMs: 3000, cpuMs: 1500, way: 'kexec' });
+  assert.deepEqual([resets, isEarly], [0, false]);
+});
+
+test('a reset between fault and home is the way through firmware, one before the fault is not', () => {
+  const wayOf = (...texts: string[]) => returnMoments(seen(...texts), /Kernel panic/).home?.way;
+  assert.equal(wayOf(PANIC, 'reset', HOME), 'firmware');
+  assert.equal(wayOf('reset', PANIC, HOME), 'kexec');
+  assert.equal(wayOf(PANIC, HOME, 'reset'), 'kexec');
+});
+
+test('the new kernel that comes up again is not home, and its resets are counted', () => {
+  const { home, resets, faultAt } = returnMoments(seen(PANIC, 'reset', NEW, PANIC, 'reset'), /Kernel panic/);
+  assert.deepEqual([home, resets, faultAt], [undefined, 2, 0]);
+});
+
+test('who comes home before the fault had none, and nothing is measured of it', () => {
+  const { isEarly, faultAt, home } = returnMoments(seen('reset', HOME), FAULT_LINE);
+  assert.deepEqual([isEarly, faultAt, home], [true, undefined, undefined]);
+  assert.equal(returnMoments(seen(HOME, PANIC, HOME), /Kernel panic/).isEarly, true);
+});
+
+test('what the boot loader finds lies behind the reset', () => {
+  const { home } = returnMoments(seen('reset', 'reset', HOME), 'reset');
+  assert.deepEqual(home, { wallMs: 2000, cpuMs: 1000, way: 'firmware' });
+  assert.equal(returnMoments(seen('a', PANIC), 'reset').faultAt, undefined);
+});
+
+const row = (method: string, fault: string, more: Partial<ReturnRow>): ReturnRow => ({
+  ...{ class: fault, method, firmware: 'seabios', run: 1, outcome: 'home by kexec', covered: true },
+  ...more,
+});
+
+const ROWS: readonly ReturnRow[] = [
+  row('return-khop-seabios', 'dead-init', { seconds: 20, cpuSeconds: 15 }),
+  row('return-khop-seabios', 'no-root', { seconds: 90, outcome: 'home by firmware' }),
+  row('return-grub-once', 'dead-init', { seconds: 70, outcome: 'home by firmware' }),
+  row('return-grub-once', 'no-root', { seconds: 80, outcome: 'home by firmware' }),
+  row('return-grub-once', 'service-down', { covered: false, outcome: 'not home within 240 s, no reset' }),
+  row('return-grub-fallback', 'load', { covered: undefined, outcome: 'not measured: x', error: 'x' }),
+];
+
+const method = (id: string) => RETURN_METHODS.find((one) => one.id === id)!;
+
+test('only the way through firmware is compared, and only with a return by kexec of the same class', () => {
+  assert.deepEqual(ratiosOf(ROWS, method('return-grub-once')), [
+    { title: 'init of the initramfs dies', ratio: 3.5 },
+  ]);
+  assert.deepEqual(ratiosOf(ROWS, method('return-systemd-boot')), []);
+  assert.deepEqual(ratiosOf(ROWS, method('return-khop-seabios')), []);
+});
+
+test('what was not measured is neither covered nor missed, and every run counts', () => {
+  assert.equal(coverageOf([]), undefined);
+  assert.equal(coverageOf(ROWS.filter(({ error }) => error !== undefined)), undefined);
+  assert.equal(coverageOf(ROWS.filter((one) => one.class === 'dead-init')), true);
+  assert.equal(coverageOf(ROWS.filter((one) => one.method === 'return-grub-once')), false);
+});
+
+test('the table says of every class what was seen, and of the rest that it was not measured', () => {
+  const [header, ...body] = returnTable(ROWS);
+  assert.deepEqual(header?.slice(1), [
+    'khop trial (SeaBIOS machine)',
+    'GRUB, grub-reboot (SeaBIOS)',
+    'GRUB, set fallback (SeaBIOS)',
+  ]);
+  assert.equal(body.length, FAULT_CLASSES.length);
+  const cellsOf = (title: string) => body.find(([first]) => first === title)?.slice(1);
+  assert.deepEqual(cellsOf('init of the initramfs dies'), [
+    ...['20.0 s, home by kexec', '70.0 s, home by firmware', 'not measured'],
+  ]);
+  assert.deepEqual(cellsOf('a service fails'), [
+    ...['not measured', 'not covered (not home within 240 s, no reset)', 'not measured'],
+  ]);
+});
+
+test('the summary counts classes that were measured, with the methods that were', () => {
+  assert.deepEqual(
+    returnSummary(ROWS)
+      .slice(1)
+      .map((cells) => cells.slice(0, 3)),
+    [
+      ['khop trial (SeaBIOS machine)', '2', '2'],
+      ['GRUB, grub-reboot (SeaBIOS)', '2', '3'],
+    ],
+  );
+});
+
+test('rows are a part of the report, and what failed is named with its reason', () => {
+  const origin = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a host' };
+  const report = makeReport(origin, { kernels: {}, returns: ROWS });
+  assert.deepEqual(parseReport(JSON.stringify(report)).returns, JSON.parse(JSON.stringify(ROWS)));
+  assert.deepEqual(failuresOf(report), ['load, return-grub-fallback: x']);
+  assert.match(renderPage(report), /## Home from a kernel that fails[\s\S]*20\.0 s, home by kexec/);
+});
+
+test('a part of the table can be asked for, by class and method', () => {
+  const options = parseOptions(['--only', 'returns', '--class', 'no-root', '--method', 'return-grub-once']);
+  assert.ok(options !== 'help');
+  assert.deepEqual(
+    options.returnMethods.map(({ id }) => id),
+    ['return-grub-once'],
+  );
+  assert.deepEqual(
+    options.classes.map(({ id }) => id),
+    ['no-root'],
+  );
+  assert.deepEqual([options.lines, options.guardMethods], [[], []]);
+  assert.throws(() => parseOptions(['--class', 'earthquake']), { code: 'E_USAGE' });
+});

@@ -1,0 +1,54 @@
+/**
+ * From what a machine says after a fault: whether it came home, when, and by which way.
+ * @module
+ */
+import type { Moment } from '../report.ts';
+import { UP_LINE } from './console-marks.ts';
+
+/** What the host saw. Both times are from any start, the same for all. */
+export type SeenEvent = Moment & ({ readonly text: string } | { readonly isReset: true });
+
+/** How far it is. */
+export interface ReturnMoments {
+  /** Index of the fault; undefined: it was not made yet. */
+  readonly faultAt: number | undefined;
+  /** Of the known-good kernel, before the fault: then there was none. */
+  readonly isEarly: boolean;
+  /** Since the fault; undefined: not home yet. */
+  readonly home: (Moment & { readonly way: 'kexec' | 'firmware' }) | undefined;
+  /** How often the machine was reset since the fault. */
+  readonly resets: number;
+}
+
+const KNOWN_GOOD = /^6\.1\./;
+
+/** @param fault the line that tells of it, or the reset behind which it lies */
+export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'reset'): ReturnMoments {
+  const faultAt = events.findIndex((event) => isFault(event, fault));
+  const until = faultAt < 0 ? events.length : faultAt;
+  const isEarly = events.slice(0, until).some(isHome);
+  const made = events[faultAt];
+  if (made === undefined) return { faultAt: undefined, isEarly, home: undefined, resets: 0 };
+  const after = events.slice(faultAt + 1);
+  const homeAt = after.findIndex(isHome);
+  const home = after[homeAt];
+  const resets = after.slice(0, homeAt < 0 ? after.length : homeAt).filter((event) => 'isReset' in event);
+  const isThroughFirmware = fault === 'reset' || resets.length > 0;
+  return {
+    ...{ faultAt, isEarly, resets: resets.length },
+    home: home && {
+      wallMs: Math.round(home.wallMs - made.wallMs),
+      cpuMs: Math.round(home.cpuMs - made.cpuMs),
+      way: isThroughFirmware ? 'firmware' : 'kexec',
+    },
+  };
+}
+
+function isFault(event: SeenEvent, fault: RegExp | 'reset'): boolean {
+  if (fault === 'reset') return 'isReset' in event;
+  return 'text' in event && fault.test(event.text);
+}
+
+function isHome(event: SeenEvent): boolean {
+  return 'text' in event && KNOWN_GOOD.test(UP_LINE.exec(event.text)?.[1] ?? '');
+}
