@@ -87,8 +87,9 @@ from, or a unit that only it starts (\`ConditionKernelVersion=\`). Times are sec
   loader, which says nothing there: counted is from the reset that leads to it;
 - to \`multi-user.target\` of the known-good kernel, which a unit has the kernel write on the console.
 
-*Not covered*: the known-good kernel did not come within 240 s (480 s without a network, which both sides only know by waiting). *Not
-measured* says nothing. The panics are on the processor that the firmware started; after one on another processor khop's trial goes through
+In brackets is the CPU time of the emulator in the same interval: that depends less on what else the host did, but does not count
+waiting. *Not covered*: 240 s after the fault, or after the last reset or jump behind it, the known-good kernel had not come (480 s without a
+network, which both sides only know by waiting), or the new one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one on another processor khop's trial goes through
 the firmware, too.
 
 What each method was set up with:

@@ -40,8 +40,19 @@ test('a reset between fault and home is the way through firmware, one before the
 });
 
 test('the new kernel that comes up again is not home, and its resets are counted', () => {
-  const { home, resets, faultAt } = returnMoments(seen(PANIC, 'reset', NEW, PANIC, 'reset'), /Kernel panic/);
-  assert.deepEqual([home, resets, faultAt], [undefined, 2, 0]);
+  const { home, resets, repeats, faultAt } = returnMoments(
+    seen(PANIC, 'reset', NEW, PANIC, 'reset'),
+    /Kernel panic/,
+  );
+  assert.deepEqual([home, resets, repeats, faultAt], [undefined, 2, 1, 0]);
+});
+
+test('a fault, a reset and a jump are signs that the machine is on its way, other lines are not', () => {
+  const lastOf = (...texts: string[]) => returnMoments(seen(...texts), /Kernel panic/).lastSignMs;
+  assert.equal(lastOf('a', PANIC, 'b', 'c'), 1000);
+  assert.equal(lastOf(PANIC, 'a', 'reset', 'b'), 2000);
+  assert.equal(lastOf(PANIC, 'kexec_core: Starting new kernel', 'b'), 1000);
+  assert.equal(lastOf(PANIC, 'a', PANIC), 2000);
 });
 
 test('who comes home before the fault had none, and nothing is measured of it', () => {
@@ -64,7 +75,7 @@ const row = (method: string, fault: string, more: Partial<ReturnRow>): ReturnRow
 const ROWS: readonly ReturnRow[] = [
   row('return-khop-seabios', 'dead-init', { seconds: 20, cpuSeconds: 15 }),
   row('return-khop-seabios', 'no-root', { seconds: 90, outcome: 'home by firmware' }),
-  row('return-grub-once', 'dead-init', { seconds: 70, outcome: 'home by firmware' }),
+  row('return-grub-once', 'dead-init', { seconds: 70, cpuSeconds: 60, outcome: 'home by firmware' }),
   row('return-grub-once', 'no-root', { seconds: 80, outcome: 'home by firmware' }),
   row('return-grub-once', 'service-down', { covered: false, outcome: 'not home within 240 s, no reset' }),
   row('return-grub-fallback', 'load', { covered: undefined, outcome: 'not measured: x', error: 'x' }),
@@ -74,7 +85,7 @@ const method = (id: string) => RETURN_METHODS.find((one) => one.id === id)!;
 
 test('only the way through firmware is compared, and only with a return by kexec of the same class', () => {
   assert.deepEqual(ratiosOf(ROWS, method('return-grub-once')), [
-    { title: 'init of the initramfs dies', ratio: 3.5 },
+    { title: 'init of the initramfs dies', wall: 3.5, cpu: 4 },
   ]);
   assert.deepEqual(ratiosOf(ROWS, method('return-systemd-boot')), []);
   assert.deepEqual(ratiosOf(ROWS, method('return-khop-seabios')), []);
@@ -97,7 +108,7 @@ test('the table says of every class what was seen, and of the rest that it was n
   assert.equal(body.length, FAULT_CLASSES.length);
   const cellsOf = (title: string) => body.find(([first]) => first === title)?.slice(1);
   assert.deepEqual(cellsOf('init of the initramfs dies'), [
-    ...['20.0 s, home by kexec', '70.0 s, home by firmware', 'not measured'],
+    ...['20.0 s (15.0 s), home by kexec', '70.0 s (60.0 s), home by firmware', 'not measured'],
   ]);
   assert.deepEqual(cellsOf('a service fails'), [
     ...['not measured', 'not covered (not home within 240 s, no reset)', 'not measured'],
@@ -121,7 +132,10 @@ test('rows are a part of the report, and what failed is named with its reason', 
   const report = makeReport(origin, { kernels: {}, returns: ROWS });
   assert.deepEqual(parseReport(JSON.stringify(report)).returns, JSON.parse(JSON.stringify(ROWS)));
   assert.deepEqual(failuresOf(report), ['load, return-grub-fallback: x']);
-  assert.match(renderPage(report), /## Home from a kernel that fails[\s\S]*20\.0 s, home by kexec/);
+  assert.match(
+    renderPage(report),
+    /## Home from a kernel that fails[\s\S]*20\.0 s \(15\.0 s\), home by kexec/,
+  );
 });
 
 test('a part of the table can be asked for, by class and method', () => {

@@ -22,7 +22,10 @@ export interface FaultClass {
   /** What khop has to be told so that it makes a trial of what it would refuse. */
   readonly khopOptions: string;
   readonly hasWatchdog: boolean;
-  /** Seconds of the host from the fault on: who is not home by then does not cover the class. */
+  /**
+   * Seconds of the host since the fault, or since a reset or a jump after it: who is not home by then does not cover
+   * the class.
+   */
   readonly patienceSeconds: number;
 }
 

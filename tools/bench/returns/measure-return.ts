@@ -15,6 +15,10 @@ import { type ReturnMoments, returnMoments, type SeenEvent } from './return-mome
 
 /** From the command that leaves until the fault: two starts of an emulated machine, at most. */
 const FAULT_TIMEOUT_MS = 600_000;
+/** However often the machine is restarted. */
+const HOME_TIMEOUT_MS = 1_200_000;
+/** Who starts the kernel that fails as often again does so for ever. */
+const MOST_REPEATS = 2;
 const POLL_MS = 250;
 
 /** One fault, one method, one run. What the lab or the machine reports is a row too. */
@@ -52,10 +56,16 @@ async function measureOnce(machine: VirtualMachine, method: ReturnMethod, fault:
       `the fault was not made; the last line of the console: ${machine.console.tail.at(-1) ?? 'none'}`,
     );
   const patienceMs = fault.patienceSeconds * 1000;
-  const { home, resets } = await waitForMoments(events, fault, patienceMs, ({ home }) => home !== undefined);
+  const isHopeless = ({ lastSignMs, repeats }: ReturnMoments): boolean =>
+    repeats >= MOST_REPEATS || performance.now() > lastSignMs + patienceMs;
+  const end = await waitForMoments(
+    ...([events, fault, HOME_TIMEOUT_MS] as const),
+    (moments) => moments.home !== undefined || isHopeless(moments),
+  );
+  const { home } = end;
   if (home === undefined)
     return {
-      outcome: `not home within ${fault.patienceSeconds} s, ${resets === 0 ? 'no reset' : `${resets} resets`}`,
+      outcome: describeMiss(end, fault),
       covered: false,
       lastLines: machine.console.tail.filter((line) => line.trim() !== '').slice(-3),
     };
@@ -63,6 +73,11 @@ async function measureOnce(machine: VirtualMachine, method: ReturnMethod, fault:
     outcome: `home by ${home.way}`,
     ...{ covered: true, seconds: home.wallMs / 1000, cpuSeconds: home.cpuMs / 1000 },
   };
+}
+
+function describeMiss({ repeats, resets }: ReturnMoments, { patienceSeconds }: FaultClass): string {
+  if (repeats >= MOST_REPEATS) return `the new kernel again, ${repeats} times`;
+  return `not home ${patienceSeconds} s after the last sign, ${resets === 0 ? 'no reset' : `${resets} resets`}`;
 }
 
 /** Lines of the console and resets, from now on. */

@@ -6,7 +6,7 @@ import type { Goal } from '../goals.ts';
 import type { ReturnRow } from '../report.ts';
 import { FAULT_CLASSES } from './fault-classes.ts';
 import { RETURN_METHODS, type ReturnMethod } from './return-methods.ts';
-import { coverageOf, ratiosOf } from './return-tables.ts';
+import { coverageOf, ratiosOf, renderRatio } from './return-tables.ts';
 
 /** How many times sooner than through firmware. */
 const LEAST_RATIO = 3;
@@ -40,10 +40,10 @@ function coverageGoals(rows: readonly ReturnRow[], { id, title, isKhop }: Return
 }
 
 function ratioGoals(rows: readonly ReturnRow[], method: ReturnMethod): Goal[] {
-  return ratiosOf(rows, method).map(({ title, ratio }) => ({
-    title: `home after: ${title}, against ${method.title}`,
+  return ratiosOf(rows, method).map((ratio) => ({
+    title: `home after: ${ratio.title}, against ${method.title}`,
     aim: `${LEAST_RATIO} times sooner`,
-    measured: ratio.toFixed(1),
-    isReached: ratio >= LEAST_RATIO,
+    measured: renderRatio(ratio),
+    isReached: ratio.wall >= LEAST_RATIO && ratio.cpu >= LEAST_RATIO,
   }));
 }

@@ -16,11 +16,16 @@ export interface ReturnMoments {
   readonly isEarly: boolean;
   /** Since the fault; undefined: not home yet. */
   readonly home: (Moment & { readonly way: 'kexec' | 'firmware' }) | undefined;
-  /** How often the machine was reset since the fault. */
+  /** How often the machine was reset since the fault, and how often the fault was seen again. */
   readonly resets: number;
+  readonly repeats: number;
+  /** Wall time of the last sign that it is on its way: the fault, a reset, a jump. */
+  readonly lastSignMs: number;
 }
 
 const KNOWN_GOOD = /^6\.1\./;
+/** The kernel's last line before a jump. */
+const JUMP = /Starting new kernel/;
 
 /** @param fault the line that tells of it, or the reset behind which it lies */
 export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'reset'): ReturnMoments {
@@ -28,14 +33,19 @@ export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'res
   const until = faultAt < 0 ? events.length : faultAt;
   const isEarly = events.slice(0, until).some(isHome);
   const made = events[faultAt];
-  if (made === undefined) return { faultAt: undefined, isEarly, home: undefined, resets: 0 };
+  if (made === undefined)
+    return { faultAt: undefined, isEarly, home: undefined, resets: 0, repeats: 0, lastSignMs: 0 };
   const after = events.slice(faultAt + 1);
   const homeAt = after.findIndex(isHome);
   const home = after[homeAt];
-  const resets = after.slice(0, homeAt < 0 ? after.length : homeAt).filter((event) => 'isReset' in event);
-  const isThroughFirmware = fault === 'reset' || resets.length > 0;
+  const between = homeAt < 0 ? after : after.slice(0, homeAt);
+  const resets = between.filter((event) => 'isReset' in event).length;
+  const repeats = fault === 'reset' ? [] : between.filter((event) => isFault(event, fault));
+  const signs = between.filter((event) => 'isReset' in event || JUMP.test(event.text));
+  const isThroughFirmware = fault === 'reset' || resets > 0;
   return {
-    ...{ faultAt, isEarly, resets: resets.length },
+    ...{ faultAt, isEarly, resets, repeats: repeats.length },
+    lastSignMs: [made, ...repeats, ...signs].reduce((last, { wallMs }) => Math.max(last, wallMs), 0),
     home: home && {
       wallMs: Math.round(home.wallMs - made.wallMs),
       cpuMs: Math.round(home.cpuMs - made.cpuMs),
