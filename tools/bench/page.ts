@@ -85,9 +85,10 @@ from, or a unit that only it starts (\`ConditionKernelVersion=\`). Times are sec
 - from the fault. That is its line on the console: of the panic, of the initramfs that gives up its root (after half a minute, for
   all methods), or a line that the unit has the kernel write right before. What is wrong with the kernel's file is found by a boot
   loader, which says nothing there: counted is from the reset that leads to it;
-- to \`multi-user.target\` of the known-good kernel, which a unit has the kernel write on the console.
+- to the first unit of the known-good kernel's systemd, and to its \`multi-user.target\`: lines that units have the kernel write. What is
+  between the two is the same start of the same system for all, which in an emulated machine takes most of the time.
 
-In brackets is the CPU time of the emulator in the same interval: that depends less on what else the host did, but does not count
+A cell is the way, then both times. In brackets is the CPU time of the emulator in the same interval: that depends less on what else the host did, but does not count
 waiting. *Not covered*: 240 s after the fault, or after the last reset or jump behind it, the known-good kernel had not come (480 s without a
 network, which both sides only know by waiting), or the new one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one on another processor khop's trial goes through
 the firmware, too.
@@ -105,8 +106,7 @@ What each method was set up with:
 - *GRUB, set fallback*: the new kernel as the default, the known-good one as its fallback, \`panic=1\`;
 - with a watchdog, the others have \`RuntimeWatchdogSec=30s\`; all boot loaders have \`timeout 0\`.
 
-All come home to the same start of the same system, which in an emulated machine takes most of the time. Emulated firmware has
-little to do; that of servers takes minutes, which is what a way home without it leaves out.
+Emulated firmware has little to do; that of servers takes minutes, which is what a way home without it leaves out.
 `;
 
 /** The page. */

@@ -126,6 +126,9 @@ export interface ReturnRow {
   /** From the fault to multi-user.target of the known-good kernel: time of the host, and CPU time of the emulator. */
   readonly seconds?: number | undefined;
   readonly cpuSeconds?: number | undefined;
+  /** The same to the first unit of its systemd: before it starts what is the same for all. */
+  readonly begunSeconds?: number | undefined;
+  readonly begunCpuSeconds?: number | undefined;
   /** Of the console, where it did not come. */
   readonly lastLines?: readonly string[] | undefined;
   readonly error?: string | undefined;

@@ -7,10 +7,13 @@ import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { COMMAND } from '../../chaos/trial/fault.ts';
 
 const FAULT_WORDS = 'khop-bench: fault';
+const BEGUN_WORDS = 'khop-bench: begun';
 const UP_WORDS = 'khop-bench: up';
 
 /** Said by a fault that says nothing of its own, right before it is made. */
 export const FAULT_LINE = new RegExp(FAULT_WORDS);
+/** Said by every kernel whose systemd starts its first units, with its release. */
+export const BEGUN_LINE = new RegExp(`${BEGUN_WORDS} (\\S+)`);
 /** Said by every kernel whose systemd has reached multi-user.target, with its release. */
 export const UP_LINE = new RegExp(`${UP_WORDS} (\\S+)`);
 
@@ -22,8 +25,13 @@ function sayOnConsole(words: string): string {
   return `echo "<2>${words}" >/dev/kmsg`;
 }
 
-/** From now on every kernel of this machine says when it has started its system. */
+/** From now on every kernel of this machine says when it begins to start its system, and when it has. */
 export async function sayWhenUp(machine: VirtualMachine): Promise<void> {
+  await machine.copyIn(`${sayOnConsole(`${BEGUN_WORDS} $(uname -r)`)}\n`, '/root/begun.sh');
+  await enableUnit(machine, 'khop-bench-begun', [
+    ...['[Unit]', 'DefaultDependencies=no', '[Service]', 'Type=oneshot', 'ExecStart=/bin/sh /root/begun.sh'],
+    ...['[Install]', 'WantedBy=sysinit.target'],
+  ]);
   await machine.copyIn(`${sayOnConsole(`${UP_WORDS} $(uname -r)`)}\n`, '/root/up.sh');
   await enableUnit(machine, 'khop-bench-up', [
     ...['[Unit]', 'After=multi-user.target', '[Service]', 'Type=oneshot', 'ExecStart=/bin/sh /root/up.sh'],

@@ -39,7 +39,8 @@ export interface KernelChange {
 }
 
 const PATIENCE_SECONDS = 240;
-const PANIC = /Kernel panic - not syncing/;
+/** Not the line at the end of its trace, which has the same words. */
+const PANIC = /(?<!end )Kernel panic - not syncing/;
 const NONE: KernelChange = { parameters: '' };
 const PREPARE = { timeoutMs: 300_000 };
 

@@ -62,7 +62,7 @@ async function measureOnce(machine: VirtualMachine, method: ReturnMethod, fault:
     ...([events, fault, HOME_TIMEOUT_MS] as const),
     (moments) => moments.home !== undefined || isHopeless(moments),
   );
-  const { home } = end;
+  const { home, begun } = end;
   if (home === undefined)
     return {
       outcome: describeMiss(end, fault),
@@ -72,6 +72,7 @@ async function measureOnce(machine: VirtualMachine, method: ReturnMethod, fault:
   return {
     outcome: `home by ${home.way}`,
     ...{ covered: true, seconds: home.wallMs / 1000, cpuSeconds: home.cpuMs / 1000 },
+    ...(begun && { begunSeconds: begun.wallMs / 1000, begunCpuSeconds: begun.cpuMs / 1000 }),
   };
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Moment } from '../report.ts';
-import { UP_LINE } from './console-marks.ts';
+import { BEGUN_LINE, UP_LINE } from './console-marks.ts';
 
 /** What the host saw. Both times are from any start, the same for all. */
 export type SeenEvent = Moment & ({ readonly text: string } | { readonly isReset: true });
@@ -16,6 +16,8 @@ export interface ReturnMoments {
   readonly isEarly: boolean;
   /** Since the fault; undefined: not home yet. */
   readonly home: (Moment & { readonly way: 'kexec' | 'firmware' }) | undefined;
+  /** Since the fault, when its systemd began; undefined: not yet. */
+  readonly begun: Moment | undefined;
   /** How often the machine was reset since the fault, and how often the fault was seen again. */
   readonly resets: number;
   readonly repeats: number;
@@ -31,10 +33,19 @@ const JUMP = /Starting new kernel/;
 export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'reset'): ReturnMoments {
   const faultAt = events.findIndex((event) => isFault(event, fault));
   const until = faultAt < 0 ? events.length : faultAt;
+  const isHome = (event: SeenEvent): boolean => isOfKnownGood(event, UP_LINE);
   const isEarly = events.slice(0, until).some(isHome);
   const made = events[faultAt];
   if (made === undefined)
-    return { faultAt: undefined, isEarly, home: undefined, resets: 0, repeats: 0, lastSignMs: 0 };
+    return {
+      faultAt: undefined,
+      isEarly,
+      home: undefined,
+      begun: undefined,
+      resets: 0,
+      repeats: 0,
+      lastSignMs: 0,
+    };
   const after = events.slice(faultAt + 1);
   const homeAt = after.findIndex(isHome);
   const home = after[homeAt];
@@ -42,15 +53,18 @@ export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'res
   const resets = between.filter((event) => 'isReset' in event).length;
   const repeats = fault === 'reset' ? [] : between.filter((event) => isFault(event, fault));
   const signs = between.filter((event) => 'isReset' in event || JUMP.test(event.text));
+  const since = ({ wallMs, cpuMs }: Moment): Moment => ({
+    wallMs: Math.round(wallMs - made.wallMs),
+    cpuMs: Math.round(cpuMs - made.cpuMs),
+  });
+  // The last one: a kernel that began and died on its way is not the one that came home.
+  const begun = between.findLast((event) => isOfKnownGood(event, BEGUN_LINE));
   const isThroughFirmware = fault === 'reset' || resets > 0;
   return {
     ...{ faultAt, isEarly, resets, repeats: repeats.length },
     lastSignMs: [made, ...repeats, ...signs].reduce((last, { wallMs }) => Math.max(last, wallMs), 0),
-    home: home && {
-      wallMs: Math.round(home.wallMs - made.wallMs),
-      cpuMs: Math.round(home.cpuMs - made.cpuMs),
-      way: isThroughFirmware ? 'firmware' : 'kexec',
-    },
+    home: home && { ...since(home), way: isThroughFirmware ? 'firmware' : 'kexec' },
+    begun: begun && since(begun),
   };
 }
 
@@ -59,6 +73,6 @@ function isFault(event: SeenEvent, fault: RegExp | 'reset'): boolean {
   return 'text' in event && fault.test(event.text);
 }
 
-function isHome(event: SeenEvent): boolean {
-  return 'text' in event && KNOWN_GOOD.test(UP_LINE.exec(event.text)?.[1] ?? '');
+function isOfKnownGood(event: SeenEvent, line: RegExp): boolean {
+  return 'text' in event && KNOWN_GOOD.test(line.exec(event.text)?.[1] ?? '');
 }

@@ -12,7 +12,13 @@ const BY_FIRMWARE = 'home by firmware';
 const NOT_MEASURED = 'not measured';
 
 /** Time of the host, and CPU time of the emulator: other work on the host changes it less. */
-type Clock = 'seconds' | 'cpuSeconds';
+type Clock = 'seconds' | 'cpuSeconds' | 'begunSeconds' | 'begunCpuSeconds';
+
+/** The two moments of a return. */
+const MOMENTS = {
+  up: { wall: 'seconds', cpu: 'cpuSeconds' },
+  begun: { wall: 'begunSeconds', cpu: 'begunCpuSeconds' },
+} as const;
 
 /** One row a class, one column a method. The header first. */
 export function returnTable(rows: readonly ReturnRow[]): string[][] {
@@ -30,12 +36,21 @@ export function returnTable(rows: readonly ReturnRow[]): string[][] {
 export function returnSummary(rows: readonly ReturnRow[]): string[][] {
   const methods = RETURN_METHODS.filter(({ id }) => rows.some((row) => row.method === id && !row.error));
   return [
-    ['Method', 'Covered', 'Of measured', 'Through firmware, seconds as a multiple of khop’s return by kexec'],
+    [
+      'Method',
+      'Covered',
+      'Of measured',
+      'Slower than khop’s return by kexec',
+      'The same, to systemd’s first unit',
+    ],
     ...methods.map((method) => {
       const measured = FAULT_CLASSES.filter(({ id }) => coverageOf(rowsOf(rows, id, method)) !== undefined);
       const covered = measured.filter(({ id }) => coverageOf(rowsOf(rows, id, method)) === true);
-      const ratios = ratiosOf(rows, method).map((one) => `${one.title} ${renderRatio(one)}`);
-      return [method.title, `${covered.length}`, `${measured.length}`, ratios.join(', ') || '-'];
+      const ratios = (moment: keyof typeof MOMENTS): string =>
+        ratiosOf(rows, method, moment)
+          .map((one) => `${one.title} ${renderRatio(one)}`)
+          .join(', ') || '-';
+      return [method.title, `${covered.length}`, `${measured.length}`, ratios('up'), ratios('begun')];
     }),
   ];
 }
@@ -56,20 +71,30 @@ export function renderRatio({ wall, cpu }: ReturnRatio): string {
 export function ratiosOf(
   rows: readonly ReturnRow[],
   { id, firmware, isKhop }: Pick<ReturnMethod, 'id' | 'firmware' | 'isKhop'>,
+  moment: keyof typeof MOMENTS = 'up',
 ): ReturnRatio[] {
   if (isKhop) return [];
   const ours = RETURN_METHODS.find((one) => one.isKhop && one.firmware === firmware);
   return FAULT_CLASSES.flatMap(({ id: fault, title }) => {
+    const { wall, cpu } = MOMENTS[moment];
     const [khop, other] = [
-      rows.filter((row) => row.class === fault && row.method === ours?.id && row.outcome === BY_KEXEC),
-      rows.filter((row) => row.class === fault && row.method === id && row.outcome === BY_FIRMWARE),
-    ];
+      { method: ours?.id, outcome: BY_KEXEC },
+      { method: id, outcome: BY_FIRMWARE },
+    ].map((wanted) =>
+      rows.filter(
+        (row) =>
+          row.class === fault &&
+          row.method === wanted.method &&
+          row.outcome === wanted.outcome &&
+          row[wall] !== undefined,
+      ),
+    ) as [ReturnRow[], ReturnRow[]];
     if (khop.length === 0 || other.length === 0) return [];
     const ratioBy = (clock: Clock): number => {
       const medianOf = (runs: readonly ReturnRow[]) => median(runs.map((row) => row[clock] ?? 0));
       return medianOf(other) / medianOf(khop);
     };
-    return [{ title, wall: ratioBy('seconds'), cpu: ratioBy('cpuSeconds') }];
+    return [{ title, wall: ratioBy(wall), cpu: ratioBy(cpu) }];
   });
 }
 
@@ -93,7 +118,13 @@ function renderCell(runs: readonly ReturnRow[]): string {
   const missed = measured.find(({ covered }) => !covered);
   if (measured.length === 0) return NOT_MEASURED;
   if (missed !== undefined) return `not covered (${missed.outcome})`;
-  const medianOf = (clock: Clock): string => median(measured.map((row) => row[clock] ?? 0)).toFixed(1);
+  const moment = ({ wall, cpu }: { readonly wall: Clock; readonly cpu: Clock }): string => {
+    const known = measured.filter((row) => row[wall] !== undefined);
+    const medianOf = (clock: Clock): string => median(known.map((row) => row[clock] ?? 0)).toFixed(1);
+    return known.length === 0 ? 'not noted' : `${medianOf(wall)} s (${medianOf(cpu)} s)`;
+  };
+  const outcome = measured[0]!.outcome;
+  if (outcome === 'stays') return outcome;
   const count = measured.length === 1 ? '' : `, ${measured.length} runs`;
-  return `${medianOf('seconds')} s (${medianOf('cpuSeconds')} s), ${measured[0]!.outcome}${count}`;
+  return `${outcome}: ${moment(MOMENTS.begun)}, ${moment(MOMENTS.up)}${count}`;
 }
