@@ -31,6 +31,7 @@ import {
   type ReturnRow,
 } from './bench/report.ts';
 import { measureReturn } from './bench/returns/measure-return.ts';
+import { renderReturnPage } from './bench/returns/return-page.ts';
 import { describeReturn, returnSummary, returnTable } from './bench/returns/return-tables.ts';
 import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
@@ -156,9 +157,19 @@ function printTable(title: string, rows: readonly (readonly string[])[]): void {
 
 async function writeDocuments(made: BenchReport): Promise<void> {
   const docs = join(ROOT, 'docs');
-  await writeFile(join(docs, 'benchmark.json'), `${JSON.stringify(made, null, 2)}\n`);
-  await writeFile(join(docs, 'benchmark.md'), renderPage(made));
-  const [first] = Object.entries(made.kernels);
+  const { returns, ...others } = made;
+  if (returns !== undefined) {
+    // Of a run of its own, on another host or another day.
+    const alone = makeReport(made, { kernels: {}, returns });
+    await writeFile(join(docs, 'returns.json'), `${JSON.stringify(alone, null, 2)}\n`);
+    await writeFile(join(docs, 'returns.md'), renderReturnPage(alone));
+  }
+  const { kernels, loadStep, downtime, recovery, startUp } = others;
+  const isEmpty = [loadStep, downtime, recovery, startUp].every((section) => section === undefined);
+  if (returns !== undefined && isEmpty && Object.keys(kernels).length === 0) return;
+  await writeFile(join(docs, 'benchmark.json'), `${JSON.stringify(others, null, 2)}\n`);
+  await writeFile(join(docs, 'benchmark.md'), renderPage(others));
+  const [first] = Object.entries(kernels);
   if (first !== undefined) await writeFile(join(docs, 'benchmark.svg'), renderChart(...first));
 }
 

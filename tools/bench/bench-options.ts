@@ -49,7 +49,7 @@ to the first instruction of the new kernel's init, in guest instructions of an e
 
   --quick         kernel 6.1 only, each method once: some minutes; everything takes hours
   --json FILE     write everything that was found to FILE
-  --docs          write docs/benchmark.json, .md and .svg
+  --docs          write docs/benchmark.json, .md and .svg, and docs/returns.json and .md, of what there is
   --add FILE      begin with what FILE, a report of before, says; what is measured now replaces it
   --from FILE     measure nothing: print that report, or make the documents from it
   --kernel LINE   ${LINES.join(', ')}; may be repeated

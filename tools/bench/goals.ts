@@ -3,7 +3,6 @@
  * @module
  */
 import type { BenchReport, KernelResult, LoadStepResult, RecoveryResult } from './report.ts';
-import { returnGoals } from './returns/return-goals.ts';
 import { median } from './statistics.ts';
 import { renderCount } from './text-report.ts';
 
@@ -52,7 +51,6 @@ export function goalTable(report: BenchReport): string[][] {
     ...loadGoals(report.loadStep ?? []),
     ...downtimeGoals(report),
     ...recoveryGoals(report.recovery ?? []),
-    ...returnGoals(report.returns ?? []),
   ];
   return [
     ['Goal', 'Aim', 'Measured', 'Reached'],

@@ -5,7 +5,6 @@
 import { renderBytes, renderMilliseconds } from '../../src/cli/render/quantity.ts';
 import { goalTable } from './goals.ts';
 import type { BenchReport, KernelResult } from './report.ts';
-import { returnSummary, returnTable } from './returns/return-tables.ts';
 import { blackoutTable, downtimeTable, loadStepTable, phaseTable, recoveryTable } from './text-report.ts';
 
 const INTRODUCTION = `# Benchmark
@@ -76,39 +75,6 @@ has little to do, that of servers takes minutes. After a panic on another proces
 the firmware, too.
 `;
 
-const RETURNS = `## Home from a kernel that fails
-
-The same full machine with two CPUs and 2 GiB, here with a network card; its known-good kernel is 6.1, and a new 6.12 from the same disk
-is started for the first time and fails. The faults are the same for all methods: a file that only the new kernel is started
-from, or a unit that only it starts (\`ConditionKernelVersion=\`). Times are seconds of the host, seen from outside:
-
-- from the fault. That is its line on the console: of the panic, of the initramfs that gives up its root (after half a minute, for
-  all methods), or a line that the unit has the kernel write right before. What is wrong with the kernel's file is found by a boot
-  loader, which says nothing there: counted is from the reset that leads to it;
-- to the first unit of the known-good kernel's systemd, and to its \`multi-user.target\`: lines that units have the kernel write. What is
-  between the two is the same start of the same system for all, which in an emulated machine takes most of the time.
-
-A cell is the way, then both times. In brackets is the CPU time of the emulator in the same interval: that depends less on what else the host did, but does not count
-waiting. *Not covered*: 240 s after the fault, or after the last reset or jump behind it, the known-good kernel had not come (480 s without a
-network, which both sides only know by waiting), or the new one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one on another processor khop's trial goes through
-the firmware, too.
-
-What each method was set up with:
-
-- *khop trial*: \`khop switch 6.12 --fast\`, its package as it comes. Faults that its checks find before the jump were
-  made with the \`--accept\` that they need, but for the damaged file: there khop refuses and stays, so nobody is away. Without a network
-  the deadline is 300 s (\`--deadline\`) instead of 600 s. A panic that goes through firmware waits for ten seconds (\`panic=10\`);
-- *systemd-boot, boot counting*: Debian 12's 252, an entry \`trial+1.conf\` (one try, the fewest there can be), systemd-bless-boot behind
-  boot-complete.target, \`panic=1\`. Its own check for failed units is enabled, with \`FailureAction=reboot\` and after
-  network-online.target (systemd-networkd-wait-online with its two minutes): a fresh installation has none of these and would not come home
-  from a service that fails;
-- *GRUB, grub-reboot*: Debian 12's 2.06, the known-good kernel as the default, the new one for the next start only, \`panic=1\`;
-- *GRUB, set fallback*: the new kernel as the default, the known-good one as its fallback, \`panic=1\`;
-- with a watchdog, the others have \`RuntimeWatchdogSec=30s\`; all boot loaders have \`timeout 0\`.
-
-Emulated firmware has little to do; that of servers takes minutes, which is what a way home without it leaves out.
-`;
-
 /** The page. */
 export function renderPage(report: BenchReport): string {
   const sections = [
@@ -121,11 +87,6 @@ export function renderPage(report: BenchReport): string {
     sections.push(`${DOWNTIME}\n${renderMarkdownTable(downtimeTable(report.downtime))}\n`);
   if (report.recovery !== undefined)
     sections.push(`${RECOVERY}\n${renderMarkdownTable(recoveryTable(report.recovery))}\n`);
-  if (report.returns !== undefined)
-    sections.push(
-      ...[RETURNS, `${renderMarkdownTable(returnTable(report.returns))}\n`],
-      `${renderMarkdownTable(returnSummary(report.returns))}\n`,
-    );
   if (report.startUp !== undefined) {
     const { khopVersionMs, bareNodeMs } = report.startUp;
     sections.push(

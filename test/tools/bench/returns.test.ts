@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseOptions } from '../../../tools/bench/bench-options.ts';
-import { renderPage } from '../../../tools/bench/page.ts';
 import { failuresOf, makeReport, parseReport, type ReturnRow } from '../../../tools/bench/report.ts';
 import { FAULT_LINE } from '../../../tools/bench/returns/console-marks.ts';
 import { FAULT_CLASSES } from '../../../tools/bench/returns/fault-classes.ts';
 import { RETURN_METHODS } from '../../../tools/bench/returns/return-methods.ts';
 import { returnMoments, type SeenEvent } from '../../../tools/bench/returns/return-moments.ts';
+import { renderReturnPage } from '../../../tools/bench/returns/return-page.ts';
 import {
   coverageOf,
   ratiosOf,
@@ -80,6 +82,8 @@ const row = (method: string, fault: string, more: Partial<ReturnRow>): ReturnRow
   ...more,
 });
 
+const ORIGIN = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a host' };
+
 const ROWS: readonly ReturnRow[] = [
   row('return-khop-seabios', 'dead-init', {
     seconds: 20,
@@ -90,7 +94,10 @@ const ROWS: readonly ReturnRow[] = [
   row('return-khop-seabios', 'no-root', { seconds: 90, outcome: 'home by firmware' }),
   row('return-grub-once', 'dead-init', { seconds: 70, cpuSeconds: 60, outcome: 'home by firmware' }),
   row('return-grub-once', 'no-root', { seconds: 80, outcome: 'home by firmware' }),
-  row('return-grub-once', 'service-down', { covered: false, outcome: 'not home within 240 s, no reset' }),
+  row('return-grub-once', 'service-down', {
+    ...{ covered: false, outcome: 'not home within 240 s, no reset' },
+    lastLines: ['lab login: ', '\u001b[0m[  9.1] a `last` line'],
+  }),
   row('return-grub-fallback', 'load', { covered: undefined, outcome: 'not measured: x', error: 'x' }),
 ];
 
@@ -146,11 +153,29 @@ test('the summary counts classes that were measured, with the methods that were'
 });
 
 test('rows are a part of the report, and what failed is named with its reason', () => {
-  const origin = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a host' };
-  const report = makeReport(origin, { kernels: {}, returns: ROWS });
+  const report = makeReport(ORIGIN, { kernels: {}, returns: ROWS });
   assert.deepEqual(parseReport(JSON.stringify(report)).returns, JSON.parse(JSON.stringify(ROWS)));
   assert.deepEqual(failuresOf(report), ['load, return-grub-fallback: x']);
-  assert.match(renderPage(report), /## Home from a kernel that fails[\s\S]*home by kexec: 5\.0 s/);
+  assert.match(renderReturnPage(report), /init of the initramfs dies \| home by kexec: 5\.0 s/);
+});
+
+test('the page says what a machine said last that did not come home, and which goals are reached', () => {
+  const page = renderReturnPage(makeReport(ORIGIN, { kernels: {}, returns: ROWS }));
+  assert.match(
+    page,
+    /- a service fails, GRUB, grub-reboot \(SeaBIOS\): not home .*; `\[ {2}9\.1\] a 'last' line`/,
+  );
+  assert.match(
+    page,
+    /\| faults that lead home, GRUB, grub-reboot \(SeaBIOS\) \| at most half \| 2 of 3 measured \| no \|/,
+  );
+  assert.match(page, /\| 3 times sooner \| 3\.5 \(by CPU time 4\.0\) \| yes \|/);
+});
+
+test('docs/returns.md says what docs/returns.json says', () => {
+  const docs = join(import.meta.dirname, '..', '..', '..', 'docs');
+  const report = parseReport(readFileSync(join(docs, 'returns.json'), 'utf8'));
+  assert.equal(readFileSync(join(docs, 'returns.md'), 'utf8'), renderReturnPage(report));
 });
 
 test('a part of the table can be asked for, by class and method', () => {
