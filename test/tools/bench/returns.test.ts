@@ -57,12 +57,13 @@ test('the new kernel that comes up again is not home, and its resets are counted
   assert.deepEqual([home, resets, repeats, faultAt], [undefined, 2, 1, 0]);
 });
 
-test('a fault, a reset and a jump are signs that the machine is on its way, other lines are not', () => {
+test('a fault, a reset, a jump and a system that begins are signs that the machine is on its way, other lines are not', () => {
   const lastOf = (...texts: string[]) => returnMoments(seen(...texts), /Kernel panic/).lastSignMs;
   assert.equal(lastOf('a', PANIC, 'b', 'c'), 1000);
   assert.equal(lastOf(PANIC, 'a', 'reset', 'b'), 2000);
   assert.equal(lastOf(PANIC, 'kexec_core: Starting new kernel', 'b'), 1000);
   assert.equal(lastOf(PANIC, 'a', PANIC), 2000);
+  assert.equal(lastOf(PANIC, 'reset', 'a', BEGUN, 'b'), 3000);
 });
 
 test('who comes home before the fault had none, and nothing is measured of it', () => {

@@ -23,7 +23,7 @@ export interface FaultClass {
   readonly khopOptions: string;
   readonly hasWatchdog: boolean;
   /**
-   * Seconds of the host since the fault, or since a reset or a jump after it: who is not home by then does not cover
+   * Seconds of the host since the fault, or since a later sign that the machine is on its way: who is not home by then does not cover
    * the class.
    */
   readonly patienceSeconds: number;

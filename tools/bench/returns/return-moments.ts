@@ -21,7 +21,7 @@ export interface ReturnMoments {
   /** How often the machine was reset since the fault, and how often the fault was seen again. */
   readonly resets: number;
   readonly repeats: number;
-  /** Wall time of the last sign that it is on its way: the fault, a reset, a jump. */
+  /** Wall time of the last sign that it is on its way: the fault, a reset, a jump, a systemd that begins. */
   readonly lastSignMs: number;
 }
 
@@ -52,7 +52,9 @@ export function returnMoments(events: readonly SeenEvent[], fault: RegExp | 'res
   const between = homeAt < 0 ? after : after.slice(0, homeAt);
   const resets = between.filter((event) => 'isReset' in event).length;
   const repeats = fault === 'reset' ? [] : between.filter((event) => isFault(event, fault));
-  const signs = between.filter((event) => 'isReset' in event || JUMP.test(event.text));
+  const signs = between.filter(
+    (event) => 'isReset' in event || JUMP.test(event.text) || BEGUN_LINE.test(event.text),
+  );
   const since = ({ wallMs, cpuMs }: Moment): Moment => ({
     wallMs: Math.round(wallMs - made.wallMs),
     cpuMs: Math.round(cpuMs - made.cpuMs),

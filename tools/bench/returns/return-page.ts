@@ -27,9 +27,9 @@ from, or a unit that only it starts (\`ConditionKernelVersion=\`). Times are sec
   between the two is the same start of the same system for all, which in an emulated machine takes most of the time.
 
 A cell is the way, then both times. In brackets is the CPU time of the emulator in the same interval: that depends less on
-what else the host did, but does not count waiting. *Not covered*: 240 s after the fault, or after the last reset or jump
-behind it, the known-good kernel had not come (480 s without a network, which both sides only know by waiting), or the new
-one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one
+what else the host did, but does not count waiting. *Not covered*: 240 s after the fault, or after the last reset, jump or start of
+systemd behind it, the known-good kernel had not come (480 s without a network, which both sides only know by waiting), or
+the new one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one
 on another processor khop's trial goes through the firmware, too.
 
 ## What each method was set up with
