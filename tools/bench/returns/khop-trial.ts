@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { type BedState, leaveWords, startBed } from '../../chaos/trial/bed.ts';
+import { leaveWords, startBed } from '../../chaos/trial/bed.ts';
 import { REFUSAL } from '../../chaos/trial/fault.ts';
 import type { FaultClass } from './fault-classes.ts';
 import type { Departure, ReturnBed } from './return-methods.ts';
@@ -16,25 +16,21 @@ const POLL_MS = 2000;
 /** The kernel's last line before the jump. */
 const JUMP = /Starting new kernel/;
 
-/** Where the fault is not a part of what khop plans, everything is planned already, and khop asks whether to leave. */
-function stateFor({ moment, change, khopOptions }: FaultClass): BedState {
-  const isPlanned = khopOptions !== '' || initrdWords(change).length > 0 || moment === 'reset';
-  return isPlanned ? 'known-good' : 'asked';
+export async function startKhopMachine(bed: ReturnBed): Promise<VirtualMachine> {
+  return await startBed(bed, 'known-good', false);
 }
 
-export async function startKhopMachine(bed: ReturnBed, fault: FaultClass): Promise<VirtualMachine> {
-  return await startBed(bed, stateFor(fault), false);
-}
-
-export async function leaveByKhop(machine: VirtualMachine, fault: FaultClass): Promise<Departure> {
-  const { change, khopOptions } = fault;
+export async function leaveByKhop(
+  machine: VirtualMachine,
+  { change, khopOptions }: FaultClass,
+): Promise<Departure> {
   let hasLeft = false;
   machine.console.onLine((line) => {
     hasLeft ||= JUMP.test(line);
   });
   const options = [khopOptions, change.parameters && `--append ${change.parameters}`, ...initrdWords(change)];
   await machine.start(
-    `${leaveWords(stateFor(fault), options.join(' '))} 2>${REFUSAL.words}; echo $? >${REFUSAL.status}`,
+    `${leaveWords('known-good', options.join(' '))} 2>${REFUSAL.words}; echo $? >${REFUSAL.status}`,
   );
   const until = performance.now() + STAGE_TIMEOUT_MS;
   while (!hasLeft && performance.now() < until) {
@@ -55,7 +51,7 @@ function initrdWords({ initrd, overlay }: FaultClass['change']): string[] {
 async function readRefusal(machine: VirtualMachine): Promise<string | undefined> {
   try {
     const { status, stdout } = await machine.exec(
-      `grep -qs '^[1-9]' ${REFUSAL.status} && ! grep -q 1 /sys/kernel/kexec_loaded && tail -n 2 ${REFUSAL.words} | head -n 1`,
+      `grep -q '^[1-9]' ${REFUSAL.status} && ! grep -q 1 /sys/kernel/kexec_loaded && tail -n 2 ${REFUSAL.words} | head -n 1`,
       ASK,
     );
     return status === 0 ? stdout.trim() : undefined;

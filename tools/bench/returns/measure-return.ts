@@ -28,9 +28,8 @@ export async function measureReturn(
   run: number,
 ): Promise<ReturnRow> {
   const row = { class: fault.id, method: method.id, firmware: method.firmware, run };
-  const bed = { firmware: method.firmware, hasWatchdog: fault.hasWatchdog };
   try {
-    await using machine = await method.start(bed, fault);
+    await using machine = await method.start({ firmware: method.firmware, hasWatchdog: fault.hasWatchdog });
     return { ...row, ...(await measureOnce(machine, method, fault)) };
   } catch (cause) {
     if (!(cause instanceof KhopError)) throw cause;

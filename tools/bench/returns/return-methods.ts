@@ -20,7 +20,7 @@ export interface ReturnMethod {
   readonly firmware: FirmwareKind;
   readonly isKhop: boolean;
   /** A machine of its own that runs the known-good kernel. */
-  readonly start: (bed: ReturnBed, fault: FaultClass) => Promise<VirtualMachine>;
+  readonly start: (bed: ReturnBed) => Promise<VirtualMachine>;
   /** Begins the new kernel's first start. */
   readonly leave: (machine: VirtualMachine, fault: FaultClass) => Promise<Departure>;
 }
