@@ -119,6 +119,8 @@ export interface ReturnRow {
   readonly firmware: string;
   /** From 1. */
   readonly run: number;
+  /** Of the host, over a minute, when the run began: whether its seconds can be compared with others. */
+  readonly loadAverage?: number | undefined;
   /** `home by kexec`, `home by firmware`, `stays`, or what happened instead. */
   readonly outcome: string;
   /** Whether the known-good kernel came; absent: see `error`. */

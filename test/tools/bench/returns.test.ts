@@ -173,6 +173,15 @@ test('the page says what a machine said last that did not come home, and which g
   assert.match(page, /\| 3 times sooner \| 3\.5 \(by CPU time 4\.0\) \| yes \|/);
 });
 
+test('the page says how busy the host was, when that is known', () => {
+  const whereOf = (...loads: (number | undefined)[]) => {
+    const returns = loads.map((loadAverage) => ({ ...ROWS[0]!, loadAverage }));
+    return renderReturnPage(makeReport(ORIGIN, { kernels: {}, returns }));
+  };
+  assert.match(whereOf(0.42, 12.2, undefined), /load average when a run began was 0\.4 to 12\.2:/);
+  assert.doesNotMatch(whereOf(undefined), /load average/);
+});
+
 test('docs/returns.md says what docs/returns.json says', () => {
   const docs = join(import.meta.dirname, '..', '..', '..', 'docs');
   const report = parseReport(readFileSync(join(docs, 'returns.json'), 'utf8'));

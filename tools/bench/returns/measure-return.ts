@@ -3,6 +3,7 @@
  * its emulator, so only ratios mean something.
  * @module
  */
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
@@ -27,7 +28,8 @@ export async function measureReturn(
   fault: FaultClass,
   run: number,
 ): Promise<ReturnRow> {
-  const row = { class: fault.id, method: method.id, firmware: method.firmware, run };
+  const loadAverage = Math.round((loadavg()[0] ?? 0) * 100) / 100;
+  const row = { class: fault.id, method: method.id, firmware: method.firmware, run, loadAverage };
   try {
     await using machine = await method.start({ firmware: method.firmware, hasWatchdog: fault.hasWatchdog });
     return { ...row, ...(await measureOnce(machine, method, fault)) };
@@ -38,7 +40,7 @@ export async function measureReturn(
   }
 }
 
-type Found = Omit<ReturnRow, 'class' | 'method' | 'firmware' | 'run'>;
+type Found = Omit<ReturnRow, 'class' | 'method' | 'firmware' | 'run' | 'loadAverage'>;
 
 async function measureOnce(machine: VirtualMachine, method: ReturnMethod, fault: FaultClass): Promise<Found> {
   await sayWhenUp(machine);

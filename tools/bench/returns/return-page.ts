@@ -29,8 +29,8 @@ from, or a unit that only it starts (\`ConditionKernelVersion=\`). Times are sec
 A cell is the way, then both times. In brackets is the CPU time of the emulator in the same interval: that depends less on
 what else the host did, but does not count waiting. *Not covered*: 240 s after the fault, or after the last reset, jump or start of
 systemd behind it, the known-good kernel had not come (480 s without a network, which both sides only know by waiting), or
-the new one had failed twice more. *Not measured* says nothing. The panics are on the processor that the firmware started; after one
-on another processor khop's trial goes through the firmware, too.
+the new one had failed twice more. *Not measured* says nothing. The panics of services are on the processor that the firmware
+started, those of the initramfs on whichever it runs: after one on another processor khop's trial goes through the firmware, too.
 
 ## What each method was set up with
 
@@ -39,8 +39,7 @@ on another processor khop's trial goes through the firmware, too.
   the deadline is 300 s (\`--deadline\`) instead of 600 s. A panic that goes through firmware waits for ten seconds (\`panic=10\`);
 - *systemd-boot, boot counting*: Debian 12's 252, an entry \`trial+1.conf\` (one try, the fewest there can be), systemd-bless-boot behind
   boot-complete.target, \`panic=1\`. Its own check for failed units is enabled, with \`FailureAction=reboot\` and after
-  network-online.target (systemd-networkd-wait-online with its two minutes): a fresh installation has none of these and would not come home
-  from a service that fails;
+  network-online.target (systemd-networkd-wait-online with its two minutes): a fresh installation has none of these, and was not measured;
 - *GRUB, grub-reboot*: Debian 12's 2.06, the known-good kernel as the default, the new one for the next start only, \`panic=1\`;
 - *GRUB, set fallback*: the new kernel as the default, the known-good one as its fallback, \`panic=1\`;
 - with a watchdog, the others have \`RuntimeWatchdogSec=30s\`; all boot loaders have \`timeout 0\`.
@@ -63,8 +62,16 @@ export function renderReturnPage(report: BenchReport): string {
       ? []
       : [`Not covered, and what the machine said last:\n\n${missed.map(missedLine).join('\n')}\n`]),
     `## Goals\n\n${renderMarkdownTable([['Goal', 'Aim', 'Measured', 'Reached'], ...goals])}\n`,
-    `## Where\n\nkhop ${khop}, ${qemu}, on ${host}, ${date.slice(0, 10)}.\n`,
+    `## Where\n\nkhop ${khop}, ${qemu}, on ${host}, ${date.slice(0, 10)}.${describeLoad(returns)}\n`,
   ].join('\n');
+}
+
+/** What the runs had to share the host with. */
+function describeLoad(rows: readonly ReturnRow[]): string {
+  const loads = rows.flatMap(({ loadAverage }) => loadAverage ?? []);
+  if (loads.length === 0) return '';
+  const [least, most] = [Math.min(...loads), Math.max(...loads)].map((load) => load.toFixed(1));
+  return ` The host's load average when a run began was ${least} to ${most}: where that differs, compare the CPU times.`;
 }
 
 function missedLine({ class: fault, method, outcome, lastLines = [] }: ReturnRow): string {
