@@ -7,14 +7,13 @@ import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { leaveWords, startBed } from '../../chaos/trial/bed.ts';
 import { REFUSAL } from '../../chaos/trial/fault.ts';
+import { BEGUN_LINE } from './console-marks.ts';
 import type { FaultClass } from './fault-classes.ts';
 import type { Departure, ReturnBed } from './return-methods.ts';
 
 const STAGE_TIMEOUT_MS = 600_000;
 const ASK = { timeoutMs: 30_000 };
 const POLL_MS = 2000;
-/** The kernel's last line before the jump. */
-const JUMP = /Starting new kernel/;
 
 export async function startKhopMachine(bed: ReturnBed): Promise<VirtualMachine> {
   return await startBed(bed, 'known-good', false);
@@ -22,11 +21,12 @@ export async function startKhopMachine(bed: ReturnBed): Promise<VirtualMachine> 
 
 export async function leaveByKhop(
   machine: VirtualMachine,
-  { change, khopOptions }: FaultClass,
+  { moment, change, khopOptions }: FaultClass,
 ): Promise<Departure> {
   let hasLeft = false;
+  // With `quiet` the jump itself is not spoken of.
   machine.console.onLine((line) => {
-    hasLeft ||= JUMP.test(line);
+    hasLeft ||= BEGUN_LINE.test(line) || (moment !== 'reset' && moment.test(line));
   });
   const options = [khopOptions, change.parameters && `--append ${change.parameters}`, ...initrdWords(change)];
   await machine.start(
@@ -34,8 +34,8 @@ export async function leaveByKhop(
   );
   const until = performance.now() + STAGE_TIMEOUT_MS;
   while (!hasLeft && performance.now() < until) {
-    const words = await readRefusal(machine);
-    if (words !== undefined) return { state: 'refused', words };
+    const answer = await readAnswer(machine);
+    if (answer.state !== 'planning') return answer;
     await sleep(POLL_MS);
   }
   return { state: 'left' };
@@ -47,16 +47,16 @@ function initrdWords({ initrd, overlay }: FaultClass['change']): string[] {
   return files.map((path) => `--initrd ${path}`);
 }
 
-/** Undefined: not refused, or nobody answers any more. */
-async function readRefusal(machine: VirtualMachine): Promise<string | undefined> {
+/** Whose agent does not answer any more is on its way down. */
+async function readAnswer(machine: VirtualMachine): Promise<Departure | { readonly state: 'planning' }> {
   try {
     const { status, stdout } = await machine.exec(
-      `grep -q '^[1-9]' ${REFUSAL.status} && ! grep -q 1 /sys/kernel/kexec_loaded && tail -n 2 ${REFUSAL.words} | head -n 1`,
+      `grep -qs '^[1-9]' ${REFUSAL.status} && ! grep -q 1 /sys/kernel/kexec_loaded && tail -n 2 ${REFUSAL.words} | head -n 1`,
       ASK,
     );
-    return status === 0 ? stdout.trim() : undefined;
+    return status === 0 ? { state: 'refused', words: stdout.trim() } : { state: 'planning' };
   } catch (error) {
-    if (error instanceof KhopError) return undefined;
+    if (error instanceof KhopError) return { state: 'left' };
     throw error;
   }
 }
