@@ -28,7 +28,11 @@ import {
   mergeKernel,
   mergeResult,
   parseReport,
+  type ReturnRow,
 } from './bench/report.ts';
+import { measureReturn } from './bench/returns/measure-return.ts';
+import { renderReturnPage } from './bench/returns/return-page.ts';
+import { describeReturn, returnSummary, returnTable } from './bench/returns/return-tables.ts';
 import { measureServiceDowntime } from './bench/service-downtime.ts';
 import { measureStartUp } from './bench/start-up.ts';
 import {
@@ -105,6 +109,14 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
   for (const method of wanted.guardMethods)
     for await (const found of measureRecovery(method, wanted.repetitions, progress))
       await keep({ recovery: mergeResult(findings.recovery, found, ({ id }) => id) });
+  for (const method of wanted.returnMethods)
+    for (const fault of wanted.classes)
+      for (let run = 1; run <= wanted.repetitions; run++) {
+        const found = await measureReturn(method, fault, run);
+        progress(`${fault.title}, ${method.title}: ${describeReturn(found)}`);
+        const nameOf = (row: ReturnRow): string => `${row.class} ${row.method} ${row.run}`;
+        await keep({ returns: mergeResult(findings.returns, found, nameOf) });
+      }
   if (wanted.sections.has('start')) await keep({ startUp: await measureStartUp(ROOT) });
   return makeReport(origin, findings);
 }
@@ -121,7 +133,7 @@ async function measureLine(wanted: BenchOptions, line: KernelLine) {
   });
 }
 
-function print({ kernels, loadStep, startUp, downtime, recovery }: BenchReport): void {
+function print({ kernels, loadStep, startUp, downtime, recovery, returns }: BenchReport): void {
   for (const [line, result] of Object.entries(kernels)) {
     printTable(`Blackout with Linux ${line} (${result.release}), guest instructions`, blackoutTable(result));
     if (Object.keys(result.phases).length > 0) printTable('Where they go', phaseTable(result));
@@ -129,6 +141,10 @@ function print({ kernels, loadStep, startUp, downtime, recovery }: BenchReport):
   if (loadStep !== undefined) printTable('Loading, before the blackout', loadStepTable(loadStep));
   if (downtime !== undefined) printTable('A service of the full machine', downtimeTable(downtime));
   if (recovery !== undefined) printTable('After a panic of the full machine', recoveryTable(recovery));
+  if (returns !== undefined) {
+    printTable('From a fault to the known-good kernel', returnTable(returns));
+    printTable('What is covered', returnSummary(returns));
+  }
   if (startUp !== undefined)
     console.log(
       `\nkhop --version ${startUp.khopVersionMs.toFixed(0)} ms, node -e 0 ${startUp.bareNodeMs.toFixed(0)} ms`,
@@ -141,9 +157,19 @@ function printTable(title: string, rows: readonly (readonly string[])[]): void {
 
 async function writeDocuments(made: BenchReport): Promise<void> {
   const docs = join(ROOT, 'docs');
-  await writeFile(join(docs, 'benchmark.json'), `${JSON.stringify(made, null, 2)}\n`);
-  await writeFile(join(docs, 'benchmark.md'), renderPage(made));
-  const [first] = Object.entries(made.kernels);
+  const { returns, ...others } = made;
+  if (returns !== undefined) {
+    // Of a run of its own, on another host or another day.
+    const alone = makeReport(made, { kernels: {}, returns });
+    await writeFile(join(docs, 'returns.json'), `${JSON.stringify(alone, null, 2)}\n`);
+    await writeFile(join(docs, 'returns.md'), renderReturnPage(alone));
+  }
+  const { kernels, loadStep, downtime, recovery, startUp } = others;
+  const isEmpty = [loadStep, downtime, recovery, startUp].every((section) => section === undefined);
+  if (returns !== undefined && isEmpty && Object.keys(kernels).length === 0) return;
+  await writeFile(join(docs, 'benchmark.json'), `${JSON.stringify(others, null, 2)}\n`);
+  await writeFile(join(docs, 'benchmark.md'), renderPage(others));
+  const [first] = Object.entries(kernels);
   if (first !== undefined) await writeFile(join(docs, 'benchmark.svg'), renderChart(...first));
 }
 

@@ -7,7 +7,7 @@ import { median } from './statistics.ts';
 import { renderCount } from './text-report.ts';
 
 /** One goal; undefined figures were not measured. */
-interface Goal {
+export interface Goal {
   readonly title: string;
   readonly aim: string;
   readonly measured: string | undefined;

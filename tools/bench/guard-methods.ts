@@ -4,17 +4,17 @@
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type CacheInputs, cachedFolder } from '../../src/lab/cache-folder.ts';
-import { type DebianPackage, fetchPackage, findWithDependencies } from '../../src/lab/debian-packages.ts';
+import { findWithDependencies } from '../../src/lab/debian-packages.ts';
 import { hashFolder } from '../../src/lab/folder-hash.ts';
 import { waitForSystem } from '../../src/lab/full-machine.ts';
 import type { FirmwareKind } from '../../src/lab/ovmf.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { quickDeb } from '../package/quick-deb.ts';
 import type { CrashSigns } from './crash-moments.ts';
+import { fetchMissing, installDebs } from './guest-packages.ts';
 
-const INSTALL = { timeoutMs: 400_000 };
 /** From the command that leaves this kernel until the next one's agent answers. */
 const RESTART_TIMEOUT_MS = 400_000;
 const COMMAND = { timeoutMs: 60_000 };
@@ -22,7 +22,6 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** What the package is made of. */
 const PACKAGED = ['src', 'packaging', 'man', 'completions', join('tools', 'package')];
 const PACK_TIMEOUT_MS = 600_000;
-const DEBS = '/root/debs';
 
 /** What is copied into the guest. */
 export interface Parcel {
@@ -97,20 +96,11 @@ async function packKhop(command: string, names: readonly string[]): Promise<Parc
   return {
     madeWith: { khop, command, packages: packages.map(({ sha256 }) => sha256) },
     install: async (machine) => {
-      const debs = [join(folder, 'khop.deb'), ...(await fetchMissing(machine, packages))];
-      for (const deb of debs)
-        await machine.copyIn(await readFile(deb), join(DEBS, basename(deb)), 0o644, INSTALL.timeoutMs);
-      await machine.run(`dpkg --install ${DEBS}/*.deb && rm -r ${DEBS} && sync`, INSTALL);
+      await installDebs(machine, [join(folder, 'khop.deb'), ...(await fetchMissing(machine, packages))]);
       const { bootId } = await machine.waitForHello(COMMAND.timeoutMs);
       await machine.start(`/usr/bin/${command} --yes`);
       await machine.waitForNewKernel(bootId, RESTART_TIMEOUT_MS);
       await waitForSystem(machine);
     },
   };
-}
-
-async function fetchMissing(machine: VirtualMachine, packages: readonly DebianPackage[]): Promise<string[]> {
-  const { stdout } = await machine.run('ls /var/lib/dpkg/info/*.list', COMMAND);
-  const installed = new Set(stdout.split('\n').map((path) => basename(path, '.list').replace(/:.*/, '')));
-  return await Promise.all(packages.filter(({ name }) => !installed.has(name)).map(fetchPackage));
 }

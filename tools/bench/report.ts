@@ -112,6 +112,30 @@ export interface RecoveryResult {
   readonly error?: string | undefined;
 }
 
+/** One run of one method after one fault. */
+export interface ReturnRow {
+  readonly class: string;
+  readonly method: string;
+  readonly firmware: string;
+  /** From 1. */
+  readonly run: number;
+  /** Of the host, over a minute, when the run began: whether its seconds can be compared with others. */
+  readonly loadAverage?: number | undefined;
+  /** `home by kexec`, `home by firmware`, `stays`, or what happened instead. */
+  readonly outcome: string;
+  /** Whether the known-good kernel came; absent: see `error`. */
+  readonly covered?: boolean | undefined;
+  /** From the fault to multi-user.target of the known-good kernel: time of the host, and CPU time of the emulator. */
+  readonly seconds?: number | undefined;
+  readonly cpuSeconds?: number | undefined;
+  /** The same to the first unit of its systemd: before it starts what is the same for all. */
+  readonly begunSeconds?: number | undefined;
+  readonly begunCpuSeconds?: number | undefined;
+  /** Of the console, where it did not come. */
+  readonly lastLines?: readonly string[] | undefined;
+  readonly error?: string | undefined;
+}
+
 /** What a report is about. */
 export interface ReportOrigin {
   readonly khop: string;
@@ -132,16 +156,20 @@ export interface BenchReport extends ReportOrigin {
   readonly startUp?: StartUpResult | undefined;
   readonly downtime?: readonly DowntimeResult[] | undefined;
   readonly recovery?: readonly RecoveryResult[] | undefined;
+  readonly returns?: readonly ReturnRow[] | undefined;
 }
 
 /** The sections that a run fills. */
-export type Findings = Pick<BenchReport, 'kernels' | 'loadStep' | 'startUp' | 'downtime' | 'recovery'>;
+export type Findings = Pick<
+  BenchReport,
+  'kernels' | 'loadStep' | 'startUp' | 'downtime' | 'recovery' | 'returns'
+>;
 
 /** `findings` with what is said of them at the top. Either may be a report of before: what else it says is left. */
 export function makeReport(origin: ReportOrigin, findings: Findings): BenchReport {
   const first = Object.values(findings.kernels)[0]?.methods ?? [];
   const { khop, date, qemu, host } = origin;
-  const { kernels, loadStep, downtime, recovery, startUp } = findings;
+  const { kernels, loadStep, downtime, recovery, returns, startUp } = findings;
   return {
     ...{ khop, date, qemu, host },
     unit: 'guest instructions',
@@ -153,6 +181,7 @@ export function makeReport(origin: ReportOrigin, findings: Findings): BenchRepor
     ...(loadStep && { loadStep }),
     ...(downtime && { downtime }),
     ...(recovery && { recovery }),
+    ...(returns && { returns }),
     ...(startUp && { startUp }),
   };
 }
@@ -193,6 +222,7 @@ export function failuresOf(findings: Findings): string[] {
     ),
     ...(findings.downtime ?? []).flatMap(({ title, error }) => failure('full machine', title, error)),
     ...(findings.recovery ?? []).flatMap(({ title, error }) => failure('panic', title, error)),
+    ...(findings.returns ?? []).flatMap((row) => failure(row.class, row.method, row.error)),
   ];
 }
 

@@ -117,11 +117,16 @@ export async function describeTrialBed(bed: TrialBed): Promise<MachineDescriptio
   });
 }
 
-async function install(machine: VirtualMachine, deb: Uint8Array, bed: TrialBed): Promise<void> {
+/** Waits for a machine that was switched on, and gives it a way out. */
+export async function setUpNetwork(machine: VirtualMachine): Promise<void> {
   await waitForSystem(machine);
   await prepareGuest(machine, { hasKhop: false });
   await machine.copyIn(ROUTE, '/etc/systemd/network/lab.network.d/route.conf');
   await machine.run(`systemctl restart systemd-networkd.service; ${HAS_ROUTE}`, MAKE);
+}
+
+async function install(machine: VirtualMachine, deb: Uint8Array, bed: TrialBed): Promise<void> {
+  await setUpNetwork(machine);
   await machine.copyIn(deb, '/root/khop.deb', 0o644, COPY_TIMEOUT_MS);
   await machine.run('dpkg --install /root/khop.deb && rm /root/khop.deb', MAKE);
   if (bed.hasWatchdog) await machine.run('modprobe i6300esb', MAKE);
