@@ -110,6 +110,8 @@ function kernelSection(line: string, result: KernelResult): string {
     const titles = result.methods.filter((method) => method.commit === commit).map(({ title }) => title);
     parts.push(`Measured with commit ${commit}: ${titles.join('; ')}.\n`);
   }
+  if (commits.size > 0 && result.methods.some(({ commit }) => commit === undefined))
+    parts.push('The other rows are of earlier runs.\n');
   if (Object.keys(phases).length > 0)
     parts.push(
       'Where they go, with KASLR off so that the addresses of functions are known. Initcalls that run while the',

@@ -69,6 +69,7 @@ test('the page says of each row with which commit it was measured, where that is
   const again = stampCommit({ ...KERNEL, methods: [KERNEL.methods[0]!] }, 'abc1234567');
   const page = renderPage(makeReport(ORIGIN, { kernels: { '6.1': mergeKernel(KERNEL, again, []) } }));
   assert.match(page, /^Measured with commit abc1234567: khop, by file\.$/m);
+  assert.match(page, /^The other rows are of earlier runs\.$/m);
   assert.doesNotMatch(renderPage(REPORT), /commit/);
 });
 
