@@ -29,6 +29,7 @@ import {
   mergeResult,
   parseReport,
   type ReturnRow,
+  stampCommit,
 } from './bench/report.ts';
 import { measureReturn } from './bench/returns/measure-return.ts';
 import { renderReturnPage } from './bench/returns/return-page.ts';
@@ -81,6 +82,7 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     qemu: await firstLine('qemu-system-x86_64', ['--version']),
     host: cpus()[0]?.model ?? 'an unknown processor',
   };
+  const commit = await commitName();
   let findings: Findings = known ?? { kernels: {} };
   // A run of an hour that is interrupted leaves what it has.
   const keep = async (more: Partial<Findings>): Promise<void> => {
@@ -92,7 +94,11 @@ async function measure(wanted: BenchOptions): Promise<BenchReport> {
     await keep({
       kernels: {
         ...findings.kernels,
-        [line]: mergeKernel(findings.kernels[line], await measureLine(wanted, line), ORDER),
+        [line]: mergeKernel(
+          findings.kernels[line],
+          stampCommit(await measureLine(wanted, line), commit),
+          ORDER,
+        ),
       },
     });
   for (const initrdMib of wanted.loadSizes)
@@ -171,6 +177,19 @@ async function writeDocuments(made: BenchReport): Promise<void> {
   await writeFile(join(docs, 'benchmark.md'), renderPage(others));
   const [first] = Object.entries(kernels);
   if (first !== undefined) await writeFile(join(docs, 'benchmark.svg'), renderChart(...first));
+}
+
+/** Of this tree, with `-dirty` where it has changes; undefined outside of a repository. */
+async function commitName(): Promise<string | undefined> {
+  const options = { timeoutMs: 20_000, cwd: ROOT };
+  return await runProcess(
+    'git',
+    ['describe', '--always', '--dirty', '--exclude=*', '--abbrev=10'],
+    options,
+  ).then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined,
+  );
 }
 
 async function firstLine(file: string, args: readonly string[]): Promise<string> {

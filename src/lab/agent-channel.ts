@@ -41,6 +41,7 @@ export function quoteWord(word: string): string {
 /** One connection to an agent. QEMU lets in one at a time; a second one waits until the first has closed. */
 export class AgentChannel implements Disposable {
   readonly #socket: Socket;
+  readonly #patience: number;
   readonly #decoder = new AgentFrameDecoder();
   readonly #waiters = new Map<number, Waiter>();
   readonly #helloListeners = new Set<(hello: GuestHello) => void>();
@@ -48,8 +49,9 @@ export class AgentChannel implements Disposable {
   #nextId = 1;
   #lastHello: GuestHello | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, patience: number) {
     this.#socket = socket;
+    this.#patience = patience;
     socket.on('data', (bytes) => {
       for (const frame of this.#decoder.push(Buffer.from(bytes))) this.#receive(frame);
     });
@@ -57,8 +59,9 @@ export class AgentChannel implements Disposable {
     socket.on('close', () => this.#failAll(agentGone('the connection to the guest agent has closed')));
   }
 
-  static async connect(path: string, timeoutMs: number): Promise<AgentChannel> {
-    return new AgentChannel(await connectSocket(path, timeoutMs));
+  /** @param patience how many times longer than its deadline every answer of the guest is waited for */
+  static async connect(path: string, timeoutMs: number, patience = 1): Promise<AgentChannel> {
+    return new AgentChannel(await connectSocket(path, timeoutMs), patience);
   }
 
   /** The latest kernel that said hello on this connection. */
@@ -130,7 +133,8 @@ export class AgentChannel implements Disposable {
       if (hello.bootId !== previousBootId) resolve(hello);
     };
     const onClose = (): void => reject(agentGone('the connection to the guest agent has closed'));
-    const timer = setTimeout(() => reject(noNewKernel(timeoutMs)), timeoutMs);
+    const waitMs = timeoutMs * this.#patience;
+    const timer = setTimeout(() => reject(noNewKernel(waitMs)), waitMs);
     this.#helloListeners.add(listener);
     this.#socket.once('close', onClose);
     try {
@@ -164,7 +168,8 @@ export class AgentChannel implements Disposable {
     const [line, body] = encode(id);
     const { promise, resolve, reject } = Promise.withResolvers<AgentFrame>();
     this.#waiters.set(id, { accept: resolve, fail: reject });
-    const timer = setTimeout(() => reject(noAnswer(line, timeoutMs)), timeoutMs);
+    const waitMs = timeoutMs * this.#patience;
+    const timer = setTimeout(() => reject(noAnswer(line, waitMs)), waitMs);
     try {
       if (this.#socket.destroyed) throw agentGone('the connection to the guest agent is closed');
       this.#socket.write(`@khop ${line}\n`);

@@ -36,6 +36,11 @@ import { connectSocket } from './socket-connection.ts';
 const CONNECT_TIMEOUT_MS = 15_000;
 const QUIT_TIMEOUT_MS = 5_000;
 const STATE_TIMEOUT_MS = 60_000;
+/**
+ * A guest that counts its instructions says the same on a host that has little time for it, only later: deadlines
+ * by the host's clock are for one that hangs.
+ */
+const COUNTING_PATIENCE = 10;
 
 /** How to start a machine. */
 export interface StartOptions {
@@ -100,7 +105,7 @@ export class VirtualMachine implements AsyncDisposable {
     try {
       const exit = rejectOnExit(child, folder);
       // A connection that breaks because QEMU ended: its own message says more.
-      const connected = connectAll(child, folder).catch((cause: unknown) =>
+      const connected = connectAll(child, folder, patienceWith(description)).catch((cause: unknown) =>
         Promise.race([exit, sleep(1000).then(() => Promise.reject(cause))]),
       );
       const parts = await Promise.race([connected, exit]);
@@ -194,7 +199,8 @@ export class VirtualMachine implements AsyncDisposable {
   }
 
   /** Waits until QEMU has ended by itself, e.g. after the guest switched itself off. */
-  async waitForEnd(timeoutMs: number): Promise<void> {
+  async waitForEnd(deadlineMs: number): Promise<void> {
+    const timeoutMs = deadlineMs * patienceWith(this.description);
     const late = sleep(timeoutMs, 'late' as const, { ref: false });
     const outcome = await Promise.race([this.#ended.catch(() => 'ended' as const), late]);
     if (outcome === 'ended') return;
@@ -282,11 +288,15 @@ export class VirtualMachine implements AsyncDisposable {
   }
 }
 
-async function connectAll(child: ChildProcess, folder: string): Promise<MachineParts> {
+function patienceWith({ instructionCount }: MachineDescription): number {
+  return instructionCount ? COUNTING_PATIENCE : 1;
+}
+
+async function connectAll(child: ChildProcess, folder: string, patience: number): Promise<MachineParts> {
   const files = machineFiles(folder);
   const qmp = await Qmp.connect(files.qmp, CONNECT_TIMEOUT_MS);
   const console = new ConsoleLog(await connectSocket(files.console, CONNECT_TIMEOUT_MS), files.consoleTimes);
-  const agent = await AgentChannel.connect(files.agent, CONNECT_TIMEOUT_MS);
+  const agent = await AgentChannel.connect(files.agent, CONNECT_TIMEOUT_MS, patience);
   return { child, console, agent, qmp };
 }
 

@@ -1,7 +1,7 @@
 /**
  * The profile for whoever counts every millisecond: the warm one, and start-up steps skipped that take a
  * function away. Nothing of it weakens a defence; docs/decisions/boot-parameters.md says why, entropy above
- * all. Figures are guest instructions of Debian's 6.12 kernel with the warm profile, of 1.19 thousand million.
+ * all. Figures are guest instructions of Debian's 6.12 kernel with the warm profile, of 1.09 thousand million.
  *
  * `initcall_blacklist=` may stand more than once and adds up (init/main.c, initcall_blacklist()); a name that
  * the kernel does not have is passed over.

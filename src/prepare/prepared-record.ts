@@ -8,7 +8,7 @@ import * as v from 'valibot';
 
 export const PREPARED_VERSION = 1;
 /** Changes whenever other bytes come out of the same inputs. */
-export const PREPARED_RECIPE = 2;
+export const PREPARED_RECIPE = 3;
 
 /** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
 const FileIdentity = v.object({

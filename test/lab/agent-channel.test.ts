@@ -12,13 +12,14 @@ import { runProcess } from '../../src/machine/run-process.ts';
 async function withGuest(
   answer: (line: string) => string | undefined,
   use: (channel: AgentChannel, guest: Socket) => Promise<void>,
+  patience = 1,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'khop-agent-'));
   const server = createServer();
   server.listen(join(folder, 'agent'));
   const connection = once(server, 'connection');
   try {
-    using channel = await AgentChannel.connect(join(folder, 'agent'), 1000);
+    using channel = await AgentChannel.connect(join(folder, 'agent'), 1000, patience);
     const [guest] = (await connection) as [Socket];
     guest.on('data', (bytes) => {
       for (const line of bytes
@@ -54,6 +55,23 @@ test('requests wait for each other, so that an agent has one at a time', async (
       assert.equal(result.stdout, 'x');
       assert.deepEqual(seen, ['HELLO', 'EXEC']);
     },
+  );
+});
+
+test('a patient channel waits as many times longer for the answer', async () => {
+  let asked = '';
+  await withGuest(
+    (line) => {
+      asked = line;
+      return undefined;
+    },
+    async (channel, guest) => {
+      const hello = channel.hello(100);
+      setTimeout(() => guest.write(`@khop HELLO ${idOf(asked)} b 1 6.1\n`), 500);
+      assert.equal((await hello).bootId, 'b');
+      await assert.rejects(channel.hello(10), /within 1 s/);
+    },
+    100,
   );
 });
 

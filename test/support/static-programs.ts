@@ -57,10 +57,19 @@ export function runProgram(
   main: ProgramFunction<readonly [string]>,
   start: ProgramStart = {},
 ): ProgramResult {
+  return runExecutable(runner, encodeStaticProgram(main, runner.architecture), start);
+}
+
+/** Runs an executable of the runner's architecture with a deadline of 20 s. */
+export function runExecutable(
+  runner: ProgramRunner,
+  executable: Uint8Array,
+  start: ProgramStart = {},
+): ProgramResult {
   const folder = mkdtempSync(join(tmpdir(), 'khop-program-'));
   try {
     const file = join(folder, 'program');
-    writeFileSync(file, encodeStaticProgram(main, runner.architecture), { mode: 0o755 });
+    writeFileSync(file, executable, { mode: 0o755 });
     const args = start.args ?? [];
     const [command, ...rest] =
       runner.emulator === undefined ? [file, ...args] : [runner.emulator, file, ...args];

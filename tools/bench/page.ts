@@ -105,6 +105,13 @@ function kernelSection(line: string, result: KernelResult): string {
   const { release, imageBytes, initrdBytes, phases } = result;
   const sizes = `Kernel ${release}: image ${renderBytes(imageBytes)}, initramfs ${renderBytes(initrdBytes)}.`;
   const parts = [`## Linux ${line}\n`, `${sizes}\n`, `${renderMarkdownTable(blackoutTable(result))}\n`];
+  const commits = new Set(result.methods.flatMap(({ commit }) => commit ?? []));
+  for (const commit of commits) {
+    const titles = result.methods.filter((method) => method.commit === commit).map(({ title }) => title);
+    parts.push(`Measured with commit ${commit}: ${titles.join('; ')}.\n`);
+  }
+  if (commits.size > 0 && result.methods.some(({ commit }) => commit === undefined))
+    parts.push('The other rows are of earlier runs.\n');
   if (Object.keys(phases).length > 0)
     parts.push(
       'Where they go, with KASLR off so that the addresses of functions are known. Initcalls that run while the',

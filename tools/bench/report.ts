@@ -18,6 +18,8 @@ export interface MethodResult {
   /** Of the first repetition; the way through firmware loads nothing beforehand. */
   readonly load?: ResourceUse | undefined;
   readonly error?: string | undefined;
+  /** Of khop, as `git describe` says it; reports of before did not have it. */
+  readonly commit?: string | undefined;
 }
 
 /** A part of a blackout, in guest instructions. */
@@ -202,6 +204,11 @@ export function mergeKernel(
   const place = ({ id }: MethodResult): number => (order.includes(id) ? order.indexOf(id) : order.length);
   methods.sort((a, b) => place(a) - place(b));
   return { ...found, methods, phases: { ...known.phases, ...found.phases } };
+}
+
+/** `result` with the name of the commit that each of its methods was measured with. */
+export function stampCommit(result: KernelResult, commit: string | undefined): KernelResult {
+  return { ...result, methods: result.methods.map((method) => ({ ...method, commit })) };
 }
 
 /** `known` with `found`, which replaces what has the same name. */

@@ -8,6 +8,7 @@ import type { CpioEntry } from '../../formats/cpio.ts';
 import {
   type ModuleAlias,
   ModuleAliases,
+  normalizeAlias,
   parseModuleAliases,
   parseSoftDependencies,
   type SoftDependencies,
@@ -28,6 +29,8 @@ export interface ModuleFolder {
    */
   readonly auxiliaries: ReadonlyMap<string, readonly string[]>;
   readonly softDependencies: ReadonlyMap<string, SoftDependencies>;
+  /** Names and aliases of what the kernel has built in, with underscores. */
+  readonly builtIns: ReadonlySet<string>;
 }
 
 /** Where an entry lies in a folder of modules. */
@@ -69,9 +72,7 @@ export function readModuleFolder(entries: readonly CpioEntry[], release: string 
   for (const { entry, place } of placed.filter(({ place }) => place.release === chosen))
     if (place.module === undefined) files.set(place.path, entry.bytes);
     else paths.set(place.module, place.path);
-  const modprobe = entries
-    .filter(({ name }) => MODPROBE_CONFIGURATION.test(name))
-    .map(({ bytes }) => textOf(bytes));
+  const modprobe = modprobeConfigurations(entries);
   const aliases = [...readAliases(files), ...modprobe.flatMap(parseModuleAliases)];
   return {
     release: chosen,
@@ -86,7 +87,13 @@ export function readModuleFolder(entries: readonly CpioEntry[], release: string 
         weakAsSoft(textOf(files.get('modules.weakdep'))),
       ].join('\n'),
     ),
+    builtIns: readBuiltIns(files),
   };
+}
+
+/** The texts of modprobe.d(5). */
+export function modprobeConfigurations(entries: readonly CpioEntry[]): string[] {
+  return entries.filter(({ name }) => MODPROBE_CONFIGURATION.test(name)).map(({ bytes }) => textOf(bytes));
 }
 
 /** Names of the modules that `nameOrAlias` stands for, as modprobe finds them. */
@@ -120,6 +127,15 @@ function readDependencies(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<s
           .map(moduleName),
       ]),
   );
+}
+
+function readBuiltIns(files: ReadonlyMap<string, Uint8Array>): ReadonlySet<string> {
+  const paths = textOf(files.get('modules.builtin')).split('\n');
+  const [names, aliases] = ['modules.builtin.bin', 'modules.builtin.alias.bin'].map((file) => {
+    const bytes = files.get(file) ?? new Uint8Array();
+    return bytes.length === 0 ? [] : parseModuleIndex(bytes).map(({ key }) => key);
+  });
+  return new Set([...paths.map(moduleName), ...names!.map(moduleName), ...aliases!.map(normalizeAlias)]);
 }
 
 function readAliases(files: ReadonlyMap<string, Uint8Array>): readonly ModuleAlias[] {

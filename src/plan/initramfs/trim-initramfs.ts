@@ -1,7 +1,8 @@
 /**
  * An initramfs for this machine alone: without the modules and the firmware that no device here asks for, and
- * with the other modules unpacked. Everything else stays as it is, but for names in udev's hardware database. What is left out is unpacked by nobody, and that is the longest part of a
- * switch that a distribution's initramfs takes.
+ * with the other modules unpacked. Everything else stays as it is, but for names in udev's hardware database and a
+ * modprobe that answers sooner. What is left out is unpacked by nobody, and that is the longest part of a switch that a
+ * distribution's initramfs takes.
  *
  * In doubt a module stays; when something about the machine could not be read, all of them do.
  * @module
@@ -10,14 +11,16 @@ import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
 import { parentFolders } from '../../formats/cpio-writer.ts';
 import type { Initramfs } from '../../formats/initramfs.ts';
+import { normalizeAlias } from '../../formats/module-alias.ts';
 import type { InitramfsNeeds } from '../../machine/initramfs-needs.ts';
 import type { Reading } from '../../machine/reading.ts';
 import { isSameRoot } from '../preflight/device-names.ts';
 import { mainParts } from './early-archives.ts';
 import { withoutHardwareNames } from './hardware-names.ts';
-import { type ModuleFolder, modulePlaceOf, readModuleFolder } from './module-folder.ts';
+import { type ModuleFolder, modulePlaceOf, readModuleFolder, resolveModules } from './module-folder.ts';
 import { droppableFirmware, firmwareNameOf } from './needed-firmware.ts';
 import { type KnownNeeds, neededModules } from './needed-modules.ts';
+import { quickModprobes } from './quick-modprobe.ts';
 import { linkedNames, rewriteObstacle } from './rewrite-obstacle.ts';
 import { withTrimmedIndex } from './trimmed-indexes.ts';
 import { unpackModules } from './unpacked-modules.ts';
@@ -134,6 +137,10 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
   const others = keptEntries.filter((entry) => !keptModules.has(entry));
   const unpacked = unpackModules(files.kept, new Set([...linked, ...others.map(({ name }) => name)]));
   const nameless = withoutHardwareNames(others.filter(({ name }) => !linked.has(name)));
+  const quick = quickModprobes(others, {
+    isModule: (name) => resolveModules(folder, name).some((module) => !goneNames.has(module)),
+    isBuiltIn: (name) => folder.builtIns.has(normalizeAlias(name)),
+  });
   const changes = {
     release,
     isDropped: (name: string) => goneNames.has(name),
@@ -141,7 +148,8 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
   };
   return {
     entries: keptEntries.map(
-      (entry) => unpacked.get(entry) ?? nameless.get(entry) ?? withTrimmedIndex(entry, changes),
+      (entry) =>
+        unpacked.get(entry) ?? nameless.get(entry) ?? quick.get(entry) ?? withTrimmedIndex(entry, changes),
     ),
     kept: {
       modules: sumOf(files.kept.map((entry) => unpacked.get(entry) ?? entry)),

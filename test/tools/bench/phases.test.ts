@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { phasesOf } from '../../../tools/bench/phases.ts';
+import { checkSum, phasesOf } from '../../../tools/bench/phases.ts';
 
 test('phases are parts of the blackout: none is counted twice, and their sum is the whole', () => {
   const phases = phasesOf({
@@ -22,4 +22,15 @@ test('phases are parts of the blackout: none is counted twice, and their sum is 
     phases.reduce((sum, { instructions }) => sum + instructions, 0),
     2510,
   );
+});
+
+test('phases that are not the parts of the blackout are refused', () => {
+  const phases = [
+    { id: 'jump', title: 'jump', instructions: 400_000 },
+    { id: 'init', title: 'init', instructions: 600_000 },
+  ];
+  checkSum(phases, 991_000);
+  checkSum(phases, 1_009_000);
+  assert.throws(() => checkSum(phases, 985_000), /1000000 instructions together, and the blackout is 985000/);
+  assert.throws(() => checkSum(phases, 1_020_000), { code: 'E_LAB' });
 });

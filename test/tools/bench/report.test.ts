@@ -12,6 +12,7 @@ import {
   makeReport,
   mergeKernel,
   parseReport,
+  stampCommit,
 } from '../../../tools/bench/report.ts';
 
 const ORIGIN = { khop: '0.1.0', date: '2026-01-01T00:00:00Z', qemu: 'QEMU 7.2', host: 'a <host> & more' };
@@ -62,6 +63,14 @@ test('what is measured again replaces what was known, and the rest is kept unles
   );
   assert.deepEqual(merged.phases, KERNEL.phases);
   assert.equal(mergeKernel(KERNEL, { ...again, release: '6.1.0-2-amd64' }, []).methods.length, 2);
+});
+
+test('the page says of each row with which commit it was measured, where that is known', () => {
+  const again = stampCommit({ ...KERNEL, methods: [KERNEL.methods[0]!] }, 'abc1234567');
+  const page = renderPage(makeReport(ORIGIN, { kernels: { '6.1': mergeKernel(KERNEL, again, []) } }));
+  assert.match(page, /^Measured with commit abc1234567: khop, by file\.$/m);
+  assert.match(page, /^The other rows are of earlier runs\.$/m);
+  assert.doesNotMatch(renderPage(REPORT), /commit/);
 });
 
 test('a report that is added to says at its top what was measured last', () => {
