@@ -29,6 +29,8 @@ interface Way {
 const FOLLOW = 'journalctl --follow --lines=0 --unit=khop-trial.service >/dev/console 2>&1 &';
 const AGAIN = 'touch /run/go; systemctl restart khop-trial.service';
 const YES = 'khop-chaos: yes';
+/** The kernel tells of the jump with less than what `quiet` lets through. */
+const ALOUD = 'echo 7 >/proc/sys/kernel/printk';
 /** The decision is one write. */
 const DECIDED = 'khop-chaos: decided';
 const WATCH = `until grep -q '"phase": "confirmed"' /var/lib/khop/trial.json; do sleep 0.1; done; echo '${DECIDED}' >/dev/console`;
@@ -40,7 +42,7 @@ export function powerCuts(): readonly CutMoment[] {
   const leaving = (line: RegExp): Way => ({
     from: 'asked',
     line,
-    go: (leave) => `echo '${YES}' >/dev/console; ${leave}`,
+    go: (leave) => `${ALOUD}; echo '${YES}' >/dev/console; ${leave}`,
   });
   const onTrial = (line: RegExp, script: string): Way => ({ from: 'on-trial', line, go: () => script });
   const agent = (line: RegExp): Way => onTrial(line, `${FOLLOW} ${AGAIN}`);
