@@ -27,7 +27,7 @@ export interface DebuggerView {
   readonly cpus: number;
   /** The task that panicked. */
   readonly task: { readonly pid: number; readonly command: string; readonly cpu: number };
-  /** Functions on the stack of that task, the innermost first; without those that were inlined. */
+  /** Functions of the kernel on the stack of that task, the innermost first; without those that were inlined. */
   readonly calls: readonly string[];
   /** The kernel log as the debugger prints it. */
   readonly log: string;
@@ -112,7 +112,7 @@ json.dump({
         "command": thread.object.comm.string_().decode(),
         "cpu": prog["panic_cpu"].counter.value_(),
     },
-    "calls": [name_of(frame) for frame in thread.stack_trace() if not frame.is_inline],
+    "calls": [name_of(frame) for frame in thread.stack_trace() if not frame.is_inline and frame.pc >= 1 << 63],
     "log": log,
     "panic": [line for line in log.splitlines() if "Kernel panic" in line][0],
 }, sys.stdout)
