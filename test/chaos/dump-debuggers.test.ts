@@ -11,7 +11,13 @@ import { test } from 'node:test';
 import { readCpuTraces } from '../../src/formats/vmcore/cpu-traces.ts';
 import type { DebianSuite } from '../../src/lab/debian-suite.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
-import { type Debugger, type DebuggerView, debianCrash, debianDrgn } from '../support/debuggers.ts';
+import {
+  type Debugger,
+  type DebuggerView,
+  debianCrash,
+  debianDrgn,
+  unknownKernel,
+} from '../support/debuggers.ts';
 import { assertSameLog, logOf, withKernel } from '../support/dump-logs.ts';
 import { DOOMED_TASK, dumpOfPanic } from '../support/guard-dump.ts';
 import { findSymbols, unpackSymbols } from '../support/kernel-symbols.ts';
@@ -98,9 +104,17 @@ for (const line of ['6.1', '6.12', '7.2'] as const)
         const expected = viewOfKhop(dump, kernel.release);
         assert.match(expected.log, new RegExp(PANIC));
         for (const [name, { fetch, logOf }] of Object.entries(DEBUGGERS))
-          await context.test(`${name} of ${kernel.suite} reads from it what khop reads`, async () => {
-            const { open } = await fetch(kernel.suite);
-            assertSameView(await open({ dump, vmlinux, folder }), expected, logOf);
+          await context.test(`${name} of ${kernel.suite} reads from it what khop reads`, async (each) => {
+            const { version, open, readLog } = await fetch(kernel.suite);
+            const files = { dump, vmlinux, folder };
+            const view = await open(files).catch(
+              (error: unknown) => unknownKernel(error) ?? Promise.reject(error),
+            );
+            if (typeof view !== 'string') return assertSameView(view, expected, logOf);
+            if (readLog !== undefined) assertSameLog(await readLog(files), expected.log, name);
+            each.skip(
+              `${name} ${version} does not know ${kernel.release} (${view}), and was asked for its log only`,
+            );
           });
       } finally {
         await rm(folder, { recursive: true });
