@@ -9,8 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readCpuTraces } from '../../src/formats/vmcore/cpu-traces.ts';
+import type { DebianSuite } from '../../src/lab/debian-suite.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
-import { type Debugger, type DebuggerView, debianCrash, debianDrgn } from '../support/debuggers.ts';
+import {
+  type Debugger,
+  type DebuggerView,
+  debianCrash,
+  debianDrgn,
+  unknownKernel,
+} from '../support/debuggers.ts';
 import { assertSameLog, logOf, withKernel } from '../support/dump-logs.ts';
 import { DOOMED_TASK, dumpOfPanic } from '../support/guard-dump.ts';
 import { findSymbols, unpackSymbols } from '../support/kernel-symbols.ts';
@@ -38,22 +45,49 @@ function viewOfKhop(dump: string, release: string): DebuggerView {
 function callsToPanic(calls: readonly string[]): readonly string[] {
   const from = calls.indexOf('sysrq_handle_crash');
   assert.ok(from > 0, calls.join(' '));
-  return calls.slice(from);
+  // A label within the function before it: drgn names the function.
+  return calls.slice(from).map((name) => name.replace(/^(entry_SYSCALL_64)_after_hwframe$/, '$1'));
 }
 
-function assertSameView(actual: DebuggerView & { readonly panic: string }, expected: DebuggerView): void {
+/**
+ * The place that a kernel notes of its own panic is behind a call that does not return, for which ORC has no entry; so
+ * khop guesses there, and has words of the stack among the calls that are none. Debuggers have DWARF.
+ */
+function assertSameCalls(actual: readonly string[], guessed: readonly string[]): void {
+  let rest = callsToPanic(guessed);
+  const calls = callsToPanic(actual);
+  assert.match(calls.at(-1)!, /^entry_SYSCALL_64/);
+  for (const call of calls) {
+    const at = rest.indexOf(call);
+    assert.ok(at >= 0, `${call} of ${calls.join(' ')} is not in its place in ${guessed.join(' ')}`);
+    rest = rest.slice(at + 1);
+  }
+}
+
+interface Row {
+  readonly fetch: (suite: DebianSuite) => Promise<Debugger>;
+  /** The log as far as the debugger prints it like the kernel does. */
+  readonly logOf: (log: string) => string;
+}
+
+const DEBUGGERS: Readonly<Record<string, Row>> = {
+  crash: { fetch: debianCrash, logOf: (log) => log },
+  // It does not move the further lines of a record to the right.
+  drgn: { fetch: debianDrgn, logOf: (log) => log.replaceAll(/^ +/gm, '') },
+};
+
+function assertSameView(
+  actual: DebuggerView & { readonly panic: string },
+  expected: DebuggerView,
+  logOf: Row['logOf'],
+): void {
   assert.equal(actual.release, expected.release);
   assert.equal(actual.cpus, expected.cpus);
   assert.deepEqual(actual.task, expected.task);
   assert.match(actual.panic, new RegExp(PANIC));
-  assert.deepEqual(callsToPanic(actual.calls), callsToPanic(expected.calls));
-  assertSameLog(actual.log, expected.log, 'the debugger');
+  assertSameCalls(actual.calls, expected.calls);
+  assertSameLog(logOf(actual.log), logOf(expected.log), 'the debugger');
 }
-
-const DEBUGGERS: Readonly<Record<string, (suite: Parameters<typeof debianCrash>[0]) => Promise<Debugger>>> = {
-  crash: debianCrash,
-  drgn: debianDrgn,
-};
 
 for (const line of ['6.1', '6.12', '7.2'] as const)
   test(
@@ -69,10 +103,18 @@ for (const line of ['6.1', '6.12', '7.2'] as const)
         const dump = await dumpOfPanic(line, folder);
         const expected = viewOfKhop(dump, kernel.release);
         assert.match(expected.log, new RegExp(PANIC));
-        for (const [name, fetch] of Object.entries(DEBUGGERS))
-          await context.test(`${name} of ${kernel.suite} reads from it what khop reads`, async () => {
-            const { open } = await fetch(kernel.suite);
-            assertSameView(await open({ dump, vmlinux, folder }), expected);
+        for (const [name, { fetch, logOf }] of Object.entries(DEBUGGERS))
+          await context.test(`${name} of ${kernel.suite} reads from it what khop reads`, async (each) => {
+            const { version, open, readLog } = await fetch(kernel.suite);
+            const files = { dump, vmlinux, folder };
+            const view = await open(files).catch(
+              (error: unknown) => unknownKernel(error) ?? Promise.reject(error),
+            );
+            if (typeof view !== 'string') return assertSameView(view, expected, logOf);
+            if (readLog !== undefined) assertSameLog(await readLog(files), expected.log, name);
+            each.skip(
+              `${name} ${version} does not know ${kernel.release} (${view}), and was asked for its log only`,
+            );
           });
       } finally {
         await rm(folder, { recursive: true });

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KhopError } from '../../src/error.ts';
 import type { DebianSuite } from '../../src/lab/debian-suite.ts';
 import { unpackedPrograms } from './unpacked-programs.ts';
 
@@ -27,7 +28,7 @@ export interface DebuggerView {
   readonly cpus: number;
   /** The task that panicked. */
   readonly task: { readonly pid: number; readonly command: string; readonly cpu: number };
-  /** Functions on the stack of that task, the innermost first; without those that were inlined. */
+  /** Functions of the kernel on the stack of that task, the innermost first; without those that were inlined. */
   readonly calls: readonly string[];
   /** The kernel log as the debugger prints it. */
   readonly log: string;
@@ -39,6 +40,14 @@ export interface Debugger {
   readonly version: string;
   /** @throws E_CHILD with its own words when it cannot open the dump */
   readonly open: (files: DumpToDebug) => Promise<DebuggerView & { readonly panic: string }>;
+  /** The kernel log alone, also of a kernel that it does not know otherwise. Undefined: it has no such mode. */
+  readonly readLog: ((files: DumpToDebug) => Promise<string>) | undefined;
+}
+
+/** Its own words for a kernel whose structures are not those that it was written for; undefined for any other error. */
+export function unknownKernel(error: unknown): string | undefined {
+  if (!(error instanceof KhopError)) return undefined;
+  return /crash: invalid structure (?:member offset|size): \w+/.exec(error.message)?.[0];
 }
 
 const CRASH_COMMANDS = ['sys', 'set', 'bt', 'log'];
@@ -46,26 +55,32 @@ const CRASH_COMMANDS = ['sys', 'set', 'bt', 'log'];
 /** Fetched on first use. */
 export async function debianCrash(suite: DebianSuite): Promise<Debugger> {
   const { version, run } = await unpackedPrograms({ suite, packages: ['crash'], unused: UNUSED });
+  const ask = async (
+    { dump, vmlinux, folder }: DumpToDebug,
+    questions: readonly string[],
+    options: readonly string[],
+  ): Promise<string[]> => {
+    const commands = join(folder, 'crash-commands');
+    const answer = (command: string) => join(folder, `crash-${command}`);
+    await writeFile(
+      commands,
+      [...questions.map((command) => `${command} > ${answer(command)}`), 'quit', ''].join('\n'),
+    );
+    // HOME: a .crashrc of whoever runs the test says nothing here.
+    await run('usr/bin/crash', ['-s', ...options, '-i', commands, vmlinux, dump], {
+      timeoutMs: TIMEOUT_MS,
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder, TERM: 'dumb' },
+    });
+    return await Promise.all(questions.map((command) => readFile(answer(command), 'utf8')));
+  };
   return {
     version,
-    open: async ({ dump, vmlinux, folder }) => {
-      const commands = join(folder, 'crash-commands');
-      const answer = (command: string) => join(folder, `crash-${command}`);
-      await writeFile(
-        commands,
-        [...CRASH_COMMANDS.map((command) => `${command} > ${answer(command)}`), 'quit', ''].join('\n'),
-      );
-      // HOME: a .crashrc of whoever runs the test says nothing here.
-      await run('usr/bin/crash', ['-s', '-i', commands, vmlinux, dump], {
-        timeoutMs: TIMEOUT_MS,
-        cwd: folder,
-        env: { PATH: process.env.PATH, HOME: folder, TERM: 'dumb' },
-      });
-      const [sys, set, bt, log] = await Promise.all(
-        CRASH_COMMANDS.map((command) => readFile(answer(command), 'utf8')),
-      );
+    open: async (files) => {
+      const [sys, set, bt, log] = await ask(files, CRASH_COMMANDS, []);
       return { ...parseCrash(sys!, set!, bt!), log: log! };
     },
+    readLog: async (files) => (await ask(files, ['log'], ['--minimal']))[0]!,
   };
 }
 
@@ -112,7 +127,7 @@ json.dump({
         "command": thread.object.comm.string_().decode(),
         "cpu": prog["panic_cpu"].counter.value_(),
     },
-    "calls": [name_of(frame) for frame in thread.stack_trace() if not frame.is_inline],
+    "calls": [name_of(frame) for frame in thread.stack_trace() if not frame.is_inline and frame.pc >= 1 << 63],
     "log": log,
     "panic": [line for line in log.splitlines() if "Kernel panic" in line][0],
 }, sys.stdout)
@@ -139,5 +154,6 @@ export async function debianDrgn(suite: DebianSuite): Promise<Debugger> {
       });
       return JSON.parse(stdout);
     },
+    readLog: undefined,
   };
 }

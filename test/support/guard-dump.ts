@@ -39,7 +39,8 @@ export async function dumpOfPanic(kernel: KernelLine, folder: string): Promise<s
   await machine.run(`${MOUNT} && khop guard on --dump whole --keep-free 64 --deadline 180`, ARM);
   const { bootId } = await machine.waitForHello(1000);
   await machine.start(
-    `exec taskset 1 sh -c 'echo ${DOOMED_TASK} >/proc/$$/comm; echo c >/proc/sysrq-trigger'`,
+    // A newline of echo would be part of the name, and break the lines in which the kernel says it.
+    `exec taskset 1 sh -c 'printf ${DOOMED_TASK} >/proc/$$/comm; echo c >/proc/sysrq-trigger'`,
   );
   await machine.waitForNewKernel(bootId, HOME_TIMEOUT_MS);
   await machine.run(`${MOUNT} && khop arrive`, COMMAND);

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../../src/error.ts';
 import { cachedFolder } from '../../src/lab/cache-folder.ts';
@@ -34,7 +34,11 @@ export async function findSymbols(kernel: LabKernel): Promise<DebianPackage | st
 
 /** The file, fetched and unpacked on first use: its path. */
 export async function unpackSymbols(kernel: LabKernel, symbols: DebianPackage): Promise<string> {
-  const path = `usr/lib/debug/boot/vmlinux-${kernel.release}`;
+  // Since 7.x it lies beside the modules, and what was its place is a link: a second pass over a gigabyte.
+  const isBesideModules = Number.parseInt(kernel.release, 10) >= 7;
+  const path = isBesideModules
+    ? `usr/lib/debug/lib/modules/${kernel.release}/vmlinux`
+    : `usr/lib/debug/boot/vmlinux-${kernel.release}`;
   const folder = await cachedFolder({
     kind: 'kernel-symbols',
     inputs: { recipe: 1, package: symbols.sha256 },
@@ -42,9 +46,6 @@ export async function unpackSymbols(kernel: LabKernel, symbols: DebianPackage): 
     build: async (target) => {
       const deb = await fetchPackage(symbols);
       await unpackFile(deb, path, target);
-      // Since 7.x it lies beside the modules, and this is a link.
-      const isLink = (await lstat(join(target, path))).isSymbolicLink();
-      if (isLink) await unpackFile(deb, `usr/lib/debug/lib/modules/${kernel.release}/vmlinux`, target);
       await rm(deb);
     },
   });

@@ -81,8 +81,12 @@ export const GUARD_METHODS: readonly GuardMethod[] = [
   { id: 'guard-kdump-ovmf', title: 'kdump-tools, OVMF and GRUB', firmware: 'ovmf', ...KDUMP_TOOLS },
 ];
 
-/** @param names packages of Debian that khop makes use of; they go in with what they depend on */
-async function packKhop(command: string, names: readonly string[]): Promise<Parcel> {
+/**
+ * The .deb of the sources, and how to arm what it brings.
+ * @param command of khop, which switches kernels once
+ * @param names packages of Debian that khop makes use of; they go in with what they depend on
+ */
+export async function packKhop(command: string, names: readonly string[]): Promise<Parcel> {
   const sources = await Promise.all(PACKAGED.map((name) => hashFolder(join(ROOT, name))));
   const khop = { sources, lock: await readFile(join(ROOT, 'package-lock.json'), 'utf8') };
   const folder = await cachedFolder({
