@@ -58,8 +58,9 @@ function switchWords(options = ''): string {
 const LEAD: Readonly<Record<Exclude<BedState, 'known-good'>, (machine: VirtualMachine) => Promise<void>>> = {
   asked: async (machine) => {
     await machine.run(`mkfifo ${ANSWERS}`, MAKE);
+    // Whoever keeps the port of a started command's output open keeps the next command from starting.
     await machine.start(
-      `sleep infinity >${ANSWERS} & script --quiet --flush --command '${switchWords(TALK)}' ${ASKED} <${ANSWERS} >/dev/console`,
+      `exec >/dev/console 2>&1; sleep infinity >${ANSWERS} & script --quiet --flush --command '${switchWords(TALK)}' ${ASKED} <${ANSWERS}`,
     );
     await machine.run(`until grep -q 'Leave this kernel for' ${ASKED}; do sleep 1; done`, MAKE);
   },
@@ -84,7 +85,10 @@ export async function startBed(bed: TrialBed, state: BedState, keepFolder = true
   const description = await describeTrialBed(bed);
   const options = {
     prepared: `a trial: ${state}`,
-    madeWith: { deb: createHash('sha256').update(deb).digest('hex') },
+    madeWith: {
+      deb: createHash('sha256').update(deb).digest('hex'),
+      ...(state === 'asked' ? { recipe: 2 } : {}),
+    },
     isReady: async (fresh: VirtualMachine) => {
       if (state === 'known-good') await install(fresh, deb, bed);
       else await LEAD[state](fresh);
