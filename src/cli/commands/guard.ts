@@ -74,8 +74,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         '\n' +
         'With --mode continue, for systems that must be back at once, the panic kernel is this system’s own and goes\n' +
         'on into normal user space in the reserved memory, on one CPU; the report is written beside it, and\n' +
-        '`khop guard leave` takes the machine back to all its memory when that suits. This mode is new: it was not\n' +
-        'seen through a panic on a machine yet.',
+        '`khop guard leave` takes the machine back to all its memory when that suits.',
     )
     .option('--kernel <kernel>', 'the panic kernel; the running one unless told')
     .option('--home <kernel>', 'the kernel to come home with; the running one unless told')
