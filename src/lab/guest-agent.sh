@@ -18,6 +18,7 @@
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/tool/bin
 export PATH
 work=/run/khop-agent
+opened=
 mkdir -p "$work"
 
 # port NAME: the device of the virtio port with that name.
@@ -49,10 +50,10 @@ hello() {
 # execute ID SECONDS: runs $work/script in a session of its own, which the deadline ends as a whole.
 execute() {
   rm -f "$work/late"
-  setsid sh "$work/script" <"/dev/null" >"$work/out" 2>"$work/err" 3>&- &
+  setsid sh "$work/script" <"/dev/null" >"$work/out" 2>"$work/err" 3>&- 4>&- &
   child=$!
   setsid sh -c 'sleep "$1"; : >"$3/late"; kill -KILL "-$2"' watchdog "$2" "$child" "$work" \
-    <"/dev/null" >"/dev/null" 2>&1 3>&- &
+    <"/dev/null" >"/dev/null" 2>&1 3>&- 4>&- &
   watchdog=$!
   wait "$child"
   status=$?
@@ -67,10 +68,17 @@ execute() {
 }
 
 # start ID: runs $work/script and does not wait; for what ends this kernel.
+# The port has one opener at a time, so all of them write to what is opened once; and a shell that still reads an
+# earlier script keeps that one.
 start() {
-  cp "$work/script" "$work/started"
-  output=$(port khop.output) || output=/dev/null
-  setsid sh "$work/started" <"/dev/null" >"$output" 2>&1 3>&- &
+  if [ -z "$opened" ]; then
+    output=$(port khop.output) || output=/dev/null
+    (: 4>"$output") || return 1
+    exec 4>"$output"
+    opened=yes
+  fi
+  mv "$work/script" "$work/started"
+  setsid sh "$work/started" <"/dev/null" >&4 2>&1 3>&- 4>&- &
   echo "@khop DONE $1" >&3
 }
 

@@ -38,6 +38,16 @@ test('a command returns its exit status, stdout and stderr apart and unchanged',
   assert.equal((await machine.exec('kill -TERM $$', SHORT)).status, 143);
 });
 
+test('a command can be started while another one that was started still runs', LIMIT, async () => {
+  await using machine = await startSmallMachine({ withoutKhop: true });
+  await machine.start('echo first; until [ -e /tmp/go ]; do sleep 0.1; done; echo third');
+  await machine.start('echo second; : >/tmp/go');
+  const deadline = performance.now() + SHORT.timeoutMs;
+  while ((await machine.readOutput()).trim().split('\n').length < 3 && performance.now() < deadline)
+    await sleep(100);
+  assert.equal(await machine.readOutput(), 'first\nsecond\nthird\n');
+});
+
 test('files go both ways byte by byte, and /proc files can be read', LIMIT, async () => {
   await using machine = await startSmallMachine({ withoutKhop: true });
   for (const size of [0, 1, 65_535, 65_536, 3_000_001]) {

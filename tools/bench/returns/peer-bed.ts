@@ -6,7 +6,7 @@
 import type { CacheInputs } from '../../../src/lab/cache-folder.ts';
 import { startFromCheckpoint } from '../../../src/lab/checkpoint.ts';
 import { DISK_IDENTITY } from '../../../src/lab/grub-disk.ts';
-import { prepareGuest } from '../../../src/lab/guest-preparation.ts';
+import { whenPrepared } from '../../../src/lab/guest-preparation.ts';
 import type { LabDisk } from '../../../src/lab/qemu.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { describeTrialBed, setUpNetwork } from '../../chaos/trial/bed.ts';
@@ -21,7 +21,6 @@ const PANIC = 'panic=1';
 
 /** systemd pets the watchdog while it lives, and leaves it running over a restart. */
 const WATCHDOG = '[Manager]\nRuntimeWatchdogSec=30s\n';
-const START_TIMEOUT_MS = 120_000;
 
 /** What one of them needs. */
 export interface PeerSetUp {
@@ -45,14 +44,7 @@ export async function startPeerMachine(bed: ReturnBed, setUp: PeerSetUp): Promis
       await fresh.run('sync', COMMAND);
     },
   });
-  try {
-    await machine.waitForHello(START_TIMEOUT_MS);
-    await prepareGuest(machine, { hasKhop: false });
-    return machine;
-  } catch (cause) {
-    await machine[Symbol.asyncDispose]();
-    throw cause;
-  }
+  return await whenPrepared(machine, { hasKhop: false });
 }
 
 async function installWatchdog(machine: VirtualMachine): Promise<void> {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { startFromCheckpoint } from '../../../src/lab/checkpoint.ts';
 import { describeFullMachine, waitForSystem } from '../../../src/lab/full-machine.ts';
-import { prepareGuest } from '../../../src/lab/guest-preparation.ts';
+import { prepareGuest, whenPrepared } from '../../../src/lab/guest-preparation.ts';
 import type { MachineDescription } from '../../../src/lab/qemu.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { quickDeb } from '../../package/quick-deb.ts';
@@ -28,7 +28,6 @@ export type BedState = 'known-good' | 'asked' | 'on-trial';
 /** Everything a trial takes is made once, by an emulated processor. */
 const MAKE = { timeoutMs: 900_000 };
 const COPY_TIMEOUT_MS = 300_000;
-const START_TIMEOUT_MS = 120_000;
 
 /** A card with nobody behind it but QEMU, which gives addresses. Without an option ROM, as nothing starts from it. */
 const CARD = [
@@ -58,9 +57,8 @@ function switchWords(options = ''): string {
 const LEAD: Readonly<Record<Exclude<BedState, 'known-good'>, (machine: VirtualMachine) => Promise<void>>> = {
   asked: async (machine) => {
     await machine.run(`mkfifo ${ANSWERS}`, MAKE);
-    // Whoever keeps the port of a started command's output open keeps the next command from starting.
     await machine.start(
-      `exec >/dev/console 2>&1; sleep infinity >${ANSWERS} & script --quiet --flush --command '${switchWords(TALK)}' ${ASKED} <${ANSWERS}`,
+      `sleep infinity >${ANSWERS} & script --quiet --flush --command '${switchWords(TALK)}' ${ASKED} <${ANSWERS} >/dev/console`,
     );
     await machine.run(`until grep -q 'Leave this kernel for' ${ASKED}; do sleep 1; done`, MAKE);
   },
@@ -85,10 +83,7 @@ export async function startBed(bed: TrialBed, state: BedState, keepFolder = true
   const description = await describeTrialBed(bed);
   const options = {
     prepared: `a trial: ${state}`,
-    madeWith: {
-      deb: createHash('sha256').update(deb).digest('hex'),
-      ...(state === 'asked' ? { recipe: 2 } : {}),
-    },
+    madeWith: { deb: createHash('sha256').update(deb).digest('hex') },
     isReady: async (fresh: VirtualMachine) => {
       if (state === 'known-good') await install(fresh, deb, bed);
       else await LEAD[state](fresh);
@@ -98,9 +93,7 @@ export async function startBed(bed: TrialBed, state: BedState, keepFolder = true
   };
   const key = JSON.stringify([bed, state]);
   const machine = await inTurns(key, () => startFromCheckpoint(description, options));
-  await machine.waitForHello(START_TIMEOUT_MS);
-  await prepareGuest(machine, { hasKhop: false });
-  return machine;
+  return await whenPrepared(machine, { hasKhop: false });
 }
 
 let made: Promise<Uint8Array> | undefined;
