@@ -16,7 +16,8 @@ export function addKexecCommand(program: Command, context: CliContext): void {
     .description(
       'Answer to the options of kexec-tools’ kexec(8): load, exec, panic load, unload, status, choice of\n' +
         'system call, append, reuse-cmdline, initrd, dtb, no-checks and debug, with the same exit statuses. A\n' +
-        'link to khop named kexec does the same. What is not taken is refused by name.',
+        'link to khop named kexec does the same. What is not taken is refused by name. With --json, an option of\n' +
+        'khop’s own, exit status and messages are printed as JSON.',
     )
     .helpOption(false)
     .allowUnknownOption()

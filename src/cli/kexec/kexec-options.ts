@@ -16,7 +16,7 @@ interface OptionRule {
   readonly fate?: 'ignore' | 'refuse';
 }
 
-/** Every long option of kexec-tools 2.0.25 to 2.0.32 on x86_64 and arm64, and one of khop's. */
+/** Every long option of kexec-tools 2.0.25 to 2.0.32 on x86_64 and arm64. */
 export const KEXEC_OPTIONS = {
   help: { short: 'h' },
   version: { short: 'v' },
@@ -68,8 +68,6 @@ export const KEXEC_OPTIONS = {
   'elf32-core-headers': { fate: 'refuse' },
   'elf64-core-headers': { fate: 'ignore' },
   'force-dtb': { fate: 'refuse' },
-  // khop's own; run-kexec.ts sees to it.
-  json: {},
 } as const satisfies Record<string, OptionRule>;
 
 type OptionName = keyof typeof KEXEC_OPTIONS;

@@ -18,6 +18,7 @@ const NO_FILE_LOAD = 253;
 type OpenWorld = () => Promise<SwitchWorld>;
 
 /**
+ * @param argv as kexec-tools take it; `--json` is khop's own
  * @param open the world; a test gives one of its own
  * @returns the exit status
  */
@@ -31,7 +32,7 @@ export async function runKexec(
   const messages: string[] = [];
   const exitStatus = await answer(
     { ...context, print: (text) => output.push(text), remark: (text) => messages.push(text) },
-    argv,
+    argv.filter((word) => word !== '--json'),
     open,
   );
   const { renderJson } = await import('../render/json.ts');

@@ -44,7 +44,12 @@ export function systemdBootDefaultEntry(state: SystemdBootState): string | undef
 /** @param entry its id, with `.conf` or `.efi` */
 export function systemdBootDefault(state: SystemdBootState, entry: string): BootLoaderPlan {
   const preferred = /^\s*preferred\s+(\S+)/m.exec(state.loaderConf.text ?? '')?.[1];
-  const notes = preferred === undefined ? [] : [`loader.conf prefers ${preferred}, which counts more.`];
+  const isSaved =
+    state.entryDefault === undefined && /^\s*default\s+@saved\s*$/m.test(state.loaderConf.text ?? '');
+  const notes = [
+    ...(preferred === undefined ? [] : [`loader.conf prefers ${preferred}, which counts more.`]),
+    ...(isSaved ? ['loader.conf had @saved as its default: the entry that was started last.'] : []),
+  ];
   const lasting =
     state.entryDefault === undefined
       ? change(state.loaderConf, (text) => changeDefault(text, entry))

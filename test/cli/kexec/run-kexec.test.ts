@@ -126,6 +126,7 @@ test('with --json the exit status stays, and is said with what kexec has to say'
   assert.equal(nothing.remarks, '');
   const size = await run('--print-ckr-size --json');
   assert.deepEqual(JSON.parse(size.printed), { exitStatus: 0, output: ['0'], messages: [] });
+  assert.equal((await run('-S --js')).status, 1, 'no abbreviation of what kexec-tools have not');
   const unknown = await run('--json --no-such');
   assert.deepEqual([unknown.status, JSON.parse(unknown.printed).exitStatus], [1, 1]);
 });

@@ -271,6 +271,14 @@ test('extlinux: each APPEND line is changed, and so is what Debian writes the fi
   assert.equal(text(tree.root, '/etc/default/u-boot'), undefined);
 });
 
+test('systemd-boot: a default that was the last one started is a fixed one from then on, and that is said', () => {
+  using tree = buildTree({ 'boot/loader/loader.conf': 'default @saved\ntimeout 3\n' });
+  const kernel = kernelFrom({ kind: 'bls', entry: 'a.conf' });
+  const { steps, notes } = planDefaultEntry(stateOf(tree.root), kernel);
+  assert.equal(steps[0]?.kind === 'file' ? steps[0].after : '', 'default a.conf\ntimeout 3\n');
+  assert.deepEqual(notes, ['loader.conf had @saved as its default: the entry that was started last.']);
+});
+
 test('extlinux: DEFAULT names the label, and what would count before it goes', () => {
   const config = 'DEFAULT a\nONTIMEOUT a\nLABEL a\n  MENU DEFAULT\n  LINUX /a\nLABEL b\n  LINUX /b\n';
   using tree = buildTree({ 'boot/extlinux/extlinux.conf': config });
