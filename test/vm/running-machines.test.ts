@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { after, test } from 'node:test';
+import { processContext } from '../../src/cli/context.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import {
   endMachine,
   findMachine,
@@ -41,6 +43,34 @@ test('named machines run side by side, are reached again and again, and end by n
   await assert.rejects(findMachine(a), { code: 'E_NOT_FOUND' });
   await assert.rejects(stat(first.folder), { code: 'ENOENT' });
   assert.equal(await execIn(b, 'cat /tmp/mark'), 'b\n');
+});
+
+test('khop lab says as JSON what its commands have done', LIMIT, async () => {
+  const [name] = NAMES;
+  await startMachine(name, { kind: 'small', options: { withoutKhop: true } });
+  const run = async (...words: string[]) => {
+    const printed: string[] = [];
+    const context = {
+      ...processContext(),
+      print: (text: string) => void printed.push(text),
+      exitWith: () => {},
+    };
+    await buildProgram(context).parseAsync(['lab', ...words], { from: 'user' });
+    return JSON.parse(printed.join(''));
+  };
+  const { status, stdout, stderr } = await run(
+    'exec',
+    '--json',
+    name,
+    'echo evidence >/dev/console; echo out; echo err >&2; exit 3',
+  );
+  assert.deepEqual([status, stdout, stderr], [3, 'out\n', 'err\n']);
+  assert.equal((await run('exec', '--json', '--detach', name, 'true')).started, true);
+  assert.equal((await run('cp', '--json', import.meta.filename, `${name}:/tmp/copy`)).bytes > 0, true);
+  const { socket, log } = await run('console', '--json', name);
+  assert.ok((await stat(socket)).isSocket());
+  assert.match(log, /evidence/);
+  assert.deepEqual(await run('down', '--json', name), { ended: [name] });
 });
 
 test('a machine whose QEMU was killed is forgotten, and its name can be used again', LIMIT, async () => {
