@@ -37,8 +37,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
-  const rows = [...(await runCases(chosen, options)), ...(await runGood(options, chosen.length > 0))];
-  if (rows.length > 0) keep(rows, options.json);
+  const rows = await runCases(chosen, options);
+  await runGood(options, rows);
   if (rows.length > 0) console.log(renderRows(rows, elapsedSeconds()));
   return isFastGood && rows.every(isAsExpected) ? 0 : 1;
 }
@@ -105,13 +105,12 @@ async function runCases(cases: readonly ChaosCase[], { jobs, json }: ChaosOption
   return rows();
 }
 
-/** Each firmware has a machine in which one switch follows the other. @param hasOthers whose rows the file has */
+/** Each firmware has a machine in which one switch follows the other. @param rows that there are; these are added */
 async function runGood(
   { suites, firmware: wanted, jobs, switches, json }: ChaosOptions,
-  hasOthers: boolean,
-): Promise<ChaosRow[]> {
-  if (!suites.includes('good')) return [];
-  const rows: ChaosRow[] = [];
+  rows: ChaosRow[],
+): Promise<void> {
+  if (!suites.includes('good')) return;
   const waiting = (['seabios', 'ovmf'] as const)
     .filter((each) => wanted === undefined || each === wanted)
     .values();
@@ -120,11 +119,10 @@ async function runGood(
       await runGoodSwitches({ firmware, hasWatchdog: false }, switches, (row) => {
         rows.push(row);
         tell(row);
-        if (!hasOthers) keep(rows, json);
+        keep(rows, json);
       });
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return rows;
 }
 
 /** A run of an hour that is interrupted leaves what it has. */

@@ -12,7 +12,7 @@ import type { CrashReport } from '../../src/guard/crash-report.ts';
 import { startFromCheckpoint } from '../../src/lab/checkpoint.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import { describeFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
-import { prepareGuest } from '../../src/lab/guest-preparation.ts';
+import { prepareGuest, whenPrepared } from '../../src/lab/guest-preparation.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import {
@@ -63,7 +63,8 @@ for (const kernel of ['6.1', '6.12', '7.2'] as const)
         machine.console.onLine((line) => {
           if (/Kernel panic/.test(line)) panicMs = performance.now();
         });
-        await hop(machine, 'exec taskset 1 khop guard test --yes');
+        await hop(machine, 'exec taskset 1 khop guard test --yes --json 2>/dev/null');
+        assert.equal(JSON.parse(await machine.readOutput()).crashing, true);
         const answersAfter = ((performance.now() - panicMs) / 1000).toFixed(1);
         context.diagnostic(`panic: the agent answers after ${answersAfter} s`);
         await machine.run(`${MOUNT} && khop arrive`, RUN);
@@ -79,7 +80,10 @@ for (const kernel of ['6.1', '6.12', '7.2'] as const)
         assert.deepEqual([there.outcome, there.id, there.gaps], ['continued', continuing.crash, []]);
         assert.match(there.panicLine, /sysrq triggered crash/);
 
-        await hop(machine, 'khop guard leave --yes');
+        const said = (await machine.readOutput()).length;
+        await hop(machine, 'khop guard leave --yes --json 2>/dev/null');
+        const left = JSON.parse((await machine.readOutput()).slice(said));
+        assert.deepEqual([left.leaving, left.way, left.obstacle], [true, 'kexec', null]);
         assert.match((await machine.run('cat /proc/cmdline', COMMAND)).stdout, / khop\.guard=[0-9a-f]{16}/);
         assertSameHardware(await readHardware(machine), before);
         await machine.run(`${MOUNT} && khop arrive`, RUN);
@@ -184,9 +188,7 @@ async function startArmed(): Promise<VirtualMachine> {
       await fresh.run('sync', RUN);
     },
   });
-  await machine.waitForHello(COMMAND.timeoutMs);
-  await prepareGuest(machine, { hasKhop: false });
-  return machine;
+  return await whenPrepared(machine, { hasKhop: false });
 }
 
 async function assertArmed(machine: VirtualMachine): Promise<void> {
@@ -200,16 +202,29 @@ async function outcomeOfLast(machine: VirtualMachine): Promise<string> {
   return (await answerOf(machine, 'khop crashes show last --json')).outcome;
 }
 
+/** The armed machine dies on that CPU, and goes on. */
+async function startContinuing(context: TestContext, cpu: number) {
+  const machine = await startArmed();
+  try {
+    const port = await installService(machine);
+    const before = await readHardware(machine);
+    const reservedKib = Number(await run(machine, 'cat /sys/kernel/kexec_crash_size')) / 1024;
+    const death = `taskset -c ${cpu} khop guard test --yes`;
+    tell(context, 'panic', await hopWithService(machine, port, death));
+    const { homeObstacle } = await assertContinues(context, machine, reservedKib);
+    return { machine, port, before, homeObstacle };
+  } catch (cause) {
+    await machine[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
 test(
   'after a panic a Debian serves again from its reservation, and leaves it without the firmware',
   LIMIT,
   async (context) => {
-    await using machine = await startArmed();
-    const port = await installService(machine);
-    const before = await readHardware(machine);
-    const reservedKib = Number(await run(machine, 'cat /sys/kernel/kexec_crash_size')) / 1024;
-    tell(context, 'panic', await hopWithService(machine, port, 'taskset -c 0 khop guard test --yes'));
-    const { homeObstacle } = await assertContinues(context, machine, reservedKib);
+    const { port, before, homeObstacle, ...started } = await startContinuing(context, 0);
+    await using machine = started.machine;
     assert.equal(homeObstacle, null);
     await assert.rejects(run(machine, 'khop guard on --yes'), /khop guard leave/);
 
@@ -225,12 +240,8 @@ test(
   'after a panic on the second CPU a Debian serves as well, and leaves through the firmware',
   LIMIT,
   async (context) => {
-    await using machine = await startArmed();
-    const port = await installService(machine);
-    const before = await readHardware(machine);
-    const reservedKib = Number(await run(machine, 'cat /sys/kernel/kexec_crash_size')) / 1024;
-    tell(context, 'panic', await hopWithService(machine, port, 'taskset -c 1 khop guard test --yes'));
-    const { homeObstacle } = await assertContinues(context, machine, reservedKib);
+    const { port, before, homeObstacle, ...started } = await startContinuing(context, 1);
+    await using machine = started.machine;
     assert.match(homeObstacle, /not on the processor that the firmware starts with/);
 
     tell(context, 'leave', await hopWithService(machine, port, 'khop guard leave --firmware --yes'));

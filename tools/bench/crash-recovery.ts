@@ -8,8 +8,9 @@ import { renderMilliseconds } from '../../src/cli/render/quantity.ts';
 import { KhopError } from '../../src/error.ts';
 import { startFromCheckpoint } from '../../src/lab/checkpoint.ts';
 import { describeFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
-import { prepareGuest } from '../../src/lab/guest-preparation.ts';
+import { prepareGuest, whenPrepared } from '../../src/lab/guest-preparation.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { lossesSince, takeInventory } from '../chaos/guard/homecoming.ts';
 import { type ConsoleLine, crashMoments } from './crash-moments.ts';
 import type { GuardMethod, Parcel } from './guard-methods.ts';
 import { processCpuMs } from './process-time.ts';
@@ -85,19 +86,12 @@ async function startGuardedMachine(
       await fresh.run('sync', COMMAND);
     },
   });
-  try {
-    await machine.waitForHello(COMMAND.timeoutMs);
-    await prepareGuest(machine, { hasKhop: false });
-    return machine;
-  } catch (cause) {
-    await machine[Symbol.asyncDispose]();
-    throw cause;
-  }
+  return await whenPrepared(machine, { hasKhop: false });
 }
 
 async function measureOnce(machine: VirtualMachine, method: GuardMethod): Promise<RecoverySample> {
   const { bootId } = await machine.waitForHello(COMMAND.timeoutMs);
-  const before = await readHardware(machine);
+  const before = await takeInventory(machine);
   const now = () => ({ wallMs: performance.now(), cpuMs: processCpuMs(machine.pid) });
   const lines: ConsoleLine[] = [];
   machine.console.onLine((text) => lines.push({ text, ...now() }));
@@ -106,13 +100,11 @@ async function measureOnce(machine: VirtualMachine, method: GuardMethod): Promis
   await waitForSystem(machine);
   const ready = now();
   await requireArmed(machine);
-  const after = await readHardware(machine);
-  if (after.cpus !== before.cpus || !(after.memoryKib >= before.memoryKib - TOLERANCE_KIB))
-    throw new KhopError(
-      'E_LAB',
-      `before the panic the machine had ${describeHardware(before)}, and at home ${describeHardware(after)}`,
-      { hint: 'The capture kernel did not give back everything; see the console.' },
-    );
+  const losses = lossesSince(before, await takeInventory(machine), TOLERANCE_KIB);
+  if (losses.length > 0)
+    throw new KhopError('E_LAB', `at home the machine has ${losses.join(' and ')}`, {
+      hint: 'The capture kernel did not give back everything; see the console.',
+    });
   return { ...crashMoments(lines, ready, method.signs), savedBytes: await readSaved(machine, method.folder) };
 }
 
@@ -124,25 +116,6 @@ async function requireArmed(machine: VirtualMachine): Promise<void> {
 async function readReservation(machine: VirtualMachine): Promise<number> {
   const { stdout } = await machine.run('cat /sys/kernel/kexec_crash_size', COMMAND);
   return Math.round(Number(stdout) / MIB);
-}
-
-interface Hardware {
-  readonly cpus: number;
-  /** MemTotal. */
-  readonly memoryKib: number;
-}
-
-async function readHardware(machine: VirtualMachine): Promise<Hardware> {
-  const { stdout } = await machine.run(
-    'nproc; sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1/p" /proc/meminfo',
-    COMMAND,
-  );
-  const [cpus, memoryKib] = stdout.split('\n').map(Number);
-  return { cpus: cpus!, memoryKib: memoryKib! };
-}
-
-function describeHardware({ cpus, memoryKib }: Hardware): string {
-  return `${cpus} CPUs and ${memoryKib} KiB of memory`;
 }
 
 /** Bytes of each file below `folder`, by its name without dates. */

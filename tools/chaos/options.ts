@@ -35,7 +35,7 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
   fast     a chain of twenty fast switches; a quarter of an hour
   guard    crashes, a panic kernel in trouble, disks in trouble and power cuts; three quarters of an hour
   trial    kernels on trial that fail in every way, power cuts, damaged state; some hours
-  good     fifty trials of good kernels under each firmware, of which none may be sent home; an hour or two each
+  good     fifty trials of good kernels under each firmware, of which none may be sent home; three hours each
 
   --json FILE    write the rows of guard, trial and good to FILE: {suite, case, point, firmware, outcome, expected,
                  cause, seconds}

@@ -36,14 +36,26 @@ export async function takeInventory(machine: VirtualMachine): Promise<Inventory>
   return { release, cpus: Number(cpus), memoryKib: Number(memory) };
 }
 
+/**
+ * One sentence for each thing that is less than before. What cannot be read is lost.
+ * @param toleranceKib of memory that kernels may keep for themselves
+ */
+export function lossesSince(before: Inventory, after: Inventory, toleranceKib = TOLERANCE_KIB): string[] {
+  const losses: string[] = [];
+  if (after.cpus !== before.cpus) losses.push(`${after.cpus} of ${before.cpus} CPUs`);
+  if (!(after.memoryKib >= before.memoryKib - toleranceKib))
+    losses.push(`${after.memoryKib} of ${before.memoryKib} KiB`);
+  return losses;
+}
+
 /** Looks at the kernel that came up, and has it read the report. */
 export async function inspect(machine: VirtualMachine, before: Inventory): Promise<Homecoming> {
   const after = await takeInventory(machine);
-  const losses: string[] = [];
-  if (after.release !== before.release) losses.push(`${after.release} runs, not ${before.release}`);
-  if (after.cpus !== before.cpus) losses.push(`${after.cpus} of ${before.cpus} CPUs`);
-  if (Math.abs(after.memoryKib - before.memoryKib) > TOLERANCE_KIB)
-    losses.push(`${after.memoryKib} of ${before.memoryKib} KiB`);
+  const losses = lossesSince(before, after);
+  if (after.release !== before.release) losses.unshift(`${after.release} runs, not ${before.release}`);
+  // More than before: without the reservation, say.
+  if (after.memoryKib > before.memoryKib + TOLERANCE_KIB)
+    losses.push(`${after.memoryKib} KiB instead of ${before.memoryKib}`);
   const { status } = await machine.exec('grep -q khop.guard= /proc/cmdline', COMMAND);
   const way = status === 0 ? 'kexec' : 'firmware';
   return { way, losses, ...(await readReport(machine)) };

@@ -10,7 +10,7 @@ import type { GuestHello } from '../../../src/lab/agent-channel.ts';
 import { waitForSystem } from '../../../src/lab/full-machine.ts';
 import { prepareGuest } from '../../../src/lab/guest-preparation.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { type Inventory, takeInventory } from '../guard/homecoming.ts';
+import { type Inventory, lossesSince, takeInventory } from '../guard/homecoming.ts';
 import type { ChaosRow } from '../row.ts';
 import { startBed, type TrialBed } from './bed.ts';
 import { COMMAND, INSTALLED } from './fault.ts';
@@ -28,8 +28,6 @@ const END_TIMEOUT_MS = 600_000;
 const PAUSE_MS = 1000;
 const REFUSED = /khop switch ended with (\d+)\n/;
 const TICKET = '/var/lib/khop/trial.json';
-/** The kernel's own needs and the reservation's place differ a little from boot to boot. */
-const TOLERANCE_KIB = 32 * 1024;
 
 /** A processor and a disk that have something to do from the first services on, for as long as the file is there. */
 const BUSY_FLAG = '/var/lib/busy';
@@ -105,9 +103,10 @@ async function switchOnce(
   await prepareGuest(machine, { hasKhop: false });
   const { verdict, words } = await lastSwitch(machine);
   const now = await machine.waitForHello(1000);
+  const after = await takeInventory(machine);
   const problems = [
     now.bootId === arrived.bootId ? undefined : `the machine left ${arrived.release} again`,
-    ...lossesSince(seen.get(now.release) ?? before, await takeInventory(machine)),
+    ...lossesSince(seen.get(now.release) ?? after, after),
   ].filter((problem) => problem !== undefined);
   return {
     case: `${before.release} to ${line}, ${way.name}`,
@@ -172,13 +171,4 @@ async function lastSwitch(machine: VirtualMachine): Promise<{ verdict: string; w
   const last = (JSON.parse(stdout) as Listed).entries.findLast(({ kind }) => kind === 'switch');
   const { verdict, cause, detail } = last?.trial ?? {};
   return { verdict: verdict ?? 'no trial', words: [cause, detail].filter(Boolean).join(': ') };
-}
-
-/** Against the first time that this kernel, or where it is new the one before it, was looked at. */
-function lossesSince(before: Inventory, after: Inventory): string[] {
-  const losses: string[] = [];
-  if (after.cpus !== before.cpus) losses.push(`${after.cpus} of ${before.cpus} CPUs`);
-  if (after.release === before.release && after.memoryKib < before.memoryKib - TOLERANCE_KIB)
-    losses.push(`${after.memoryKib} of ${before.memoryKib} KiB`);
-  return losses;
 }

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import type { Inventory } from '../guard/homecoming.ts';
+import { type Inventory, lossesSince, takeInventory } from '../guard/homecoming.ts';
 import type { TrialCase } from './cases.ts';
 import { COMMAND, INSTALLED, REFUSAL } from './fault.ts';
 
@@ -84,7 +84,8 @@ export async function describeEnd(
   );
   const recorded = last?.kind === 'trial-lost' ? last.cause : last?.trial?.cause;
   const detail = last?.kind === 'trial-lost' ? last.detail : last?.trial?.detail;
-  const problems = isHome && before !== undefined ? await lossesSince(machine, before) : [];
+  // One that began on trial had its reservation; home has more.
+  const problems = isHome && before !== undefined ? lossesSince(before, await takeInventory(machine)) : [];
   const missing = await missingAfter(machine, recorded ?? undefined, last?.trial?.verdict);
   // Where either end is right, why it came to that is a remark.
   const isEither = each.expected === EITHER;
@@ -141,20 +142,4 @@ function outcomeWords(
   if (found.verdict === 'confirmed') return expected === EITHER ? EITHER : 'confirmed';
   if (!found.isHome) return 'on the kernel that was tried';
   return expected === EITHER ? EITHER : `home by ${found.way}`;
-}
-
-/** The kernel's own needs and a report in memory differ a little from boot to boot. */
-const TOLERANCE_KIB = 32 * 1024;
-
-async function lossesSince(machine: VirtualMachine, before: Inventory): Promise<string[]> {
-  const { stdout } = await machine.run(
-    'nproc; sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1/p" /proc/meminfo',
-    COMMAND,
-  );
-  const [cpus, memory] = stdout.split('\n').map(Number);
-  const losses: string[] = [];
-  if (cpus !== before.cpus) losses.push(`${cpus} of ${before.cpus} CPUs`);
-  // One that began on trial had its reservation; home has more.
-  if ((memory ?? 0) < before.memoryKib - TOLERANCE_KIB) losses.push(`${memory} of ${before.memoryKib} KiB`);
-  return losses;
 }
