@@ -4,7 +4,6 @@
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import type { Socket } from 'node:net';
-import { KhopError } from '../error.ts';
 
 const TAIL_LINES = 60;
 const LONGEST_LINE = 4096;
@@ -61,19 +60,4 @@ export class ConsoleLog implements Disposable {
     if (this.#partial !== '') this.#file.write(this.#partial);
     this.#file.end();
   }
-}
-
-/** `cause` again, with the end of the console in its message: the evidence of a guest that hangs. */
-export function withConsole(cause: unknown, log: ConsoleLog): unknown {
-  if (!(cause instanceof KhopError)) return cause;
-  const shown = log.tail.slice(-25).map((line) => `  | ${line}`);
-  const text = shown.length === 0 ? '  (the console is empty)' : shown.join('\n');
-  return new KhopError(
-    cause.code,
-    `${cause.message}\nThe last lines of its console (${log.path}):\n${text}`,
-    {
-      hint: cause.hint,
-      cause,
-    },
-  );
 }

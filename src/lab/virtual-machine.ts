@@ -18,7 +18,8 @@ import {
   type GuestResult,
   quoteWord,
 } from './agent-channel.ts';
-import { ConsoleLog, withConsole } from './console-log.ts';
+import { ConsoleLog } from './console-log.ts';
+import { withEvidence } from './evidence.ts';
 import { followFile } from './guest-output.ts';
 import { identifyProcess, type ProcessIdentity } from './process-identity.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
@@ -207,7 +208,7 @@ export class VirtualMachine implements AsyncDisposable {
     const error = new KhopError('E_TIMEOUT', `the machine is still on after ${timeoutMs / 1000} s`, {
       hint: 'The guest did not switch itself off.',
     });
-    throw withConsole(error, this.console);
+    throw await withEvidence(error, this);
   }
 
   /**
@@ -278,12 +279,12 @@ export class VirtualMachine implements AsyncDisposable {
     }
   }
 
-  /** Ends the wait when QEMU ends, and adds the console to what goes wrong. */
+  /** Ends the wait when QEMU ends, and adds to what goes wrong what is known of the guest. */
   async #guarded<T>(work: Promise<T> | T): Promise<T> {
     try {
       return await Promise.race([work, this.#ended]);
     } catch (cause) {
-      throw withConsole(cause, this.console);
+      throw await withEvidence(cause, this);
     }
   }
 }
