@@ -3,6 +3,7 @@
  * @module
  */
 import type { MachineFacts } from '../machine/facts.ts';
+import { DROPPED_TO_CONTINUE } from '../plan/capture/continue-parameters.ts';
 import { withoutArguments } from '../plan/command-line.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
@@ -22,10 +23,14 @@ export interface PlannedStart {
   readonly packing: InitramfsPacking;
 }
 
-/** What khop and boot loaders tell a kernel for one start; it asks for no module, and one entry serves them all. */
+/**
+ * What khop and boot loaders tell a kernel for one start, and what a panic kernel that goes on is told otherwise: none of
+ * it names a module, and one entry serves them all.
+ */
 const OWN_PARAMETERS = [
   ...[TOKEN_PARAMETER, 'khop.guard', 'khop.home', 'khop.continue', 'khop.trial'],
-  ...['BOOT_IMAGE', 'initrd', 'crashkernel'],
+  ...['BOOT_IMAGE', 'initrd'],
+  ...DROPPED_TO_CONTINUE,
 ];
 
 /**

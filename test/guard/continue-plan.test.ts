@@ -75,6 +75,15 @@ test('the panic kernel is the system’s own, entered directly, with its command
   assert.ok(continuing !== undefined && continuing.memoryBytes > 192 << 20);
 });
 
+test('one preparation serves the panic kernel, the way home and the question of how much memory', async () => {
+  using boot = buildBoot();
+  const remarks: string[] = [];
+  const remark = (text: string) => void remarks.push(text);
+  using at = worldFor(boot, reserving(448n << 20n), { remark });
+  await planGuard(at.world, settingsFor(boot), ID, NOWHERE);
+  assert.deepEqual(remarks, ['This kernel was not prepared yet for this machine as it is now; done.']);
+});
+
 test('what may keep it from serving is said when the guard is armed', async () => {
   using boot = buildBoot();
   const machine = {
