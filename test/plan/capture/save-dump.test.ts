@@ -69,16 +69,19 @@ for (const runner of PROGRAM_RUNNERS) {
     }
   };
 
+  let filters: string | undefined;
+  process.once('exit', () => filters && rmSync(filters, { recursive: true }));
+
   /** A program in place of makedumpfile. */
   const filterThat = (statements: readonly Statement[]): DumpOrder => {
-    const folder = mkdtempSync(join(tmpdir(), 'khop-filter-'));
+    filters ??= mkdtempSync(join(tmpdir(), 'khop-filters-'));
+    const folder = mkdtempSync(join(filters, 'one-'));
     const program = join(folder, 'filter');
     const bytes = encodeStaticProgram(
       fn('main', ['stack'], [], () => statements),
       architecture,
     );
     writeFileSync(program, bytes, { mode: 0o755 });
-    process.once('exit', () => rmSync(folder, { recursive: true }));
     return { ...NO_LIMITS, filter: { folder: '/dump', files: [], command: [...emulator, program] } };
   };
 
