@@ -44,7 +44,7 @@ const SHORTFALLS: ReadonlySet<ChainStepName> = new Set<ChainStepName>([
 const OUTCOMES: Readonly<Record<CrashOutcome, string>> = {
   'home-by-kexec': 'came home by kexec',
   'home-by-firmware': 'came home through the firmware',
-  continued: 'went on in the capture kernel',
+  continued: 'went on in the panic kernel',
   unknown: 'how it ended was not written down',
 };
 
