@@ -2,7 +2,7 @@
  * `khop switch`.
  * @module
  */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Proposal } from '../../switch/proposal.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
@@ -45,12 +45,7 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
         '--loaded',
         'jump to what `khop load` has loaded; this is no trial, nothing comes home by itself',
       )
-      .addOption(
-        new Option(
-          '--trial',
-          'try it although it was confirmed before, or khop.conf says trial = no',
-        ).conflicts('loaded'),
-      )
+      .option('--trial', 'try it although it was confirmed before, or khop.conf says trial = no')
       .option('--no-trial', 'take the kernel as proven: nothing comes home by itself')
       .option('--home <kernel>', 'the kernel to come home to instead of the one that runs')
       .option(
@@ -88,8 +83,10 @@ async function switchTo(
   const { requireOne, jumpToLoaded } = await import('../../switch/switch-loaded.ts');
   const { endAsInterrupted } = await import('../../machine/hold-signals.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
+  const { refuseBesideLoaded } = await import('./beside-loaded.ts');
   const world = openWorld(context);
   requireOne(selector, options.loaded === true, options.dryRun === true);
+  if (options.loaded) refuseBesideLoaded(options);
   using _ends = endAsInterrupted();
   await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded or stopped');
