@@ -24,7 +24,8 @@ mkdir -p "$work"
 # port NAME: the device of the virtio port with that name.
 port() {
   for entry in /sys/class/virtio-ports/*; do
-    [ -r "$entry/name" ] && [ "$(cat "$entry/name")" = "$1" ] && echo "/dev/${entry##*/}" && return 0
+    [ -r "$entry/name" ] && read -r name <"$entry/name" && [ "$name" = "$1" ] &&
+      echo "/dev/${entry##*/}" && return 0
   done
   return 1
 }
@@ -99,7 +100,8 @@ attempt() {
   "$@" 2>"$work/error" || echo "@khop ERROR $id $(head -c 500 "$work/error" | tr '\n' ' ')" >&3
 }
 
-until device=$(port khop.agent); do sleep 0.1; done
+# A guest that starts has better things to do than to run programs for this.
+until device=$(port khop.agent); do sleep 0.3; done
 exec 3<>"$device"
 hello 0
 while :; do

@@ -30,6 +30,9 @@ const CHECKED_PHASES = [
 const PAUSE_MS = 1000;
 /** While checks pass and have to go on doing so, they are asked less often: scripts are among them. */
 const STEADY_PAUSE_MS = 4000;
+/** A round that takes long, on a slow machine or a busy one, is not to keep the start that it waits for from the processor. */
+const PAUSE_PER_ROUND = 4;
+const LONGEST_PAUSE_MS = 5000;
 /** How long the confirmation waits at least for another khop, which lets go of its lock before the guardian acts. */
 const BUSY_MS = 15_000;
 /** Another khop is at work; the guardian has not ended, or nobody can say whether it has. */
@@ -267,6 +270,7 @@ async function prove(
   const steadyMs = phase === 'services' ? calls.steadyMs : 0;
   let goodSinceUpMs: number | undefined;
   for (;;) {
+    const beganUpMs = world.uptimeMs();
     const checks = await calls.runChecks(baseline, phase, ticket);
     // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
     const decision = decisionOfOthers(world, ticket.id);
@@ -292,9 +296,19 @@ async function prove(
         cause: 'deadline',
         detail: `after ${Math.round(upMs / 1000)} s still: ${sentenceOf(waiting)}`,
       };
-    await world.sleep(waiting.length === 0 ? STEADY_PAUSE_MS : PAUSE_MS);
+    const leastMs = waiting.length === 0 ? STEADY_PAUSE_MS : PAUSE_MS;
+    await world.sleep(pauseAfter(world.uptimeMs() - beganUpMs, { leastMs, leftMs: deadlineUpMs - upMs }));
     world.signal.throwIfAborted();
   }
+}
+
+/** The last round is to be at the deadline, not behind it. */
+function pauseAfter(
+  roundMs: number,
+  { leastMs, leftMs }: { readonly leastMs: number; readonly leftMs: number },
+): number {
+  const wantedMs = Math.max(leastMs, Math.min(roundMs * PAUSE_PER_ROUND, LONGEST_PAUSE_MS));
+  return Math.max(PAUSE_MS, Math.min(wantedMs, leftMs));
 }
 
 function sentenceOf(checks: readonly CheckResult[]): string {

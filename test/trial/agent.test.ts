@@ -57,6 +57,24 @@ test('services have to be well for a while, and from anew when one of them was n
   });
 });
 
+test('a round that takes long is followed by a longer pause, but never one beyond the deadline', async () => {
+  using at = await agentWorld();
+  const began: number[] = [];
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+    began.push(at.world.uptimeMs());
+    await at.world.sleep(began.length === 1 ? 100 : began.length === 2 ? 700 : 3000);
+    return [check(phase, { state: 'waiting' })];
+  };
+  await runAgent(at.world, { ...callsOf(at), runChecks });
+  const startUpMs = began[0]!;
+  assert.deepEqual(
+    began.slice(0, 5).map((upMs) => upMs - startUpMs),
+    [0, 1100, 1100 + 700 + 2800, 1100 + 700 + 2800 + 8000, 1100 + 700 + 2800 + 16_000],
+  );
+  // 0.6 of 600 s is what the system has.
+  assert.ok(began.at(-1)! <= 360_000 + 1000 && began.at(-1)! + 3000 >= 360_000, String(began.at(-1)));
+});
+
 test('a service that dies soon after it was well leads home', async () => {
   let asked = 0;
   const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) =>

@@ -38,7 +38,7 @@ export async function runChecks(
   settings: HealthSettings,
   phase: CheckPhase,
 ): Promise<readonly CheckResult[]> {
-  const input = { world, baseline, settings };
+  const input = { world: askingOnce(world), baseline, settings };
   const checks = HEALTH_CHECKS.filter((check) => check.phase === phase);
   const results = await Promise.all(
     checks.filter(({ isLast }) => !isLast).map((check) => runCheck(check, input)),
@@ -50,6 +50,21 @@ export async function runChecks(
     );
   }
   return results;
+}
+
+/** Two checks look at all units; systemd, which is busy with the start, is asked for them once a round. */
+function askingOnce(world: HealthWorld): HealthWorld {
+  let units: ReturnType<HealthWorld['units']['list']> | undefined;
+  return {
+    ...world,
+    units: {
+      ...world.units,
+      list: () => {
+        units ??= world.units.list();
+        return units;
+      },
+    },
+  };
 }
 
 function heldBack({ id }: CheckResult): CheckOutcome {

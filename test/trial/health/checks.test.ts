@@ -53,6 +53,23 @@ describe('each check', () => {
   });
 });
 
+test('all units are asked for once in a round, and anew in the next one', async () => {
+  const now = healthWorld({});
+  let asked = 0;
+  const list: typeof now.units.list = async () => {
+    asked++;
+    return await now.units.list();
+  };
+  const counting = { ...now, units: { ...now.units, list } };
+  const baseline = await takeBaseline(now);
+  for (const round of [1, 2]) {
+    const results = await runChecks(counting, baseline, SETTINGS, 'services');
+    for (const id of ['services.units', 'services.active'])
+      assert.equal(resultOf(results, id).state, 'passed');
+    assert.equal(asked, round);
+  }
+});
+
 test('docs/trial-checks.md describes every check with its phase and what it counts for, in their order', () => {
   const page = readFileSync(new URL('../../../docs/trial-checks.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| `([\w.-]+)` \| (\w+) \| (\w+) \| \S/gm)].map((row) => row.slice(1, 4));
