@@ -63,6 +63,7 @@ _khop() {
         "plan:--profile") COMPREPLY=($(compgen -W "warm lean" -- "$cur")); return ;;
         "plan:--accept") COMPREPLY=(); return ;;
         "prepare:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "prepare:--command-line") COMPREPLY=(); return ;;
         "load:--initrd") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "load:--command-line") COMPREPLY=(); return ;;
         "load:--append") COMPREPLY=(); return ;;
@@ -126,7 +127,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --diff --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "prepare")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --force --list --prune --quiet --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--initrd --command-line --force --list --prune --quiet --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -f -W "$(_khop_kernels)" -- "$cur")); fi ;;
         "load")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--panic --initrd --command-line --reuse-cmdline --append --dtb --method --fast --without --profile --accept --json --help" -- "$cur"))

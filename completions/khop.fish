@@ -53,6 +53,7 @@ complete -c khop -n '__fish_seen_subcommand_from plan' -l accept -x -d 'go on al
 complete -c khop -n '__fish_seen_subcommand_from plan' -l json -d 'print the result as JSON'
 complete -c khop -n '__fish_seen_subcommand_from plan' -F -a '(__khop_kernels)'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l initrd -r -F -d 'initrd instead of the entry’s; repeat for several'
+complete -c khop -n '__fish_seen_subcommand_from prepare' -l command-line -x -d 'what it will be started with, where that is not the entry’s'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l force -d 'make it anew, also when it is there'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l list -d 'show what is prepared, and prepare nothing'
 complete -c khop -n '__fish_seen_subcommand_from prepare' -l prune -d 'remove what was made from files that are gone, and prepare nothing'

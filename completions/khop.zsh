@@ -77,6 +77,7 @@ _khop_plan() {
 }
 _khop_prepare() {
   _arguments -s '*--initrd[initrd instead of the entry’s; repeat for several]:file:_files' \
+    '*--command-line[what it will be started with, where that is not the entry’s]:text: ' \
     '*--force[make it anew, also when it is there]' \
     '*--list[show what is prepared, and prepare nothing]' \
     '*--prune[remove what was made from files that are gone, and prepare nothing]' \

@@ -19,17 +19,26 @@ function startCommandLine(
   { append, drop }: SwitchWorld['configuration'],
   kernel: Kernel,
   machine: MachineFacts,
+  given: string | undefined,
 ): string {
   const running = reusableCommandLine(valueOf(machine.commandLine) ?? '', 'normal');
-  const own = kernel.commandLine === '' ? running : kernel.commandLine;
+  const own = given ?? (kernel.commandLine === '' ? running : kernel.commandLine);
   return appendArguments(withoutArguments(own, drop), append);
+}
+
+/** What a person asked for besides the kernel. */
+export interface PrepareChoice {
+  readonly initrd?: readonly string[] | undefined;
+  /** What it will be started with, where that is not the kernel's own command line. */
+  readonly commandLine?: string | undefined;
+  readonly isForced: boolean;
 }
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a kernel that cannot be found, read or used */
 export function prepareChosen(
   world: SwitchWorld,
   selector: string | undefined,
-  options: { readonly initrd?: readonly string[] | undefined; readonly isForced: boolean },
+  options: PrepareChoice,
 ): { readonly outcome: PrepareOutcome; readonly removed: readonly PreparedEntry[] } {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
@@ -40,7 +49,7 @@ export function prepareChosen(
       ...initramfsWish(world, machine, readHistory(world), {
         release: kernel.release,
         image: kernel.image,
-        commandLine: startCommandLine(world.configuration, kernel, machine),
+        commandLine: startCommandLine(world.configuration, kernel, machine, options.commandLine),
         isTrimAllowed: true,
         packing: 'none',
       }),

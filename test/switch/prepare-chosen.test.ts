@@ -28,6 +28,27 @@ test('arguments that the configuration adds or drops are no difference between p
   assert.deepEqual(remarksOf(boot, {}, { configuration }), []);
 });
 
+test('arguments that name no module, given for one switch, are no difference either', () => {
+  using boot = buildBoot();
+  const append = ['debug', 'console=tty0', 'systemd.unit=rescue.target', 'rd.luks.name=1=x', 'panic=5'];
+  assert.deepEqual(remarksOf(boot, { append }), []);
+});
+
+test('what a kernel will be started with can be told beforehand', () => {
+  for (const [commandLine, expected] of [
+    ['root=/dev/sdb2 nvme.poll_queues=2', []],
+    [undefined, ['This kernel was not prepared yet for this machine as it is now; done.']],
+  ] as const) {
+    using boot = buildBoot();
+    const remarks: string[] = [];
+    const world = quietWorld(boot.root, remarks);
+    const initrd = [boot.initrd];
+    prepareChosen(world, boot.image, { initrd, commandLine, isForced: false });
+    propose(world, boot.image, { fast: true, initrd, commandLine: 'root=/dev/sdb2 nvme.poll_queues=2' });
+    assert.deepEqual(remarks, expected);
+  }
+});
+
 test('an argument that names another module, given for one switch, makes another initramfs', () => {
   using boot = buildBoot();
   assert.match(remarksOf(boot, { append: ['rd.driver.pre=nvme'] }).join(), /not prepared yet/);

@@ -27,7 +27,8 @@ function khop(...options: readonly string[]): LoadMethod['load'] {
 }
 
 function prepare(disk: BenchDisk): string {
-  return ['khop', 'prepare', disk.image, '--initrd', disk.initrd].map(quoteWord).join(' ');
+  const words = ['--initrd', disk.initrd, '--command-line', commandLine()];
+  return ['khop', 'prepare', disk.image, ...words].map(quoteWord).join(' ');
 }
 
 function kexecTools(...options: readonly string[]): LoadMethod['load'] {

@@ -10,6 +10,7 @@ import { collect } from '../kernel-options.ts';
 
 interface PrepareOptions {
   readonly initrd?: readonly string[];
+  readonly commandLine?: string;
   readonly force?: boolean;
   readonly list?: boolean;
   readonly prune?: boolean;
@@ -28,17 +29,20 @@ export function addPrepareCommand(program: Command, context: CliContext): void {
         'that could be done before. Entries of kernels that are gone or have changed are removed.',
     )
     .option('--initrd <file>', 'initrd instead of the entry’s; repeat for several', collect)
+    .option('--command-line <text>', 'what it will be started with, where that is not the entry’s')
     .option('--force', 'make it anew, also when it is there')
     .addOption(
       new Option('--list', 'show what is prepared, and prepare nothing').conflicts([
         'prune',
         'initrd',
+        'commandLine',
         'force',
       ]),
     )
     .addOption(
       new Option('--prune', 'remove what was made from files that are gone, and prepare nothing').conflicts([
         'initrd',
+        'commandLine',
         'force',
       ]),
     )
@@ -67,7 +71,11 @@ async function prepare(
   const { prepareChosen } = await import('../../switch/prepare-chosen.ts');
   const world = openWorld(context);
   const { outcome, removed } = await world.exclusively(async () =>
-    prepareChosen(world, selector, { initrd: options.initrd, isForced: options.force === true }),
+    prepareChosen(world, selector, {
+      initrd: options.initrd,
+      commandLine: options.commandLine,
+      isForced: options.force === true,
+    }),
   );
   if (options.quiet === true) return;
   if (options.json) {

@@ -60,6 +60,72 @@ function loadedByScript(text: string): string[] {
 const LISTS_OF_MODULES = new Set(['modules_load', 'rd.modules_load', 'rd.driver.pre', 'rd.driver.post']);
 
 /**
+ * Parameters of the kernel itself, of systemd and of what an initramfs runs, none of which is a module's name: what is
+ * prepared for a kernel is there for it too when somebody adds `debug`. Documentation/admin-guide/kernel-parameters.txt,
+ * kernel-command-line(7), initramfs-tools(7), dracut.cmdline(7).
+ */
+const NO_MODULES: ReadonlySet<string> = new Set([
+  ...['root', 'rootflags', 'rootdelay', 'rootwait', 'ro', 'rw', 'init', 'rdinit', 'resume', 'resume_offset'],
+  ...['noresume', 'BOOT_IMAGE', 'initrd', 'boot', 'ip', 'nfsroot', 'rd', 'systemd', 'fsck', 'udev', 'net'],
+  ...[
+    'quiet',
+    'splash',
+    'nosplash',
+    'debug',
+    'loglevel',
+    'ignore_loglevel',
+    'log_buf_len',
+    'printk',
+    'console',
+  ],
+  ...[
+    'earlycon',
+    'earlyprintk',
+    'consoleblank',
+    'single',
+    'emergency',
+    'rescue',
+    'vt',
+    'nomodeset',
+    'biosdevname',
+  ],
+  ...['panic', 'panic_on_warn', 'oops', 'softlockup_panic', 'hung_task_panic', 'nmi_watchdog', 'nowatchdog'],
+  ...[
+    'mitigations',
+    'nokaslr',
+    'lockdown',
+    'lsm',
+    'apparmor',
+    'selinux',
+    'security',
+    'audit',
+    'ima_appraise',
+  ],
+  ...[
+    'iommu',
+    'intel_iommu',
+    'amd_iommu',
+    'isolcpus',
+    'nohz_full',
+    'rcu_nocbs',
+    'maxcpus',
+    'nr_cpus',
+    'nosmt',
+  ],
+  ...[
+    'mem',
+    'memmap',
+    'crashkernel',
+    'hugepages',
+    'hugepagesz',
+    'default_hugepagesz',
+    'transparent_hugepage',
+  ],
+  ...['numa', 'swapaccount', 'cgroup_enable', 'cgroup_disable', 'clocksource', 'tsc', 'lpj', 'rcupdate'],
+  ...['initcall_debug', 'initcall_blacklist', 'trace_event', 'ftrace', 'no_timer_check'],
+]);
+
+/**
  * Modules that arguments of a command line name: to load them, as a file system of the root, or to set their
  * parameters.
  */
@@ -68,6 +134,7 @@ export function argumentModules(line: string): string[] {
     const key = name.replaceAll('-', '_');
     if (LISTS_OF_MODULES.has(key)) return (value ?? '').split(',');
     if (key === 'rootfstype') return (value ?? '').split(',').flatMap((type) => [type, `fs-${type}`]);
-    return [key.replace(/\..*$/s, '')];
+    const owner = key.replace(/\..*$/s, '');
+    return NO_MODULES.has(owner) ? [] : [owner];
   });
 }
