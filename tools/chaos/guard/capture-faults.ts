@@ -76,13 +76,17 @@ async function rewriteNext(
 }
 
 /**
- * The disk answers nothing any more, until the panic kernel has left: the known-good one would wait for it for ever. By
- * kexec the last line is the panic kernel's; through the firmware the next one is that of a kernel that starts.
+ * The disk answers nothing any more, until the panic kernel has left: the known-good one would wait for it for ever, and
+ * so does firmware that looks for what to start.
  */
 export async function starveDisk(machine: VirtualMachine): Promise<void> {
   await limitDisk(machine, 1);
+  machine.qmp.onEvent(({ event }) => {
+    if (event === 'RESET') limitDisk(machine, 0).catch(() => {});
+  });
   machine.console.onLine((line) => {
-    if (/Starting new kernel|Linux version/.test(line)) limitDisk(machine, 0).catch(() => {});
+    if (/Starting new kernel|sysrq: Resetting|Linux version/.test(line))
+      limitDisk(machine, 0).catch(() => {});
   });
 }
 
