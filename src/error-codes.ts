@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   E_USAGE: { exitStatus: 2, meaning: 'The command line or a configuration file cannot be understood.' },
   E_NOT_FOUND: { exitStatus: 1, meaning: 'A file, kernel or entry that was named does not exist.' },
   E_UNREADABLE: { exitStatus: 1, meaning: 'Something khop needs exists, but cannot be read.' },
+  E_UNWRITABLE: { exitStatus: 1, meaning: 'Something khop has to write down cannot be written.' },
   E_REFUSED: { exitStatus: 3, meaning: 'A check says that this must not be done on this machine.' },
   E_PLAN: { exitStatus: 3, meaning: 'No safe placement or method exists for this kernel on this machine.' },
   E_SYSCALL: {

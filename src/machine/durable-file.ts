@@ -40,6 +40,9 @@ function writeSynced(path: string, flags: 'w' | 'a', text: string, mode?: number
     const bytes = Buffer.from(text);
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
     fsyncSync(descriptor);
+  } catch (error) {
+    // A descriptor has no name; a person who reads that there is no space wants to know where.
+    throw Object.assign(error as Error, { path });
   } finally {
     closeSync(descriptor);
   }
@@ -53,9 +56,23 @@ export function writeDurably(path: string, text: string, mode?: number): void {
   const folder = dirname(path);
   makeFolder(folder);
   const beside = `${path}.new`;
-  writeSynced(beside, 'w', text, mode);
-  renameSync(beside, path);
+  try {
+    writeSynced(beside, 'w', text, mode);
+    renameSync(beside, path);
+  } catch (error) {
+    removeIfPossible(beside);
+    throw error;
+  }
   syncFolder(folder);
+}
+
+/** Half a file takes the space that may be what is missing. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The error that led here is the one that counts.
+  }
 }
 
 /** Puts the file `beside`, which another program has written, in the place of `path`. */

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,6 +41,17 @@ test('a write that cannot be done leaves the old content', () => {
     writeDurably(path, 'old');
     mkdirSync(`${path}.new`);
     assert.throws(() => writeDurably(path, 'new'), { code: 'EISDIR' });
+    assert.equal(readFileSync(path, 'utf8'), 'old');
+  });
+});
+
+test('where there is no space the error names the file, and nothing half-written is left', () => {
+  withFolder((folder) => {
+    const path = join(folder, 'ticket.json');
+    writeDurably(path, 'old');
+    symlinkSync('/dev/full', `${path}.new`);
+    assert.throws(() => writeDurably(path, 'new'), { code: 'ENOSPC', path: `${path}.new` });
+    assert.deepEqual(readdirSync(folder), ['ticket.json']);
     assert.equal(readFileSync(path, 'utf8'), 'old');
   });
 });

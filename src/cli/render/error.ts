@@ -35,9 +35,35 @@ export function exitStatusOf(error: unknown): number {
   return error instanceof KhopError ? ERROR_CODES[error.code].exitStatus : 1;
 }
 
+/** What to do about a file or a folder that cannot be written, by errno: open(2), write(2), rename(2), fsync(2). */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free some space there (df -h), then run the command again.',
+  EDQUOT: 'The quota there is used up; free some of it, then run the command again.',
+  EROFS:
+    'That file system is read-only: dmesg may say why. Mount it to be written to, then run the command again.',
+  EACCES: 'Run the command as root.',
+  EPERM: 'Run the command as root; as root, see with lsattr whether it may be changed.',
+  EIO: 'The disk fails: see dmesg.',
+};
+
+/** A file that could not be written is the machine's trouble and not khop's. */
+function asUnwritable(error: unknown): KhopError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', path, message }: NodeJS.ErrnoException = error;
+  const hint = REMEDIES[code];
+  if (hint === undefined || path === undefined) return undefined;
+  const [, words = code] = /^E[A-Z]+: ([^,]+)/.exec(message) ?? [];
+  return new KhopError('E_UNWRITABLE', `${path} cannot be written: ${words} (${code})`, {
+    hint,
+    cause: error,
+  });
+}
+
 /** What is thrown by code that broke, as an error that asks to be reported. */
 export function asKhopError(error: unknown): KhopError {
   if (error instanceof KhopError) return error;
+  const unwritable = asUnwritable(error);
+  if (unwritable !== undefined) return unwritable;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new KhopError('E_INTERNAL', `this should not have happened: ${message}`, {
     hint: 'Nothing was loaded or stopped by this failure; please report it with the text above.',
