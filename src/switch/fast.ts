@@ -217,7 +217,8 @@ function takeStock(
     release: request.kernel.release,
     image: request.image.name,
     commandLine,
-    isTrimAllowed: wants.initramfs && !without.has('trim'),
+    // Who wants the kernel alone is served by any entry of it.
+    isTrimAllowed: !wants.initramfs || !without.has('trim'),
     packing,
   });
   try {

@@ -22,6 +22,11 @@ test('what was prepared beforehand is what a switch takes, its token and its par
   assert.deepEqual(remarksOf(boot, { switchId: '0123456789abcdef' }), []);
 });
 
+test('who wants the kernel alone takes it from what was prepared with an initramfs', () => {
+  using boot = buildBoot();
+  assert.deepEqual(remarksOf(boot, { without: ['initramfs', 'trim'] }), []);
+});
+
 test('arguments that the configuration adds or drops are no difference between preparing and switching', () => {
   using boot = buildBoot();
   const configuration = { ...DEFAULT_CONFIGURATION, append: 'nvme.poll_queues=2', drop: ['quiet'] };
