@@ -46,7 +46,10 @@ export const damagedInitrd: Fault = after(
   '--without initramfs --without direct-entry --initrd /root/initrd-cut --accept initrd-readable --accept initrd-has-init --accept initrd-modules',
 );
 
-/** An archive behind the initrd that replaces its init. */
+/**
+ * An archive behind the initrd that replaces its init. It runs on the processor that the firmware started: after a panic on
+ * another one home leads through the firmware.
+ */
 export function withInit(program: string): Fault {
   return async ({ machine, leave }) => {
     await machine.copyIn(program, '/root/tree/init', 0o755);
@@ -55,7 +58,9 @@ export function withInit(program: string): Fault {
       COMMAND,
     );
     await machine.start(
-      leave('--without initramfs --initrd $(ls /boot/initrd.img-6.12*) --initrd /root/own-init.cpio'),
+      leave(
+        '--append isolcpus=1 --without initramfs --initrd $(ls /boot/initrd.img-6.12*) --initrd /root/own-init.cpio',
+      ),
     );
     return 'goes-on';
   };
