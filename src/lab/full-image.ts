@@ -17,9 +17,12 @@ import { readLabScript } from './lab-script.ts';
 const MIB = 1024 * 1024;
 const BUILD_TIMEOUT_MS = 1_200_000;
 
-const PACKAGES = [
+/** Of Debian 12: the one for clouds is small, the other one has drivers of all kinds of hardware. */
+export type KernelPackage = 'linux-image-cloud-amd64' | 'linux-image-amd64';
+
+const packagesWith = (kernel: KernelPackage): readonly string[] => [
   ...['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'procps', 'iproute2', 'openssh-server', 'zstd'],
-  ...['initramfs-tools', 'linux-image-cloud-amd64', 'grub2-common', 'grub-pc-bin', 'grub-efi-amd64-bin'],
+  ...['initramfs-tools', kernel, 'grub2-common', 'grub-pc-bin', 'grub-efi-amd64-bin'],
   ...['libstdc++6', 'libatomic1', 'e2fsprogs', 'dosfstools', 'lsb-release'],
 ];
 
@@ -31,20 +34,27 @@ export interface FullImage {
   readonly grubConfiguration: string;
 }
 
-/**
- * The image of the full machine. Building it takes a minute or two and needs root.
- * @param more packages that are installed on the finished system, as a person would do it, before GRUB is set up
- */
-export async function fullImage(more: readonly string[] = []): Promise<FullImage> {
+/** What is in the image besides what always is. */
+export interface FullImageChoice {
+  /** Of the kernel that starts by itself. */
+  readonly kernel?: KernelPackage | undefined;
+  /** Packages that are installed on the finished system, as a person would do it, before GRUB is set up. */
+  readonly more?: readonly string[] | undefined;
+}
+
+/** The image of the full machine. Building it takes a minute or two and needs root. */
+export async function fullImage(choice: FullImageChoice = {}): Promise<FullImage> {
+  const { kernel = 'linux-image-cloud-amd64', more = [] } = choice;
+  const packages = packagesWith(kernel);
   const second = await labKernel('6.12', 'cloud-amd64');
-  const first = await findPackage('bookworm', 'linux-image-cloud-amd64');
+  const first = await findPackage('bookworm', kernel);
   const scripts = {
     hook: await readLabScript('full-image-hook.sh'),
     agent: await readLabScript('guest-agent.sh'),
   };
   const inputs: CacheInputs = {
     recipe: 2,
-    packages: PACKAGES,
+    packages,
     kernels: [first.version, second.packages],
     hook: Buffer.from(scripts.hook).toString('base64'),
     agent: Buffer.from(scripts.agent).toString('base64'),
@@ -62,7 +72,7 @@ export async function fullImage(more: readonly string[] = []): Promise<FullImage
         throw new KhopError('E_LAB', 'the disk of the full lab machine can only be built by root', {
           hint: 'Run the same command with sudo once; others can use what is in its cache.',
         });
-      await buildTree(target, second, scripts, more);
+      await buildTree(target, { packages, more, second, scripts });
       await writeGrubDisk(join(target, 'tree'), join(target, 'disk.img'));
       await copyFile(join(target, 'tree/boot/grub/grub.cfg'), join(target, 'grub.cfg'));
       await rm(join(target, 'tree'), { recursive: true });
@@ -85,9 +95,17 @@ async function versionsOf(names: readonly string[]): Promise<string[]> {
 
 async function buildTree(
   target: string,
-  second: LabKernel,
-  scripts: { readonly hook: Uint8Array; readonly agent: Uint8Array },
-  more: readonly string[],
+  {
+    packages,
+    more,
+    second,
+    scripts,
+  }: {
+    readonly packages: readonly string[];
+    readonly more: readonly string[];
+    readonly second: LabKernel;
+    readonly scripts: { readonly hook: Uint8Array; readonly agent: Uint8Array };
+  },
 ): Promise<void> {
   const parameters = {
     ...DISK_IDENTITY,
@@ -112,7 +130,7 @@ async function buildTree(
     'mmdebstrap',
     [
       ...['--mode=root', '--variant=minbase', '--format=directory', '--architectures=amd64'],
-      ...[`--include=${PACKAGES.join(',')}`, '--dpkgopt=force-unsafe-io'],
+      ...[`--include=${packages.join(',')}`, '--dpkgopt=force-unsafe-io'],
       ...['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'],
       ...['--dpkgopt=path-exclude=/usr/share/locale/*'],
       ...installHooks(more),

@@ -4,7 +4,7 @@
  * @module
  */
 import { startFromCheckpoint } from './checkpoint.ts';
-import { fullImage } from './full-image.ts';
+import { fullImage, type KernelPackage } from './full-image.ts';
 import { prepareGuest } from './guest-preparation.ts';
 import { type KernelLine, labKernel } from './kernel-store.ts';
 import { labAccelerator } from './lab-accelerator.ts';
@@ -37,6 +37,8 @@ export interface FullMachineOptions {
   readonly isCold?: boolean | undefined;
   /** Packages that are installed beside those of the lab; they make an image of their own. */
   readonly morePackages?: readonly string[] | undefined;
+  /** Of the kernel that starts by itself; the one for clouds unless told. */
+  readonly kernelPackage?: KernelPackage | undefined;
   /** Without khop at /tool/khop. */
   readonly withoutKhop?: boolean | undefined;
   readonly keepFolder?: boolean | undefined;
@@ -76,7 +78,7 @@ export async function waitForSystem(machine: VirtualMachine): Promise<void> {
 export async function describeFullMachine(options: FullMachineOptions): Promise<MachineDescription> {
   const lines = options.kernelsToHopTo ?? ['6.1', '6.12', '7.2'];
   const kernels = await Promise.all(lines.map((line) => labKernel(line)));
-  const image = await fullImage(options.morePackages);
+  const image = await fullImage({ kernel: options.kernelPackage, more: options.morePackages });
   const disks: LabDisk[] = [
     { serial: 'khop-root', path: image.disk, access: 'overlay' },
     { serial: 'khop-tool', path: await toolDisk(kernels), access: 'read-only' },

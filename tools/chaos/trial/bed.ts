@@ -110,6 +110,8 @@ export async function describeTrialBed(bed: TrialBed): Promise<MachineDescriptio
     memoryMib: 2048,
     kernelsToHopTo: [],
     withoutKhop: true,
+    // Debian 12's kernel for clouds has no driver of that watchdog.
+    kernelPackage: bed.hasWatchdog ? 'linux-image-amd64' : undefined,
     extraArguments: [...CARD, ...(bed.hasWatchdog ? WATCHDOG : [])],
   });
 }
