@@ -47,10 +47,9 @@ export interface PreparedInitramfs {
 export function variantOf(wish: InitramfsWish): string {
   if (wish.needs === undefined) return `complete ${wish.packing}`;
   const { devices, loadedModules, fileSystems, blockDevices, mappings } = wish.needs;
-  const running = wish.runningCommandLine;
   const decisive = {
     release: wish.release,
-    isSameRoot: running.state === 'read' && isSameRoot(running.value, wish.commandLine),
+    isSameRoot: mapReading(wish.runningCommandLine, (running) => isSameRoot(running, wish.commandLine)),
     named: argumentModules(wish.commandLine),
     devices: mapReading(devices, (all) => [
       ...new Set(all.map(({ modalias, module }) => `${modalias} ${module}`)),

@@ -3,12 +3,9 @@
  * @module
  */
 import type { MachineFacts } from '../machine/facts.ts';
-import { DROPPED_TO_CONTINUE } from '../plan/capture/continue-parameters.ts';
-import { withoutArguments } from '../plan/command-line.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { withoutAddedParameters } from './added-parameters.ts';
-import { TOKEN_PARAMETER } from './arrive.ts';
 import type { History, SwitchHistoryEntry } from './history.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -24,16 +21,6 @@ export interface PlannedStart {
 }
 
 /**
- * What khop and boot loaders tell a kernel for one start, and what a panic kernel that goes on is told otherwise: none of
- * it names a module, and one entry serves them all.
- */
-const OWN_PARAMETERS = [
-  ...[TOKEN_PARAMETER, 'khop.guard', 'khop.home', 'khop.continue', 'khop.trial'],
-  ...['BOOT_IMAGE', 'initrd'],
-  ...DROPPED_TO_CONTINUE,
-];
-
-/**
  * After a trimmed initramfs did not arrive, the next one for this kernel is complete: whatever was missing is
  * there again, without anybody having to know what it was.
  */
@@ -47,7 +34,7 @@ export function initramfsWish(
   const isDistrusted = failed !== undefined && hasFailed(failed) && failed.optimisations.includes('trim');
   return {
     release: start.release,
-    commandLine: withoutArguments(withoutAddedParameters(start.commandLine), OWN_PARAMETERS),
+    commandLine: withoutAddedParameters(start.commandLine),
     runningCommandLine: machine.commandLine,
     needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
     untrimmedBecause: isDistrusted

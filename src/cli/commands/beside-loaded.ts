@@ -7,7 +7,11 @@ import type { SwitchOptions } from './switch.ts';
 
 /** What says how to go, or agrees to it; everything else is about a kernel that is not loaded yet. */
 const BESIDE_LOADED: ReadonlySet<string> = new Set<keyof SwitchOptions>([
-  ...(['loaded', 'now', 'yes', 'json', 'dryRun', 'accept'] as const),
+  'loaded',
+  'now',
+  'yes',
+  'json',
+  'accept',
 ]);
 
 /**

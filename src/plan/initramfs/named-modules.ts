@@ -4,6 +4,7 @@
  * @module
  */
 import type { CpioEntry } from '../../formats/cpio.ts';
+import { DROPPED_TO_CONTINUE } from '../capture/continue-parameters.ts';
 import { kernelArguments } from '../command-line.ts';
 import { modulePlaceOf, textOf } from './module-folder.ts';
 
@@ -60,70 +61,25 @@ function loadedByScript(text: string): string[] {
 const LISTS_OF_MODULES = new Set(['modules_load', 'rd.modules_load', 'rd.driver.pre', 'rd.driver.post']);
 
 /**
- * Parameters of the kernel itself, of systemd and of what an initramfs runs, none of which is a module's name: what is
- * prepared for a kernel is there for it too when somebody adds `debug`. Documentation/admin-guide/kernel-parameters.txt,
- * kernel-command-line(7), initramfs-tools(7), dracut.cmdline(7).
+ * Parameters of the kernel itself, of systemd, of boot loaders, of khop and of what an initramfs runs, up to their first
+ * dot. None is a module's name: what is prepared for a kernel is there for it too when somebody adds `debug`.
+ * Documentation/admin-guide/kernel-parameters.txt, kernel-command-line(7), initramfs-tools(7), dracut.cmdline(7).
  */
 const NO_MODULES: ReadonlySet<string> = new Set([
-  ...['root', 'rootflags', 'rootdelay', 'rootwait', 'ro', 'rw', 'init', 'rdinit', 'resume', 'resume_offset'],
-  ...['noresume', 'BOOT_IMAGE', 'initrd', 'boot', 'ip', 'nfsroot', 'rd', 'systemd', 'fsck', 'udev', 'net'],
-  ...[
-    'quiet',
-    'splash',
-    'nosplash',
-    'debug',
-    'loglevel',
-    'ignore_loglevel',
-    'log_buf_len',
-    'printk',
-    'console',
-  ],
-  ...[
-    'earlycon',
-    'earlyprintk',
-    'consoleblank',
-    'single',
-    'emergency',
-    'rescue',
-    'vt',
-    'nomodeset',
-    'biosdevname',
-  ],
-  ...['panic', 'panic_on_warn', 'oops', 'softlockup_panic', 'hung_task_panic', 'nmi_watchdog', 'nowatchdog'],
-  ...[
-    'mitigations',
-    'nokaslr',
-    'lockdown',
-    'lsm',
-    'apparmor',
-    'selinux',
-    'security',
-    'audit',
-    'ima_appraise',
-  ],
-  ...[
-    'iommu',
-    'intel_iommu',
-    'amd_iommu',
-    'isolcpus',
-    'nohz_full',
-    'rcu_nocbs',
-    'maxcpus',
-    'nr_cpus',
-    'nosmt',
-  ],
-  ...[
-    'mem',
-    'memmap',
-    'crashkernel',
-    'hugepages',
-    'hugepagesz',
-    'default_hugepagesz',
-    'transparent_hugepage',
-  ],
-  ...['numa', 'swapaccount', 'cgroup_enable', 'cgroup_disable', 'clocksource', 'tsc', 'lpj', 'rcupdate'],
-  ...['initcall_debug', 'initcall_blacklist', 'trace_event', 'ftrace', 'no_timer_check'],
+  ...`root rootflags rootdelay rootwait ro rw init rdinit noresume boot ip nfsroot rd systemd fsck udev net
+    BOOT_IMAGE initrd khop debug quiet splash nosplash loglevel ignore_loglevel printk console earlycon
+    earlyprintk consoleblank vt nomodeset single emergency rescue biosdevname oops softlockup_panic
+    hung_task_panic nmi_watchdog nowatchdog mitigations nokaslr lockdown lsm apparmor selinux security audit
+    ima_appraise iommu intel_iommu amd_iommu nosmt swapaccount cgroup_enable cgroup_disable clocksource tsc lpj
+    rcupdate initcall_debug initcall_blacklist no_timer_check`.split(/\s+/),
+  // What a panic kernel is told otherwise than the running one: one entry serves both.
+  ...DROPPED_TO_CONTINUE.map(ownerOf),
 ]);
+
+/** `nvme` of `nvme.poll_queues`; hyphens and underscores are the same in a name. */
+function ownerOf(name: string): string {
+  return name.replaceAll('-', '_').replace(/\..*$/s, '');
+}
 
 /**
  * Modules that arguments of a command line name: to load them, as a file system of the root, or to set their
@@ -134,7 +90,7 @@ export function argumentModules(line: string): string[] {
     const key = name.replaceAll('-', '_');
     if (LISTS_OF_MODULES.has(key)) return (value ?? '').split(',');
     if (key === 'rootfstype') return (value ?? '').split(',').flatMap((type) => [type, `fs-${type}`]);
-    const owner = key.replace(/\..*$/s, '');
+    const owner = ownerOf(name);
     return NO_MODULES.has(owner) ? [] : [owner];
   });
 }

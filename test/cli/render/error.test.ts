@@ -31,6 +31,18 @@ test('a file that cannot be written is the machine’s trouble: what, where, why
   );
 });
 
+test('a file that may have been for reading is not said to be one that cannot be written', () => {
+  for (const [code, syscall, expected] of [
+    ['EACCES', 'open', 'E_UNREADABLE /x cannot be opened: permission denied (EACCES)'],
+    ['EROFS', 'open', 'E_UNWRITABLE /x cannot be written: permission denied (EROFS)'],
+    ['EACCES', 'rename', 'E_UNWRITABLE /x cannot be written: permission denied (EACCES)'],
+  ] as const) {
+    const cause = new Error(`${code}: permission denied, ${syscall} '/x'`);
+    const error = asKhopError(Object.assign(cause, { code, syscall, path: '/x' }));
+    assert.equal(`${error.code} ${error.message}`, expected);
+  }
+});
+
 test('a failure of another kind asks to be reported, with where it happened', () => {
   for (const cause of [new TypeError('x is not a function'), thrownBy(() => mkdirSync('/proc/1/x'))]) {
     const error = asKhopError(cause);
