@@ -90,6 +90,7 @@ _khop() {
         "guard on:--cpus") COMPREPLY=(); return ;;
         "guard on:--deadline") COMPREPLY=(); return ;;
         "guard on:--to") COMPREPLY=(); return ;;
+        "guard on:--ca-file") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "guard on:--ssh-key") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "guard on:--dump") COMPREPLY=($(compgen -W "none filtered whole" -- "$cur")); return ;;
         "guard on:--encrypt-to") COMPREPLY=(); return ;;
@@ -154,7 +155,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "on off status rearm leave test" -- "$cur")); fi ;;
         "guard on")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --mode --cpus --deadline --to --ssh-key --dump --encrypt-to --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--kernel --home --mode --cpus --deadline --to --ca-file --ssh-key --dump --encrypt-to --keep-free --keep-crashes --keep-dumps --loop-window --memory --no-switch --dry-run -y --yes --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "guard off")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))

@@ -178,7 +178,8 @@ _khop_guard_on() {
     '*--mode[what the panic kernel does\: save a report and go home, or go on and serve]:mode:(capture continue)' \
     '*--cpus[with --mode continue, how many CPUs the system goes on with (1)]:n: ' \
     '*--deadline[when a capture leaves at the latest, 5 to 3600 (60, with a dump 600)]:seconds: ' \
-    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=…, http\://HOST\:PORT/path or ssh\://USER@HOST\:PORT/folder; /var/lib/khop/crashes unless told]:place: ' \
+    '*--to[where reports go\: UUID=…\:/folder, raw\:PARTUUID=…, http(s)\://HOST\:PORT/path or ssh\://USER@HOST\:PORT/folder; /var/lib/khop/crashes unless told]:place: ' \
+    '*--ca-file[certificates that an https\:// server is checked against; those of the system unless told]:file:_files' \
     '*--ssh-key[the secret key for ssh, without a passphrase, that is used for nothing else]:file:_files' \
     '*--dump[memory to save after the report\: what makedumpfile keeps, or all]:kind:(none filtered whole)' \
     '*--encrypt-to[an age public key, or a file of them\: what is written of the crash is encrypted; may be repeated]:key: ' \

@@ -16,11 +16,14 @@ import { readProgramFiles } from '../machine/program-files.ts';
 import { findPartition, labelRawArea, modulesOfPartition, readRawArea } from '../machine/raw-area.ts';
 import { valueOf } from '../machine/reading.ts';
 import { findMount, readReportPlace } from '../machine/report-place.ts';
+import { runProcess } from '../machine/run-process.ts';
 import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
 import { trySsh } from '../machine/ssh-program.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
+
+const CURL_TIMEOUT_MS = 60_000;
 
 /** As `openWorld`, for the system that runs. */
 export function openGuardWorld(context: CliContext): GuardWorld {
@@ -43,6 +46,9 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     tryEncryption: async (program, recipients) =>
       await tryEncryption(join(root, program), recipients, context),
     trySsh: async (program, order) => await trySsh(join(root, program), order, context),
+    tryCurl: async (program, args) => {
+      await runProcess(join(root, program), args, { ...context, timeoutMs: CURL_TIMEOUT_MS });
+    },
     readProgramFiles: (name) => readProgramFiles(root, name),
     collectModules: async (release, names, optional) =>
       await collectModules(join(root, 'lib/modules', release), names, optional),

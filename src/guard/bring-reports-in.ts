@@ -35,7 +35,7 @@ export function bringReportsIn(world: SwitchWorld): BroughtIn {
     if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
     return {
       remarks: [],
-      sentTo: to?.kind === 'http' || to?.kind === 'ssh' ? printReportTarget(to) : undefined,
+      sentTo: to === undefined || to.kind === 'folder' ? undefined : printReportTarget(to),
     };
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)

@@ -56,7 +56,7 @@ export async function planCapture(
   const dump = planDump(world, settings);
   const encryption = planEncryption(world, settings);
   const brought = place.state === 'planned' ? place.brought : undefined;
-  const sender = place.state === 'planned' && place.target.kind === 'ssh' ? place.target.program : undefined;
+  const sender = place.state === 'planned' && 'program' in place.target ? place.target.program : undefined;
   const programs = [dump?.order.filter, encryption?.order.program, sender].filter(
     (each) => each !== undefined,
   );

@@ -12,6 +12,7 @@ import type { ArmedRecord } from './armed-record.ts';
 import { armedRecordPath } from './armed-record.ts';
 import { continuationPath } from './continuation.ts';
 import { continuationId } from './continuing.ts';
+import { requireHttps } from './curl-plan.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
@@ -29,6 +30,7 @@ export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): P
   await requireEncryption(world, settings);
   const place = await planTarget(world, settings);
   await requireSsh(world, settings);
+  await requireHttps(world, settings);
   const planned = await planGuard(world, settings, newSwitchId(world), place);
   const record = armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));

@@ -4,6 +4,7 @@
  *   UUID=1111-…:/path       a folder of another file system
  *   raw:PARTUUID=2222-…     a partition without a file system
  *   http://HOST:PORT/path   a web server that takes PUT
+ *   https://HOST:PORT/path  the same over TLS
  *   ssh://USER@HOST:PORT/folder   another machine with tar
  * @module
  */
@@ -16,6 +17,14 @@ export const ReportTarget = v.variant('kind', [
   v.object({ kind: v.literal('file-system'), uuid: v.string(), folder: v.string() }),
   v.object({ kind: v.literal('raw'), partition: v.string() }),
   v.object({ kind: v.literal('http'), host: v.string(), port: v.number(), path: v.string() }),
+  v.object({
+    kind: v.literal('https'),
+    host: v.string(),
+    port: v.number(),
+    path: v.string(),
+    /** Path of the certificates that the server's is checked against; null: those of the system. */
+    authorities: v.nullable(v.string()),
+  }),
   v.object({
     kind: v.literal('ssh'),
     user: v.string(),
@@ -32,38 +41,53 @@ export type ReportTarget = v.InferOutput<typeof ReportTarget>;
 const FILE_SYSTEM = /^UUID=([0-9A-Fa-f-]{8,36}):(\/[^\0]{0,200})$/;
 const RAW = /^raw:PARTUUID=([0-9A-Fa-f-]{8,36})$/;
 const MOST_URL_BYTES = 1000;
+const WEB_PORTS = { http: 80, https: 443 } as const;
 const SSH_PORT = 22;
 
-/** @param sshKey path of the key for ssh. @throws E_USAGE */
-export function parseReportTarget(text: string, sshKey?: string): ReportTarget {
+/** Paths of files that a place may take. */
+export interface ReportTargetFiles {
+  readonly sshKey?: string | undefined;
+  readonly authorities?: string | undefined;
+}
+
+/** @throws E_USAGE */
+export function parseReportTarget(
+  text: string,
+  { sshKey, authorities }: ReportTargetFiles = {},
+): ReportTarget {
+  if (authorities !== undefined && !text.startsWith('https://'))
+    throw withoutEffect('--ca-file', text, 'https://HOST/path');
+  if (sshKey !== undefined && !text.startsWith('ssh://'))
+    throw withoutEffect('--ssh-key', text, 'ssh://USER@HOST/folder');
   if (text.startsWith('ssh://')) return parseSsh(text, sshKey);
-  if (sshKey !== undefined)
-    throw new KhopError('E_USAGE', `--ssh-key has no effect for ${text}`, {
-      hint: 'It goes with --to ssh://USER@HOST/folder.',
-    });
   const [, uuid, folder] = FILE_SYSTEM.exec(text) ?? [];
   if (uuid !== undefined && folder !== undefined) return { kind: 'file-system', uuid, folder };
   const partition = RAW.exec(text)?.[1];
   if (partition !== undefined) return { kind: 'raw', partition: partition.toLowerCase() };
-  if (text.startsWith('http://')) return parseUrl(text);
+  if (text.startsWith('http://')) return { kind: 'http', ...parseUrl(text, 'http') };
+  if (text.startsWith('https://'))
+    return { kind: 'https', ...parseUrl(text, 'https'), authorities: authorities ?? null };
   throw new KhopError('E_USAGE', `${text} is no place for reports`, {
-    hint: text.startsWith('https://')
-      ? 'The panic kernel has no room for TLS. Use http:// within a network that you trust.'
-      : 'It is UUID=…:/folder, raw:PARTUUID=…, http://HOST:PORT/path or ssh://USER@HOST:PORT/folder.',
+    hint: 'It is UUID=…:/folder, raw:PARTUUID=…, http(s)://HOST:PORT/path or ssh://USER@HOST:PORT/folder.',
   });
 }
 
-function parseUrl(text: string): ReportTarget {
+function withoutEffect(option: string, text: string, place: string): KhopError {
+  return new KhopError('E_USAGE', `${option} has no effect for ${text}`, {
+    hint: `It goes with --to ${place}.`,
+  });
+}
+
+function parseUrl(text: string, scheme: keyof typeof WEB_PORTS) {
   const url = URL.parse(text);
   const isPlain = url !== null && `${url.username}${url.password}${url.search}${url.hash}` === '';
   if (!isPlain || text.length > MOST_URL_BYTES)
     throw new KhopError('E_USAGE', `${text} is no address that files can be put below`, {
-      hint: 'It is http://HOST:PORT/path, without a user, a query or a fragment.',
+      hint: `It is ${scheme}://HOST:PORT/path, without a user, a query or a fragment.`,
     });
   return {
-    kind: 'http',
     host: url.hostname,
-    port: url.port === '' ? 80 : Number(url.port),
+    port: url.port === '' ? WEB_PORTS[scheme] : Number(url.port),
     path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`,
   };
 }
@@ -96,13 +120,14 @@ export function printReportTarget(target: ReportTarget): string {
     case 'raw':
       return `raw:PARTUUID=${target.partition}`;
     case 'http':
-      return `http://${hostHeader(target)}${target.path}`;
+    case 'https':
+      return `${target.kind}://${hostHeader(target)}${target.path}`;
     case 'ssh':
       return `ssh://${target.user}@${target.host}${target.port === SSH_PORT ? '' : `:${target.port}`}${target.folder}`;
   }
 }
 
 /** RFC 9110, section 7.2. */
-export function hostHeader({ host, port }: Extract<ReportTarget, { kind: 'http' }>): string {
-  return port === 80 ? host : `${host}:${port}`;
+export function hostHeader({ kind, host, port }: Extract<ReportTarget, { kind: 'http' | 'https' }>): string {
+  return port === WEB_PORTS[kind] ? host : `${host}:${port}`;
 }

@@ -18,6 +18,7 @@ import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
 import { type CapturePlan, planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
+import { requireHttps } from './curl-plan.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
@@ -61,6 +62,7 @@ export async function planReservation(
   refuseContinuing(world.folders, machine);
   await requireEncryption(world, settings);
   await requireSsh(world, settings);
+  await requireHttps(world, settings);
   const selector = runningSelector(world, machine);
   const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));

@@ -9,6 +9,7 @@ import type { Reading } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
 import type { CaptureTarget } from '../plan/capture/capture-target.ts';
 import { crashesFolder } from './crashes-folder.ts';
+import { CURL_MEMORY_BYTES, planCurlProgram } from './curl-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { hostHeader, printReportTarget, type ReportTarget } from './report-target.ts';
 import { planSshProgram, SSH_MEMORY_BYTES } from './ssh-plan.ts';
@@ -53,6 +54,8 @@ export async function planTarget(world: GuardWorld, settings: GuardSettings): Pr
       return planRaw(world, to, deadlineMs);
     case 'ssh':
       return await planSsh(world, to, deadlineMs);
+    case 'https':
+      return await planHttps(world, to, deadlineMs);
     case 'http': {
       const address = await world.resolveHost(to.host);
       const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
@@ -83,6 +86,24 @@ async function planSsh(
     modules,
     label: undefined,
     brought: { inputs, workingBytes: SSH_MEMORY_BYTES },
+  };
+}
+
+async function planHttps(
+  world: GuardWorld,
+  to: Extract<ReportTarget, { kind: 'https' }>,
+  deadlineMs: number,
+): Promise<TargetPlan> {
+  const address = await world.resolveHost(to.host);
+  const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
+  const { program, url, inputs } = planCurlProgram(world, to, address);
+  return {
+    state: 'planned',
+    target: { kind: 'https', program, url, network, deadlineMs },
+    where: `${printReportTarget(to)}, through ${interfaceName}`,
+    modules,
+    label: undefined,
+    brought: { inputs, workingBytes: CURL_MEMORY_BYTES },
   };
 }
 

@@ -56,6 +56,8 @@ export interface GuardWorld extends SwitchWorld {
    * @throws E_CHILD, E_TIMEOUT
    */
   readonly trySsh: (program: string, order: SshOrder) => Promise<void>;
+  /** Starts curl, to see that a server can be reached. @throws E_CHILD, E_TIMEOUT */
+  readonly tryCurl: (program: string, args: readonly string[]) => Promise<void>;
   /**
    * Modules of a release with what they need, in the order in which they go in; what is built in is left out.
    * @throws E_NOT_FOUND when one is not there

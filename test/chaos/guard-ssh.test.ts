@@ -4,53 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { collectModules } from '../../src/kernels/kernel-modules.ts';
-import { fetchPackage, findWithDependencies, unpackPackage } from '../../src/lab/debian-packages.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
-import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { connectMachine, networkArguments } from '../support/connected-machine.ts';
+import { programsDisk } from '../support/programs-disk.ts';
 
 const COMMAND = { timeoutMs: 300_000 };
 const HOME_TIMEOUT_MS = 300_000;
 const STATE = '/var/lib/khop';
 const SECRET = 'sysrq triggered crash';
 const PROGRAMS = ['usr/bin/ssh', 'usr/bin/ssh-keygen', 'usr/sbin/sshd', 'usr/bin/age', 'usr/bin/age-keygen'];
-const WITHOUT = [
-  ...['perl', 'libgcc-s1', 'adduser', 'passwd', 'debconf', 'ucf', 'systemd', 'dpkg', 'procps', 'lsb-base'],
-  ...['init-system-helpers', 'runit-helper', 'libpam-runtime', 'libpam-modules', 'openssh-sftp-server'],
-];
-
-/** ssh and sshd with their libraries, and age, in one folder, as an image. */
-async function programsDisk(folder: string): Promise<string> {
-  const unpacked = join(folder, 'unpacked');
-  const tree = join(folder, 'tree');
-  mkdirSync(tree);
-  const names = ['openssh-client', 'openssh-server', 'age'];
-  for (const found of await findWithDependencies('bookworm', names, WITHOUT))
-    await unpackPackage(await fetchPackage(found), unpacked);
-  for (const path of PROGRAMS) copyFileSync(join(unpacked, path), join(tree, path.replace(/^.*\//, '')));
-  for (const libraries of ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((at) =>
-    join(unpacked, at),
-  ))
-    if (existsSync(libraries))
-      for (const name of readdirSync(libraries).filter((each) => isLibrary(join(libraries, each))))
-        copyFileSync(join(libraries, name), join(tree, name));
-  const image = join(folder, 'programs.img');
-  await writeExt4Image(tree, image, { label: 'programs', spareMib: 8 });
-  return image;
-}
-
-/** A file, or a link to one. */
-function isLibrary(path: string): boolean {
-  return /\.so(\.|$)/.test(path) && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
-}
-
 /** As after every start of a kernel: the initramfs is new. */
 const PREPARE = [
   `mkdir -p ${STATE} /programs /usr/lib /usr/sbin /usr/bin /root/.ssh /run/sshd /srv/crashes`,
@@ -59,19 +28,6 @@ const PREPARE = [
   'cp /programs/ssh /programs/ssh-keygen /programs/age /programs/age-keygen /usr/bin',
 ].join('\n');
 const MOUNT = `mount /dev/$(grep -l target /sys/block/vd*/serial | cut -d/ -f4) ${STATE}`;
-
-/** virtio_net and an address, as a distribution would have them. */
-async function connect(machine: VirtualMachine): Promise<void> {
-  const kernel = await labKernel('6.1');
-  for (const { path, bytes } of await collectModules(kernel.modules, ['virtio_net'])) {
-    const target = `/lib/modules/${kernel.release}/${path}`;
-    await machine.run(`mkdir -p ${dirname(target)}`, COMMAND);
-    await machine.copyIn(bytes, target);
-    await machine.run(`insmod ${target} 2>/dev/null || grep -q virtio /proc/modules`, COMMAND);
-  }
-  await machine.run('ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0', COMMAND);
-  await machine.run('ip route add default via 10.0.2.2', COMMAND);
-}
 
 async function say(machine: VirtualMachine, command: string): Promise<string> {
   return (await machine.run(command, COMMAND)).stdout;
@@ -130,35 +86,33 @@ test('a report goes to another machine by ssh, encrypted too, never to one that 
     mkdirSync(empty);
     const target = join(folder, 'target.img');
     await writeExt4Image(empty, target, { label: 'target', spareMib: 64, sizeMib: 64, hasJournal: true });
-    const programs = { serial: 'programs', path: await programsDisk(folder), access: 'read-only' } as const;
+    const programs = {
+      serial: 'programs',
+      path: await programsDisk(folder, ['openssh-client', 'openssh-server', 'age'], PROGRAMS),
+      access: 'read-only',
+    } as const;
     const port = await freePort();
-    const network = (more: string) => [
-      '-netdev',
-      `user,id=net0${more}`,
-      '-device',
-      'virtio-net-pci,netdev=net0',
-    ];
     await using server = await startSmallMachine({
       kernel: '6.1',
       memoryMib: 512,
       isCold: true,
       withoutKhop: true,
       disks: [programs],
-      extraArguments: network(`,hostfwd=tcp:127.0.0.1:${port}-:22`),
+      extraArguments: networkArguments(`,hostfwd=tcp:127.0.0.1:${port}-:22`),
     });
     await server.run(PREPARE, COMMAND);
-    await connect(server);
+    await connectMachine(server);
     await using machine = await startSmallMachine({
       kernel: '6.1',
       memoryMib: 1024,
       kernelArguments: 'crashkernel=320M',
       isCold: true,
       disks: [{ serial: 'target', path: target, access: 'overlay' }, programs],
-      extraArguments: network(''),
+      extraArguments: networkArguments(),
     });
     await machine.run(PREPARE, COMMAND);
     await machine.run(MOUNT, COMMAND);
-    await connect(machine);
+    await connectMachine(machine);
     await machine.run(
       `ssh-keygen -q -t ed25519 -N "" -f ${STATE}/key && age-keygen -o ${STATE}/identity`,
       COMMAND,
@@ -192,7 +146,7 @@ test('a report goes to another machine by ssh, encrypted too, never to one that 
     assert.match(await say(server, 'cat /srv/crashes/*/chain.txt'), /^report \d+\nleave-kexec \d+$/m);
 
     await server.run('rm -r /srv/crashes/*', COMMAND);
-    await connect(machine);
+    await connectMachine(machine);
     await know(hostKey);
     const key = (await say(machine, `age-keygen -y ${STATE}/identity`)).trim();
     await machine.run(`khop guard on ${to} --deadline 120 --encrypt-to ${key}`, COMMAND);
@@ -204,7 +158,7 @@ test('a report goes to another machine by ssh, encrypted too, never to one that 
     );
     assert.match(await say(server, 'cat /srv/crashes/*/chain.txt'), /^report \d+\nleave-kexec \d+$/m);
 
-    await connect(machine);
+    await connectMachine(machine);
     await know(hostKey);
     await machine.run(`khop guard on ${to} --deadline 60`, COMMAND);
     await server.run('kill $(cat /run/sshd.pid)', COMMAND);

@@ -13,6 +13,14 @@ test('places for reports are read and printed', () => {
     'raw:PARTUUID=aaaaaaaa-02': { kind: 'raw', partition: 'aaaaaaaa-02' },
     'http://10.0.2.2:8080/crashes/': { kind: 'http', host: '10.0.2.2', port: 8080, path: '/crashes/' },
     'http://logs.example.org/': { kind: 'http', host: 'logs.example.org', port: 80, path: '/' },
+    'https://logs.example.org/a/': {
+      kind: 'https',
+      host: 'logs.example.org',
+      port: 443,
+      path: '/a/',
+      authorities: null,
+    },
+    'https://10.0.2.2:8443/': { kind: 'https', host: '10.0.2.2', port: 8443, path: '/', authorities: null },
   };
   for (const [text, target] of Object.entries(cases)) {
     assert.deepEqual(parseReportTarget(text), target);
@@ -22,7 +30,7 @@ test('places for reports are read and printed', () => {
   assert.equal(printReportTarget({ kind: 'folder' }), '');
 });
 
-test('what is no place is refused, and TLS with the reason', () => {
+test('what is no place is refused', () => {
   for (const text of [
     '',
     '/var/crash',
@@ -34,9 +42,11 @@ test('what is no place is refused, and TLS with the reason', () => {
     'http://host/#part',
     'http://',
     `http://host/${'a'.repeat(2000)}`,
+    'https://user:secret@host/',
+    'https://',
+    'ftp://host/',
   ])
     assert.throws(() => parseReportTarget(text), { code: 'E_USAGE' }, text);
-  assert.throws(() => parseReportTarget('https://host/'), { code: 'E_USAGE', hint: /TLS/ });
 });
 
 test('another machine is read with the key for it, and printed without', () => {
@@ -48,9 +58,12 @@ test('another machine is read with the key for it, and printed without', () => {
     folder: '/srv/x',
     key: '/k',
   } as const;
-  assert.deepEqual(parseReportTarget('ssh://crash@backup.lab:2222/srv/x', '/k'), target);
+  assert.deepEqual(parseReportTarget('ssh://crash@backup.lab:2222/srv/x', { sshKey: '/k' }), target);
   assert.equal(printReportTarget(target), 'ssh://crash@backup.lab:2222/srv/x');
-  assert.equal(printReportTarget(parseReportTarget('ssh://a@192.0.2.1/x', '/k')), 'ssh://a@192.0.2.1/x');
+  assert.equal(
+    printReportTarget(parseReportTarget('ssh://a@192.0.2.1/x', { sshKey: '/k' })),
+    'ssh://a@192.0.2.1/x',
+  );
   for (const text of [
     'ssh://host/x',
     'ssh://a@host',
@@ -62,7 +75,24 @@ test('another machine is read with the key for it, and printed without', () => {
     'ssh://a@host/$(reboot)',
     'ssh://a@host/x y',
   ])
-    assert.throws(() => parseReportTarget(text, '/k'), { code: 'E_USAGE' }, text);
+    assert.throws(() => parseReportTarget(text, { sshKey: '/k' }), { code: 'E_USAGE' }, text);
   assert.throws(() => parseReportTarget('ssh://a@host/x'), { code: 'E_USAGE', hint: /--ssh-key FILE/ });
-  assert.throws(() => parseReportTarget('http://host/', '/k'), { code: 'E_USAGE', message: /no effect/ });
+  for (const [text, files] of [
+    ['http://host/', { sshKey: '/k' }],
+    ['https://host/', { sshKey: '/k' }],
+    ['http://host/', { authorities: '/ca' }],
+    ['ssh://a@host/x', { sshKey: '/k', authorities: '/ca' }],
+  ] as const)
+    assert.throws(() => parseReportTarget(text, files), { code: 'E_USAGE', message: /no effect/ }, text);
+});
+
+test('a server behind TLS is read with the certificates that it is checked against', () => {
+  const target = parseReportTarget('https://h/c', { authorities: '/etc/khop/ca.pem' });
+  assert.deepEqual(target, {
+    kind: 'https',
+    host: 'h',
+    port: 443,
+    path: '/c/',
+    authorities: '/etc/khop/ca.pem',
+  });
 });

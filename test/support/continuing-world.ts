@@ -92,6 +92,7 @@ export function continuingWorld(
     readNetworkPath: unexpected,
     tryEncryption: unexpected,
     trySsh: unexpected,
+    tryCurl: unexpected,
     readProgramFiles: unexpected,
     collectModules: unexpected,
     rebootThroughFirmware: async () => {

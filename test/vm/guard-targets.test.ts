@@ -3,14 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { collectModules } from '../../src/kernels/kernel-modules.ts';
 import { writeExt4Image } from '../../src/lab/ext4-image.ts';
-import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { connectMachine, networkArguments } from '../support/connected-machine.ts';
 
 const COMMAND = { timeoutMs: 300_000 };
 const HOME_TIMEOUT_MS = 120_000;
@@ -30,19 +29,6 @@ async function prepare(machine: VirtualMachine): Promise<void> {
     ].join('\n'),
     COMMAND,
   );
-}
-
-/** virtio_net and an address, as a distribution would have them. */
-async function connect(machine: VirtualMachine): Promise<void> {
-  const kernel = await labKernel('6.1');
-  for (const { path, bytes } of await collectModules(kernel.modules, ['virtio_net'])) {
-    const target = `/lib/modules/${kernel.release}/${path}`;
-    await machine.run(`mkdir -p ${dirname(target)}`, COMMAND);
-    await machine.copyIn(bytes, target);
-    await machine.run(`insmod ${target} 2>/dev/null || grep -q virtio /proc/modules`, COMMAND);
-  }
-  await machine.run('ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0', COMMAND);
-  await machine.run('ip route add default via 10.0.2.2', COMMAND);
 }
 
 async function crash(machine: VirtualMachine, to: string): Promise<string> {
@@ -81,7 +67,7 @@ test('a report goes to a raw partition and to a web server, and the machine come
         { serial: 'target', path: target, access: 'overlay' },
         { serial: 'raw', path: raw, access: 'overlay' },
       ],
-      extraArguments: ['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0'],
+      extraArguments: networkArguments(),
     });
 
     await prepare(machine);
@@ -91,7 +77,7 @@ test('a report goes to a raw partition and to a web server, and the machine come
     const chain = (await machine.run(`cat ${STATE}/crashes/*/chain.txt`, COMMAND)).stdout;
     assert.match(chain, /^report \d+\nleave-kexec \d+\nhome \d+ kexec$/m);
 
-    await connect(machine);
+    await connectMachine(machine);
     assert.match(await crash(machine, `http://10.0.2.2:${port}/crashes`), /report +on http:.*through eth0/);
     // It came home in memory, too.
     assert.match((await machine.run('khop arrive', COMMAND)).stdout, /Its report: khop crashes show/);

@@ -4,7 +4,6 @@
  */
 import { type Command, Option } from 'commander';
 import type { GuardSettings } from '../../guard/guard-settings.ts';
-import type { GuardWorld } from '../../guard/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { collect, positiveInteger } from '../kernel-options.ts';
@@ -19,6 +18,7 @@ export interface OnOptions {
   readonly to?: string;
   readonly dump: GuardSettings['dump'];
   readonly sshKey?: string;
+  readonly caFile?: string;
   readonly encryptTo?: readonly string[];
   readonly keepFree?: number;
   readonly keepCrashes?: number;
@@ -47,8 +47,6 @@ interface TestOptions {
   readonly json?: boolean;
 }
 
-/** Seconds. Saving memory takes its time. */
-const DEADLINES = { withDump: 600, withoutDump: 60 } as const;
 /** guard-settings.ts has the same, but costs its library of checks when it is imported. */
 const DUMP_KINDS = ['none', 'filtered', 'whole'] as const satisfies readonly GuardSettings['dump'][];
 
@@ -91,7 +89,11 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     )
     .option(
       '--to <place>',
-      'where reports go: UUID=…:/folder, raw:PARTUUID=…, http://HOST:PORT/path or ssh://USER@HOST:PORT/folder; /var/lib/khop/crashes unless told',
+      'where reports go: UUID=…:/folder, raw:PARTUUID=…, http(s)://HOST:PORT/path or ssh://USER@HOST:PORT/folder; /var/lib/khop/crashes unless told',
+    )
+    .option(
+      '--ca-file <file>',
+      'certificates that an https:// server is checked against; those of the system unless told',
     )
     .option('--ssh-key <file>', 'the secret key for ssh, without a passphrase, that is used for nothing else')
     .addOption(
@@ -126,6 +128,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'come home with another kernel, after two minutes at the latest',
     ],
     ['khop guard on --to http://10.0.2.2:8080/crashes', 'put reports to a web server'],
+    [
+      'khop guard on --to https://reports.example.org/crashes --ca-file /etc/khop/ca.pem',
+      'over TLS, by the curl of this machine',
+    ],
     [
       'khop guard on --to ssh://crash@10.0.2.2/srv/crashes --ssh-key /etc/khop/crash-key',
       'send them to another machine, with a key that can do nothing else there',
@@ -205,9 +211,10 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
   const { readGuardSettings } = await import('../../guard/guard-status.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
+  const { chosenSettings } = await import('../guard-on-settings.ts');
   const world = openGuardWorld(context);
   const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
-  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...(await chosenSettings(options, world)) };
+  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...chosenSettings(options, world) };
   await world.exclusively(async () => {
     refuseOnTrial(world, 'the guard is as it was');
     const isReserved = reservedBytes(world.readMachine()) > 0n;
@@ -224,65 +231,6 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
     const { renderArmed } = await import('../render/guard.ts');
     context.print(renderArmed(record));
   });
-}
-
-/** @throws E_USAGE for a key that is none, a place that is none, or that takes no dump; for either where the system goes on */
-async function chosenSettings(options: OnOptions, world: GuardWorld): Promise<Partial<GuardSettings>> {
-  const { KhopError } = await import('../../error.ts');
-  const { DEADLINE_SECONDS } = await import('../../guard/guard-settings.ts');
-  const { parseReportTarget } = await import('../../guard/report-target.ts');
-  const { resolve } = await import('node:path');
-  const { readRecipients } = await import('../../guard/age-recipients.ts');
-  if (options.mode === 'continue' && (options.to !== undefined || options.dump !== 'none'))
-    throw new KhopError(
-      'E_USAGE',
-      'a system that goes on writes a report into the usual folder, and no dump',
-      {
-        hint: 'Leave out --to and --dump. The memory of the kernel that died is /proc/vmcore there.',
-      },
-    );
-  const encryptTo = options.encryptTo ?? world.configuration.encryptTo;
-  if (options.mode === 'continue' && encryptTo.length > 0)
-    throw new KhopError('E_USAGE', 'a system that goes on writes its report as it is, not encrypted', {
-      hint: 'Leave out --encrypt-to, and encrypt-to in khop.conf; or use --mode capture.',
-    });
-  const idle = options.mode === 'continue' ? options.deadline && '--deadline' : options.cpus && '--cpus';
-  if (idle)
-    throw new KhopError('E_USAGE', `${idle} has no effect with --mode ${options.mode}`, {
-      hint: 'A capture has a deadline and one CPU; a system that goes on has CPUs and no deadline.',
-    });
-  const { least, most } = DEADLINE_SECONDS;
-  if (options.deadline !== undefined && (options.deadline < least || options.deadline > most))
-    throw new KhopError(
-      'E_USAGE',
-      `--deadline ${options.deadline} is not between ${least} and ${most} seconds`,
-      {
-        hint: 'Starting a kernel takes some of them.',
-      },
-    );
-  const to =
-    options.to === undefined
-      ? undefined
-      : parseReportTarget(options.to, options.sshKey && resolve(options.sshKey));
-  if (options.dump !== 'none' && to !== undefined && to.kind !== 'file-system')
-    throw new KhopError('E_USAGE', `a dump cannot go to ${options.to}, only a report`, {
-      hint: 'Dumps need a file system: --to UUID=…:/folder, or the usual folder.',
-    });
-  return {
-    kernel: options.kernel ?? null,
-    home: options.home ?? null,
-    mode: options.mode,
-    ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
-    deadlineSeconds:
-      options.deadline ?? (options.dump === 'none' ? DEADLINES.withoutDump : DEADLINES.withDump),
-    ...(to === undefined ? {} : { to }),
-    dump: options.dump,
-    encryptTo: readRecipients(world, encryptTo),
-    ...(options.keepFree === undefined ? {} : { minimumFreeMib: options.keepFree }),
-    ...(options.keepCrashes === undefined ? {} : { keepCrashes: options.keepCrashes }),
-    ...(options.keepDumps === undefined ? {} : { keepDumps: options.keepDumps }),
-    ...(options.loopWindow === undefined ? {} : { loopWindowMinutes: options.loopWindow }),
-  };
 }
 
 async function turnOff(context: CliContext, options: { readonly json?: boolean }): Promise<void> {

@@ -30,6 +30,7 @@ import { fileSystemSink } from './file-system-sink.ts';
 import { type HomeStub, isHomeLoaded, wayOut } from './go-home.ts';
 import { guardian } from './guardian.ts';
 import { httpSink } from './http-sink.ts';
+import { httpsSink } from './https-sink.ts';
 import { startCounting, startKeeping } from './log-text.ts';
 import { encryptedLogRoom } from './memory-report.ts';
 import { leavePersistentMessage } from './persistent-message.ts';
@@ -169,6 +170,8 @@ function sinkOf(target: CaptureTarget, files: readonly ReportFile[]): ReportSink
       return rawSink(target, files);
     case 'http':
       return httpSink(target, files);
+    case 'https':
+      return httpsSink(target, files);
     case 'ssh':
       return sshSink(target, files);
   }

@@ -45,6 +45,19 @@ export interface HttpTarget {
   readonly deadlineMs: number;
 }
 
+/** A web server that takes files by PUT, over IPv4 and TLS. */
+export interface HttpsTarget {
+  readonly kind: 'https';
+  /** curl with all its arguments but the address, the certificates that it trusts among its files. */
+  readonly program: BroughtProgram;
+  /** Below which files are put; it ends with a slash. */
+  readonly url: string;
+  /** As for one without TLS. */
+  readonly network: CaptureNetwork | undefined;
+  /** How long to try, ms from the start of the capture kernel. */
+  readonly deadlineMs: number;
+}
+
 /** Another machine that unpacks archives with tar, by ssh over IPv4. */
 export interface SshTarget {
   readonly kind: 'ssh';
@@ -66,7 +79,7 @@ export interface CaptureNetwork {
   readonly gateway: Uint8Array | undefined;
 }
 
-export type CaptureTarget = FileSystemTarget | RawTarget | HttpTarget | SshTarget;
+export type CaptureTarget = FileSystemTarget | RawTarget | HttpTarget | HttpsTarget | SshTarget;
 
 /** Where a file system is mounted. */
 export const TARGET_MOUNT = '/target';

@@ -6,7 +6,6 @@
 import { fn } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
 import {
-  appendByte,
   appendNumber,
   appendText,
   bytesOf,
@@ -19,15 +18,15 @@ import { areSame } from '../../formats/static-program/library/memory.ts';
 import { writeAll } from '../../formats/static-program/library/output.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
 import { decimalAt } from '../../formats/static-program/library/text.ts';
-import { giveBack, loop, loopWhile, set, when } from '../../formats/static-program/statements.ts';
-import { load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
+import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
+import { sys, zeroed } from '../../formats/static-program/terms.ts';
 import { childWatcher } from './bounded-child.ts';
 import { AF_INET, networkStarter, storeAddress } from './capture-network.ts';
 import type { HttpTarget } from './capture-target.ts';
 import { chain, say } from './chain.ts';
 import { CLEAR_FILES, writeEach } from './report-files.ts';
-import { reportName } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
+import { appendUrlName } from './url-name.ts';
 
 const SOCK_STREAM = 1;
 const ADDRESS_SIZE = 16;
@@ -36,26 +35,10 @@ const REQUEST_ROOM = 0x1000;
 const STATUS_LINE = 12;
 const STATUS_AT = 9;
 const PAUSE_MS = 300;
-/** What a URL gives a meaning to, in a name that a kernel chose: `"`, `#`, `%`, `<`, `>`, `?`. */
-const MEANINGFUL = [0x22, 0x23, 0x25, 0x3c, 0x3e, 0x3f];
 
 const request = textMemory(REQUEST_ROOM);
 const peer = zeroed(ADDRESS_SIZE);
 const answer = zeroed(64);
-
-const appendName = fn('appendName', [], ['at', 'letter'], ({ at, letter }) => {
-  const isMeaningful = MEANINGFUL.reduce<Term>((any, code) => [any, '||', [letter, '==', code]], 0);
-  return [
-    set(at, bytesOf(reportName)),
-    set(letter, load.u8(at)),
-    loopWhile(letter, [
-      when(isMeaningful, [set(letter, 0x5f)]),
-      appendByte(request, letter),
-      set(at, [at, '+', 1]),
-      set(letter, load.u8(at)),
-    ]),
-  ];
-});
 
 /** What it does with a web server. */
 export function httpSink(target: HttpTarget, files = CLEAR_FILES): ReportSink {
@@ -65,7 +48,7 @@ export function httpSink(target: HttpTarget, files = CLEAR_FILES): ReportSink {
   const makeRequest = fn('makeRequest', ['file', 'size'], [], ({ file, size }) => [
     startText(request, REQUEST_ROOM),
     appendText(request, `PUT ${path}`),
-    appendName(),
+    appendUrlName(request),
     appendText(request, '/'),
     appendText(request, file),
     appendText(
