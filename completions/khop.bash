@@ -106,6 +106,7 @@ _khop() {
         "crashes export:--state-dir") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes export:--identity") COMPREPLY=($(compgen -f -- "$cur")); return ;;
         "crashes export:--html") COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        "lab up:--arch") COMPREPLY=($(compgen -W "x86-64 arm64" -- "$cur")); return ;;
         "lab up:--kernel") COMPREPLY=($(compgen -W "6.1 6.12 7.2" -- "$cur")); return ;;
         "lab up:--firmware") COMPREPLY=($(compgen -W "seabios ovmf" -- "$cur")); return ;;
         "lab up:--cpus") COMPREPLY=(); return ;;
@@ -206,7 +207,7 @@ _khop() {
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--help" -- "$cur"))
             else COMPREPLY=($(compgen -W "up list exec cp console down" -- "$cur")); fi ;;
         "lab up")
-            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--full --kernel --firmware --cpus --memory --append --ssh-port --cold --json --help" -- "$cur"))
+            if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--full --arch --kernel --firmware --cpus --memory --append --ssh-port --cold --json --help" -- "$cur"))
             else COMPREPLY=($(compgen -W "" -- "$cur")); fi ;;
         "lab list")
             if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "--json --help" -- "$cur"))

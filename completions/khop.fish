@@ -176,6 +176,7 @@ complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcom
 complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcommand_from up list exec cp console down' -a console -d 'sit at a machine’s serial console'
 complete -c khop -n '__fish_seen_subcommand_from lab; and not __fish_seen_subcommand_from up list exec cp console down' -a down -d 'end machines'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from up' -l full -d 'Debian with systemd and ssh on a disk, through GRUB; building it needs root once'
+complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from up' -l arch -x -a 'x86-64 arm64' -d 'processor of a small machine; arm64 starts without firmware'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from up' -l kernel -x -a '6.1 6.12 7.2' -d 'kernel of a small machine'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from up' -l firmware -x -a 'seabios ovmf' -d 'firmware'
 complete -c khop -n '__fish_seen_subcommand_from lab; and __fish_seen_subcommand_from up' -l cpus -x -d 'number of CPUs'

@@ -318,6 +318,7 @@ _khop_lab() {
 }
 _khop_lab_up() {
   _arguments -s '*--full[Debian with systemd and ssh on a disk, through GRUB; building it needs root once]' \
+    '*--arch[processor of a small machine; arm64 starts without firmware]:name:(x86-64 arm64)' \
     '*--kernel[kernel of a small machine]:line:(6.1 6.12 7.2)' \
     '*--firmware[firmware]:kind:(seabios ovmf)' \
     '*--cpus[number of CPUs]:n: ' \

@@ -35,7 +35,7 @@ async function packageAll(arch: TargetArch): Promise<void> {
   const work = join(DIST, `work-${arch}`);
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
-  const runtime = await readRuntime(ROOT, arch, work);
+  const runtime = await readRuntime(arch);
   const executable = join(DIST, arch === process.arch ? 'khop' : `khop-${arch}`);
   await buildExecutable(ROOT, runtime, work, executable);
   await layOutTree(ROOT, executable, runtime, join(work, 'tree'), epoch);

@@ -4,6 +4,7 @@
  */
 import { runProcess } from '../machine/run-process.ts';
 import { type CacheInputs, cachedFolder } from './cache-folder.ts';
+import { PLATFORMS } from './platform.ts';
 import { type MachineDescription, machineFiles } from './qemu.ts';
 import type { QemuLife } from './qemu-process.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -35,12 +36,14 @@ export async function startFromCheckpoint(
   description: MachineDescription,
   options: CheckpointOptions,
 ): Promise<VirtualMachine> {
-  const { stdout } = await runProcess('qemu-system-x86_64', ['--version'], { timeoutMs: 20_000 });
+  const { qemu, machine: board } = PLATFORMS[description.architecture];
+  const { stdout } = await runProcess(qemu, ['--version'], { timeoutMs: 20_000 });
   const folder = await cachedFolder({
     kind: 'checkpoint',
     inputs: {
       recipe: 3,
       qemu: stdout,
+      board,
       description: options.prepared === undefined ? withoutProgramDisk(description) : description,
       prepared: options.prepared,
       madeWith: options.madeWith,

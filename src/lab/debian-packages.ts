@@ -100,11 +100,12 @@ export async function findWithDependencies(
   suite: DebianSuite,
   names: readonly string[],
   without: readonly string[],
+  architecture: DebianArchitecture = 'amd64',
 ): Promise<DebianPackage[]> {
   const found = new Map<string, DebianPackage>();
   const add = async (name: string): Promise<void> => {
     if (found.has(name) || without.includes(name)) return;
-    const entry = await findPackage(suite, name);
+    const entry = await findPackage(suite, name, architecture);
     found.set(name, entry);
     for (const dependency of entry.depends) await add(dependency);
   };

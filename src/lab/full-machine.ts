@@ -87,6 +87,7 @@ export async function describeFullMachine(options: FullMachineOptions): Promise<
     disks.push({ serial: 'khop-program', path: await programDisk(), access: 'read-only' });
   return {
     name: 'full',
+    architecture: 'x86-64',
     accelerator: await labAccelerator(),
     firmware: await labFirmware(options.firmware ?? 'seabios'),
     cpus: options.cpus ?? 2,

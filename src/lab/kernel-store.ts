@@ -5,9 +5,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
+import type { Architecture } from '../formats/architecture.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { type DebianPackage, fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
-import type { DebianArchitecture, DebianSuite } from './debian-suite.ts';
+import type { DebianSuite } from './debian-suite.ts';
+import { PLATFORMS } from './platform.ts';
 
 /** The lines of kernels that the lab boots and the parsers are tested on. */
 export type KernelLine = '6.1' | '6.12' | '7.2';
@@ -23,6 +25,7 @@ const SUITES = { '6.1': 'bookworm', '6.12': 'trixie', '7.2': 'sid' } as const sa
 export interface LabKernel {
   readonly line: KernelLine;
   readonly flavour: KernelFlavour;
+  readonly architecture: Architecture;
   readonly suite: DebianSuite;
   /** Of the packages. */
   readonly version: string;
@@ -54,11 +57,16 @@ export async function labKernel(line: KernelLine, flavour: KernelFlavour = 'amd6
   return {
     line,
     flavour,
+    architecture: architectureOf(flavour),
     suite: SUITES[line],
     version: packages[0]!.version,
     ...(await describe(folder, line)),
     packages: debs,
   };
+}
+
+function architectureOf(flavour: KernelFlavour): Architecture {
+  return flavour.endsWith('arm64') ? 'arm64' : 'x86-64';
 }
 
 /**
@@ -67,7 +75,7 @@ export async function labKernel(line: KernelLine, flavour: KernelFlavour = 'amd6
  */
 async function kernelPackages(line: KernelLine, flavour: KernelFlavour): Promise<DebianPackage[]> {
   const suite = SUITES[line];
-  const architecture: DebianArchitecture = flavour.endsWith('arm64') ? 'arm64' : 'amd64';
+  const { debian: architecture } = PLATFORMS[architectureOf(flavour)];
   const meta = await findPackage(suite, `linux-image-${flavour}`, architecture);
   const imageName = meta.depends.find((name) => name.startsWith(`linux-image-${line}`));
   if (imageName === undefined)

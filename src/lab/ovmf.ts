@@ -14,11 +14,11 @@ const PAIRS = [
 ];
 
 /** The kinds of firmware a lab machine can have. */
-export type FirmwareKind = LabFirmware['kind'];
+export type FirmwareKind = Exclude<LabFirmware['kind'], 'none'>;
 
 /** @throws E_LAB when ovmf is not installed */
 export async function labFirmware(kind: FirmwareKind): Promise<LabFirmware> {
-  if (kind === 'seabios') return { kind };
+  if (kind !== 'ovmf') return { kind };
   for (const pair of PAIRS)
     if ((await stat(pair.code).catch(() => undefined)) !== undefined) return { kind, ...pair };
   throw new KhopError('E_LAB', `no UEFI firmware for virtual machines in ${FOLDER}`, {

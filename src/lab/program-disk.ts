@@ -7,19 +7,19 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
+import type { Architecture } from '../formats/architecture.ts';
 import { runProcess } from '../machine/run-process.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { writeExt4Image } from './ext4-image.ts';
 import { hashFolder } from './folder-hash.ts';
+import { koffiPackage } from './npm-package.ts';
 
 const PROJECT = join(import.meta.dirname ?? '', '..', '..');
 const SIZE_MIB = 48;
-/** Loads native code, so it cannot be part of a bundle. */
-const NATIVE_PACKAGES = ['koffi', '@koromix/koffi-linux-x64'];
 const UNUSED_FOLDERS = /\/(vendor|doc)$/;
 
 /** The image: its path. */
-export async function programDisk(): Promise<string> {
+export async function programDisk(architecture: Architecture = 'x86-64'): Promise<string> {
   const lock = await readFile(join(PROJECT, 'package-lock.json'), 'utf8').catch(() => undefined);
   if (lock === undefined)
     throw new KhopError('E_LAB', `${PROJECT} is not the source tree of khop`, {
@@ -27,7 +27,7 @@ export async function programDisk(): Promise<string> {
     });
   const folder = await cachedFolder({
     kind: 'program-disk',
-    inputs: { recipe: 2, lock, sources: await hashFolder(join(PROJECT, 'src')) },
+    inputs: { recipe: 3, lock, architecture, sources: await hashFolder(join(PROJECT, 'src')) },
     // Every edit of the sources makes another one.
     keepDays: 1,
     timeoutMs: 120_000,
@@ -35,8 +35,13 @@ export async function programDisk(): Promise<string> {
       const tree = join(target, 'tree');
       await mkdir(join(tree, 'node_modules'), { recursive: true });
       await bundle(tree);
-      for (const name of NATIVE_PACKAGES)
-        await cp(join(PROJECT, 'node_modules', name), join(tree, 'node_modules', name), {
+      // They load native code, so they cannot be part of a bundle.
+      const native = await koffiPackage(architecture);
+      for (const [name, from] of [
+        ['koffi', join(PROJECT, 'node_modules', 'koffi')],
+        [native.name, native.folder],
+      ] as const)
+        await cp(from, join(tree, 'node_modules', name), {
           recursive: true,
           filter: (source) => !UNUSED_FOLDERS.test(source),
         });

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { runProcess } from '../machine/run-process.ts';
+import { PLATFORMS } from './platform.ts';
 import { identifyProcess, isSameProcess, type ProcessIdentity } from './process-identity.ts';
 import { type MachineDescription, machineFiles, qemuArguments } from './qemu.ts';
 
@@ -69,10 +70,11 @@ export function spawnQemu(
   const saved = options.state === undefined ? undefined : openSync(options.state, 'r');
   const qemu = qemuArguments(description, folder, saved === undefined ? undefined : 'fd:3');
   // PR_SET_PDEATHSIG: the kernel kills QEMU when we end, also by SIGKILL, so no machine outlives a test run.
-  const [file, ...args] =
+  const { qemu: program } = PLATFORMS[description.architecture];
+  const [file = program, ...args] =
     options.endsWith === 'parent'
-      ? ['setpriv', '--pdeathsig', 'SIGKILL', '--', 'qemu-system-x86_64', ...qemu]
-      : ['qemu-system-x86_64', ...qemu];
+      ? ['setpriv', '--pdeathsig', 'SIGKILL', '--', program, ...qemu]
+      : [program, ...qemu];
   const child = spawn(file, args, {
     detached: options.endsWith === 'nobody',
     stdio: ['ignore', log, log, ...(saved === undefined ? [] : [saved])],
@@ -83,13 +85,17 @@ export function spawnQemu(
 }
 
 /** Never resolves; rejects when QEMU ends. For the time until it is connected. */
-export async function rejectOnExit(child: ChildProcess, folder: string): Promise<never> {
+export async function rejectOnExit(
+  child: ChildProcess,
+  folder: string,
+  { architecture }: MachineDescription,
+): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   const fail = async (): Promise<void> => {
     const words = await readFile(machineFiles(folder).qemuLog, 'utf8').catch(() => '');
     reject(
       new KhopError('E_LAB', `QEMU did not start: ${words.trim().slice(-800) || 'it said nothing'}`, {
-        hint: 'Check that qemu-system-x86 and util-linux are installed.',
+        hint: `Check that ${PLATFORMS[architecture].qemuPackage} and util-linux are installed.`,
       }),
     );
   };

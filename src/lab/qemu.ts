@@ -3,6 +3,8 @@
  * @module
  */
 import { join } from 'node:path';
+import type { Architecture } from '../formats/architecture.ts';
+import { PLATFORMS } from './platform.ts';
 
 /** A disk of the machine, seen by the guest as /sys/block/vdX with `serial`. */
 export interface LabDisk {
@@ -20,19 +22,21 @@ export type LabBoot =
   | { readonly from: 'kernel'; readonly image: string; readonly initrd: string; readonly commandLine: string }
   | { readonly from: 'disk' };
 
-/** The firmware; UEFI with its variables as they are when the machine is switched on. */
+/** The firmware; UEFI with its variables as they are when the machine is switched on, or none: QEMU starts the kernel. */
 export type LabFirmware =
+  | { readonly kind: 'none' }
   | { readonly kind: 'seabios' }
   | { readonly kind: 'ovmf'; readonly code: string; readonly variables: string };
 
 /** Everything about a machine that the guest can see. */
 export interface MachineDescription {
   readonly name: string;
+  readonly architecture: Architecture;
   readonly accelerator: 'tcg' | 'kvm';
   readonly firmware: LabFirmware;
   readonly cpus: number;
   readonly memoryMib: number;
-  /** Five-level paging, CPU flag la57. */
+  /** Five-level paging, CPU flag la57, of an x86-64 machine. */
   readonly hasFiveLevelPaging: boolean;
   /**
    * Count guest instructions: each is a nanosecond of every clock of the guest, and what the host does
@@ -81,6 +85,7 @@ export function machineFiles(folder: string) {
  * kernel is patching into its own text (jump labels), and a guest that is in order dies of it.
  */
 function accelerator(machine: MachineDescription): string[] {
+  if (machine.architecture === 'arm64') return ['-accel', 'tcg,thread=single', '-cpu', 'cortex-a72'];
   const la57 = machine.hasFiveLevelPaging ? 'on' : 'off';
   return machine.accelerator === 'kvm'
     ? // Nested hosts promise arch-capabilities and then refuse to set them, which ends QEMU.
@@ -103,7 +108,7 @@ function instructionCounter(la57: string): string[] {
 }
 
 function firmware(machine: MachineDescription, folder: string): string[] {
-  if (machine.firmware.kind === 'seabios') return [];
+  if (machine.firmware.kind !== 'ovmf') return [];
   const files = machineFiles(folder);
   return [
     ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${escapeValue(machine.firmware.code)}`],
@@ -182,7 +187,7 @@ function network(machine: MachineDescription): string[] {
 }
 
 /**
- * The arguments after `qemu-system-x86_64`. The machine is stopped until `cont`, so that nothing it says is
+ * The arguments after QEMU's name. The machine is stopped until `cont`, so that nothing it says is
  * lost before the console is connected.
  * @param folder holds the sockets and logs of this machine
  * @param incoming where to take a saved state from, e.g. `fd:3`; undefined: the machine is switched on
@@ -193,7 +198,15 @@ export function qemuArguments(
   incoming: string | undefined,
 ): string[] {
   return [
-    ...['-name', escapeValue(machine.name), '-machine', 'q35', '-nodefaults', '-no-user-config', '-S'],
+    ...[
+      '-name',
+      escapeValue(machine.name),
+      '-machine',
+      PLATFORMS[machine.architecture].machine,
+      '-nodefaults',
+      '-no-user-config',
+      '-S',
+    ],
     ...accelerator(machine),
     ...['-smp', String(machine.cpus), '-m', `${machine.memoryMib}M`],
     ...['-display', 'none', '-vga', machine.hasDisplay ? 'std' : 'none'],

@@ -3,7 +3,7 @@
  * @module
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { CpioEntry } from '../formats/cpio.ts';
 import { cpioFile, cpioFolder, cpioSymlink, encodeCpio, parentFolders } from '../formats/cpio-writer.ts';
 import { collectModules } from '../kernels/kernel-modules.ts';
@@ -11,6 +11,7 @@ import { type CacheInputs, cachedFolder } from './cache-folder.ts';
 import { fetchPackage, findPackage, unpackPackage } from './debian-packages.ts';
 import type { LabKernel } from './kernel-store.ts';
 import { readLabScript } from './lab-script.ts';
+import { PLATFORMS, type Platform } from './platform.ts';
 
 const MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtio_rng', 'ext4', 'efivarfs'];
 
@@ -18,17 +19,20 @@ const MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtio_rng', 'ex
 const OPTIONAL_MODULES = ['crc32c_generic'];
 
 /** Where Debian's Node.js, kexec-tools and the rest of the tool disk look for libraries. */
-const LIBRARY_LINKS = [
-  cpioSymlink('lib64/ld-linux-x86-64.so.2', '/tool/lib/ld-linux-x86-64.so.2'),
-  cpioSymlink('lib/x86_64-linux-gnu', '/tool/lib'),
-  cpioSymlink('boot', '/tool/boot'),
-];
+function libraryLinks({ loader, triplet }: Platform): CpioEntry[] {
+  return [
+    cpioSymlink(loader, `/tool/lib/${basename(loader)}`),
+    cpioSymlink(`lib/${triplet}`, '/tool/lib'),
+    cpioSymlink('boot', '/tool/boot'),
+  ];
+}
 
 const OS_RELEASE = 'PRETTY_NAME="khop small lab machine"\nNAME="khop lab"\nID=khop-lab\n';
 
 /** The initramfs for `kernel`: its path. */
 export async function smallInitramfs(kernel: LabKernel): Promise<string> {
-  const busybox = await findPackage('bookworm', 'busybox-static');
+  const platform = PLATFORMS[kernel.architecture];
+  const busybox = await findPackage('bookworm', 'busybox-static', platform.debian);
   const init = await readLabScript('small-init.sh');
   const agent = await readLabScript('guest-agent.sh');
   const inputs: CacheInputs = {
@@ -52,7 +56,7 @@ export async function smallInitramfs(kernel: LabKernel): Promise<string> {
         cpioFile('init', init, 0o755),
         cpioFile('usr/lib/khop/guest-agent.sh', agent, 0o755),
         cpioFile('etc/os-release', Buffer.from(OS_RELEASE)),
-        ...LIBRARY_LINKS,
+        ...libraryLinks(platform),
         ...(await moduleEntries(kernel)),
       ];
       const folders = parentFolders(entries.map(({ name }) => name)).map((name) => cpioFolder(name));

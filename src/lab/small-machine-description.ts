@@ -4,6 +4,7 @@
  */
 import { type KernelFlavour, type KernelLine, labKernel } from './kernel-store.ts';
 import { type FirmwareKind, labFirmware } from './ovmf.ts';
+import { PLATFORMS } from './platform.ts';
 import { programDisk } from './program-disk.ts';
 import type { LabDisk, MachineDescription } from './qemu.ts';
 import type { QemuLife } from './qemu-process.ts';
@@ -14,16 +15,17 @@ import { toolDisk } from './tool-disk.ts';
 export interface SmallMachineOptions {
   /** The kernel it starts with: 6.1 unless told. */
   readonly kernel?: KernelLine | undefined;
+  /** It is for the machine's architecture: `amd64` unless told. */
   readonly flavour?: KernelFlavour | undefined;
   /** Kernels in /boot of the guest; all three lines unless told. */
   readonly kernelsToHopTo?: readonly KernelLine[] | undefined;
-  /** seabios unless told. */
+  /** seabios unless told; on arm64 none. */
   readonly firmware?: FirmwareKind | undefined;
   /** 1 unless told. */
   readonly cpus?: number | undefined;
   /** 1024 unless told. */
   readonly memoryMib?: number | undefined;
-  /** Added to `console=ttyS0`, e.g. `lockdown=integrity`. */
+  /** Added to `console=`, e.g. `lockdown=integrity`. */
   readonly kernelArguments?: string | undefined;
   readonly hasFiveLevelPaging?: boolean | undefined;
   readonly hasDisplay?: boolean | undefined;
@@ -50,14 +52,19 @@ export async function describeSmallMachine(
 ): Promise<MachineDescription> {
   const kernel = await labKernel(options.kernel ?? '6.1', options.flavour);
   const lines = options.kernelsToHopTo ?? ['6.1', '6.12', '7.2'];
-  const kernels = await Promise.all(lines.map((line) => labKernel(line)));
-  const disks: LabDisk[] = [{ serial: 'khop-tool', path: await toolDisk(kernels), access: 'read-only' }];
+  const { architecture } = kernel;
+  const { console, debian } = PLATFORMS[architecture];
+  const kernels = await Promise.all(lines.map((line) => labKernel(line, debian)));
+  const disks: LabDisk[] = [
+    { serial: 'khop-tool', path: await toolDisk(kernels, architecture), access: 'read-only' },
+  ];
   if (!options.withoutKhop)
-    disks.push({ serial: 'khop-program', path: await programDisk(), access: 'read-only' });
+    disks.push({ serial: 'khop-program', path: await programDisk(architecture), access: 'read-only' });
   return {
     name: `small-${kernel.line}`,
+    architecture,
     accelerator,
-    firmware: await labFirmware(options.firmware ?? 'seabios'),
+    firmware: architecture === 'arm64' ? { kind: 'none' } : await labFirmware(options.firmware ?? 'seabios'),
     cpus: options.cpus ?? 1,
     memoryMib: options.memoryMib ?? 1024,
     hasFiveLevelPaging: options.hasFiveLevelPaging ?? false,
@@ -68,7 +75,7 @@ export async function describeSmallMachine(
       from: 'kernel',
       image: kernel.image,
       initrd: await smallInitramfs(kernel),
-      commandLine: ['console=ttyS0', options.kernelArguments ?? ''].join(' ').trim(),
+      commandLine: [`console=${console}`, options.kernelArguments ?? ''].join(' ').trim(),
     },
     disks: [...disks, ...(options.disks ?? [])],
     sshPort: undefined,

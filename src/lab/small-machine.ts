@@ -4,6 +4,7 @@
  * a second.
  * @module
  */
+import { hostArchitecture } from '../machine/host-architecture.ts';
 import { startFromCheckpoint } from './checkpoint.ts';
 import { prepareGuest } from './guest-preparation.ts';
 import { labAccelerator } from './lab-accelerator.ts';
@@ -21,7 +22,7 @@ const BOOT_TIMEOUT_MS = 120_000;
 export async function startSmallMachine(options: SmallMachineOptions = {}): Promise<VirtualMachine> {
   const description = await describeSmallMachine(
     options,
-    options.instructionCount ? 'tcg' : await labAccelerator(),
+    options.instructionCount || !isNative(options) ? 'tcg' : await labAccelerator(),
   );
   const { keepFolder, endsWith } = options;
   const machine = options.isCold
@@ -35,6 +36,10 @@ export async function startSmallMachine(options: SmallMachineOptions = {}): Prom
     await machine[Symbol.asyncDispose]();
     throw cause;
   }
+}
+
+function isNative({ flavour = 'amd64' }: SmallMachineOptions): boolean {
+  return flavour.endsWith('arm64') === (hostArchitecture() === 'arm64');
 }
 
 async function isReady(machine: VirtualMachine): Promise<void> {

@@ -4,11 +4,14 @@
  * @module
  */
 import { copyFile, cp, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { Architecture } from '../formats/architecture.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { fetchPackage, findWithDependencies, unpackPackage } from './debian-packages.ts';
 import { writeExt4Image } from './ext4-image.ts';
 import type { LabKernel } from './kernel-store.ts';
+import { nodePackage } from './npm-package.ts';
+import { PLATFORMS, type Platform } from './platform.ts';
 import { smallInitramfs } from './small-initramfs.ts';
 
 /** kexec-tools, and what Node.js is linked with. */
@@ -24,26 +27,27 @@ const ON_DEMAND = '[ -e /tool/khop/main.js ] || mount-khop || exit 127';
  * What a person types in the guest. khop takes kexec-tools' options when argv[0] is `kexec`, which a link to
  * Node.js of that name brings about.
  */
-const PROGRAMS = {
+const programsFor = ({ loader }: Platform) => ({
   khop: `#!/bin/sh\n${ON_DEMAND}\nexec /tool/bin/node /tool/khop/main.js "$@"\n`,
   // The full machine has other libraries than kexec-tools wants, so it always gets its own.
-  'kexec-tools':
-    '#!/bin/sh\nexec /tool/lib/ld-linux-x86-64.so.2 --library-path /tool/lib /tool/sbin/kexec "$@"\n',
+  'kexec-tools': `#!/bin/sh\nexec /tool/lib/${basename(loader)} --library-path /tool/lib /tool/sbin/kexec "$@"\n`,
   'khop-kexec': `#!/bin/sh\n${ON_DEMAND}\nexec /tool/khop-kexec/kexec /tool/khop/main.js "$@"\n`,
-};
-
-const LIBRARY_FOLDERS = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64'];
+});
 
 /** The image with `kernels` in its /boot: its path. */
-export async function toolDisk(kernels: readonly LabKernel[]): Promise<string> {
-  const packages = await findWithDependencies('bookworm', PACKAGES, UNUSED_PACKAGES);
-  const node = await realpath(process.execPath);
+export async function toolDisk(
+  kernels: readonly LabKernel[],
+  architecture: Architecture = 'x86-64',
+): Promise<string> {
+  const platform = PLATFORMS[architecture];
+  const packages = await findWithDependencies('bookworm', PACKAGES, UNUSED_PACKAGES, platform.debian);
+  const node = await realpath(join(await nodePackage(architecture), 'bin', 'node'));
   const initramfs = await Promise.all(kernels.map(smallInitramfs));
   const folder = await cachedFolder({
     kind: 'tool-disk',
     inputs: {
       recipe: 3,
-      programs: PROGRAMS,
+      programs: programsFor(platform),
       packages: packages.map(({ sha256 }) => sha256),
       node: [process.version, (await stat(node)).size],
       kernels: kernels.map(({ packages: debs }) => debs),
@@ -53,7 +57,7 @@ export async function toolDisk(kernels: readonly LabKernel[]): Promise<string> {
     build: async (target) => {
       const debs = await Promise.all(packages.map(fetchPackage));
       const tree = join(target, 'tree');
-      await collectTools(debs, node, tree, join(target, 'unpacked'));
+      await collectTools({ debs, node, platform }, tree, join(target, 'unpacked'));
       await collectKernels(kernels, initramfs, join(tree, 'boot'));
       await writeExt4Image(tree, join(target, 'tool.img'), { label: 'khop-tool', spareMib: 16 });
       await rm(tree, { recursive: true });
@@ -63,19 +67,24 @@ export async function toolDisk(kernels: readonly LabKernel[]): Promise<string> {
 }
 
 async function collectTools(
-  debs: readonly string[],
-  node: string,
+  {
+    debs,
+    node,
+    platform,
+  }: { readonly debs: readonly string[]; readonly node: string; readonly platform: Platform },
   tree: string,
   unpacked: string,
 ): Promise<void> {
   for (const deb of debs) await unpackPackage(deb, unpacked);
   for (const name of ['bin', 'sbin', 'lib', 'boot', 'khop', 'khop-kexec'])
     await mkdir(join(tree, name), { recursive: true });
-  for (const name of LIBRARY_FOLDERS) await copyLibraries(join(unpacked, name), join(tree, 'lib'));
+  const { triplet } = platform;
+  for (const name of [`lib/${triplet}`, `usr/lib/${triplet}`, 'lib64', 'lib'])
+    await copyLibraries(join(unpacked, name), join(tree, 'lib'));
   await copyFile(node, join(tree, 'bin', 'node'));
   await copyFile(join(unpacked, 'sbin', 'kexec'), join(tree, 'sbin', 'kexec'));
   await symlink('../bin/node', join(tree, 'khop-kexec', 'kexec'));
-  for (const [name, script] of Object.entries(PROGRAMS))
+  for (const [name, script] of Object.entries(programsFor(platform)))
     await writeFile(join(tree, 'bin', name), script, { mode: 0o755 });
   await rm(unpacked, { recursive: true });
 }

@@ -104,7 +104,7 @@ export class VirtualMachine implements AsyncDisposable {
     const endsWith = options.endsWith ?? 'parent';
     const child = spawnQemu(description, folder, { state: options.state, endsWith });
     try {
-      const exit = rejectOnExit(child, folder);
+      const exit = rejectOnExit(child, folder, description);
       // A connection that breaks because QEMU ended: its own message says more.
       const connected = connectAll(child, folder, patienceWith(description)).catch((cause: unknown) =>
         Promise.race([exit, sleep(1000).then(() => Promise.reject(cause))]),

@@ -4,6 +4,7 @@ import { type MachineDescription, machineFiles, qemuArguments } from '../../src/
 
 const MACHINE: MachineDescription = {
   name: 'small',
+  architecture: 'x86-64',
   accelerator: 'tcg',
   firmware: { kind: 'seabios' },
   cpus: 2,
@@ -46,6 +47,18 @@ test('without KVM the processor is emulated, with five-level paging only where a
     values(qemuArguments({ ...MACHINE, accelerator: 'kvm' }, '/f', undefined), '-cpu')[0] ?? '',
     /^host,/,
   );
+});
+
+test('an arm64 machine is another one, without firmware', () => {
+  const args = qemuArguments(
+    { ...MACHINE, architecture: 'arm64', firmware: { kind: 'none' } },
+    '/f',
+    undefined,
+  );
+  assert.deepEqual(values(args, '-machine'), ['virt,gic-version=2']);
+  assert.deepEqual(values(args, '-accel'), ['tcg,thread=single']);
+  assert.deepEqual(values(args, '-cpu'), ['cortex-a72']);
+  assert.ok(!args.some((word) => word.includes('pflash')));
 });
 
 test('a machine starts stopped, with sockets in its folder and no network', () => {

@@ -51,6 +51,7 @@ export async function measureFirmware(
 ): Promise<number[]> {
   const description: MachineDescription = {
     name: `firmware-${kernel.line}`,
+    architecture: 'x86-64',
     accelerator: 'tcg',
     firmware: await labFirmware(firmware),
     cpus: 1,

@@ -15,7 +15,7 @@ import type { StartUpResult } from './report.ts';
 export async function measureStartUp(root: string): Promise<StartUpResult> {
   const work = await mkdtemp(join(tmpdir(), 'khop-bench-'));
   try {
-    const runtime = await readRuntime(root, process.arch === 'arm64' ? 'arm64' : 'x64', work);
+    const runtime = await readRuntime(process.arch === 'arm64' ? 'arm64' : 'x64');
     const khop = join(work, 'khop');
     await buildExecutable(root, runtime, work, khop);
     const [measured, bare] = measureStarts([

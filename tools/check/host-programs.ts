@@ -20,6 +20,7 @@ const GIVEN = new Set(['sh', 'npm', 'sudo', 'env']);
 const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   'src/lab/grub-disk.ts': ['mformat', 'mmd', 'mcopy'],
   'src/lab/program-disk.ts': [],
+  'src/lab/checkpoint.ts': ['qemu-system-x86_64', 'qemu-img'],
   'src/lab/qemu-process.ts': ['qemu-system-x86_64', 'setpriv'],
   'test/formats/compression-tools.test.ts': ['gzip', 'zstd', 'lzma', 'lz4', 'bzip2', 'lzop'],
   'test/formats/initramfs.test.ts': ['xz', 'lzma', 'bzip2', 'lz4', 'lzop'],

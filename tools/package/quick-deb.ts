@@ -19,7 +19,7 @@ const EPOCH = 1_700_000_000;
 export async function quickDeb(): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), 'khop-package-vm-'));
   try {
-    const runtime = await readRuntime(ROOT, 'x64', folder);
+    const runtime = await readRuntime('x64');
     const executable = join(folder, 'khop');
     mkdirSync(join(folder, 'build'));
     await buildExecutable(ROOT, runtime, join(folder, 'build'), executable);

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Command, Option } from 'commander';
+import type { Architecture } from '../../formats/architecture.ts';
 import type { LabRequest, RunningMachine } from '../../lab/running-machines.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -10,6 +11,7 @@ import { positiveInteger } from '../kernel-options.ts';
 
 interface UpOptions {
   readonly full?: boolean;
+  readonly arch: Architecture;
   readonly kernel: '6.1' | '6.12' | '7.2';
   readonly firmware: 'seabios' | 'ovmf';
   readonly cpus: number;
@@ -62,6 +64,11 @@ function addUp(lab: Command, context: CliContext): void {
     .argument('[name]', 'what to call it', 'lab')
     .option('--full', 'Debian with systemd and ssh on a disk, through GRUB; building it needs root once')
     .addOption(
+      new Option('--arch <name>', 'processor of a small machine; arm64 starts without firmware')
+        .choices(['x86-64', 'arm64'])
+        .default('x86-64'),
+    )
+    .addOption(
       new Option('--kernel <line>', 'kernel of a small machine')
         .choices(['6.1', '6.12', '7.2'])
         .default('6.1'),
@@ -83,6 +90,7 @@ function addUp(lab: Command, context: CliContext): void {
   withExamples(up, [
     ['khop lab up', 'a small machine named lab'],
     ['khop lab up server --full --firmware ovmf', 'Debian with systemd, started by UEFI firmware'],
+    ['khop lab up board --arch arm64', 'an emulated arm64 machine'],
     ['khop lab up locked --append lockdown=integrity', 'a kernel that refuses kexec_load'],
   ]);
 }
@@ -92,10 +100,24 @@ function requestOf(options: UpOptions): LabRequest {
   const common = { firmware, cpus, memoryMib, isCold };
   return options.full
     ? { kind: 'full', options: { ...common, sshPort: options.sshPort } }
-    : { kind: 'small', options: { ...common, kernel: options.kernel, kernelArguments: options.append } };
+    : {
+        kind: 'small',
+        options: {
+          ...common,
+          kernel: options.kernel,
+          flavour: options.arch === 'arm64' ? 'arm64' : 'amd64',
+          kernelArguments: options.append,
+        },
+      };
 }
 
 async function startLab(context: CliContext, name: string, options: UpOptions): Promise<void> {
+  if (options.arch === 'arm64' && (options.full || options.firmware === 'ovmf')) {
+    const { KhopError } = await import('../../error.ts');
+    throw new KhopError('E_USAGE', 'an arm64 machine of the lab is small and has no firmware', {
+      hint: 'Leave out --full and --firmware, or use --arch x86-64.',
+    });
+  }
   const { startMachine } = await import('../../lab/running-machines.ts');
   context.remark(`Starting ${name}; the first start of its kind fetches and builds, which takes minutes.`);
   const machine = await startMachine(name, requestOf(options));

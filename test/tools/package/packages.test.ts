@@ -23,7 +23,7 @@ async function buildPackages(folder: string): Promise<{ deb: string; tarball: st
   const executable = join(folder, 'khop');
   writeFileSync(executable, '#!/bin/sh\necho stand-in\n');
   const tree = join(folder, 'tree');
-  await layOutTree(ROOT, executable, await readRuntime(ROOT, ARCH, folder), tree, EPOCH);
+  await layOutTree(ROOT, executable, await readRuntime(ARCH), tree, EPOCH);
   const deb = await buildDeb(ROOT, folder, folder, ARCH, EPOCH);
   return { deb, tarball: await buildTarball(folder, folder, ARCH, EPOCH) };
 }
