@@ -9,7 +9,8 @@ import { KhopError } from '../error.ts';
 import { parseElf, SEGMENT_TYPES } from '../formats/elf.ts';
 import { type Range, rangeFromInclusive } from '../formats/range.ts';
 import type { CpuCrashNotes, CrashFacts, KernelMapping } from './facts.ts';
-import type { Reading } from './reading.ts';
+import { readLockdown } from './kexec-state.ts';
+import { type Reading, valueOf } from './reading.ts';
 import { firstPresent, linesOf, mapReading, readDeviceBytes, readNames, readText } from './source.ts';
 
 const CPU_FOLDER = '/sys/devices/system/cpu';
@@ -71,8 +72,13 @@ function parseCmaRanges(text: string): readonly Range[] | undefined {
     : undefined;
 }
 
-/** The program headers of /proc/kcore that have a physical address: RAM, and the kernel's image. */
+/**
+ * The program headers of /proc/kcore that have a physical address: RAM, and the kernel's image. Under
+ * lockdown=confidentiality it is not tried: the kernel would say so in its log, each time.
+ */
 function readKcoreMappings(root: string): Reading<readonly KernelMapping[]> {
+  if (valueOf(readLockdown(root)) === 'confidentiality')
+    return { state: 'unreadable', source: '/proc/kcore', reason: 'lockdown=confidentiality hides it' };
   const header = readDeviceBytes(root, '/proc/kcore', 0, KCORE_HEADER_BYTES);
   return mapReading(header, (bytes) => {
     try {

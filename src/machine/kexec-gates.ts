@@ -45,7 +45,8 @@ export function readLoadCircumstances(
 
 /**
  * Asks both calls with arguments that cannot load anything and drop nothing that is loaded. The slot without
- * a limit is asked; where both have one the calls are not asked, since that would use up loads.
+ * a limit is asked; where both have one the calls are not asked, since that would use up loads. Nor is one that
+ * lockdown forbids: the kernel writes of each attempt, and after ten in five seconds of none any more.
  */
 export function probeSyscalls(): SyscallProbe {
   const slot = (['normal', 'crash'] as const).find((each) => !hasLoadLimit(each));
@@ -57,14 +58,8 @@ export function probeSyscalls(): SyscallProbe {
     });
     return { kexecLoad: unasked('kexec_load'), kexecFileLoad: unasked('kexec_file_load') };
   }
-  // 17 segments are one too many (KEXEC_SEGMENT_MAX): EINVAL after every permission check.
-  const load = trySyscall(
-    'kexec_load',
-    { name: 'entry', value: 0 },
-    { name: 'nr_segments', value: 17 },
-    { name: 'segments', value: null },
-    { name: 'flags', value: slot === 'crash' ? 1 : 0 },
-  );
+  const lockdown = readLockdown('/');
+  const isForbidden = (valueOf(lockdown) ?? 'none') !== 'none';
   // A flag that no kernel knows: EINVAL after every permission check.
   const UNKNOWN_FLAG = 0x40000000;
   const file = trySyscall(
@@ -76,9 +71,26 @@ export function probeSyscalls(): SyscallProbe {
     { name: 'flags', value: slot === 'crash' ? UNKNOWN_FLAG | 2 : UNKNOWN_FLAG },
   );
   return {
-    kexecLoad: { state: 'read', value: availability(load), source: 'the system call kexec_load' },
+    kexecLoad: isForbidden
+      ? {
+          state: 'read',
+          value: { state: 'denied', errno: 'EPERM' },
+          source: `the system call kexec_load, by ${lockdown.source}`,
+        }
+      : { state: 'read', value: availability(tryKexecLoad(slot)), source: 'the system call kexec_load' },
     kexecFileLoad: { state: 'read', value: availability(file), source: 'the system call kexec_file_load' },
   };
+}
+
+/** 17 segments are one too many (KEXEC_SEGMENT_MAX): EINVAL after every permission check. */
+function tryKexecLoad(slot: LoadSlot): SyscallOutcome {
+  return trySyscall(
+    'kexec_load',
+    { name: 'entry', value: 0 },
+    { name: 'nr_segments', value: 17 },
+    { name: 'segments', value: null },
+    { name: 'flags', value: slot === 'crash' ? 1 : 0 },
+  );
 }
 
 function availability(outcome: SyscallOutcome): SyscallAvailability {
