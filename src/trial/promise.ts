@@ -22,6 +22,7 @@ export function returnTableInput(world: TrialWorld, staged: StagedTrial): Return
   const { deadlines } = request;
   return {
     panicKernel: withChance(planned(guard, firstActObstacle), missesOneIn(machine, staged)),
+    panicHome: wayHomeOf(guard),
     home: planned(home, firstActObstacle),
     watchdog: watchdog.state === 'planned' ? watchdog : { ...watchdog, remedy: null },
     homeDefault:
@@ -52,6 +53,14 @@ function planned(part: Part<unknown>, obstacle: string | undefined): Planned {
   if (part.state === 'planned' && obstacle === undefined) return { state: 'planned' };
   const reason = obstacle ?? (part.state === 'missing' ? part.reason : '');
   return { state: 'none', reason, remedy: null };
+}
+
+/** Of the panic kernel, which has one of its own; without a panic kernel there is none. */
+function wayHomeOf(guard: StagedTrial['guard']): Planned {
+  if (guard.state === 'missing') return planned(guard, undefined);
+  const { home } = guard.value;
+  if (home.state === 'planned') return { state: 'planned' };
+  return { state: 'none', reason: home.reason, remedy: null };
 }
 
 /** From the start of a kernel to khop's record of it, on this machine. */

@@ -35,6 +35,8 @@ export type Planned =
 export interface ReturnTableInput {
   /** Catches a panic of the kernel on trial. */
   readonly panicKernel: Planned;
+  /** The known-good kernel, in the panic kernel's reservation. */
+  readonly panicHome: Planned;
   /** The known-good kernel, in memory, for whoever goes home. */
   readonly home: Planned;
   readonly watchdog:
@@ -153,7 +155,7 @@ function byPanicKernel(input: ReturnTableInput): Answer {
 }
 
 function byThePanicKernel(input: ReturnTableInput): Answer {
-  const { panicKernel, home, measured } = input;
+  const { panicKernel, panicHome, measured } = input;
   if (panicKernel.state === 'none') {
     const answer = byFirmware(
       input,
@@ -162,14 +164,14 @@ function byThePanicKernel(input: ReturnTableInput): Answer {
     );
     return answer.isCovered ? { ...answer, remedy: panicKernel.remedy } : answer;
   }
-  if (home.state === 'planned')
+  if (panicHome.state === 'planned')
     return covered('the panic kernel saves a report and starts the known-good kernel', measured.bootSeconds);
   const answer = byFirmware(
     input,
-    `the panic kernel saves a report and restarts the machine (${home.reason})`,
+    `the panic kernel saves a report and restarts the machine (${panicHome.reason})`,
     0,
   );
-  return answer.isCovered ? { ...answer, remedy: home.remedy } : answer;
+  return answer.isCovered ? { ...answer, remedy: panicHome.remedy } : answer;
 }
 
 /** Only hardware sees a kernel that nothing runs in any more. */

@@ -47,6 +47,10 @@ test('what is missing is missing for the reason that was found, or for want of a
   assert.deepEqual(watchdog, { state: 'none', reason: 'there is none', remedy: null });
   const planned = { state: 'planned', value: {} as never } as const;
   assert.deepEqual(inputFor({ home: planned }).home, { state: 'planned' });
+  const guardWith = (way: unknown) =>
+    inputFor({ guard: { state: 'planned', value: { home: way } as never } }).panicHome;
+  assert.deepEqual(guardWith({ state: 'planned' }), { state: 'planned' });
+  assert.deepEqual(guardWith({ state: 'firmware', reason: 'no room' }), none);
   const obstacle = 'there is no initramfs';
   assert.deepEqual(inputFor({ home: planned, firstActObstacle: obstacle }).home, {
     ...none,

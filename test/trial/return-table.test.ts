@@ -12,6 +12,7 @@ import { FAILURE_CLASSES, type FailureClass } from '../../src/trial/trial-words.
 
 const BEST: ReturnTableInput = {
   panicKernel: { state: 'planned' },
+  panicHome: { state: 'planned' },
   home: { state: 'planned' },
   watchdog: { state: 'planned', isOverJump: true, timeoutSeconds: 120 },
   homeDefault: { state: 'already' },
@@ -66,6 +67,7 @@ const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly Fail
   ['without systemd nobody watches', { hasSystemd: false }, ['no-network', 'unhealthy', 'unconfirmed']],
   ['no panic kernel leaves nothing, with the firmware', { panicKernel: none('no reservation') }, []],
   ['no kernel in memory leaves nothing, with the firmware', { home: none('no room') }, []],
+  ['nor does none for the panic kernel', { panicHome: none('no room') }, []],
   [
     'neither of them with another default leaves nearly all',
     { homeDefault: none('x'), panicKernel: none('a'), home: none('b') },
@@ -85,6 +87,9 @@ test('reasons and remedies are those of the parts that are missing', () => {
   const panic = rowOf('panic', { panicKernel: none('no reservation') });
   assert.match(panic.by, /without a report \(no reservation\)/);
   assert.deepEqual([panic.remedy, panic.seconds], ['mend no reservation', 100]);
+  const alone = rowOf('panic', { panicHome: none('it is arm64') });
+  assert.equal(alone.by, 'the panic kernel saves a report and restarts the machine (it is arm64)');
+  assert.deepEqual(rowOf('panic', { home: none('no room') }), rowOf('panic', {}));
   assert.deepEqual(rowOf('stuck-boot', { home: none('no room') }).seconds, 210);
   assert.match(rowOf('dead-hang', { watchdog: none('no watchdog') }).by, /later the lockup detector panics/);
   assert.equal(
@@ -102,6 +107,7 @@ test('whatever is missing, the text fits 80 columns, has every class and says wh
   const input = fc.record({
     ...{
       panicKernel: planned,
+      panicHome: planned,
       home: planned,
       homeDefault: fc.constantFrom({ state: 'already' } as const, { state: 'planned' } as const, none('x')),
       needsConfirm: fc.boolean(),
