@@ -178,7 +178,7 @@ export function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
-    isHomeFromFirstOnly: mayPanicElsewhere(machine),
+    isHomeFromFirstOnly: !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
@@ -201,4 +201,8 @@ export function armGuard(
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   return record;
+}
+
+function isHomeFromAny(home: HomePlan): boolean {
+  return home.state === 'planned' && home.wayHome.bootProcessor === undefined;
 }

@@ -68,7 +68,7 @@ export async function planCapture(
       target: place.state === 'planned' ? place.target : undefined,
       dump: dump?.order,
       encryption: encryption?.order,
-      home: homeStub(home, machine, arming),
+      home: homeStub(home, arming),
       ending,
     });
     const rescueFiles = typeof ending === 'object' ? ending.files : [];
@@ -104,18 +104,9 @@ async function modulesFor(
   return await world.collectModules(release, carriers, ['crc32c_generic', ...watchdogs]);
 }
 
-function homeStub(home: HomePlan, machine: MachineFacts, arming: string): HomeStub | undefined {
+function homeStub(home: HomePlan, arming: string): HomeStub | undefined {
   if (home.state !== 'planned') return undefined;
-  const bootProcessor = valueOf(machine.cpu.bootProcessor);
-  if (bootProcessor === undefined)
-    throw new KhopError(
-      'E_UNREADABLE',
-      `${machine.cpu.bootProcessor.source} does not tell the boot processor`,
-      {
-        hint: 'Check that /proc is mounted.',
-      },
-    );
-  const { stub, report } = home.wayHome;
+  const { stub, report, bootProcessor } = home.wayHome;
   return {
     ...stub,
     bootProcessor,

@@ -5,7 +5,6 @@
 import { KhopError } from '../error.ts';
 import { alignDown } from '../formats/range.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { valueOf } from '../machine/reading.ts';
 import type { WayHome } from './arch/architecture.ts';
 import { PLANNERS } from './arch/planners.ts';
 import type { LoadPlan } from './load-plan.ts';
@@ -16,7 +15,7 @@ const PAGE = 4096n;
 /**
  * @param plan of the known-good kernel, for the normal slot of this machine
  * @param roomBytes what it may take of the reservation
- * @throws E_UNSUPPORTED where only the firmware leads home, E_PLAN when it takes more
+ * @throws E_UNREADABLE when the processor is not known, E_UNSUPPORTED where only the firmware leads home, E_PLAN when it takes more
  */
 export function planHome(plan: LoadPlan, machine: MachineFacts, roomBytes: bigint): WayHome {
   const { keepHome } = PLANNERS[plan.architecture];
@@ -24,17 +23,8 @@ export function planHome(plan: LoadPlan, machine: MachineFacts, roomBytes: bigin
     throw new KhopError('E_UNSUPPORTED', whyNot(plan), {
       hint: 'The guard works without: the way home then leads through the firmware.',
     });
-  const isFiveLevel = valueOf(machine.cpu.fiveLevelPaging);
-  if (isFiveLevel === undefined)
-    throw new KhopError(
-      'E_UNREADABLE',
-      `${machine.cpu.fiveLevelPaging.source} does not tell the paging mode`,
-      {
-        hint: 'Check that /proc is mounted.',
-      },
-    );
   const { main } = requireCrashReservation(machine);
-  const size = keepHome.size(plan, isFiveLevel);
+  const size = keepHome.size(plan, machine);
   if (size > roomBytes)
     throw new KhopError(
       'E_PLAN',
@@ -42,7 +32,7 @@ export function planHome(plan: LoadPlan, machine: MachineFacts, roomBytes: bigin
       { hint: 'Reserve more with `khop guard on --memory SIZE`.' },
     );
   const start = alignDown(main.end - size, PAGE);
-  return keepHome.plan(plan, { start, end: start + size }, isFiveLevel);
+  return keepHome.plan(plan, { start, end: start + size }, machine);
 }
 
 function whyNot({ architecture, method, reason }: LoadPlan): string {

@@ -33,6 +33,19 @@ export interface SegmentDraft {
   readonly bytes: (addressOf: AddressOf) => Uint8Array;
 }
 
+/** Of a segment that knows its place already: what starts it from there does, too. */
+export function keptDraft({ name, source, address, memorySize, bytes }: PlannedSegment): SegmentDraft {
+  return {
+    name,
+    source,
+    wish: () => ({
+      ...{ size: memorySize, alignment: 1n, minimum: 0n, direction: 'bottom-up' },
+      choosePlace: () => address,
+    }),
+    bytes: () => bytes,
+  };
+}
+
 /** Segments sorted by address, and where each draft went. */
 export interface PlacedDrafts {
   readonly segments: readonly PlannedSegment[];

@@ -28,6 +28,7 @@ function armBefore(world: GuardWorld, id = ARMING, machine = healthyMachine()): 
       kept: [{ name: 'home', address: region.start, memorySize: 8192, bytes: STUB, source: 'x' }],
       stub: { address: region.start, bytes: STUB },
       report: undefined,
+      bootProcessor: 0,
     },
   };
   withContinuation(world, describeContinuation(home, machine, id), () => {});

@@ -62,11 +62,12 @@ export interface ArchitecturePlanner {
   readonly keepHome?: KeepHome | undefined;
 }
 
-/** See x86-64/way-home.ts. */
+/** See x86-64/way-home.ts and arm64/way-home.ts. */
 export interface KeepHome {
-  /** Bytes of the reservation. */
-  readonly size: (plan: SegmentsLoadPlan, isFiveLevel: boolean) => bigint;
-  readonly plan: (plan: SegmentsLoadPlan, region: Range, isFiveLevel: boolean) => WayHome;
+  /** Bytes of the reservation. @throws E_UNREADABLE when something of the machine is not known that it needs */
+  readonly size: (plan: SegmentsLoadPlan, machine: MachineFacts) => bigint;
+  /** @throws E_UNREADABLE */
+  readonly plan: (plan: SegmentsLoadPlan, region: Range, machine: MachineFacts) => WayHome;
 }
 
 /** A known-good kernel that waits in the reservation, and what starts it from there. */
@@ -79,4 +80,6 @@ export interface WayHome {
   readonly stub: { readonly address: bigint; readonly bytes: Uint8Array };
   /** Where the panic kernel may put a report in the same kexec_load; undefined when the plan has no room for one. */
   readonly report: ReportRoom | undefined;
+  /** Initial APIC id of the processor that the stub has to run on; undefined: any. */
+  readonly bootProcessor: number | undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { parseArm64Image } from '../../formats/arm64-image.ts';
 import { arm64ImageObstacles, arm64MemoryMap, planArm64Segments } from '../arm64/image-segments.ts';
+import { arm64WayHomeSize, planArm64WayHome } from '../arm64/way-home.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 import type { ArchitecturePlanner } from './architecture.ts';
 
@@ -33,4 +34,5 @@ export const ARM64: ArchitecturePlanner = {
   planSegments: planArm64Segments,
   directObstacles: () => [NOTHING_TO_UNPACK],
   planDirect: (_kernel, parts) => planArm64Segments(parts),
+  keepHome: { size: arm64WayHomeSize, plan: planArm64WayHome },
 };

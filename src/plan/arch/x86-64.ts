@@ -2,10 +2,11 @@
  * The planner's answers for x86-64.
  * @module
  */
+import { KhopError } from '../../error.ts';
 import { parseBzImage } from '../../formats/bzimage.ts';
 import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
-import { valueOf } from '../../machine/reading.ts';
+import { type Reading, valueOf } from '../../machine/reading.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 import { bzImageKernel, bzImageObstacles } from '../x86-64/bzimage-segments.ts';
 import { directKernel, directObstacles } from '../x86-64/direct-kernel.ts';
@@ -47,6 +48,17 @@ function planDirect(unpacked: UnpackedKernel, parts: SegmentParts): SegmentLayou
   return { ...layout, notes: [note, ...layout.notes] };
 }
 
+function isFiveLevel({ cpu }: MachineFacts): boolean {
+  return requireFact(cpu.fiveLevelPaging, 'the paging mode');
+}
+
+function requireFact<T>(reading: Reading<T>, what: string): T {
+  if (reading.state === 'read') return reading.value;
+  throw new KhopError('E_UNREADABLE', `${reading.source} does not tell ${what}`, {
+    hint: 'Check that /proc is mounted.',
+  });
+}
+
 /** x86-64. */
 export const X86_64: ArchitecturePlanner = {
   fileObstacles,
@@ -61,5 +73,11 @@ export const X86_64: ArchitecturePlanner = {
   planSegments,
   directObstacles,
   planDirect,
-  keepHome: { size: wayHomeSize, plan: planWayHome },
+  keepHome: {
+    size: (plan, machine) => wayHomeSize(plan, isFiveLevel(machine)),
+    plan: (plan, region, machine) => ({
+      ...planWayHome(plan, region, isFiveLevel(machine)),
+      bootProcessor: requireFact(machine.cpu.bootProcessor, 'the boot processor'),
+    }),
+  },
 };

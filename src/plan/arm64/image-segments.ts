@@ -6,7 +6,7 @@
 import { KhopError } from '../../error.ts';
 import { type Arm64Image, parseArm64Image } from '../../formats/arm64-image.ts';
 import type { MemoryMap } from '../../formats/memory-map.ts';
-import { alignDown, type Range, rangeFromSize } from '../../formats/range.ts';
+import { alignDown, type Range, rangeFromSize, subtractRanges } from '../../formats/range.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import type { SegmentLayout, SegmentParts } from '../arch/architecture.ts';
@@ -20,7 +20,7 @@ import {
   requireIomem,
   requireMemoryTotal,
 } from '../machine-memory.ts';
-import { type AddressOf, placeDrafts, type SegmentDraft } from '../segment-drafts.ts';
+import { type AddressOf, keptDraft, placeDrafts, type SegmentDraft } from '../segment-drafts.ts';
 import { verifySegments } from '../verify-segments.ts';
 import { chosenDeviceTree } from './device-tree.ts';
 import { ARM64_STUB_SIZE, arm64EntryStub } from './entry-stub.ts';
@@ -111,19 +111,24 @@ export function arm64MemoryMap(machine: MachineFacts): MemoryMap {
 
 function memoryMapFor({ parts, crash }: Handover): MemoryMap {
   if (crash === undefined) return arm64MemoryMap(parts.machine);
-  return usableRanges(crash.reservation)
+  return usableRanges(parts, crash.reservation)
     .map(({ start, end }) => ({ start, end, type: 'ram' as const }))
     .sort((a, b) => (a.start < b.start ? -1 : 1));
 }
 
-/** linux,usable-memory-range: the main range first, the low one second (drivers/of/fdt.c). */
-function usableRanges({ main, low }: CrashReservation): Range[] {
-  return [main, ...low];
+/**
+ * linux,usable-memory-range: the main range first, the low one second (drivers/of/fdt.c). What is kept lies at the end of
+ * the main one, so that it stays one.
+ */
+function usableRanges({ kept }: SegmentParts, { main, low }: CrashReservation): Range[] {
+  const own = (kept ?? []).map(({ address, memorySize }) => rangeFromSize(address, BigInt(memorySize)));
+  return [...subtractRanges([main], own), ...low];
 }
 
 /** In the order of placement. */
 function draftsFor(handover: Handover): SegmentDraft[] {
   return [
+    ...(handover.crash === undefined ? [] : (handover.parts.kept ?? []).map(keptDraft)),
     kernelDraft(handover),
     ...crashDrafts(handover),
     ...initrdDrafts(handover),
@@ -220,7 +225,7 @@ function deviceTreeFor({ deviceTree, parts, crash }: Handover, addressOf: Addres
         ? undefined
         : {
             elfcorehdr: rangeFromSize(addressOf('elfcorehdr'), BigInt(crash.header.memorySize)),
-            usable: usableRanges(crash.reservation),
+            usable: usableRanges(parts, crash.reservation),
           },
   });
 }

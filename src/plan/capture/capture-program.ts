@@ -95,12 +95,16 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
     ...(encryption === undefined ? [] : [encryption.encrypt()]),
-    // Marked first, so that the report says of itself that it was on its way.
-    when(encryption === undefined ? isHomeLoaded() : [isHomeLoaded(), '&&', isReportEncrypted()], [
-      mark('report-in-memory'),
-    ]),
-    set(status, way.loadReport()),
-    when([status, '<', 0], [say('the report does not go home in memory:', status)]),
+    ...(order.home?.report === undefined
+      ? []
+      : [
+          // Marked first, so that the report says of itself that it was on its way.
+          when(encryption === undefined ? isHomeLoaded() : [isHomeLoaded(), '&&', isReportEncrypted()], [
+            mark('report-in-memory'),
+          ]),
+          set(status, way.loadReport()),
+          when([status, '<', 0], [say('the report does not go home in memory:', status)]),
+        ]),
     insertModules(),
     leavePersistentMessage(),
     ...(keepReport === undefined

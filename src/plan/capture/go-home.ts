@@ -7,7 +7,15 @@ import { sleepMs } from '../../formats/static-program/library/clock.ts';
 import { readFile } from '../../formats/static-program/library/input.ts';
 import { decimalAt, findValue } from '../../formats/static-program/library/text.ts';
 import { giveBack, leaveLoop, loop, set, store, when } from '../../formats/static-program/statements.ts';
-import { bytesAt, load, sys, type Term, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
+import {
+  bytesAt,
+  load,
+  perArchitecture,
+  sys,
+  type Term,
+  wordsAt,
+  zeroed,
+} from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 import { type MemoryReportOrder, memoryReport } from './memory-report.ts';
 import type { ReportFile } from './report-files.ts';
@@ -18,8 +26,8 @@ const REBOOT_MAGIC2 = 672274793;
 const REBOOT_RESTART = 0x01234567;
 const REBOOT_KEXEC = 0x45584543;
 
-/** KEXEC_ARCH_X86_64. */
-const KEXEC_ARCH = 62 << 16;
+/** KEXEC_ARCH_X86_64, KEXEC_ARCH_AARCH64. */
+const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 });
 /** One processor's part of /proc/cpuinfo. */
 const CPUINFO_ROOM = 0x2000;
 const INITIAL_APICID = 'initial apicid\t: ';
@@ -30,8 +38,8 @@ export interface HomeStub {
   readonly address: bigint;
   /** A multiple of the page size long. */
   readonly bytes: Uint8Array;
-  /** Initial APIC id of the processor that the firmware started this machine with. */
-  readonly bootProcessor: number;
+  /** Initial APIC id of the processor that the firmware started this machine with; undefined: any will do. */
+  readonly bootProcessor: number | undefined;
   /** Undefined: the kernel that comes home looks for no report in memory. */
   readonly report: MemoryReportOrder | undefined;
 }
@@ -85,15 +93,22 @@ export function wayOut(home: HomeStub | undefined, encryptedFiles?: readonly Rep
       if (home === undefined) return [giveBack(-1)];
       const { address, bytes, bootProcessor } = home;
       return [
-        set(processor, startedOn()),
-        // A kernel on another processor cannot start the one that the firmware used: an INIT restarts the machine.
-        when(
-          [processor, '!=', bootProcessor],
-          [
-            say('the panic was not on the boot processor, so home leads through the firmware:', processor),
-            giveBack(-1),
-          ],
-        ),
+        ...(bootProcessor === undefined
+          ? []
+          : [
+              set(processor, startedOn()),
+              // A kernel on another processor cannot start the one that the firmware used: an INIT restarts the machine.
+              when(
+                [processor, '!=', bootProcessor],
+                [
+                  say(
+                    'the panic was not on the boot processor, so home leads through the firmware:',
+                    processor,
+                  ),
+                  giveBack(-1),
+                ],
+              ),
+            ]),
         set(
           status,
           sys.kexec_load(

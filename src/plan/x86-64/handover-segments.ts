@@ -27,7 +27,7 @@ import {
   requireCrashReservation,
   requireMemoryTotal,
 } from '../machine-memory.ts';
-import { type AddressOf, placeDrafts, type SegmentDraft } from '../segment-drafts.ts';
+import { type AddressOf, keptDraft, placeDrafts, type SegmentDraft } from '../segment-drafts.ts';
 import { verifySegments } from '../verify-segments.ts';
 import { type EfiHandover, planBootParams, planEfiHandover, planSetupData } from './boot-params-plan.ts';
 import { ENTRY_STUB_SIZE, entryStub } from './entry-stub.ts';
@@ -194,16 +194,6 @@ function crashDrafts({ parts, crash }: Handover): SegmentDraft[] {
       bytes: () => header.bytes,
     },
   ];
-}
-
-/** It knows its place already: what starts it from there does, too. */
-function keptDraft({ name, source, address, memorySize, bytes }: PlannedSegment): SegmentDraft {
-  return {
-    name,
-    source,
-    wish: () => ({ ...lowWish(memorySize), maximum: undefined, choosePlace: () => address }),
-    bytes: () => bytes,
-  };
 }
 
 function kernelDraft({ kernel, crash }: Handover): SegmentDraft {

@@ -17,6 +17,7 @@
  */
 import { KhopError } from '../../error.ts';
 import type { Range } from '../../formats/range.ts';
+import type { ReturnCopy } from '../kept-parts.ts';
 import { identityMap, identityMapSize } from './identity-map.ts';
 
 const COPIES_OFFSET = 0x80;
@@ -45,18 +46,6 @@ const CODE = [
   ...[0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0], // ..... 37 mov  rax, the entry
   ...[0xff, 0xe0], // ............................. 41 jmp  rax
 ] as const;
-
-/** One part to be copied. */
-export interface ReturnCopy {
-  /** Physical, where the part is kept. */
-  readonly source: bigint;
-  /** Physical, where it runs. */
-  readonly destination: bigint;
-  /** Bytes, a multiple of 8. */
-  readonly size: number;
-  /** Bytes behind them to be cleared, a multiple of 8. */
-  readonly cleared: number;
-}
 
 /** What the stub does. */
 export interface ReturnOrder {

@@ -8,86 +8,25 @@ import {
   propertyValue,
   rangesOfReg,
   stringProperty,
-  u32Property,
-  u64Property,
 } from '../../../src/formats/device-tree.ts';
 import { encodeFdt, parseFdt } from '../../../src/formats/fdt.ts';
-import type { MachineFacts } from '../../../src/machine/facts.ts';
 import type { SegmentsLoadPlan } from '../../../src/plan/load-plan.ts';
-import type { LoadRequest } from '../../../src/plan/load-request.ts';
 import { planToJson } from '../../../src/plan/plan-json.ts';
 import { planLoad } from '../../../src/plan/plan-load.ts';
 import { buildArm64Image } from '../../support/arm64-image-builder.ts';
+import {
+  ARM64_CRASH_RANGE,
+  arm64MachineWithReservation,
+  arm64Request,
+  RUNNING_TREE,
+  runningArm64Machine,
+} from '../../support/arm64-requests.ts';
 import { assertSurvivesDamage } from '../../support/hostile-bytes.ts';
 import { loadRequest, segmentOf, segmentPlan } from '../../support/load-requests.ts';
-import { absent, healthyArm64Machine, read } from '../../support/machine-facts.ts';
+import { absent, read } from '../../support/machine-facts.ts';
 
 const MIB = 1n << 20n;
 const GIB = 1n << 30n;
-
-/** A UEFI machine that was started with an initrd, a seed and a dump header of its own. */
-const RUNNING_TREE = encodeFdt({
-  reservations: [
-    { address: 0x4800_0000n, size: 0x10_0000n },
-    { address: 0x4900_0000n, size: 0x1000n },
-  ],
-  bootCpu: 0,
-  root: {
-    name: '',
-    properties: [
-      { name: '#address-cells', value: u32Property(2) },
-      { name: '#size-cells', value: u32Property(2) },
-    ],
-    children: [
-      {
-        name: 'chosen',
-        properties: [
-          { name: 'linux,uefi-system-table', value: u64Property(0x13_7f5f_0018n) },
-          { name: 'bootargs', value: stringProperty('old=1') },
-          { name: 'linux,initrd-start', value: u64Property(0x4800_0000n) },
-          { name: 'linux,initrd-end', value: u64Property(0x4810_0000n) },
-          { name: 'linux,elfcorehdr', value: new Uint8Array(16) },
-          { name: 'linux,usable-memory-range', value: new Uint8Array(16) },
-          { name: 'linux,ima-kexec-buffer', value: new Uint8Array(16) },
-          { name: 'linux,kho-fdt', value: new Uint8Array(16) },
-          { name: 'kaslr-seed', value: u64Property(0x1111n) },
-          { name: 'rng-seed', value: new Uint8Array(64).fill(0x11) },
-          { name: 'stdout-path', value: stringProperty('/pl011@9000000') },
-        ],
-        children: [],
-      },
-    ],
-  },
-});
-
-function machine(over: Partial<MachineFacts> = {}): MachineFacts {
-  return healthyArm64Machine({
-    deviceTree: read(RUNNING_TREE, '/sys/firmware/fdt'),
-    memoryTotalBytes: read(2n * GIB),
-    iomem: read([
-      { name: 'pl011@9000000', start: 0x900_0000n, end: 0x900_1000n, children: [] },
-      {
-        name: 'System RAM',
-        start: 0x4000_0000n,
-        end: 0xc000_0000n,
-        children: [
-          { name: 'Kernel code', start: 0x4021_0000n, end: 0x4180_0000n, children: [] },
-          { name: 'reserved', start: 0x4180_0000n, end: 0x41c0_0000n, children: [] },
-          { name: 'Kernel data', start: 0x41c0_0000n, end: 0x4200_0000n, children: [] },
-        ],
-      },
-    ]),
-    ...over,
-  });
-}
-
-function arm64Request(over: Partial<LoadRequest> = {}): Partial<LoadRequest> {
-  return {
-    machine: machine(),
-    image: { name: '/boot/Image', path: '/boot/Image', bytes: buildArm64Image() },
-    ...over,
-  };
-}
 
 function chosenOf(plan: SegmentsLoadPlan) {
   const chosen = findNode(parseFdt(segmentOf(plan, 'device-tree').bytes).root, '/chosen');
@@ -187,7 +126,7 @@ test('a device tree of one’s own replaces the machine’s, and takes kexec_loa
 });
 
 test('segments are aligned to the running kernel’s pages of 64 KiB', () => {
-  const plan = segmentPlan(arm64Request({ machine: machine({ pageSize: read(65536) }) }));
+  const plan = segmentPlan(arm64Request({ machine: runningArm64Machine({ pageSize: read(65536) }) }));
   for (const { name, address, memorySize } of plan.segments) {
     assert.equal(address % 65536n, 0n, name);
     assert.equal(memorySize % 65536, 0, name);
@@ -195,15 +134,8 @@ test('segments are aligned to the running kernel’s pages of 64 KiB', () => {
 });
 
 test('a panic kernel lies in its reservation and is told of it through /chosen', () => {
-  const reservation = { start: 0x9000_0000n, end: 0xa000_0000n };
-  const base = machine();
-  assert.equal(base.iomem.state, 'read');
-  const iomem = base.iomem.value.map((entry) =>
-    entry.name === 'System RAM'
-      ? { ...entry, children: [...entry.children, { name: 'Crash kernel', ...reservation, children: [] }] }
-      : entry,
-  );
-  const plan = segmentPlan(arm64Request({ machine: machine({ iomem: read(iomem) }), slot: 'crash' }));
+  const plan = segmentPlan(arm64Request({ machine: arm64MachineWithReservation(), slot: 'crash' }));
+  const reservation = ARM64_CRASH_RANGE;
   for (const { name, address, memorySize } of plan.segments)
     assert.ok(address >= reservation.start && address + BigInt(memorySize) <= reservation.end, name);
   const chosen = chosenOf(plan);
@@ -233,7 +165,10 @@ test('a big-endian image, an x86 image and an ELF file are refused by name', () 
 
 test('without a device tree, or with one that is none, the plan says so', () => {
   assert.throws(
-    () => segmentPlan(arm64Request({ machine: machine({ deviceTree: absent('/sys/firmware/fdt') }) })),
+    () =>
+      segmentPlan(
+        arm64Request({ machine: runningArm64Machine({ deviceTree: absent('/sys/firmware/fdt') }) }),
+      ),
     {
       code: 'E_UNREADABLE',
       message: /\/sys\/firmware\/fdt is needed/,
@@ -250,7 +185,7 @@ test('initrd, device tree and stub stay in the kernel’s window of 32 GiB', () 
     const iomem = [first, second].map((range) => ({ name: 'System RAM', ...range, children: [] }));
     const bytes = new Uint8Array(sizeMib << 20);
     const request = arm64Request({
-      machine: machine({ iomem: read(iomem), memoryTotalBytes: read(64n * GIB) }),
+      machine: runningArm64Machine({ iomem: read(iomem), memoryTotalBytes: read(64n * GIB) }),
       initrds: [{ name: 'initrd', path: undefined, bytes }],
     });
     try {
