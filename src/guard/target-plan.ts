@@ -52,59 +52,52 @@ export async function planTarget(world: GuardWorld, settings: GuardSettings): Pr
     }
     case 'raw':
       return planRaw(world, to, deadlineMs);
-    case 'ssh':
-      return await planSsh(world, to, deadlineMs);
+    case 'http':
     case 'https':
-      return await planHttps(world, to, deadlineMs);
-    case 'http': {
-      const address = await world.resolveHost(to.host);
-      const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
-      const { port, path } = to;
-      return {
-        state: 'planned',
-        target: { kind: 'http', address, port, host: hostHeader(to), path, network, deadlineMs },
-        where: `${printReportTarget(to)}, through ${interfaceName}`,
-        modules,
-        label: undefined,
-      };
-    }
+    case 'ssh':
+      return await planNetwork(world, to, deadlineMs);
   }
 }
 
-async function planSsh(
+/** Another machine, by the address that it has now. */
+async function planNetwork(
   world: GuardWorld,
-  to: Extract<ReportTarget, { kind: 'ssh' }>,
+  to: Extract<ReportTarget, { kind: 'http' | 'https' | 'ssh' }>,
   deadlineMs: number,
 ): Promise<TargetPlan> {
   const address = await world.resolveHost(to.host);
   const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
-  const { program, inputs } = planSshProgram(world, to, address);
-  return {
+  const common = {
     state: 'planned',
-    target: { kind: 'ssh', program, network, deadlineMs },
     where: `${printReportTarget(to)}, through ${interfaceName}`,
     modules,
     label: undefined,
-    brought: { inputs, workingBytes: SSH_MEMORY_BYTES },
-  };
-}
-
-async function planHttps(
-  world: GuardWorld,
-  to: Extract<ReportTarget, { kind: 'https' }>,
-  deadlineMs: number,
-): Promise<TargetPlan> {
-  const address = await world.resolveHost(to.host);
-  const { interfaceName, modules, ...network } = required(world.readNetworkPath(address), to);
-  const { program, url, inputs } = planCurlProgram(world, to, address);
-  return {
-    state: 'planned',
-    target: { kind: 'https', program, url, network, deadlineMs },
-    where: `${printReportTarget(to)}, through ${interfaceName}`,
-    modules,
-    label: undefined,
-    brought: { inputs, workingBytes: CURL_MEMORY_BYTES },
-  };
+  } as const;
+  switch (to.kind) {
+    case 'http': {
+      const { port, path } = to;
+      const target = {
+        kind: 'http',
+        address,
+        port,
+        host: hostHeader(to),
+        path,
+        network,
+        deadlineMs,
+      } as const;
+      return { ...common, target };
+    }
+    case 'https': {
+      const { program, url, inputs } = planCurlProgram(world, to, address);
+      const target = { kind: 'https', program, url, network, deadlineMs } as const;
+      return { ...common, target, brought: { inputs, workingBytes: CURL_MEMORY_BYTES } };
+    }
+    case 'ssh': {
+      const { program, inputs } = planSshProgram(world, to, address);
+      const target = { kind: 'ssh', program, network, deadlineMs } as const;
+      return { ...common, target, brought: { inputs, workingBytes: SSH_MEMORY_BYTES } };
+    }
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ import { planTarget, planTargetOrNone } from '../../src/guard/target-plan.ts';
 import type { GuardWorld } from '../../src/guard/world.ts';
 import type { RawAreaState } from '../../src/machine/raw-area.ts';
 import { quietWorld } from '../support/switch-world.ts';
+import { buildTree } from '../support/tree-builder.ts';
 
 const bytes = (...parts: readonly number[]) => Uint8Array.from(parts);
 const ID = new Uint8Array(16).fill(7);
@@ -114,6 +115,28 @@ test('a web server is reached through the interface as it is now', async () => {
     deadlineMs: 50_000,
   });
   assert.equal(plan.where, 'http://logs:8080/c/, through eth0');
+});
+
+test('a web server behind TLS gets curl, which counts among what the guard was armed of', async () => {
+  using tree = buildTree({ 'etc/ssl/certs/ca-certificates.crt': 'certificates' });
+  const curl = { name: 'curl', path: '/usr/bin/curl', bytes: new Uint8Array(10) };
+  const world: GuardWorld = {
+    ...worldWith({
+      readProgramFiles: (name) => ({
+        state: 'read',
+        source: name,
+        value: { program: curl, loader: undefined, libraries: [] },
+      }),
+    }),
+    folders: { ...worldWith().folders, root: tree.root },
+  };
+  const to = { kind: 'https', host: 'logs', port: 443, path: '/c/', authorities: null } as const;
+  const plan = await planFor(to, world);
+  assert.ok(plan.state === 'planned' && plan.target.kind === 'https');
+  assert.equal(plan.target.url, 'https://logs/c/');
+  assert.equal(plan.where, 'https://logs/c/, through eth0');
+  assert.deepEqual(plan.brought?.inputs, [curl.path, `${tree.root}/etc/ssl/certs/ca-certificates.crt`]);
+  assert.ok((plan.brought?.workingBytes ?? 0) > 0);
 });
 
 test('the usual folder may be out of reach, a place that was named only when nobody is there', async () => {
