@@ -5,7 +5,7 @@
  * @module
  */
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
-import { readCrashModule } from '../../chaos/trial/crash-in-guest.ts';
+import { insertWords, readCrashModule } from '../../chaos/trial/crash-in-guest.ts';
 import { COMMAND } from '../../chaos/trial/fault.ts';
 import { enableUnit, FAULT_LINE, SAY_FAULT } from './console-marks.ts';
 
@@ -160,5 +160,5 @@ function unit(place: keyof typeof PLACES, script: string): FaultClass['prepare']
 /** A module whose init function never comes back: nothing but hardware sees it. */
 async function deadHang(machine: VirtualMachine): Promise<void> {
   await machine.copyIn(await readCrashModule(machine, '6.12*', 'dead-hang'), '/root/crash.ko');
-  await unit('services', `${SAY_FAULT}; insmod /root/crash.ko`)(machine);
+  await unit('services', `${SAY_FAULT}; ${insertWords('/root/crash.ko', 'dead-hang')}`)(machine);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { CrashCode } from '../guard/crash-module.ts';
-import { readCrashModule } from './crash-in-guest.ts';
+import { insertWords, readCrashModule } from './crash-in-guest.ts';
 import { COMMAND, type Fault, INSTALLED, REFUSAL } from './fault.ts';
 
 const NEW_KERNEL_TIMEOUT_MS = 600_000;
@@ -111,7 +111,7 @@ export const panicAtBoot: Fault = atBoot('echo c >/proc/sysrq-trigger');
 export function moduleAtBoot(code: CrashCode): Fault {
   return async (scene) => {
     await scene.machine.copyIn(await readCrashModule(scene.machine, '6.12*', code), '/root/crash.ko');
-    return await atBoot('insmod /root/crash.ko')(scene);
+    return await atBoot(insertWords('/root/crash.ko', code))(scene);
   };
 }
 

@@ -26,3 +26,12 @@ export async function readCrashModule(
       : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
   return withCrashingInit(module, code);
 }
+
+/**
+ * Shell words that insert it. A hang with interrupts off is made with one processor alone: another one would see that RCU
+ * stalls, and panic, and then it is no case for hardware any more.
+ */
+export function insertWords(path: string, code: CrashCode): string {
+  const alone = code === 'dead-hang' ? 'echo 0 >/sys/devices/system/cpu/cpu1/online && ' : '';
+  return `${alone}insmod ${path}`;
+}

@@ -3,7 +3,7 @@
  * @module
  */
 import type { CrashCode } from '../guard/crash-module.ts';
-import { readCrashModule } from './crash-in-guest.ts';
+import { insertWords, readCrashModule } from './crash-in-guest.ts';
 import { cutPower, type Fault, INSTALLED } from './fault.ts';
 
 /** A fault that is made by a shell script; the check may pass afterwards. */
@@ -41,7 +41,7 @@ export function crash(script: string): Fault {
 export function crashModule(code: CrashCode): Fault {
   return async ({ machine }) => {
     await machine.copyIn(await readCrashModule(machine, '$(uname -r)', code), '/run/crash.ko');
-    await machine.start('taskset 1 insmod /run/crash.ko');
+    await machine.start(`taskset 1 sh -c '${insertWords('/run/crash.ko', code)}'`);
     return 'goes-on';
   };
 }
