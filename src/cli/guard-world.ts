@@ -20,6 +20,7 @@ import { runProcess } from '../machine/run-process.ts';
 import { startReboot } from '../machine/service-manager.ts';
 import { readText } from '../machine/source.ts';
 import { trySsh } from '../machine/ssh-program.ts';
+import { readSshServer } from '../machine/ssh-server.ts';
 import type { CliContext } from './context.ts';
 import { openWorld } from './world.ts';
 
@@ -46,6 +47,7 @@ export function openGuardWorld(context: CliContext): GuardWorld {
     tryEncryption: async (program, recipients) =>
       await tryEncryption(join(root, program), recipients, context),
     trySsh: async (program, order) => await trySsh(join(root, program), order, context),
+    readSshServer: async () => await readSshServer(root, context),
     tryCurl: async (program, args) => {
       await runProcess(join(root, program), args, { ...context, timeoutMs: CURL_TIMEOUT_MS });
     },

@@ -4,7 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { valueOf } from '../machine/reading.ts';
+import { obstacleOf, type Reading, valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
 import type { CaptureEnding } from '../plan/capture/capture-program.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
@@ -21,6 +21,7 @@ import {
 } from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { type CapturePlan, planCapture } from './capture-plan.ts';
+import { chooseRescue } from './choose-rescue.ts';
 import { describeContinuation, withContinuation } from './continuation.ts';
 import { planContinue } from './continue-plan.ts';
 import { refuseContinuing } from './continuing.ts';
@@ -32,7 +33,7 @@ import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.t
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
-import { planRescue } from './rescue-plan.ts';
+import { planRescueLogin } from './rescue-login.ts';
 import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
@@ -49,6 +50,8 @@ export interface GuardPlan {
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
+  /** Where a person can log in to the shell of that ending, or why nowhere. */
+  readonly rescueLogin: Reading<string> | undefined;
   /** In the mode `continue`: what the system that goes on will have. */
   readonly continuing: ContinuingMemory | undefined;
 }
@@ -79,25 +82,32 @@ export async function planGuard(
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);
-  const planned = known.capture ?? (await planCapture(world, machine, settings, kernel, place));
+  const { loop } = wish;
+  // In a trial it is the trial that ends a loop.
+  const login =
+    loop === undefined || known.capture !== undefined
+      ? undefined
+      : await planRescueLogin(world, settings.deadlineSeconds * 1000);
+  const planned =
+    known.capture ??
+    (await planCapture(world, machine, settings, kernel, place, login && valueOf(login)?.modules));
   const { dump, encryption, initramfsFor } = planned;
   const alone = captureNeed(capture, planned, 0).bytes;
-  const { loop } = wish;
   const roomBytes = reservedBytes(machine) - BigInt(alone);
   const { home, isStranded } = chooseHome(world, machine, wish, roomBytes);
-  const planFor = (ending: CaptureEnding): LoadPlan =>
+  const planFor = (ending: CaptureEnding, way: HomePlan = home): LoadPlan =>
     planLoad({
       kernel,
       image: capture.image,
       unpacked: capture.unpacked,
-      initrds: [initramfsFor(home, { ending, arming: id })],
+      initrds: [initramfsFor(way, { ending, arming: id })],
       isInitrdWhole: true,
       deviceTree: undefined,
       machine,
       commandLine: captureCommandLine(valueOf(machine.commandLine) ?? ''),
-      method: home.state === 'planned' ? 'segments' : 'auto',
+      method: way.state === 'planned' ? 'segments' : 'auto',
       slot: 'crash',
-      kept: home.state === 'planned' ? home.wayHome.kept : undefined,
+      kept: way.state === 'planned' ? way.wayHome.kept : undefined,
       entropy: world.entropy(256),
     });
   const inputs = [
@@ -107,11 +117,20 @@ export async function planGuard(
     ...(encryption?.inputs ?? []),
     ...(place.state === 'planned' ? (place.brought?.inputs ?? []) : []),
   ];
-  const common = { home, place, dump, encryption, inputs, id, loop, continuing: undefined };
+  const common = {
+    home,
+    place,
+    dump,
+    encryption,
+    inputs,
+    id,
+    loop,
+    rescueLogin: undefined,
+    continuing: undefined,
+  };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
-  const rescue = loop && planRescue(world, loop, home);
-  const shell = rescue && tryRescue(() => planFor(rescue));
-  if (shell !== undefined) return { ...common, ending: 'rescue', plan: shell };
+  const shell = loop && chooseRescue(world, { loop, home, login, roomBytes }, planFor);
+  if (shell !== undefined) return { ...common, ...shell, ending: 'rescue' };
   return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
 
@@ -121,16 +140,6 @@ function requireReservation(machine: MachineFacts): void {
   throw new KhopError('E_PLAN', 'no memory is reserved for a panic kernel (crashkernel=)', {
     hint: 'Have it reserved: khop guard on',
   });
-}
-
-/** Undefined when a shell does not fit into the reservation: a report without one is worth more than neither. */
-function tryRescue(plan: () => LoadPlan): LoadPlan | undefined {
-  try {
-    return plan();
-  } catch (error) {
-    if (error instanceof KhopError && error.code === 'E_PLAN') return undefined;
-    throw error;
-  }
 }
 
 /** Whether going home as before would be a loop. */
@@ -157,7 +166,7 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  */
 export function armGuard(
   world: GuardWorld,
-  { plan, home, place, dump, encryption, inputs, id, loop, ending, continuing }: GuardPlan,
+  { plan, home, place, dump, encryption, inputs, id, loop, ending, rescueLogin, continuing }: GuardPlan,
   settings: GuardSettings,
 ): ArmedRecord {
   const machine = world.readMachine();
@@ -180,6 +189,8 @@ export function armGuard(
     homeObstacle: home.state === 'planned' ? null : home.reason,
     isHomeFromFirstOnly: !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
+    rescueLogin: rescueLogin === undefined ? null : (valueOf(rescueLogin) ?? null),
+    rescueLoginObstacle: rescueLogin === undefined ? null : obstacleOf(rescueLogin),
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' || continuing !== undefined ? null : place.reason,

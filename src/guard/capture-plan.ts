@@ -44,15 +44,20 @@ export interface CapturePlan {
   readonly initramfsBytes: number;
 }
 
-/** @param place see `planTarget`. @throws E_NOT_FOUND when a module is missing */
+/**
+ * @param place see `planTarget`
+ * @param moreModules by name, for what comes after the report
+ * @throws E_NOT_FOUND when a module is missing
+ */
 export async function planCapture(
   world: GuardWorld,
   machine: MachineFacts,
   settings: GuardSettings,
   kernel: Kernel,
   place: TargetPlan,
+  moreModules: readonly string[] = [],
 ): Promise<CapturePlan> {
-  const modules = await modulesFor(world, machine, kernel.release, place);
+  const modules = await modulesFor(world, machine, kernel.release, [...modulesOf(place), ...moreModules]);
   const dump = planDump(world, settings);
   const encryption = planEncryption(world, settings);
   const brought = place.state === 'planned' ? place.brought : undefined;
@@ -78,6 +83,10 @@ export async function planCapture(
   return { modules, dump, encryption, senderBytes: brought?.workingBytes ?? 0, initramfsFor, initramfsBytes };
 }
 
+function modulesOf(place: TargetPlan): readonly string[] {
+  return place.state === 'planned' ? place.modules : [];
+}
+
 /**
  * Drivers for the report's target, and for watchdogs that run: nobody pets one unless the panic kernel can, and one
  * that it pets ends a hang with interrupts off. One that stands still is left so, as nobody might pet it at home.
@@ -86,9 +95,8 @@ async function modulesFor(
   world: GuardWorld,
   machine: MachineFacts,
   release: string | undefined,
-  place: TargetPlan,
+  carriers: readonly string[],
 ): Promise<readonly CaptureModule[]> {
-  const carriers = place.state === 'planned' ? place.modules : [];
   const watchdogs = (valueOf(machine.watchdogs) ?? [])
     .filter(({ state }) => state === 'active')
     .flatMap(({ module }) => module ?? []);

@@ -5,7 +5,7 @@
 import { KhopError } from '../error.ts';
 import { RAW_REPORT } from '../formats/raw-report.ts';
 import type { RawAreaState } from '../machine/raw-area.ts';
-import type { Reading } from '../machine/reading.ts';
+import { obstacleOf, type Reading } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
 import type { CaptureTarget } from '../plan/capture/capture-target.ts';
 import { crashesFolder } from './crashes-folder.ts';
@@ -117,7 +117,7 @@ function planFolder(place: Reading<ReportPlace>, deadlineMs: number): TargetPlan
   if (place.state !== 'read')
     return {
       state: 'nowhere',
-      reason: place.state === 'absent' ? `${place.source} does not exist` : place.reason,
+      reason: obstacleOf(place) ?? '',
     };
   const { fileSystem, options, identity, folder, device, modules } = place.value;
   return {
@@ -152,7 +152,7 @@ function planRaw(
 
 function required<T>(reading: Reading<T>, to: ReportTarget): T {
   if (reading.state === 'read') return reading.value;
-  throw outOfReach(to, reading.state === 'absent' ? `${reading.source} does not exist` : reading.reason);
+  throw outOfReach(to, obstacleOf(reading) ?? '');
 }
 
 function outOfReach(to: ReportTarget, reason: string): KhopError {

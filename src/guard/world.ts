@@ -10,6 +10,7 @@ import type { RawAreaState } from '../machine/raw-area.ts';
 import type { Reading } from '../machine/reading.ts';
 import type { ReportPlace } from '../machine/report-place.ts';
 import type { SshOrder } from '../machine/ssh-program.ts';
+import type { SshServer } from '../machine/ssh-server.ts';
 import type { CaptureModule } from '../plan/capture/capture-initramfs.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 
@@ -56,6 +57,8 @@ export interface GuardWorld extends SwitchWorld {
    * @throws E_CHILD, E_TIMEOUT
    */
   readonly trySsh: (program: string, order: SshOrder) => Promise<void>;
+  /** The ssh server of this machine; why root could not log in by it is the reading's reason. */
+  readonly readSshServer: () => Promise<Reading<SshServer>>;
   /** Starts curl, to see that a server can be reached. @throws E_CHILD, E_TIMEOUT */
   readonly tryCurl: (program: string, args: readonly string[]) => Promise<void>;
   /**

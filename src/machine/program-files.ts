@@ -41,8 +41,13 @@ const CONFIGURATION = '/etc/ld.so.conf.d';
 const MOST_LIBRARIES = 64;
 
 /** Absent when no folder of programs has it; unreadable when something that it needs is missing. */
-export function readProgramFiles(root: string, name: string): Reading<ProgramFiles> {
-  const found = PROGRAM_FOLDERS.map((folder) => `${folder}/${name}`)
+export function readProgramFiles(
+  root: string,
+  name: string,
+  folders: readonly string[] = PROGRAM_FOLDERS,
+): Reading<ProgramFiles> {
+  const found = folders
+    .map((folder) => `${folder}/${name}`)
     .map((path) => ({ path, bytes: readBytes(root, path) }))
     .find(({ bytes }) => bytes.state !== 'absent');
   if (found === undefined) return { state: 'absent', source: name };

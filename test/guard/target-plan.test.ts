@@ -35,6 +35,7 @@ function worldWith(over: Partial<GuardWorld> = {}, area: RawAreaState = { state:
     rebootThroughFirmware: () => assert.fail('a reboot was asked for'),
     collectModules: () => assert.fail('modules were collected'),
     trySsh: () => assert.fail('another machine was logged in to'),
+    readSshServer: () => assert.fail('sshd was asked'),
     tryCurl: () => assert.fail('a server was asked'),
     tryEncryption: () => assert.fail('something was encrypted'),
     readProgramFiles: (name) => ({ state: 'absent', source: name }),

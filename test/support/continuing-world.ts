@@ -93,6 +93,7 @@ export function continuingWorld(
     tryEncryption: unexpected,
     trySsh: unexpected,
     tryCurl: unexpected,
+    readSshServer: unexpected,
     readProgramFiles: unexpected,
     collectModules: unexpected,
     rebootThroughFirmware: async () => {

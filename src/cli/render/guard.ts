@@ -70,9 +70,15 @@ function homeWords({
   loopReason,
   isHomeFromFirstOnly,
   continuing,
+  rescueLogin,
+  rescueLoginObstacle,
 }: ArmedRecord): string {
-  if (ending === 'rescue')
-    return `a shell on the console, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
+  if (ending === 'rescue') {
+    const login =
+      rescueLogin === null ? 'a shell on the console' : `a shell on the console and by ssh ${rescueLogin}`;
+    const only = rescueLoginObstacle === null ? '' : `; no ssh there: ${rescueLoginObstacle}`;
+    return `${login}, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well${only}`;
+  }
   if (ending === 'firmware')
     return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;

@@ -11,9 +11,9 @@ import { TARGET_MOUNT } from './capture-target.ts';
 import type { RescueOrder } from './rescue.ts';
 
 /** makedumpfile writes to /tmp. */
-const FOLDERS = ['dev', 'etc', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', 'tmp'];
-/** ssh does nothing for a user whom nobody knows. */
-const USERS = 'root:x:0:0:root:/:/bin/sh\n';
+const FOLDERS = ['dev', 'etc', 'proc', 'sys', TARGET_MOUNT.slice(1), 'modules', 'tmp', 'run', 'run/sshd'];
+/** ssh does nothing for a user whom nobody knows, and sshd nothing without one that has nothing. */
+const USERS = 'root:x:0:0:root:/:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n';
 
 /** A module of the capture kernel, not compressed. */
 export interface CaptureModule {
@@ -51,7 +51,7 @@ export function captureInitramfs(content: CaptureContent): NamedBytes {
     ...programs.flatMap(({ folder, files }) =>
       files.map(({ name, bytes, mode }) => cpioFile(`${folder.slice(1)}/${name}`, bytes, mode ?? 0o755)),
     ),
-    ...rescueFiles.map(({ path, bytes }) => cpioFile(path.slice(1), bytes, 0o755)),
+    ...rescueFiles.map(({ path, bytes, mode }) => cpioFile(path.slice(1), bytes, mode ?? 0o755)),
   ];
   return { name: 'khop’s capture initramfs', path: undefined, bytes: encodeCpio(entries) };
 }

@@ -39,6 +39,7 @@ const UP = 0x41;
 /** RTF_UP | RTF_GATEWAY. */
 const THROUGH_GATEWAY = 3;
 const ENODEV = 19;
+const EEXIST = 17;
 
 /** struct ifreq: 16 bytes of name, then a union. */
 const IFREQ_SIZE = 40;
@@ -114,7 +115,9 @@ export function networkStarter(network: CaptureNetwork, deadlineMs: number): Pro
           ...storeAddress([route, '+', ROUTE.gateway], gateway),
           ...storeAddress([route, '+', ROUTE.netmask], new Uint8Array(4)),
           store.u16([route, '+', ROUTE.flags], THROUGH_GATEWAY),
-          ...ask(socket, status, SIOCADDRT, route),
+          set(status, sys.ioctl(socket, SIOCADDRT, route)),
+          // It is there when the network was started before.
+          when([[status, '<', 0], '&&', [status, '!=', -EEXIST]], [sys.close(socket), giveBack(status)]),
         ]),
     giveBack(sys.close(socket)),
   ]);

@@ -1,10 +1,11 @@
 /**
- * The end of a capture when no kernel is left to go home with: a shell on the console, under what the dead kernel said
- * last. Whoever leaves the shell starts the kernel that waits in the reservation after all.
+ * The end of a capture when no kernel is left to go home with: a shell on the console and by ssh, under what the dead
+ * kernel said last. Whoever leaves the one on the console, or says `leave` in another, starts the kernel that waits in the
+ * reservation after all.
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
-import { monotonicMs } from '../../formats/static-program/library/clock.ts';
+import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock.ts';
 import { bytesOf, sizeOf } from '../../formats/static-program/library/growing-text.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { writeAll } from '../../formats/static-program/library/output.ts';
@@ -16,16 +17,35 @@ import { chain, say } from './chain.ts';
 import type { WayOut } from './go-home.ts';
 import type { Guardian } from './guardian.ts';
 import { logSize, logText } from './log-text.ts';
+import { type RescueServer, serverStarter } from './rescue-server.ts';
 
 /** What a person finds there. */
 export interface RescueOrder {
   /** The shell and what it needs, by absolute path. */
-  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly bytes: Uint8Array;
+    /** 0755 unless told. */
+    readonly mode?: number;
+  }[];
   /** How it is started: its path first. */
   readonly command: readonly string[];
   /** Said in front of it: why it is there, and how to leave. */
   readonly note: string;
+  /** Undefined: nobody can log in. */
+  readonly server: RescueServer | undefined;
 }
+
+/** Where those who log in find it. */
+export const RESCUE_FILES = {
+  log: '/rescue/dmesg.txt',
+  steps: '/rescue/chain.txt',
+  note: '/rescue/note',
+  /** Its presence says that a person wants to leave. */
+  leave: '/rescue/leave',
+  /** Number of the process of the shell on the console. */
+  shell: '/rescue/shell.pid',
+} as const;
 
 const CONSOLE = '/dev/console';
 /** Of the kernel log, what a screen or two hold. */
@@ -36,7 +56,16 @@ const SHORTEST_STAY_MS = 2000;
 const NOT_STARTED = 127;
 /** asm-generic/ioctls.h. */
 const TIOCSCTTY = 0x540e;
-const ENVIRONMENT = ['PATH=/bin:/sbin:/usr/bin:/usr/sbin', 'HOME=/', 'TERM=linux', 'PS1=rescue# '];
+const PAUSE_MS = 500;
+const SIGTERM = 15;
+/** All processes but this one, kill(2). */
+const EVERYBODY = -1;
+export const RESCUE_ENVIRONMENT = [
+  'PATH=/bin:/sbin:/usr/bin:/usr/sbin',
+  'HOME=/',
+  'TERM=linux',
+  'PS1=rescue# ',
+];
 
 /** Does not come back. */
 export function rescue(
@@ -44,7 +73,7 @@ export function rescue(
   way: WayOut,
   guardian: Guardian,
 ): ProgramFunction<readonly ['watcher']> {
-  const { command, note } = order;
+  const { command, note, server } = order;
   const [program = ''] = command;
   const waitStatus = zeroed(8);
 
@@ -59,6 +88,30 @@ export function rescue(
     sys.close(fd),
   ]);
 
+  const keep = fn('keepForRescue', ['path', 'bytes', 'size'], ['fd'], ({ path, bytes, size, fd }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, path, LINUX.O_WRONLY | LINUX.O_CREAT, 0o600)),
+    when([fd, '<', 0], [giveBack(fd)]),
+    writeAll(fd, bytes, size),
+    giveBack(sys.close(fd)),
+  ]);
+
+  const wantsToLeave = fn('wantsToLeave', [], ['fd'], ({ fd }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, RESCUE_FILES.leave, LINUX.O_RDONLY)),
+    when([fd, '<', 0], [giveBack(0)]),
+    sys.close(fd),
+    giveBack(1),
+  ]);
+
+  /** Waits for somebody who has logged in. Gives back 1 when a person wants to leave, 0 when nobody can log in. */
+  const waitForGuests = fn('waitForGuests', ['pid'], [], ({ pid }) => [
+    when([pid, '<=', 0], [giveBack(0)]),
+    loop([
+      when(wantsToLeave(), [giveBack(1)]),
+      when([sys.wait4(pid, waitStatus, LINUX.WNOHANG), '!=', 0], [giveBack(0)]),
+      sleepMs(PAUSE_MS),
+    ]),
+  ]);
+
   /** In the child: a session of its own with the console as its terminal, so that Ctrl-C works. */
   const becomeShell = fn('becomeShell', [], ['fd'], ({ fd }) => [
     sys.setsid(),
@@ -66,32 +119,45 @@ export function rescue(
     sys.ioctl(fd, TIOCSCTTY, 1),
     ...[0, 1, 2].map((target) => when([fd, '!=', target], [sys.dup3(fd, target, 0)])),
     sys.chdir('/'),
-    sys.execve(program, wordsAt(...command, 0), wordsAt(...ENVIRONMENT, 0)),
+    sys.execve(program, wordsAt(...command, 0), wordsAt(...RESCUE_ENVIRONMENT, 0)),
     sys.exit_group(NOT_STARTED),
   ]);
 
   /** Gives back 1 when a person left the shell, 0 when there was none to leave. */
-  const offerShell = fn('offerShell', [], ['pid', 'status', 'since'], ({ pid, status, since }) => [
-    loop([
-      set(since, monotonicMs()),
-      set(pid, fork()),
-      when([pid, '==', 0], [becomeShell()]),
-      when([pid, '<', 0], [giveBack(0)]),
-      sys.wait4(pid, waitStatus, 0),
-      set(status, load.u32(waitStatus)),
-      // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
-      when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(0)]),
-      // Killed, for want of memory for example: nobody meant to leave.
-      when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
-    ]),
-  ]);
+  const offerShell = fn('offerShell', ['server'], ['pid', 'status', 'since'], (v) => {
+    const { pid, status, since } = v;
+    return [
+      loop([
+        set(since, monotonicMs()),
+        set(pid, fork()),
+        when([pid, '==', 0], [becomeShell()]),
+        when([pid, '<', 0], [giveBack(0)]),
+        sys.wait4(pid, waitStatus, 0),
+        set(status, load.u32(waitStatus)),
+        when(wantsToLeave(), [giveBack(1)]),
+        // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
+        when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(waitForGuests(v.server))]),
+        // Killed, for want of memory for example: nobody meant to leave.
+        when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
+      ]),
+    ];
+  });
 
-  return fn('rescue', ['watcher'], [], ({ watcher }) => [
+  const startServer = server === undefined ? undefined : serverStarter(server);
+
+  return fn('rescue', ['watcher'], ['guests'], ({ watcher, guests }) => [
     // A person has no deadline; a watchdog still wants to hear of somebody.
     when([watcher, '>', 0], [sys.kill(watcher, LINUX.SIGKILL)]),
     guardian.startKeeper(),
     show(),
-    when(offerShell(), [way.leave()]),
+    keep(RESCUE_FILES.log, logText, load.u64(logSize)),
+    keep(RESCUE_FILES.steps, bytesOf(chain), sizeOf(chain)),
+    ...(startServer === undefined ? [] : [set(guests, startServer())]),
+    when(offerShell(guests), [
+      // Who is logged in hears that the connection ends.
+      ...(startServer === undefined ? [] : [sys.kill(EVERYBODY, SIGTERM), sleepMs(PAUSE_MS)]),
+      way.leave(),
+    ]),
     say('nobody can use a shell here, so through the firmware, ms:', monotonicMs()),
     way.leaveByFirmware(),
   ]);

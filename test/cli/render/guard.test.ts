@@ -25,6 +25,8 @@ const RECORD: ArmedRecord = {
   isHomeFromFirstOnly: false,
   ending: 'home',
   loopReason: null,
+  rescueLogin: null,
+  rescueLoginObstacle: null,
   reportDevice: null,
   reportObstacle: null,
   dump: null,

@@ -14,6 +14,7 @@ const SHELL = {
   files: [{ path: '/lib/x86_64-linux-gnu/libc.so.6', bytes: Buffer.from('libc') }],
   command: ['/bin/busybox', 'sh'],
   note: 'Why, and how to leave.\n',
+  server: undefined,
 } as const;
 const ROOM = {
   address: 0x10_0000n,
