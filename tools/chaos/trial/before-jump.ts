@@ -66,11 +66,6 @@ export function withInit(program: string): Fault {
   };
 }
 
-/** A file system of fstab that is not there leads to emergency.target. */
-export const emergency: Fault = after(
-  'echo "UUID=00000000-0000-4000-8000-000000000001 /mnt ext4 x-systemd.device-timeout=5 0 2" >>/etc/fstab',
-);
-
 /** The card is there, and nothing drives it. */
 export const noDriver: Fault = options('--append modprobe.blacklist=virtio_net --deadline 300');
 
@@ -85,19 +80,13 @@ export const fullDisk: Fault = after(
   'cat /dev/zero >/var/filler; sync; test $(df --output=avail / | tail -n 1) = 0',
 );
 
-/** A service of the kernel on trial does it, one of the first, on the processor that the firmware starts with. */
-function atBoot(command: string): Fault {
+/** A service that the kernel on trial alone has does it, on the processor that the firmware starts with. */
+function byService(order: readonly string[], install: string, command: string): Fault {
   return async ({ machine, leave }) => {
     const unit = [
-      ...[
-        '[Unit]',
-        'DefaultDependencies=no',
-        ONLY_ON_TRIAL,
-        'After=local-fs.target',
-        'Before=sysinit.target',
-      ],
+      ...['[Unit]', 'DefaultDependencies=no', ONLY_ON_TRIAL, ...order],
       ...['[Service]', 'Type=oneshot', 'CPUAffinity=0', `ExecStart=/bin/sh -c '${command}'`],
-      ...['[Install]', 'WantedBy=sysinit.target', ''],
+      ...['[Install]', install, ''],
     ];
     await machine.copyIn(unit.join('\n'), '/etc/systemd/system/fault.service');
     await machine.run('systemctl enable fault.service && sync', COMMAND);
@@ -105,6 +94,14 @@ function atBoot(command: string): Fault {
     return 'goes-on';
   };
 }
+
+/** One of the first. */
+function atBoot(command: string): Fault {
+  return byService(['After=local-fs.target', 'Before=sysinit.target'], 'WantedBy=sysinit.target', command);
+}
+
+/** As a file system that does not come up, it leads to emergency.target. */
+export const emergency: Fault = byService(['Before=local-fs.target'], 'RequiredBy=local-fs.target', 'exit 1');
 
 export const panicAtBoot: Fault = atBoot('echo c >/proc/sysrq-trigger');
 
