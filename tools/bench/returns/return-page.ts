@@ -31,6 +31,8 @@ what else the host did, but does not count waiting. *Not covered*: 240 s after t
 systemd behind it, the known-good kernel had not come (480 s without a network, which both sides only know by waiting), or
 the new one had failed twice more. *Not measured* says nothing. The panics of services are on the processor that the firmware
 started, those of the initramfs on whichever it runs: after one on another processor khop's trial goes through the firmware, too.
+Then the panic kernel takes 15 s here instead of one: the emulator gives all processors one thread in turn, and the first one
+of the dead kernel spins (seen by its registers), where hardware would let it.
 
 ## What each method was set up with
 
