@@ -130,7 +130,8 @@ export async function planGuard(
   };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const shell = loop && chooseRescue(world, { loop, home, login, roomBytes }, planFor);
-  if (shell !== undefined) return { ...common, ...shell, ending: 'rescue' };
+  if (shell !== undefined)
+    return { ...common, ...shell, inputs: [...inputs, ...shell.inputs], ending: 'rescue' };
   return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
 
@@ -190,7 +191,8 @@ export function armGuard(
     isHomeFromFirstOnly: !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
     rescueLogin: rescueLogin === undefined ? null : (valueOf(rescueLogin) ?? null),
-    rescueLoginObstacle: rescueLogin === undefined ? null : obstacleOf(rescueLogin),
+    rescueLoginObstacle:
+      rescueLogin === undefined || rescueLogin.state === 'read' ? null : obstacleOf(rescueLogin),
     loopReason: loop?.reason ?? null,
     reportDevice: place.state === 'planned' ? place.where : null,
     reportObstacle: place.state === 'planned' || continuing !== undefined ? null : place.reason,

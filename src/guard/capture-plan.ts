@@ -46,7 +46,7 @@ export interface CapturePlan {
 
 /**
  * @param place see `planTarget`
- * @param moreModules by name, for what comes after the report
+ * @param helpful modules, by name, of what comes after the report: a guard without them is armed all the same
  * @throws E_NOT_FOUND when a module is missing
  */
 export async function planCapture(
@@ -55,9 +55,9 @@ export async function planCapture(
   settings: GuardSettings,
   kernel: Kernel,
   place: TargetPlan,
-  moreModules: readonly string[] = [],
+  helpful: readonly string[] = [],
 ): Promise<CapturePlan> {
-  const modules = await modulesFor(world, machine, kernel.release, [...modulesOf(place), ...moreModules]);
+  const modules = await modulesFor(world, machine, kernel.release, place, helpful);
   const dump = planDump(world, settings);
   const encryption = planEncryption(world, settings);
   const brought = place.state === 'planned' ? place.brought : undefined;
@@ -83,10 +83,6 @@ export async function planCapture(
   return { modules, dump, encryption, senderBytes: brought?.workingBytes ?? 0, initramfsFor, initramfsBytes };
 }
 
-function modulesOf(place: TargetPlan): readonly string[] {
-  return place.state === 'planned' ? place.modules : [];
-}
-
 /**
  * Drivers for the report's target, and for watchdogs that run: nobody pets one unless the panic kernel can, and one
  * that it pets ends a hang with interrupts off. One that stands still is left so, as nobody might pet it at home.
@@ -95,12 +91,14 @@ async function modulesFor(
   world: GuardWorld,
   machine: MachineFacts,
   release: string | undefined,
-  carriers: readonly string[],
+  place: TargetPlan,
+  helpful: readonly string[],
 ): Promise<readonly CaptureModule[]> {
+  const carriers = place.state === 'planned' ? place.modules : [];
   const watchdogs = (valueOf(machine.watchdogs) ?? [])
     .filter(({ state }) => state === 'active')
     .flatMap(({ module }) => module ?? []);
-  if (carriers.length + watchdogs.length === 0) return [];
+  if (carriers.length + watchdogs.length === 0 && (helpful.length === 0 || release === undefined)) return [];
   if (release === undefined)
     throw new KhopError(
       'E_NOT_FOUND',
@@ -109,7 +107,7 @@ async function modulesFor(
         hint: 'Choose another with `khop guard on --kernel K`.',
       },
     );
-  return await world.collectModules(release, carriers, ['crc32c_generic', ...watchdogs]);
+  return await world.collectModules(release, carriers, ['crc32c_generic', ...watchdogs, ...helpful]);
 }
 
 function homeStub(home: HomePlan, arming: string): HomeStub | undefined {

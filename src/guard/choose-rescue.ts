@@ -29,6 +29,8 @@ export interface ChosenRescue {
   readonly plan: LoadPlan;
   readonly home: HomePlan;
   readonly rescueLogin: Reading<string> | undefined;
+  /** Paths of what the login is made of. */
+  readonly inputs: readonly string[];
 }
 
 const FOR_LOGIN: HomePlan = { state: 'firmware', reason: 'the room is for somebody who logs in' };
@@ -45,12 +47,15 @@ export function chooseRescue(
     if (order === undefined || BigInt(rescueBytes(order)) > roomBytes - keptBytes(way)) continue;
     const plan = fitting(() => planFor(order, way));
     if (plan !== undefined)
-      return { plan, home: way, rescueLogin: { ...login!, state: 'read', value: found!.address } };
+      return {
+        ...{ plan, home: way, inputs: found!.inputs },
+        rescueLogin: { ...login!, state: 'read', value: found!.address },
+      };
   }
   const order = planRescue(world, loop, home, undefined);
   const plan = order && fitting(() => planFor(order, home));
   if (plan === undefined) return undefined;
-  return { plan, home, rescueLogin: login && withoutLogin(login) };
+  return { plan, home, inputs: [], rescueLogin: login && withoutLogin(login) };
 }
 
 function withoutLogin(login: Reading<RescueLogin>): Reading<string> {

@@ -7,6 +7,7 @@ import type { ProgramFiles } from '../machine/program-files.ts';
 import type { Reading } from '../machine/reading.ts';
 import { RESCUE_ENVIRONMENT, type RescueOrder } from '../plan/capture/rescue.ts';
 import type { RescueServer } from '../plan/capture/rescue-server.ts';
+import { filesOf } from './bring-program.ts';
 import type { GuardWorld } from './world.ts';
 
 /** For sshd and two sessions besides their files. */
@@ -22,6 +23,8 @@ export interface RescueLogin {
   readonly server: RescueServer;
   readonly programs: readonly ProgramFiles[];
   readonly files: RescueOrder['files'];
+  /** Paths of what it is made of: a key that was taken away is to be gone there too. */
+  readonly inputs: readonly string[];
   /** Modules of the interface, by name. */
   readonly modules: readonly string[];
   /** For people: `root@10.0.2.15 -p 2222`. */
@@ -34,8 +37,8 @@ export async function planRescueLogin(world: GuardWorld, deadlineMs: number): Pr
   if (network.state !== 'read') return network;
   const server = await world.readSshServer();
   if (server.state !== 'read') return server;
-  const { interfaceName: _, modules, ...path } = network.value;
-  const { port, programs, hostKeys, authorizedKeys } = server.value;
+  const { interfaceName: _, modules, ...way } = network.value;
+  const { port, programs, hostKeys, authorizedKeys, keyFiles } = server.value;
   const keys = hostKeys.map((bytes, index) => ({ path: `${FOLDER}/host-key-${index}`, bytes, mode: 0o600 }));
   const authorized = { path: `${FOLDER}/authorized_keys`, bytes: authorizedKeys, mode: 0o600 };
   const options = [
@@ -50,15 +53,16 @@ export async function planRescueLogin(world: GuardWorld, deadlineMs: number): Pr
     source: server.source,
     value: {
       server: {
-        network: path,
+        network: way,
         deadlineMs: deadlineMs + INTERFACE_MS,
         command: [...command, ...options.flatMap((option) => ['-o', option])],
         environment: RESCUE_ENVIRONMENT,
       },
       programs,
       files: [...keys, authorized],
+      inputs: [...programs.flatMap((each) => filesOf(each).map(({ path }) => path)), ...keyFiles],
       modules,
-      address: `root@${path.address.join('.')}${port === 22 ? '' : ` -p ${port}`}`,
+      address: `root@${way.address.join('.')}${port === 22 ? '' : ` -p ${port}`}`,
     },
   };
 }

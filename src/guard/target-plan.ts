@@ -114,11 +114,7 @@ export async function planTargetOrNone(world: GuardWorld, settings: GuardSetting
 }
 
 function planFolder(place: Reading<ReportPlace>, deadlineMs: number): TargetPlan {
-  if (place.state !== 'read')
-    return {
-      state: 'nowhere',
-      reason: obstacleOf(place) ?? '',
-    };
+  if (place.state !== 'read') return { state: 'nowhere', reason: obstacleOf(place) };
   const { fileSystem, options, identity, folder, device, modules } = place.value;
   return {
     state: 'planned',
@@ -152,7 +148,7 @@ function planRaw(
 
 function required<T>(reading: Reading<T>, to: ReportTarget): T {
   if (reading.state === 'read') return reading.value;
-  throw outOfReach(to, obstacleOf(reading) ?? '');
+  throw outOfReach(to, obstacleOf(reading));
 }
 
 function outOfReach(to: ReportTarget, reason: string): KhopError {

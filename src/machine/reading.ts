@@ -13,8 +13,7 @@ export function valueOf<T>(reading: Reading<T>): T | undefined {
   return reading.state === 'read' ? reading.value : undefined;
 }
 
-/** Why there is no value, for people; null when there is one. */
-export function obstacleOf(reading: Reading<unknown>): string | null {
-  if (reading.state === 'read') return null;
+/** Why there is no value, for people. */
+export function obstacleOf(reading: Exclude<Reading<unknown>, { readonly state: 'read' }>): string {
   return reading.state === 'absent' ? `${reading.source} does not exist` : reading.reason;
 }

@@ -27,6 +27,8 @@ export interface SshServer {
   readonly hostKeys: readonly Uint8Array[];
   /** As in authorized_keys. */
   readonly authorizedKeys: Uint8Array;
+  /** Paths of the keys, those of the host and of root's. */
+  readonly keyFiles: readonly string[];
 }
 
 const SOURCE = 'sshd -T';
@@ -76,17 +78,23 @@ export async function readSshServer(
       signal,
     });
     const settings = parseSshServerSettings(stdout);
-    const hostKeys = settings.hostKeys.flatMap((path) => valueOf(readBytes(root, path)) ?? []);
-    if (hostKeys.length === 0) return unreadable('it has no host key');
-    const authorizedKeys = Buffer.concat(
-      settings.authorizedKeys.flatMap((path) => {
-        const bytes = valueOf(readBytes(root, keysPath(path)));
-        return bytes === undefined ? [] : [bytes, Buffer.from('\n')];
-      }),
-    );
+    const there = (paths: readonly string[]) =>
+      paths.flatMap((path) => {
+        const bytes = valueOf(readBytes(root, path));
+        return bytes === undefined ? [] : [{ path, bytes }];
+      });
+    const [hosts, users] = [there(settings.hostKeys), there(settings.authorizedKeys.map(keysPath))];
+    if (hosts.length === 0) return unreadable('it has no host key');
+    const authorizedKeys = Buffer.concat(users.flatMap(({ bytes }) => [bytes, Buffer.from('\n')]));
     if (authorizedKeys.toString().trim() === '') return unreadable('root has no authorized_keys');
     const helpers = HELPERS.flatMap((name) => valueOf(readProgramFiles(root, name, HELPER_FOLDERS)) ?? []);
-    const value = { port: settings.port, programs: [server.value, ...helpers], hostKeys, authorizedKeys };
+    const value: SshServer = {
+      port: settings.port,
+      programs: [server.value, ...helpers],
+      hostKeys: hosts.map(({ bytes }) => bytes),
+      authorizedKeys,
+      keyFiles: [...hosts, ...users].map(({ path }) => path),
+    };
     return { state: 'read', source: SOURCE, value };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;

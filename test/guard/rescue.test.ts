@@ -31,6 +31,7 @@ const SERVER: SshServer = {
   programs: [SSHD],
   hostKeys: [Buffer.from('secret of the host')],
   authorizedKeys: Buffer.from('ssh-ed25519 AAAA admin\n'),
+  keyFiles: ['/etc/ssh/host', '/root/.ssh/authorized_keys'],
 };
 const LOOP = { releases: ['6.1'], reason: '6.1 died 2 times' };
 const HOME: HomePlan = {
@@ -69,6 +70,8 @@ test('the server of a rescue is the machine’s own: its port, its keys, and roo
   const { server, files, modules, address } = login.value;
   assert.equal(address, 'root@10.0.2.15 -p 2222');
   assert.deepEqual(modules, ['virtio_net']);
+  for (const path of ['/usr/sbin/sshd', ...SERVER.keyFiles])
+    assert.ok(login.value.inputs.includes(path), path);
   assert.equal(server.deadlineMs, 50_000);
   const words = server.command.join(' ');
   assert.match(words, /^\/usr\/sbin\/sshd -D -e -f \/dev\/null /);
@@ -128,7 +131,9 @@ test('who can log in is worth more than a kernel that waits, and a shell more th
   const kept = 20n * BigInt(MIB);
   const choose = (roomBytes: bigint, fits: (order: RescueOrder, home: HomePlan) => boolean = () => true) =>
     chooseRescue(worldWith(), { loop: LOOP, home: HOME, login, roomBytes }, plansOf(fits));
-  assert.deepEqual(choose(need + kept + BigInt(MIB))?.plan, { server: true, home: 'planned' });
+  const best = choose(need + kept + BigInt(MIB));
+  assert.deepEqual(best?.plan, { server: true, home: 'planned' });
+  assert.deepEqual(best?.inputs, login.value.inputs);
   const instead = choose(need + BigInt(MIB));
   assert.deepEqual(instead?.plan, { server: true, home: 'firmware' });
   assert.deepEqual(instead?.rescueLogin, { ...login, value: login.value.address });

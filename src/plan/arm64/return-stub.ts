@@ -14,8 +14,8 @@
 import { KhopError } from '../../error.ts';
 import type { ReturnCopy } from '../kept-parts.ts';
 
-/** Bytes of the stub: a page. */
-export const ARM64_RETURN_STUB_SIZE = 4096;
+/** Bytes of the stub: a page of the largest that a kernel of arm64 can have, since kexec_load takes whole ones. */
+export const ARM64_RETURN_STUB_SIZE = 0x1_0000;
 
 const ENTRY_OFFSET = 0xa8;
 const COPIES_OFFSET = 0x100;

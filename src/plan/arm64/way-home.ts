@@ -10,8 +10,7 @@ import { keptParts, keptSize, layOutParts } from '../kept-parts.ts';
 import type { SegmentsLoadPlan } from '../load-plan.ts';
 import { ARM64_RETURN_STUB_SIZE, arm64ReturnStub } from './return-stub.ts';
 
-/** The largest that a kernel of arm64 can have, bytes. */
-const LARGEST_PAGE = 0x1_0000n;
+const LARGEST_PAGE = BigInt(ARM64_RETURN_STUB_SIZE);
 
 /** Bytes that `planArm64WayHome` takes of the reservation. */
 export function arm64WayHomeSize(plan: SegmentsLoadPlan): bigint {

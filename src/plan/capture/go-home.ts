@@ -5,17 +5,10 @@
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
 import { readFile } from '../../formats/static-program/library/input.ts';
+import { KEXEC_ARCH } from '../../formats/static-program/library/kexec.ts';
 import { decimalAt, findValue } from '../../formats/static-program/library/text.ts';
 import { giveBack, leaveLoop, loop, set, store, when } from '../../formats/static-program/statements.ts';
-import {
-  bytesAt,
-  load,
-  perArchitecture,
-  sys,
-  type Term,
-  wordsAt,
-  zeroed,
-} from '../../formats/static-program/terms.ts';
+import { bytesAt, load, sys, type Term, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 import { type MemoryReportOrder, memoryReport } from './memory-report.ts';
 import type { ReportFile } from './report-files.ts';
@@ -26,8 +19,6 @@ const REBOOT_MAGIC2 = 672274793;
 const REBOOT_RESTART = 0x01234567;
 const REBOOT_KEXEC = 0x45584543;
 
-/** KEXEC_ARCH_X86_64, KEXEC_ARCH_AARCH64. */
-const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 });
 /** One processor's part of /proc/cpuinfo. */
 const CPUINFO_ROOM = 0x2000;
 const INITIAL_APICID = 'initial apicid\t: ';

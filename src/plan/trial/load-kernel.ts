@@ -5,6 +5,7 @@
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { sleepMs } from '../../formats/static-program/library/clock.ts';
+import { KEXEC_ARCH } from '../../formats/static-program/library/kexec.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import {
   giveBack,
@@ -14,21 +15,12 @@ import {
   store,
   when,
 } from '../../formats/static-program/statements.ts';
-import {
-  type Call,
-  type Local,
-  load,
-  perArchitecture,
-  sys,
-  wordsAt,
-  zeroed,
-} from '../../formats/static-program/terms.ts';
+import { type Call, type Local, load, sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import type { FileLoadPlan, LoadPlan, SegmentsLoadPlan } from '../load-plan.ts';
 import { dumpHeader, type KernelSources } from './dump-header.ts';
 
 /** KEXEC_FILE_NO_INITRAMFS. */
 const NO_INITRAMFS = 4;
-const KEXEC_ARCH = perArchitecture({ 'x86-64': 62 << 16, arm64: 183 << 16 });
 /** struct kexec_segment: buf, bufsz, mem, memsz. */
 const SEGMENT_SIZE = 32;
 const BUSY_TRIES = 20;
