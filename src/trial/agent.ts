@@ -15,7 +15,7 @@ import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
 import { Baseline } from './health/baseline.ts';
-import type { CheckResult } from './health/check.ts';
+import type { AskingPhase, CheckResult } from './health/check.ts';
 import { RETURN_CAUSES, type ReturnCause, type TrialPhase } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
 import type { TrialWorld } from './world.ts';
@@ -30,6 +30,8 @@ const CHECKED_PHASES = [
 const PAUSE_MS = 1000;
 /** While checks pass and have to go on doing so, they are asked less often: scripts are among them. */
 const STEADY_PAUSE_MS = 4000;
+/** Between two looks at the system while somebody is to confirm. */
+const WATCH_PAUSE_MS = 5000;
 /** A round that takes long, on a slow machine or a busy one, is not to keep the start that it waits for from the processor. */
 const PAUSE_PER_ROUND = 4;
 const LONGEST_PAUSE_MS = 5000;
@@ -44,7 +46,7 @@ export interface AgentCalls {
   readonly steadyMs: number;
   readonly runChecks: (
     baseline: Baseline,
-    phase: (typeof CHECKED_PHASES)[number]['phase'],
+    phase: AskingPhase,
     ticket: Ticket,
   ) => Promise<readonly CheckResult[]>;
   /** What is missing of the ways home; sees to it that the known-good kernel waits. See watch-net.ts. */
@@ -200,7 +202,7 @@ async function leadThrough(
   const sinceUpMs = provenUpMs(ticket) ?? world.uptimeMs();
   if (checked.length > 0) await enter('proof');
   const deadlineUpMs = sinceUpMs + (confirmSeconds ?? 0) * 1000;
-  const decision = await waitForDecision(world, calls, ticket, deadlineUpMs);
+  const decision = await waitForDecision(world, calls, { baseline, ticket, deadlineUpMs });
   if (decision !== undefined) return await follow(decision);
   return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
 }
@@ -319,19 +321,29 @@ function describeWaiting(waiting: readonly CheckResult[]): string {
   return waiting.length === 0 ? 'all required checks passed' : `waiting for ${sentenceOf(waiting)}`;
 }
 
-/** `khop confirm` is another process. Undefined when nobody has decided until the deadline. */
+/**
+ * `khop confirm` is another process. Meanwhile a check that fails for good leads home; one that waits may be what the person
+ * who is to confirm has stopped. Undefined when nobody has decided until the deadline.
+ */
 async function waitForDecision(
   world: TrialWorld,
   calls: AgentCalls,
-  ticket: Ticket,
-  deadlineUpMs: number,
+  question: { readonly baseline: Baseline; readonly ticket: Ticket; readonly deadlineUpMs: number },
 ): Promise<Decision | undefined> {
+  const { baseline, ticket, deadlineUpMs } = question;
+  let checks: readonly CheckResult[] = [];
+  let checkedUpMs = Number.NEGATIVE_INFINITY;
   for (;;) {
+    const isDue = world.uptimeMs() - checkedUpMs >= WATCH_PAUSE_MS;
+    if (isDue) checks = await calls.runChecks(baseline, 'proof', ticket);
     const decision = decisionOfOthers(world, ticket.id);
     if (decision !== undefined) return decision;
     const gaps = await calls.lookAtNet(ticket);
     const upMs = world.uptimeMs();
-    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks: [], gaps, note: 'waiting for: khop confirm' });
+    if (isDue) checkedUpMs = upMs;
+    calls.show({ phase: 'proof', upMs, deadlineUpMs, checks, gaps, note: 'waiting for: khop confirm' });
+    const failed = checks.filter(({ isRequired, state }) => isRequired && state === 'failed');
+    if (failed.length > 0) return { state: 'returning', cause: 'unhealthy', detail: sentenceOf(failed) };
     if (upMs >= deadlineUpMs) return undefined;
     await world.sleep(PAUSE_MS);
     world.signal.throwIfAborted();

@@ -6,15 +6,15 @@ import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { historyPath, ticketPath } from '../../src/switch/state-paths.ts';
 import { decodeTicket, encodeTicket, type TicketTrial } from '../../src/switch/ticket.ts';
 import { type AgentCalls, type AgentEnd, type AgentState, runAgent } from '../../src/trial/agent.ts';
-import type { CheckResult } from '../../src/trial/health/check.ts';
+import type { AskingPhase, CheckResult } from '../../src/trial/health/check.ts';
 import { confirmedEntry } from '../../src/trial/trial-entry.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { type AgentOptions, type AgentWorld, agentWorld, GUARDIAN_PID } from './agent-world.ts';
 import { machineOnTrial, NOW_MS, trialTicket } from './trial-world.ts';
 
-export type Phase = CheckResult['phase'];
-
-export function check(phase: Phase, over: Partial<CheckResult> = {}): CheckResult {
+/** Of those of the proof, which are the system's. */
+export function check(asking: AskingPhase, over: Partial<CheckResult> = {}): CheckResult {
+  const phase = asking === 'proof' ? 'system' : asking;
   return { id: `${phase}.one`, phase, state: 'passed', detail: 'well', isRequired: true, ...over };
 }
 

@@ -17,6 +17,26 @@ import {
 } from '../support/lead-agent.ts';
 import { TRIAL_ID } from '../support/trial-world.ts';
 
+test('while somebody is to confirm, a check of the system that fails leads home, and one that waits does not', async () => {
+  for (const state of ['failed', 'waiting'] as const) {
+    const asked: number[] = [];
+    using at = await agentWorld({ trial: ASKING });
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+      if (phase !== 'proof') return [check(phase)];
+      asked.push(at.world.uptimeMs());
+      return [check('system', asked.length < 3 ? {} : { state, detail: 'warned' })];
+    };
+    assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks }), 'went-home');
+    assert.deepEqual(asked.slice(0, 3), [12_000, 17_000, 22_000]);
+    assert.equal(
+      at.calls[1],
+      state === 'failed'
+        ? 'home: unhealthy: system.one: warned'
+        : 'home: unconfirmed: nobody confirmed within 30 s',
+    );
+  }
+});
+
 test('a confirmation that cannot be recorded leads home, whatever it throws', async () => {
   for (const error of [
     new KhopError('E_STATE', 'no', { hint: '' }),

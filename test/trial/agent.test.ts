@@ -13,7 +13,6 @@ import {
   check,
   conclude,
   lead,
-  type Phase,
   rewrite,
   trialOf,
 } from '../support/lead-agent.ts';
@@ -207,9 +206,11 @@ test('where somebody has to confirm and nobody does, the kernel goes home when t
   });
 });
 
-test('an agent that follows one that ended while it waited checks nothing again, and has only the time that was left', async () => {
+test('an agent that follows one that ended while it waited proves nothing again, and has only the time that was left', async () => {
   const phases = [{ phase: 'proof', atMs: NOW_MS, upMs: 2000 }];
-  const runChecks = async (_baseline: unknown, phase: Phase) => [check(phase, { state: 'failed' })];
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => [
+    phase === 'proof' ? check('system') : check(phase, { state: 'failed' }),
+  ];
   await lead({ trial: { ...ASKING, phase: 'proof', phases } }, { runChecks }, ({ calls, at }) => {
     assert.deepEqual(calls, [CHECKED_IN, 'home: unconfirmed: nobody confirmed within 30 s']);
     assert.equal(at.world.uptimeMs(), 32_000);

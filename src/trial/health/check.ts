@@ -11,6 +11,9 @@ import type { HealthWorld } from './world.ts';
 /** Phases that end when their required checks have passed. */
 export type CheckPhase = Extract<TrialPhase, 'system' | 'network' | 'services'>;
 
+/** When checks are asked. In the phase of the proof those of the system are watched, and none has to pass. */
+export type AskingPhase = CheckPhase | 'proof';
+
 /** What a check found. */
 export interface CheckOutcome {
   /** `waiting`: may still come, so ask again; `failed`: waiting will not help. */
@@ -43,6 +46,8 @@ export interface HealthCheck {
   readonly isRequired: boolean;
   /** Only once all other required checks of the phase have passed: it costs, or needs a system that is up. */
   readonly isLast?: true;
+  /** It says that something has come to pass, and is not asked again in later phases. */
+  readonly isOnce?: true;
   readonly run: (input: CheckInput) => CheckOutcome | Promise<CheckOutcome>;
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Baseline } from './baseline.ts';
-import type { CheckInput, CheckOutcome, CheckPhase, CheckResult, HealthCheck } from './check.ts';
+import type { AskingPhase, CheckInput, CheckOutcome, CheckPhase, CheckResult, HealthCheck } from './check.ts';
 import { FILE_SYSTEM_CHECKS } from './file-system-checks.ts';
 import { HARDWARE_CHECKS } from './hardware-checks.ts';
 import { KERNEL_CHECKS } from './kernel-checks.ts';
@@ -27,8 +27,20 @@ export const HEALTH_CHECKS: readonly HealthCheck[] = [
   ...SCRIPT_CHECKS,
 ];
 
+const PHASES: readonly CheckPhase[] = ['system', 'network', 'services'];
+
 /**
- * Runs the checks of a phase once. The phase is over when all required ones have passed; a required one that failed
+ * What has passed may end: a driver warns when its device is first used, an interface goes down. So later phases ask
+ * again, and while somebody is to confirm, what a kernel breaks by itself: what he stops is his affair.
+ */
+function isAskedIn(asking: AskingPhase, { phase, isOnce }: HealthCheck): boolean {
+  if (asking === phase) return true;
+  if (isOnce === true) return false;
+  return asking === 'proof' ? phase === 'system' : PHASES.indexOf(phase) < PHASES.indexOf(asking);
+}
+
+/**
+ * Runs the checks of a phase, and of those before it, once. The phase is over when all required ones have passed; a required one that failed
  * ends the trial; those that wait are to be asked again, until the phase's deadline.
  * @throws what `world.signal` was aborted with
  */
@@ -36,10 +48,10 @@ export async function runChecks(
   world: HealthWorld,
   baseline: Baseline,
   settings: HealthSettings,
-  phase: CheckPhase,
+  phase: AskingPhase,
 ): Promise<readonly CheckResult[]> {
   const input = { world: askingOnce(world), baseline, settings };
-  const checks = HEALTH_CHECKS.filter((check) => check.phase === phase);
+  const checks = HEALTH_CHECKS.filter((check) => isAskedIn(phase, check));
   const results = await Promise.all(
     checks.filter(({ isLast }) => !isLast).map((check) => runCheck(check, input)),
   );

@@ -4,6 +4,7 @@
  */
 import type { ConfiguredMount } from '../../machine/configured-mounts.ts';
 import { type CheckOutcome, compare, type HealthCheck, outcomeOf, passed } from './check.ts';
+import { stateOfMissing } from './start-checks.ts';
 
 type MountBefore = Pick<ConfiguredMount, 'mountPoint' | 'identity' | 'isWritable'>;
 
@@ -18,7 +19,10 @@ export const FILE_SYSTEM_CHECKS: readonly HealthCheck[] = [
     id: 'system.root-writable',
     phase: 'system',
     isRequired: true,
-    run: ({ world, baseline }) => compare(baseline.mounts, world.readMounts(), judgeRoot),
+    run: async ({ world, baseline }) => {
+      const missing = await stateOfMissing(world);
+      return compare(baseline.mounts, world.readMounts(), (before, now) => judgeRoot(before, now, missing));
+    },
   },
 ];
 
@@ -48,7 +52,11 @@ function judgeMounts(before: readonly MountBefore[], now: readonly ConfiguredMou
 }
 
 /** A start mounts `/` read-only first, and makes it writable after it was checked. */
-function judgeRoot(before: readonly MountBefore[], now: readonly ConfiguredMount[]): CheckOutcome {
+function judgeRoot(
+  before: readonly MountBefore[],
+  now: readonly ConfiguredMount[],
+  missing: 'waiting' | 'failed',
+): CheckOutcome {
   const rootOf = <T extends MountBefore>(mounts: readonly T[]) =>
     mounts.find((each) => each.mountPoint === '/');
   const root = rootOf(now);
@@ -62,5 +70,5 @@ function judgeRoot(before: readonly MountBefore[], now: readonly ConfiguredMount
     };
   return root.isWritable
     ? passed('/ can be written')
-    : { state: 'waiting', detail: '/ is mounted read-only, before it could be written' };
+    : { state: missing, detail: '/ is mounted read-only, before it could be written' };
 }

@@ -3,9 +3,8 @@
  * @module
  */
 import type { Disk } from '../../machine/disks.ts';
-import { valueOf } from '../../machine/reading.ts';
 import { type CheckOutcome, compare, type HealthCheck, outcomeOf, passed } from './check.ts';
-import type { HealthWorld } from './world.ts';
+import { stateOfMissing } from './start-checks.ts';
 
 /** Kernels differ in what they keep for themselves, by their size and by tables that grow with the memory. */
 const LEAST_SLACK = 64 * 2 ** 20;
@@ -58,17 +57,6 @@ export const HARDWARE_CHECKS: readonly HealthCheck[] = [
       ),
   },
 ];
-
-/** What was added to a running machine is no part of the map that a kernel starts with: udev puts it on line. */
-const HOTPLUG_MS = 30_000;
-
-/** Less than before may still become more while the system starts; more is none of a kernel's faults. */
-async function stateOfMissing({ uptimeMs, units }: HealthWorld): Promise<'waiting' | 'failed'> {
-  if (uptimeMs() < HOTPLUG_MS) return 'waiting';
-  const state = await units.systemState();
-  if (state.state === 'unreadable') return 'waiting';
-  return valueOf(state) === 'initializing' || valueOf(state) === 'starting' ? 'waiting' : 'failed';
-}
 
 function judgeCpus(before: number, now: number, missing: 'waiting' | 'failed'): CheckOutcome {
   if (now >= before) return passed(`${now} CPUs are online, before ${before}`);

@@ -2,10 +2,12 @@
  * Whether the system has finished its start.
  * @module
  */
+import { valueOf } from '../../machine/reading.ts';
 import { type CheckInput, type CheckOutcome, type HealthCheck, notReadable, passed } from './check.ts';
+import type { HealthWorld } from './world.ts';
 
 export const START_CHECKS: readonly HealthCheck[] = [
-  { id: 'system.finished', phase: 'system', isRequired: true, run: checkFinished },
+  { id: 'system.finished', phase: 'system', isRequired: true, isOnce: true, run: checkFinished },
 ];
 
 /**
@@ -31,4 +33,15 @@ async function checkFinished({ world }: CheckInput): Promise<CheckOutcome> {
     detail: `systemd is ${state.value}`,
     remedy: '`systemctl list-jobs` shows what it waits for.',
   };
+}
+
+/** What was added to a running machine is no part of the map that a kernel starts with: udev puts it on line. */
+const HOTPLUG_MS = 30_000;
+
+/** Of what is not as before: less may still become more while the system starts; more is none of a kernel's faults. */
+export async function stateOfMissing({ uptimeMs, units }: HealthWorld): Promise<'waiting' | 'failed'> {
+  if (uptimeMs() < HOTPLUG_MS) return 'waiting';
+  const state = await units.systemState();
+  if (state.state === 'unreadable') return 'waiting';
+  return valueOf(state) === 'initializing' || valueOf(state) === 'starting' ? 'waiting' : 'failed';
 }

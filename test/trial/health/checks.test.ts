@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { takeBaseline } from '../../../src/trial/health/baseline.ts';
-import type { CheckPhase, CheckResult } from '../../../src/trial/health/check.ts';
+import type { AskingPhase, CheckPhase, CheckResult } from '../../../src/trial/health/check.ts';
 import { HEALTH_CHECKS, runChecks } from '../../../src/trial/health/checks.ts';
 import type { HealthSettings } from '../../../src/trial/health/settings.ts';
 import type { HealthWorld } from '../../../src/trial/health/world.ts';
@@ -67,6 +67,32 @@ test('all units are asked for once in a round, and anew in the next one', async 
     for (const id of ['services.units', 'services.active'])
       assert.equal(resultOf(results, id).state, 'passed');
     assert.equal(asked, round);
+  }
+});
+
+test('what passed in an earlier phase is asked again in later ones, but not whether the system has started', async () => {
+  const world = healthWorld();
+  const baseline = await takeBaseline(world);
+  const idsIn = async (phase: AskingPhase) =>
+    (await runChecks(world, baseline, SETTINGS, phase)).map(({ id }) => id);
+  const ofPhase = (...phases: readonly string[]) =>
+    HEALTH_CHECKS.filter((check) => phases.includes(check.phase)).map(({ id }) => id);
+  const later = (...phases: readonly string[]) => ofPhase(...phases).filter((id) => id !== 'system.finished');
+  assert.deepEqual(await idsIn('system'), ofPhase('system'));
+  assert.deepEqual(await idsIn('network'), later('system', 'network'));
+  assert.deepEqual(await idsIn('services'), later('system', 'network', 'services'));
+  assert.deepEqual(await idsIn('proof'), later('system'));
+});
+
+test('a warning that comes once the system is up is found in every later phase', async () => {
+  const baseline = await takeBaseline(healthWorld());
+  const warned = healthWorld({ readTaint: () => read(1 << 9) });
+  for (const phase of ['network', 'services', 'proof'] as const) {
+    const results = await runChecks(warned, baseline, SETTINGS, phase);
+    assert.equal(resultOf(results, 'system.kernel-warnings').state, 'failed', phase);
+    // What costs is not run any more.
+    for (const { id, state } of results.filter((each) => each.id.endsWith('-scripts')))
+      assert.equal(state, 'waiting', id);
   }
 });
 

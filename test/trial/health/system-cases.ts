@@ -218,7 +218,14 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
   {
     id: 'system.root-writable',
     state: 'waiting',
-    situation: 'it is still read-only',
+    situation: 'it is still read-only while the system starts',
+    now: { readMounts: () => read([{ ...MOUNTS[0], isWritable: false }]), units: systemd('starting') },
+    says: /read-only/,
+  },
+  {
+    id: 'system.root-writable',
+    state: 'failed',
+    situation: 'it is read-only once the system has started',
     now: { readMounts: () => read([{ ...MOUNTS[0], isWritable: false }]) },
     says: /read-only/,
   },
