@@ -83,7 +83,7 @@ export function hasArgument(line: string, name: string): boolean {
 }
 
 /** What khop tells one kernel of how it came to run: home from a panic or a trial, on trial, or after a panic. */
-const TOLD_BY_KHOP = ['khop.guard', 'khop.home', 'khop.trial', 'khop.continue'];
+const TOLD_BY_KHOP = ['khop.guard', 'khop.home', 'khop.cause', 'khop.trial', 'khop.continue'];
 
 /**
  * What boot loaders and earlier kexecs add for one boot only: the image's name, the initrd's file, where a

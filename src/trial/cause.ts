@@ -10,7 +10,7 @@ import { guardReturnOf } from '../guard/guard-return.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import type { CrashHistoryEntry } from '../switch/history.ts';
 import type { Ticket, TicketTrial } from '../switch/ticket.ts';
-import { homeIdOn } from './trial-kernel.ts';
+import { causeOn, homeIdOn, type ToldCause } from './trial-kernel.ts';
 import { RETURN_CAUSES, type ReturnCause, TRIAL_PHASES, type TrialPhase } from './trial-words.ts';
 
 /** What the known-good kernel finds. */
@@ -46,10 +46,12 @@ type Verdict = Pick<FoundCause, 'cause' | 'detail'>;
 
 /** In their order. Each says what it looks at. */
 const RULES: readonly ((view: View) => Verdict | undefined)[] = [
-  /** The agent or `khop back` wrote down why, before it left. A crash on its way does not change that. */
-  ({ trial, crashes }) => {
-    if (trial === undefined || trial.cause === null) return undefined;
-    const { kind, detail } = trial.cause;
+  /** The agent or `khop back` said why, before it left. A crash on its way does not change that. */
+  (view) => {
+    const { crashes } = view;
+    const told = view.trial?.cause ?? toldByCommandLine(view);
+    if (told === undefined) return undefined;
+    const { kind, detail } = told;
     const known = RETURN_CAUSES.find((name) => name === kind);
     const crash = crashes.at(-1);
     const onTheWay = crash === undefined ? '' : `; on its way home the kernel died: ${crash.summary}`;
@@ -100,6 +102,14 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
       : undefined;
   },
 ];
+
+/** What the disk could not take. */
+function toldByCommandLine({ commandLine, ticket }: View): ToldCause | undefined {
+  const id = homeIdOn(commandLine);
+  const told = causeOn(commandLine);
+  if (told === undefined || id === undefined || (ticket !== undefined && id !== ticket.id)) return undefined;
+  return { ...told, detail: `${told.detail} (which could not be written to the disk there)` };
+}
 
 /** Before it no record can be of this trial. Clocks of two kernels may differ by some seconds. */
 function sinceMs(ticket: Ticket | undefined): number {

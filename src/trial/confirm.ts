@@ -26,7 +26,7 @@ import { forgetFailedTrial } from './failed-trials.ts';
 import { generationOf, recordKnownGood } from './known-good.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { confirmedEntry, endOnRecord } from './trial-entry.ts';
-import { HOME_PARAMETER } from './trial-kernel.ts';
+import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
 
 /** What only the confirmed kernel itself can do. */
 export interface ConfirmCalls extends Announcer {
@@ -208,6 +208,7 @@ function ordinaryCommandLine({ commandLine }: TrialTicket): string {
     TOKEN_PARAMETER,
     TRIAL_PARAMETER,
     HOME_PARAMETER,
+    CAUSE_PARAMETER,
   ]);
 }
 

@@ -16,6 +16,7 @@ import { ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket, type Ticket } from '../switch/ticket.ts';
 import { loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
+import type { ToldCause } from './trial-kernel.ts';
 import type { ReturnCause } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
 
@@ -50,8 +51,8 @@ type Way = readonly [ReturnWay, () => Promise<void>];
  *   led away from here
  */
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
-  await decide(world, calls, order);
-  reloadHome(world, order);
+  const isRecorded = await decide(world, calls, order);
+  reloadHome(world, order, isRecorded);
   const failures: string[] = [];
   for (const [way, leave] of waysHome(world, calls, world.readMachine(), order)) {
     record(world, order, way);
@@ -100,11 +101,17 @@ function waysHome(
 /** Services that have not stopped by then are killed. */
 const STOP_TIMEOUT_MS = 10_000;
 
-/** What is not in memory any more may be on disk still: without firmware it is faster, and told which trial it is of. */
-function reloadHome(world: GuardWorld, order: HomeOrder): void {
+/**
+ * What is not in memory any more may be on disk still: without firmware it is faster, and told which trial it is of. What is
+ * in memory is loaded once more where only its command line can say why.
+ */
+function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): void {
   const { kexec, bootId } = world.readMachine();
   const loss = whyHomeIsGone(world, valueOf(kexec.loaded), valueOf(bootId));
-  if (loss === undefined) return;
+  if (loss === undefined) {
+    if (!isRecorded) tellHome(world, order);
+    return;
+  }
   try {
     const found = readTrialPlace(world, world.readMachine());
     const ticket = found.place === 'on-trial' ? found.ticket : order.ticket;
@@ -112,12 +119,30 @@ function reloadHome(world: GuardWorld, order: HomeOrder): void {
       throw new KhopError('E_STATE', 'without a ticket nothing says which it is', {
         hint: 'See khop trial.',
       });
-    loadHome(world, ticket);
+    loadHome(world, ticket, isRecorded ? undefined : causeOf(order));
     world.remark(`${loss}: it was loaded from disk.`);
   } catch (error) {
     world.remark(`${loss}, and not to be loaded from disk: ${(error as Error).message}`);
     if (valueOf(kexec.loaded) === true) dropForeign(world);
   }
+}
+
+/** Where that fails, the kernel that waits stays, and will know less. */
+function tellHome(world: GuardWorld, order: HomeOrder): void {
+  try {
+    const found = readTrialPlace(world, world.readMachine());
+    if (found.place !== 'on-trial') return;
+    // It was decided earlier, while the disk took it.
+    if (found.ticket.trial.cause !== null) return;
+    loadHome(world, found.ticket, causeOf(order));
+    world.remark('The known-good kernel was loaded again, with why this kernel is left on its command line.');
+  } catch (error) {
+    world.remark(`Nor could the known-good kernel be told: ${(error as Error).message}`);
+  }
+}
+
+function causeOf({ cause, detail }: HomeOrder): ToldCause {
+  return { kind: cause, detail };
 }
 
 /** Another kernel than the known-good one is no home. */
@@ -130,16 +155,19 @@ function dropForeign(world: GuardWorld): void {
 }
 
 /**
- * Between confirming and leaving, the first to write wins. @throws E_STATE when that was the confirmation
+ * Between confirming and leaving, the first to write wins. False when the disk could not take it.
+ * @throws E_STATE when that was the confirmation
  */
-async function decide(world: GuardWorld, { wait }: GoHomeCalls, order: HomeOrder): Promise<void> {
+async function decide(world: GuardWorld, { wait }: GoHomeCalls, order: HomeOrder): Promise<boolean> {
+  let isRecorded = true;
   await whenFree(world, wait, () => {
     if (isConfirmed(world))
       throw new KhopError('E_STATE', 'this kernel was confirmed, and stays', {
         hint: '`khop history` says when. To leave it, switch to another kernel: khop switch KERNEL',
       });
-    record(world, order, undefined);
+    isRecorded = record(world, order, undefined);
   });
+  return isRecorded;
 }
 
 /** What cannot be read keeps nobody here. */
@@ -157,9 +185,9 @@ function isConfirmed(world: GuardWorld): boolean {
 
 /**
  * The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. One that
- * is gone is written again.
+ * is gone is written again. False when the disk refuses.
  */
-function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): void {
+function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): boolean {
   const { cause, detail } = order;
   try {
     const machine = world.readMachine();
@@ -167,7 +195,7 @@ function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined)
     const isGone = found.place === 'unreadable' && found.text === undefined;
     const ticket = found.place === 'on-trial' ? found.ticket : isGone ? order.ticket : undefined;
     const trial = ticket?.trial;
-    if (ticket === undefined || trial == null) return;
+    if (ticket === undefined || trial == null) return true;
     const atMs = world.nowMs();
     const upMs = valueOf(machine.uptimeMs) ?? null;
     const isNew = trial.phase !== 'returning';
@@ -183,7 +211,9 @@ function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined)
       cause: trial.cause ?? { kind: cause, detail, atMs },
     };
     world.files.write(ticketPath(world.folders), encodeTicket({ ...ticket, trial: returning }));
+    return true;
   } catch (error) {
     world.remark(`Why this kernel is left could not be written down: ${(error as Error).message}`);
+    return false;
   }
 }

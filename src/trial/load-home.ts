@@ -10,7 +10,7 @@ import { isOnTrial } from '../switch/on-trial.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
 import type { Ticket } from '../switch/ticket.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { HOME_PARAMETER } from './trial-kernel.ts';
+import { causeArgument, HOME_PARAMETER, type ToldCause } from './trial-kernel.ts';
 
 /** In the record of what is loaded. */
 const BY_TRIAL = 'khop trial';
@@ -43,12 +43,12 @@ export function whyHomeIsGone(
 
 /** The known-good kernel as the first act will load it: with its own parameters, since it is the kernel that runs. */
 export function planHomecoming(world: SwitchWorld, selector: string, id: string): LoadPlan {
-  return agreedPlan(propose(world, selector, { reuseCmdline: true, fast: true, append: homeArgument(id) }));
+  return agreedPlan(propose(world, selector, { reuseCmdline: true, fast: true, append: homeArguments(id) }));
 }
 
-/** So that it knows which trial it comes home from. */
-function homeArgument(id: string): string[] {
-  return [`${HOME_PARAMETER}=${id}`];
+/** So that it knows which trial it comes home from, and why where the disk does not say it. */
+function homeArguments(id: string, cause?: ToldCause): string[] {
+  return [`${HOME_PARAMETER}=${id}`, ...(cause === undefined ? [] : [causeArgument(cause)])];
 }
 
 /** As `loadHome`, beside other khops: not behind a confirmation, which lets it go. @throws E_BUSY, E_STATE */
@@ -62,13 +62,14 @@ export async function loadHomeOnTrial(world: SwitchWorld, ticket: Ticket): Promi
 /**
  * As its boot entry starts it, all of it: what the kernel on trial found is no measure of what home needs. Nothing is
  * checked beforehand, since nothing better is left.
+ * @param cause why it goes home, to be told by the command line
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT, E_PLAN for files that cannot be used; E_SYSCALL when the kernel refuses
  */
-export function loadHome(world: SwitchWorld, { id, trial }: Ticket): void {
+export function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: ToldCause): void {
   if (trial === null) return;
   const { commandLine } = chooseKernel(world, world.readMachine(), trial.home.id);
   const reuseCmdline = (commandLine ?? '') === '';
-  const options = { reuseCmdline, append: homeArgument(id), isUnchecked: true };
+  const options = { reuseCmdline, append: homeArguments(id, cause), isUnchecked: true };
   const plan = agreedPlan(propose(world, trial.home.id, options));
   loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
 }

@@ -37,7 +37,7 @@ import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDefault, planHomeDefault } from './home-default.ts';
 import { homeRooms } from './home-room.ts';
 import { planHomecoming } from './load-home.ts';
-import { HOME_PARAMETER } from './trial-kernel.ts';
+import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
 import type { TrialWorld } from './world.ts';
 
 /** How long a kernel on trial has, from its start. */
@@ -125,7 +125,8 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
   const guard =
     reserved.state === 'planned' ? await planPanic(onTrial(watched), panic, reserved.value) : reserved;
-  const wanted = { ...options, drop: [...(options.drop ?? []), HOME_PARAMETER], switchId: id };
+  const drop = [...(options.drop ?? []), HOME_PARAMETER, CAUSE_PARAMETER];
+  const wanted = { ...options, drop, switchId: id };
   const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
   const archive =
     firstActObstacle !== undefined

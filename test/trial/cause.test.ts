@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findCause, type ReturnEvidence } from '../../src/trial/cause.ts';
+import { causeArgument } from '../../src/trial/trial-kernel.ts';
 import { absent, read, unreadable } from '../support/machine-facts.ts';
 import {
   NEW,
@@ -21,6 +22,7 @@ const THROUGH_FIRMWARE: ReturnEvidence = {
   persistentRecords: read([]),
 };
 const HOME = `khop.home=${TRIAL_ID}`;
+const TOLD = causeArgument({ kind: 'unhealthy', detail: 'nginx: 100 % dead' });
 const AGENT = { kind: 'unhealthy', detail: 'nginx did not come up', atMs: NOW_MS };
 
 const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp])[] = [
@@ -57,6 +59,19 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     'stuck-boot',
     /guardian/,
   ],
+  [
+    'what the command line says where the disk took nothing',
+    { commandLine: `${HOME} ${TOLD}` },
+    'unhealthy',
+    /^nginx: 100 % dead \(which could not be written/,
+  ],
+  [
+    'what the disk says, before the command line',
+    { commandLine: `${HOME} ${TOLD}`, ticket: trialTicket({ cause: { ...AGENT, kind: 'asked' } }) },
+    'asked',
+    /^nginx did not come up$/,
+  ],
+  ['what is told of another trial', { commandLine: `khop.home=0000000000000000 ${TOLD}` }, 'firmware', /./],
   ['an agent that could not write', { commandLine: HOME }, 'unconfirmed', /as far as the disk says/],
   [
     'an agent that could not write earlier',

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import type { GuardWorld } from '../../src/guard/world.ts';
+import { reusableCommandLine } from '../../src/plan/command-line.ts';
 import { addParameters } from '../../src/switch/added-parameters.ts';
 import { loadPlan, readLoadedRecord, unload } from '../../src/switch/load.ts';
 import { agreedPlan, propose } from '../../src/switch/proposal.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
-import type { SwitchWorld } from '../../src/switch/world.ts';
+import type { StateFiles, SwitchWorld } from '../../src/switch/world.ts';
+import { goHome } from '../../src/trial/go-home.ts';
 import { loadHome } from '../../src/trial/load-home.ts';
+import { causeOn } from '../../src/trial/trial-kernel.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
 import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
 import { quietWorld } from '../support/switch-world.ts';
-import { machineOnTrial, TRIAL_ID, trialTicket } from '../support/trial-world.ts';
+import { machineOnTrial, TRIAL_ID, trialTicket, trialWorld } from '../support/trial-world.ts';
 
 const ADDED = [`khop.trial=${TRIAL_ID}`, 'rdinit=/khop/first', 'panic=10'];
 
@@ -40,6 +44,47 @@ test('the known-good kernel is loaded with ordinary parameters and told which tr
   assert.equal(loads.length, 1);
   assert.equal(record?.by, 'khop trial');
   assert.equal(record?.commandLine, `root=/dev/vda1 khop.home=${TRIAL_ID}`);
+});
+
+test('why it goes home is on the command line where the disk does not take it, and not on that of the next kernel', () => {
+  using boot = buildBoot();
+  const world = onTrial(boot, []);
+  const ticket = ticketOf(boot);
+  world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticket));
+  loadHome(world, ticket, { kind: 'unhealthy', detail: 'system.root-writable: / is mounted "read-only"' });
+  const { commandLine } = readLoadedRecord(world, 'normal', 'trial-boot')!;
+  assert.equal(
+    commandLine,
+    `root=/dev/vda1 khop.home=${TRIAL_ID} khop.cause=unhealthy:system.root-writable%3A%20%2F%20is%20mounted%20%22read-only%22`,
+  );
+  assert.equal(reusableCommandLine(commandLine, 'normal'), 'root=/dev/vda1');
+});
+
+test('going home from a disk that cannot be written loads the known-good kernel again, with the cause', async () => {
+  for (const isWritable of [true, false]) {
+    using boot = buildBoot();
+    const loads: string[] = [];
+    using guard = trialWorld(machineOnTrial());
+    const base: GuardWorld = { ...guard.world, ...onTrial(boot, loads) };
+    base.files.write(`${base.folders.state}/trial.json`, encodeTicket(ticketOf(boot)));
+    const write: StateFiles['write'] = (path, text) => {
+      if (!isWritable && path.startsWith(base.folders.state)) throw new Error('EROFS: read-only file system');
+      base.files.write(path, text);
+    };
+    const gone = new Error('the machine ends');
+    const shutdown = { ...base.shutdown, throughServiceManager: () => Promise.reject(gone) };
+    const world = { ...base, files: { ...base.files, write }, shutdown, remark: () => undefined };
+    const crashKernel = () => undefined;
+    const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1 } as const;
+    await assert.rejects(
+      goHome(world, { crashKernel, wait: async () => undefined }, order),
+      /the machine ends/,
+    );
+    assert.equal(loads.length, isWritable ? 0 : 1);
+    const record = readLoadedRecord(world, 'normal', 'trial-boot');
+    const told = causeOn(record?.commandLine ?? '');
+    assert.deepEqual(told, isWritable ? undefined : { kind: 'unhealthy', detail: 'disk full' });
+  }
 });
 
 test('nothing else is loaded or unloaded by a kernel on trial', () => {
