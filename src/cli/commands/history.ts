@@ -92,9 +92,12 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
   const machine = world.readMachine();
+  const { stepBack } = await import('../../machine/step-back.ts');
   const { mayHaveWatchdog } = await import('../../trial/watchdog-at-home.ts');
   // Before all that may take its time or fail: a watchdog that nobody pets counts on.
   const watchdog = mayHaveWatchdog(world, machine) ? await seeToWatchdog(context) : undefined;
+  // Nobody waits for what follows, and on a small machine it takes as long as half of the start.
+  stepBack(world.folders.root);
   const elsewhere = bringReportsIn(world);
   const reset = readResetEvidence(world.folders.root);
   const { arrival, trial, entry } = await concludeArrival(world, machine, reset, announcer(context));
