@@ -4,9 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,6 +12,7 @@ import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { connectMachine, networkArguments } from '../support/connected-machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { programsDisk } from '../support/programs-disk.ts';
 
 const COMMAND = { timeoutMs: 300_000 };
@@ -45,15 +44,6 @@ function diedTwice(release: string, atMs: number): string {
 
 async function say(machine: VirtualMachine, command: string): Promise<string> {
   return (await machine.run(command, COMMAND)).stdout;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 test('after the same crash twice a person logs in to the panic kernel, reads the report and sends the machine home', {

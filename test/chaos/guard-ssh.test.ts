@@ -3,9 +3,7 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,6 +11,7 @@ import { writeExt4Image } from '../../src/lab/ext4-image.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { connectMachine, networkArguments } from '../support/connected-machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { programsDisk } from '../support/programs-disk.ts';
 
 const COMMAND = { timeoutMs: 300_000 };
@@ -55,15 +54,6 @@ async function startServing(machine: VirtualMachine): Promise<void> {
     '/usr/sbin/sshd -f /dev/null -h /root/host_key -o StrictModes=no -o UsePAM=no -o PidFile=/run/sshd.pid',
     COMMAND,
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Crashes, comes home; what `khop arrive` says and the chain that came home in memory. */

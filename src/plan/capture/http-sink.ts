@@ -21,11 +21,12 @@ import { decimalAt } from '../../formats/static-program/library/text.ts';
 import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
 import { sys, zeroed } from '../../formats/static-program/terms.ts';
 import { childWatcher } from './bounded-child.ts';
-import { AF_INET, networkStarter, storeAddress } from './capture-network.ts';
+import { AF_INET, storeAddress } from './capture-network.ts';
 import type { HttpTarget } from './capture-target.ts';
-import { chain, say } from './chain.ts';
-import { CLEAR_FILES, writeEach } from './report-files.ts';
+import { say } from './chain.ts';
+import { CLEAR_FILES } from './report-files.ts';
 import type { ReportSink } from './report-sink.ts';
+import { sinkOfFiles } from './sink-of-files.ts';
 import { appendUrlName } from './url-name.ts';
 
 const SOCK_STREAM = 1;
@@ -42,7 +43,7 @@ const answer = zeroed(64);
 
 /** What it does with a web server. */
 export function httpSink(target: HttpTarget, files = CLEAR_FILES): ReportSink {
-  const { address, port, host, path, network, deadlineMs } = target;
+  const { address, port, host, path, deadlineMs } = target;
   const watch = childWatcher({ untilMs: deadlineMs, minimumFreeBytes: 0 });
 
   const makeRequest = fn('makeRequest', ['file', 'size'], [], ({ file, size }) => [
@@ -87,14 +88,5 @@ export function httpSink(target: HttpTarget, files = CLEAR_FILES): ReportSink {
     ]),
   ]);
 
-  const start = network === undefined ? undefined : networkStarter(network, deadlineMs);
-  return {
-    open: fn('openHttp', [], [], () => [giveBack(start === undefined ? 0 : start())]),
-    save: fn('saveHttp', [], ['status'], ({ status }) => [
-      ...writeEach(files, status, ({ name, bytes, size }) => put(name, bytes, size)),
-      giveBack(0),
-    ]),
-    saveSteps: fn('saveHttpSteps', [], [], () => [giveBack(put('chain.txt', bytesOf(chain), sizeOf(chain)))]),
-    close: fn('closeHttp', [], [], () => [giveBack(0)]),
-  };
+  return sinkOfFiles('Http', target, put, files);
 }

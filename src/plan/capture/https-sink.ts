@@ -20,11 +20,11 @@ import { giveBack, loop, set, when } from '../../formats/static-program/statemen
 import { sys, zeroed } from '../../formats/static-program/terms.ts';
 import { childWatcher } from './bounded-child.ts';
 import { become, complainOnConsole, NOT_STARTED, STDERR, STDIN, STDOUT } from './brought-program.ts';
-import { networkStarter } from './capture-network.ts';
 import type { HttpsTarget } from './capture-target.ts';
-import { chain, say } from './chain.ts';
-import { CLEAR_FILES, writeEach } from './report-files.ts';
+import { say } from './chain.ts';
+import { CLEAR_FILES } from './report-files.ts';
 import type { ReportSink } from './report-sink.ts';
+import { sinkOfFiles } from './sink-of-files.ts';
 import { appendUrlName } from './url-name.ts';
 
 const MFD_CLOEXEC = 1;
@@ -38,7 +38,7 @@ const urlArgument = zeroed(URL_ROOM);
 
 /** What it does with such a server. */
 export function httpsSink(target: HttpsTarget, files = CLEAR_FILES): ReportSink {
-  const { program, network, deadlineMs } = target;
+  const { program, deadlineMs } = target;
   const watch = childWatcher({ untilMs: deadlineMs, minimumFreeBytes: 0 });
 
   const makeUrl = fn('makeUrl', ['file'], [], ({ file }) => [
@@ -77,16 +77,5 @@ export function httpsSink(target: HttpsTarget, files = CLEAR_FILES): ReportSink 
     ]),
   ]);
 
-  const start = network === undefined ? undefined : networkStarter(network, deadlineMs);
-  return {
-    open: fn('openHttps', [], [], () => [giveBack(start === undefined ? 0 : start())]),
-    save: fn('saveHttps', [], ['status'], ({ status }) => [
-      ...writeEach(files, status, ({ name, bytes, size }) => put(name, bytes, size)),
-      giveBack(0),
-    ]),
-    saveSteps: fn('saveHttpsSteps', [], [], () => [
-      giveBack(put('chain.txt', bytesOf(chain), sizeOf(chain))),
-    ]),
-    close: fn('closeHttps', [], [], () => [giveBack(0)]),
-  };
+  return sinkOfFiles('Https', target, put, files);
 }
