@@ -8,11 +8,14 @@ import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 
-/** What may wait until nobody else wants to run. Never throws: it is a courtesy. */
+/**
+ * For what may wait, and is not to wait for ever: a tenth of what others get that want to run (sched_prio_to_weight). Never
+ * throws: it is a courtesy.
+ */
 export function stepBack(root = '/'): void {
   try {
-    setPriority(constants.priority.PRIORITY_LOW);
-    writeFileSync(join(root, 'proc/self/autogroup'), String(constants.priority.PRIORITY_LOW));
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    writeFileSync(join(root, 'proc/self/autogroup'), String(constants.priority.PRIORITY_BELOW_NORMAL));
   } catch {
     // A kernel without groups, or a sandbox that hides them.
   }
