@@ -56,10 +56,19 @@ export interface GuardPlan {
   readonly continuing: ContinuingMemory | undefined;
 }
 
+/** What a trial knows already. */
+export interface KnownOfHome {
+  /** By the preflight. */
+  readonly isHomeChecked?: boolean;
+  /** What the panic kernel is given. */
+  readonly capture?: CapturePlan;
+  /** For one start of the known-good kernel. */
+  readonly homeParameters?: readonly string[];
+}
+
 /**
  * Everything but the call. Changes nothing.
  * @param place see `planTarget`
- * @param known what the preflight has looked at already, and what the panic kernel is given
  * @throws E_PLAN without a reservation, or when it is too small; E_NOT_FOUND, E_UNREADABLE, E_FORMAT for the kernels
  */
 export async function planGuard(
@@ -67,7 +76,7 @@ export async function planGuard(
   settings: GuardSettings,
   id: string,
   place: TargetPlan,
-  known: { readonly isHomeChecked?: boolean; readonly capture?: CapturePlan } = {},
+  known: KnownOfHome = {},
 ): Promise<GuardPlan> {
   const machine = world.readMachine();
   refuseContinuing(world.folders, machine);
@@ -79,6 +88,7 @@ export async function planGuard(
     loop: loopNow(world, machine, settings),
     hasReport: settings.mode === 'capture',
     isChecked: known.isHomeChecked === true,
+    added: known.homeParameters,
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
   const capture = readCaptureKernel(world, machine, kernel);

@@ -83,6 +83,8 @@ export interface HomeWish {
   readonly hasReport: boolean;
   /** Whether somebody has had the preflight look at that kernel already. */
   readonly isChecked?: boolean;
+  /** For this one start of it. */
+  readonly added?: readonly string[] | undefined;
 }
 
 /**
@@ -103,6 +105,7 @@ function planHomeKernel(
       method: 'segments',
       reuseCmdline: true,
       append: [wish.argument],
+      added: wish.added ?? [],
       ...(wish.hasReport ? { reportRoom: REPORT_ROOM } : {}),
       isUnchecked: wish.isChecked === true,
       fast: true,

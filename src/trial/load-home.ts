@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
+import { watchdogArgumentsAtHome } from '../plan/trial/watchdog-at-home.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan, readLoadedRecord } from '../switch/load.ts';
 import { isOnTrial } from '../switch/on-trial.ts';
@@ -42,8 +43,13 @@ export function whyHomeIsGone(
 }
 
 /** The known-good kernel as the first act will load it: with its own parameters, since it is the kernel that runs. */
-export function planHomecoming(world: SwitchWorld, selector: string, id: string): LoadPlan {
-  return agreedPlan(propose(world, selector, { reuseCmdline: true, fast: true, append: homeArguments(id) }));
+export function planHomecoming(
+  world: SwitchWorld,
+  selector: string,
+  { id, added }: { readonly id: string; readonly added: readonly string[] },
+): LoadPlan {
+  const options = { reuseCmdline: true, fast: true, append: homeArguments(id), added };
+  return agreedPlan(propose(world, selector, options));
 }
 
 /** So that it knows which trial it comes home from, and why where the disk does not say it. */
@@ -69,7 +75,8 @@ export function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: Told
   if (trial === null) return;
   const { commandLine } = chooseKernel(world, world.readMachine(), trial.home.id);
   const reuseCmdline = (commandLine ?? '') === '';
-  const options = { reuseCmdline, append: homeArguments(id, cause), isUnchecked: true };
+  const added = watchdogArgumentsAtHome(trial.watchdog);
+  const options = { reuseCmdline, append: homeArguments(id, cause), added, isUnchecked: true };
   const plan = agreedPlan(propose(world, trial.home.id, options));
   loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
 }

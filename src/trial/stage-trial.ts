@@ -29,6 +29,7 @@ import {
   trialReservation,
 } from '../plan/trial/trial-memory.ts';
 import { trialParameters } from '../plan/trial/trial-parameters.ts';
+import { watchdogArgumentsAtHome } from '../plan/trial/watchdog-at-home.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
 import { nothingRemembered, type Remembered } from '../switch/remembered.ts';
@@ -121,10 +122,15 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
     return { ...world, readMachine: () => facts };
   };
   const trialWorld = onTrial(here);
-  const home = attempt(() => planHomecoming({ ...trialWorld, remembered: together }, homeKernel.id, id));
+  const homeParameters = watchdogArgumentsAtHome(watchdog.state === 'planned' ? watchdog.driver : null);
+  const home = attempt(() =>
+    planHomecoming({ ...trialWorld, remembered: together }, homeKernel.id, { id, added: homeParameters }),
+  );
   const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
   const guard =
-    reserved.state === 'planned' ? await planPanic(onTrial(watched), panic, reserved.value) : reserved;
+    reserved.state === 'planned'
+      ? await planPanic(onTrial(watched), panic, { ...reserved.value, homeParameters })
+      : reserved;
   const drop = [...(options.drop ?? []), HOME_PARAMETER, CAUSE_PARAMETER];
   const wanted = { ...options, drop, switchId: id };
   const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
@@ -282,10 +288,10 @@ async function reserve(
 async function planPanic(
   world: TrialWorld,
   { settings, place }: PanicWish,
-  { capture }: PanicPlace,
+  { capture, homeParameters }: PanicPlace & { readonly homeParameters: readonly string[] },
 ): Promise<Part<GuardPlan>> {
   try {
-    const known = { isHomeChecked: true, capture };
+    const known = { isHomeChecked: true, capture, homeParameters };
     const value = await planGuard(world, settings, newSwitchId(world), place, known);
     return { state: 'planned', value };
   } catch (error) {

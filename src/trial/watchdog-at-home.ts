@@ -95,7 +95,8 @@ async function giveAway(
   const device = `/dev/${facts.name}`;
   if (facts.isHeldByInit === true) return { state: 'service-manager', device };
   if (world.watchdog.findHolder(facts.name) !== undefined) return { state: 'none' };
-  const timeoutSeconds = facts.timeoutSeconds ?? USUAL_SECONDS;
+  // What it has is for the start of this kernel.
+  const timeoutSeconds = Math.min(facts.timeoutSeconds ?? USUAL_SECONDS, USUAL_SECONDS);
   const counts = `${device} (${row.module}) counts and cannot be stopped before the next reset`;
   if (valueOf(machine.serviceManager) !== 'systemd')
     return { state: 'unpetted', reason: `${counts}; ${petWithin(timeoutSeconds)}` };

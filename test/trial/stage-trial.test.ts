@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
-import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
 import { rangesOverlap } from '../../src/formats/range.ts';
 import {
@@ -9,87 +8,18 @@ import {
   encodeGuardSettings,
   type GuardSettings,
 } from '../../src/guard/guard-settings.ts';
-import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import { commandLineValue, parseCommandLine } from '../../src/plan/command-line.ts';
 import type { LoadPlan } from '../../src/plan/load-plan.ts';
 import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import { returnTableInput } from '../../src/trial/promise.ts';
 import { returnTable, uncoveredClasses } from '../../src/trial/return-table.ts';
-import { type StagedTrial, stageTrial, type TrialRequest } from '../../src/trial/stage-trial.ts';
+import type { StagedTrial } from '../../src/trial/stage-trial.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
-import { trialCalls } from '../support/agent-world.ts';
 import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
-import type { TreeFiles } from '../support/tree-builder.ts';
-import { machineAtHome, NEW, OLD, TRIAL_ID, trialWorld } from '../support/trial-world.ts';
-import { buildKernelImage } from '../support/unpacked-kernel-builder.ts';
-
-const initramfs = encodeCpio([cpioFile('init', Buffer.from('#!/bin/sh\n'), 0o755)]);
-const imageOf = (release: string) =>
-  buildKernelImage({ header: { kernelVersion: `${release} (builder@host) #1 SMP` } });
-const BOOT = {
-  ...{ 'boot/old': imageOf(OLD), 'boot/old.img': initramfs },
-  ...{ 'boot/new': imageOf(NEW), 'boot/new.img': initramfs },
-};
-const entryOf = (options: string, initrd = 'initrd /new.img\n') => ({
-  'boot/loader/entries/new.conf': `title new\nversion ${NEW}\nlinux /new\n${initrd}options ${options}\n`,
-});
-
-/** What differs from an ordinary trial of the newer kernel. */
-interface Given {
-  readonly machine?: Partial<MachineFacts>;
-  readonly files?: TreeFiles;
-  readonly request?: Partial<TrialRequest>;
-  readonly over?: Partial<TrialWorld>;
-}
-
-/** Stages it, hands all that came of it to `look`, and sees to it that nothing was loaded or kept. */
-async function stage(
-  { machine, files, request, over }: Given,
-  look: (staged: StagedTrial, world: TrialWorld) => void,
-): Promise<void> {
-  const facts = { ...machineAtHome(), ...machine };
-  using at = trialWorld(facts, null, { ...BOOT, ...files });
-  const world: TrialWorld = {
-    ...trialCalls(at.world, at.calls),
-    readReportPlace: (path) => ({ state: 'absent', source: path }),
-    readProgramFiles: (name) => ({ state: 'absent', source: name }),
-    collectModules: async (_release, names, optional) =>
-      [...names, ...optional.filter((name) => name !== 'crc32c_generic')].map((name) => ({
-        ...{ name, path: `${name}.ko`, bytes: Buffer.from(`module ${name}`) },
-      })),
-    ...over,
-  };
-  const before = at.disk();
-  const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
-  const usual = { selector: NEW, options: {}, id: TRIAL_ID, home: undefined, deadlines };
-  look(await stageTrial(world, { ...usual, ...request }), world);
-  assert.deepEqual([at.calls, at.disk()], [[], before], 'nothing is loaded, armed or written');
-}
-
-function lineOf({ proposal }: StagedTrial): string {
-  assert.ok(proposal.plan !== undefined, proposal.planError?.message ?? 'there is no plan');
-  return proposal.plan.commandLine;
-}
-
-/** The end of the initrd that is loaded, as text. */
-function archiveOf({ proposal: { plan } }: StagedTrial): string {
-  const bytes =
-    plan?.method === 'file'
-      ? plan.initrd?.bytes
-      : plan?.segments.find(({ name }) => name === 'initrd')?.bytes;
-  return textOf(bytes);
-}
-
-function textOf(bytes: Uint8Array | undefined): string {
-  return Buffer.from(bytes ?? new Uint8Array(0)).toString('latin1');
-}
-
-const WATCHDOG: Partial<WatchdogFacts> = { isKeptOnReboot: true };
-const watched = (over: Partial<WatchdogFacts> = {}) => ({
-  watchdogs: read([restingWatchdog({ ...WATCHDOG, ...over })]),
-});
+import { archiveOf, entryOf, imageOf, lineOf, stage, textOf, watched } from '../support/staged-trial.ts';
+import { NEW, OLD, TRIAL_ID } from '../support/trial-world.ts';
 
 test('where everything is possible, both kernels and the watchdog are in the archive of the first act', async () => {
   await stage({ machine: watched() }, (staged, world) => {
@@ -298,6 +228,27 @@ test('a watchdog is told of on the command line, and the panic kernel of the tri
       ['inactive'],
       'the checks of the switch see the machine as it is',
     );
+  });
+});
+
+test('the known-good kernel has time to see to a watchdog that counts on, by either way home, for this start alone', async () => {
+  const locked = restingWatchdog({
+    identity: 'i6300ESB timer',
+    module: 'i6300esb',
+    driver: 'i6300ESB timer',
+  });
+  await stage({ machine: { watchdogs: read([locked]) } }, ({ home, watchdog, guard }) => {
+    assert.equal(watchdog.state === 'planned' && watchdog.driver, 'i6300esb');
+    assert.ok(home.state === 'planned' && guard.state === 'planned');
+    const line = home.value.commandLine;
+    assert.match(line, / i6300esb\.heartbeat=300 /);
+    assert.doesNotMatch(withoutAddedParameters(line), /i6300esb/);
+    const way = guard.value.home;
+    assert.ok(way.state === 'planned');
+    assert.match(way.wayHome.kept.map(({ bytes }) => textOf(bytes)).join(), /i6300esb\.heartbeat=300/);
+  });
+  await stage({ machine: watched() }, ({ home }) => {
+    assert.doesNotMatch(home.state === 'planned' ? home.value.commandLine : '', /heartbeat/);
   });
 });
 

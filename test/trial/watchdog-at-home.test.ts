@@ -90,6 +90,12 @@ test('a watchdog that its hardware says is locked goes to systemd, though its dr
   assert.deepEqual(did, ['give /dev/watchdog0 30']);
 });
 
+test('the time that its driver was given for the start of this kernel is not the one that systemd pets it with', async () => {
+  const { world, did } = home({ watchdogs: [{ ...I6300ESB, timeoutSeconds: 300 }], lockByte: 0x03 });
+  await seeToWatchdog(world);
+  assert.deepEqual(did, ['give /dev/watchdog0 30']);
+});
+
 test('systemd gets it with the time that the administrator has set', async () => {
   const { world, did } = home({ watchdogs: [I6300ESB], lockByte: 0x07, configured: '2min' });
   await seeToWatchdog(world);
