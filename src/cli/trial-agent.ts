@@ -46,7 +46,12 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
     },
     goHome: async (cause, detail, ticket) => {
       context.remark(`Going home (${cause}): ${detail}`);
-      await goHome(world, goHomeCalls(), { cause, detail, orderlyMs: ORDERLY_SECONDS * 1000, ticket });
+      await goHome(world, goHomeCalls(world.folders.root), {
+        cause,
+        detail,
+        orderlyMs: ORDERLY_SECONDS * 1000,
+        ticket,
+      });
     },
     show: (state) => {
       const lines = [...state.gaps, `${state.phase}: ${state.note}`];

@@ -4,7 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashKernel } from '../machine/crash-trigger.ts';
+import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
+import { valueOf } from '../machine/reading.ts';
 import { tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import { readBootStatus } from '../machine/watchdog/boot-status.ts';
@@ -40,6 +42,13 @@ export function confirmCalls(context: CliContext, world: TrialWorld): ConfirmCal
 }
 
 /** The hard end of the way home. */
-export function goHomeCalls(): GoHomeCalls {
-  return { crashKernel, wait: async (ms) => await sleep(ms) };
+export function goHomeCalls(root: string): GoHomeCalls {
+  return {
+    crashKernel,
+    wait: async (ms) => await sleep(ms),
+    sayLeaving: () => {
+      const guardian = valueOf(findGuardian(root));
+      if (guardian !== undefined) tellGuardian(guardian, 'leaving');
+    },
+  };
 }

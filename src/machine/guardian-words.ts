@@ -18,5 +18,7 @@ export const GUARDIAN = {
     handOver: 34,
     /** SIGRTMIN+1: confirmed, but the watchdog cannot be stopped and nobody else pets it. No deadline counts. */
     keepPetting: 35,
+    /** SIGRTMIN+2: this kernel is left in good order. The watchdog gets time for the start of the next one. */
+    leaving: 36,
   },
 } as const;

@@ -28,6 +28,8 @@ export interface GoHomeCalls {
   /** A panic; returns only by throwing. */
   readonly crashKernel: () => void;
   readonly wait: (ms: number) => Promise<void>;
+  /** For the guardian, whose watchdog then gets time for the start of the known-good kernel. Throws where there is none. */
+  readonly sayLeaving: () => void;
 }
 
 /** Why, and how long the orderly way may take. */
@@ -53,6 +55,11 @@ type Way = readonly [ReturnWay, () => Promise<void>];
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
   const isRecorded = await decide(world, calls, order);
   reloadHome(world, order, isRecorded);
+  try {
+    calls.sayLeaving();
+  } catch (error) {
+    world.remark((error as Error).message);
+  }
   const failures: string[] = [];
   for (const [way, leave] of waysHome(world, calls, world.readMachine(), order)) {
     record(world, order, way);

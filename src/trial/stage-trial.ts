@@ -319,7 +319,7 @@ async function startableWatchdog(
   });
   if (obstacle !== undefined) return without(obstacle);
   if (release === undefined) return without('its release is not known, and so are its modules');
-  const { device, timeoutSeconds, driver, moduleParameters } = watchdog;
+  const { device, timeoutSeconds, leaveSeconds, driver, moduleParameters } = watchdog;
   const parameters = Object.entries(moduleParameters).map(([name, value]) => `${name}=${value}`);
   try {
     const modules = (await world.collectModules(release, watchdog.modules, [])).map(({ name, bytes }) => ({
@@ -327,7 +327,7 @@ async function startableWatchdog(
       bytes,
       parameters: name === driver ? parameters.join(' ') : '',
     }));
-    return { watchdog, start: { device, timeoutSeconds, modules } };
+    return { watchdog, start: { device, timeoutSeconds, leaveSeconds, modules } };
   } catch (error) {
     return without(missing(error).reason);
   }

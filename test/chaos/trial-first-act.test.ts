@@ -174,6 +174,7 @@ test(
         modules: modules.map(({ name, bytes }) => ({ name, bytes, parameters: '' })),
         device: '/dev/watchdog0',
         timeoutSeconds: 60,
+        leaveSeconds: 180,
       },
       deadlineMs: BOOT_DEADLINE_MS + 40_000,
     };

@@ -40,7 +40,11 @@ async function leave(at: TrialWorld, ends: string, order: Partial<HomeOrder> = {
   const world = { ...at.world, shutdown, rebootThroughFirmware: async('reboot') };
   const wait = async (ms: number) => note(`wait ${ms}`);
   try {
-    await goHome(world, { wait, crashKernel: () => note('crash') }, { ...ORDER, ...order });
+    await goHome(
+      world,
+      { wait, crashKernel: () => note('crash'), sayLeaving: () => void note('leaving') },
+      { ...ORDER, ...order },
+    );
   } catch (error) {
     // Further ways are tried after a throw, so what the machine did not live to see is cut off.
     assert.ok(at.calls.includes(ends) || error instanceof Gone);
@@ -63,7 +67,7 @@ function phasesOf(at: TrialWorld): string[] {
 test('with the known-good kernel in memory each way is harder than the one before, and each is written down first', async () => {
   using at = trialWorld(loaded());
   await leave(at, 'crash');
-  assert.deepEqual(at.calls, ['kexec.target', 'wait 7000', 'now', 'crash']);
+  assert.deepEqual(at.calls, ['leaving', 'kexec.target', 'wait 7000', 'now', 'crash']);
   assert.deepEqual(phasesOf(at), ['returning', 'home-orderly', 'home-now', 'home-panic']);
   const { phase, cause } = decodeTicket(at.text('trial.json')!, 't').trial!;
   assert.deepEqual([phase, cause], ['returning', { kind: 'asked', detail: 'khop back', atMs: NOW_MS }]);
@@ -73,10 +77,10 @@ test('with the known-good kernel in memory each way is harder than the one befor
 test('without systemd khop stops the processes itself, and without a kernel in memory the firmware leads home', async () => {
   using own = trialWorld(loaded({ serviceManager: read('busybox') }));
   await leave(own, 'stop within 7000');
-  assert.deepEqual(own.calls, ['stop within 7000']);
+  assert.deepEqual(own.calls, ['leaving', 'stop within 7000']);
   using firmware = trialWorld(machineOnTrial());
   await leave(firmware, 'crash');
-  assert.deepEqual(firmware.calls, ['reboot', 'wait 7000', 'crash']);
+  assert.deepEqual(firmware.calls, ['leaving', 'reboot', 'wait 7000', 'crash']);
   assert.deepEqual(phasesOf(firmware), ['returning', 'home-firmware', 'home-panic']);
 });
 
@@ -101,6 +105,7 @@ test('the first cause stays, and neither a disk that refuses nor a ticket that i
 const NOWHERE = {
   wait: async () => undefined,
   crashKernel: () => assert.fail('nobody leaves'),
+  sayLeaving: () => assert.fail('nobody leaves'),
 };
 
 test('a kernel that was confirmed before the way home was written down stays, and its ticket with it', async () => {
@@ -189,12 +194,12 @@ test('another kernel in the place of the known-good one is no home: it goes, and
     },
   };
   await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
-  assert.deepEqual(at.calls, ['unload', 'reboot']);
+  assert.deepEqual(at.calls, ['unload', 'leaving', 'reboot']);
   isLoaded = true;
   at.calls.length = 0;
   at.world.files.write(`${at.world.folders.state}/trial.json`, 'junk');
   await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
-  assert.deepEqual(at.calls, ['unload', 'reboot'], 'also where nothing says which kernel home is');
+  assert.deepEqual(at.calls, ['unload', 'leaving', 'reboot'], 'also where nothing says which kernel home is');
 });
 
 test('when nothing led away, that is said with every way that was tried', async () => {
@@ -208,8 +213,11 @@ test('when nothing led away, that is said with every way that was tried', async 
   const crashKernel = () => {
     throw new Error('ENOENT');
   };
-  await assert.rejects(goHome({ ...at.world, shutdown }, { wait, crashKernel }, ORDER), {
-    code: 'E_STATE',
-    message: /home-orderly: nothing happened; home-now: nothing happened; home-panic: ENOENT/,
-  });
+  await assert.rejects(
+    goHome({ ...at.world, shutdown }, { wait, crashKernel, sayLeaving: () => undefined }, ORDER),
+    {
+      code: 'E_STATE',
+      message: /home-orderly: nothing happened; home-now: nothing happened; home-panic: ENOENT/,
+    },
+  );
 });

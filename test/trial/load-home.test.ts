@@ -74,12 +74,9 @@ test('going home from a disk that cannot be written loads the known-good kernel 
     const gone = new Error('the machine ends');
     const shutdown = { ...base.shutdown, throughServiceManager: () => Promise.reject(gone) };
     const world = { ...base, files: { ...base.files, write }, shutdown, remark: () => undefined };
-    const crashKernel = () => undefined;
+    const calls = { crashKernel: () => undefined, wait: async () => undefined, sayLeaving: () => undefined };
     const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1 } as const;
-    await assert.rejects(
-      goHome(world, { crashKernel, wait: async () => undefined }, order),
-      /the machine ends/,
-    );
+    await assert.rejects(goHome(world, calls, order), /the machine ends/);
     assert.equal(loads.length, isWritable ? 0 : 1);
     const record = readLoadedRecord(world, 'normal', 'trial-boot');
     const told = causeOn(record?.commandLine ?? '');

@@ -15,7 +15,14 @@ import { machineAtHome, NOW_MS, OLD, trialWorld } from '../support/trial-world.t
 
 const WATCHDOG: PlannedWatchdog = {
   ...{ state: 'planned', device: '/dev/watchdog0', driver: 'iTCO_wdt', isOverJump: true, how: 'it counts' },
-  ...{ timeoutSeconds: 30, overJumpSeconds: 300, modules: [], moduleParameters: {}, kernelArguments: [] },
+  ...{
+    timeoutSeconds: 30,
+    leaveSeconds: 180,
+    overJumpSeconds: 300,
+    modules: [],
+    moduleParameters: {},
+    kernelArguments: [],
+  },
   ...{ isNowayout: false, mustLock: false, isHeldByServiceManager: false },
 };
 const NONE: WatchdogPlan = { state: 'none', reason: 'there is none' };

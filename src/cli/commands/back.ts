@@ -56,7 +56,7 @@ async function goBack(context: CliContext, options: BackOptions): Promise<void> 
     context.print(renderJson({ goingHome: true, id: ticket?.id ?? null, home }));
   } else context.print(`Going home to ${title}. Next, there: khop trial`);
   // It waits for another khop itself, and not for ever: who wants to leave must not be kept by one that hangs.
-  await goHome(world, goHomeCalls(), {
+  await goHome(world, goHomeCalls(world.folders.root), {
     cause: 'asked',
     detail: 'somebody asked for it: khop back',
     orderlyMs: options.deadline * 1000,

@@ -7,16 +7,22 @@ import { fn, type ProgramFunction } from '../../formats/static-program/functions
 import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
-import { giveBack, loop, loopWhile, set, when } from '../../formats/static-program/statements.ts';
-import { sys } from '../../formats/static-program/terms.ts';
+import { giveBack, loop, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
+import { sys, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 
 /** linux/watchdog.h, _IOR('W', 5, int). */
 const WDIOC_KEEPALIVE = 0x80045705;
+/** _IOWR('W', 6, int). */
+const WDIOC_SETTIMEOUT = 0xc0045706;
+/** Nobody pets it from the way home until a driver of the known-good kernel does, which half a minute is too short for. */
+const WATCHDOG_SECONDS = 120;
 /** Between two looks: well below the shortest time of a watchdog. */
 const PAUSE_MS = 500;
 /** How long the orderly way may take once the deadline is over, ms. */
 const LAST_WAIT_MS = 10_000;
+
+const timeout = zeroed(4);
 
 /** When the kernel does not get out of its drivers: a reset that asks none of them (Documentation, sysrq.rst). */
 const force = fn('force', [], ['until', 'fd'], ({ until, fd }) => [
@@ -38,11 +44,20 @@ export interface Guardian {
  * @param leave how the machine leaves then
  */
 export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>): Guardian {
-  const watch = fn('watch', ['isKeeper'], ['watchdog'], ({ isKeeper, watchdog }) => [
+  const watch = fn('watch', ['isKeeper'], ['watchdog', 'isTimed'], ({ isKeeper, watchdog, isTimed }) => [
     loop([
       when(
         [watchdog, '<=', 0],
         [set(watchdog, sys.openat(LINUX.AT_FDCWD, '/dev/watchdog', LINUX.O_WRONLY | LINUX.O_CLOEXEC))],
+      ),
+      when(
+        [[watchdog, '>', 0], '&&', [isTimed, '==', 0]],
+        // A driver that takes no such time keeps its own.
+        [
+          store.u32(timeout, WATCHDOG_SECONDS),
+          sys.ioctl(watchdog, WDIOC_SETTIMEOUT, timeout),
+          set(isTimed, 1),
+        ],
       ),
       when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_KEEPALIVE, 0)]),
       when(

@@ -41,6 +41,8 @@ export interface TrialWatchdog {
   /** `/dev/watchdog0`. */
   readonly device: string;
   readonly timeoutSeconds: number;
+  /** From the last time it is petted until the known-good kernel sees to it. */
+  readonly leaveSeconds: number;
 }
 
 /** A kernel module with what it is told, as after its name in modprobe.d. */

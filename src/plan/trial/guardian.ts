@@ -18,7 +18,7 @@ import { GUARDIAN } from '../../machine/guardian-words.ts';
 import type { FirstActOrder } from './first-act-order.ts';
 import { nameGuardian } from './guardian-name.ts';
 import { said, warn } from './kernel-log.ts';
-import { petWatchdog, stopWatchdog } from './trial-watchdog.ts';
+import { giveTimeToLeave, petWatchdog, stopWatchdog } from './trial-watchdog.ts';
 
 /** asm-generic/signal-defs.h. */
 const SIG_SETMASK = 2;
@@ -50,14 +50,20 @@ export function guardian(
     loop([
       when(
         [[deadline, '!=', 0], '&&', [bootMs(), '>=', deadline]],
-        // From here on nobody pets the watchdog: a way home that hangs ends in a reset.
-        [warn('the trial is over: nobody answered until ms', deadline), leave(), giveBack(1)],
+        [
+          warn('the trial is over: nobody answered until ms', deadline),
+          // From here on nobody pets the watchdog: a way home that hangs ends in a reset.
+          giveTimeToLeave(),
+          leave(),
+          giveBack(1),
+        ],
       ),
       petWatchdog(),
       set(signal, sys.rt_sigtimedwait(agentSignals, 0, pause, MASK_SIZE)),
       when([[signal, '==', signals.checkedIn], '&&', [deadline, '!=', 0]], [set(deadline, deadlineMs)]),
       when([signal, '==', signals.confirmed], [stopWatchdog(), giveBack(0)]),
       when([signal, '==', signals.handOver], [giveBack(0)]),
+      when([signal, '==', signals.leaving], [giveTimeToLeave()]),
       when([signal, '==', signals.keepPetting], [set(deadline, 0)]),
     ]),
   ]);

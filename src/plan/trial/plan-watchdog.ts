@@ -33,6 +33,8 @@ export interface PlannedWatchdog {
   readonly how: string;
   /** What the guardian sets in the new kernel, where it pets every 500 ms. */
   readonly timeoutSeconds: number;
+  /** What the guardian sets when this kernel is left for the known-good one, whose driver sets it anew. */
+  readonly leaveSeconds: number;
   /** What is armed before the jump. */
   readonly overJumpSeconds: number;
   /**
@@ -57,6 +59,8 @@ export type WatchdogPlan = { readonly state: 'none'; readonly reason: string } |
 
 /** Petted twice a second; a machine that is out of breath for some seconds is not to be reset. */
 const PETTED_SECONDS = 30;
+/** The last of the way down, the jump, and a start until drivers are loaded: the guardian itself may take 75 s to leave. */
+const LEAVE_SECONDS = 180;
 /** The jump was measured once, with other services to stop. */
 const JUMP_MARGIN = 2;
 const LEAST_JUMP_SECONDS = 60;
@@ -112,6 +116,7 @@ function planned(
     isOverJump: cover.isOverJump,
     how: sentenceOf(candidate, cover, isHeldByServiceManager),
     timeoutSeconds,
+    leaveSeconds: within(LEAVE_SECONDS),
     overJumpSeconds: within(Math.max(LEAST_JUMP_SECONDS, times.jumpSeconds * JUMP_MARGIN)),
     modules: modulesOf(candidate),
     moduleParameters,

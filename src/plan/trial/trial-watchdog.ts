@@ -21,11 +21,19 @@ const PAUSE_MS = 100;
 /** Of the watchdog; 0 is none. */
 const descriptor = zeroed(8);
 const timeout = zeroed(4);
+const leaveTimeout = zeroed(4);
 
 /** Any byte but V puts the reset off. */
 export const petWatchdog = fn('petWatchdog', [], ['fd'], ({ fd }) => [
   set(fd, load.u64(descriptor)),
   when(fd, [sys.write(fd, '', 1)]),
+]);
+
+/** Until the known-good kernel can see to it. One whose driver takes no such time keeps its own. */
+export const giveTimeToLeave = fn('giveTimeToLeave', [], ['fd'], ({ fd }) => [
+  set(fd, load.u64(descriptor)),
+  when(fd, [sys.ioctl(fd, WDIOC_SETTIMEOUT, leaveTimeout)]),
+  petWatchdog(),
 ]);
 
 /** The watchdog stops when it is closed after a V, unless it is told never to (nowayout). */
@@ -71,6 +79,7 @@ export function watchdogStart(order: TrialWatchdog, folder: string, deviceFolder
     when([fd, '<', 0], [giveBack(fd)]),
     store.u64(descriptor, fd),
     store.u32(timeout, order.timeoutSeconds),
+    store.u32(leaveTimeout, order.leaveSeconds),
     giveBack(sys.ioctl(fd, WDIOC_SETTIMEOUT, timeout)),
   ]);
   return { files: order.modules.map((module) => ({ path: path(module), bytes: module.bytes })), start };

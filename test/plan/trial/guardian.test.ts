@@ -38,7 +38,7 @@ function startGuardian(
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'khop-guardian-'));
   for (const name of ['watchdog0', 'log']) writeFileSync(join(folder, name), '');
-  const watchdog = watchdogStart({ modules: [], device, timeoutSeconds: 30 }, '', '.');
+  const watchdog = watchdogStart({ modules: [], device, timeoutSeconds: 30, leaveSeconds: 180 }, '', '.');
   const start = guardian(deadlines, leave);
   const result = zeroed(8);
   const main = fn('main', ['stack'], [], ({ stack }) => [
@@ -142,6 +142,19 @@ for (const runner of PROGRAM_RUNNERS) {
 
   // qemu-user keeps these signals for itself, and shows its own arguments.
   const native = skip === false && emulator !== undefined ? 'emulated' : skip;
+
+  test(`${architecture}: a kernel that is left in good order has its watchdog petted to the end`, {
+    skip: native,
+  }, async () => {
+    const deadlineMs = nowMs() + 4000;
+    using run = startGuardian(runner, { bootDeadlineMs: FAR, deadlineMs });
+    process.kill(run.pid, GUARDIAN.signals.leaving);
+    await run.nextLook();
+    assert.equal(run.isAlive() && !run.hasLeft(), true);
+    // It has not been told that somebody else sees to the way home.
+    await run.end();
+    assert.equal(run.hasLeft(), true);
+  });
 
   test(`${architecture}: it hands a watchdog over that runs on`, { skip: native }, async () => {
     using run = startGuardian(runner, { bootDeadlineMs: FAR, deadlineMs: FAR });

@@ -43,6 +43,7 @@ test('the watchdog of QEMU is locked to count over the jump', () => {
     isOverJump: true,
     how: 'i6300esb counts over the jump, because it is locked before, until the next reset.',
     timeoutSeconds: 30,
+    leaveSeconds: 180,
     overJumpSeconds: 80,
     modules: ['i6300esb'],
     moduleParameters: { heartbeat: '30' },

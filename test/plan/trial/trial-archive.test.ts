@@ -68,6 +68,7 @@ test('the archive has folders before what is in them, the program, and each file
       modules: [{ name: 'i6300esb', bytes: Buffer.from('module'), parameters: 'heartbeat=60' }],
       device: '/dev/watchdog0',
       timeoutSeconds: 60,
+      leaveSeconds: 180,
     };
     const namesOf = (home: FirstActOrder['home']) => {
       const { pieces } = trialArchive({ ...ORDER, architecture, crash, home, watchdog });
@@ -158,7 +159,7 @@ function runFirstAct(order: FirstActOrder, hasInit: boolean) {
 
 test('init starts as the kernel would have started it, with a guardian beside it and nothing left behind', (context) => {
   const module = { name: 'none', bytes: Buffer.from('no module'), parameters: '' };
-  const watchdog = { modules: [module], device: '/dev/khop-none', timeoutSeconds: 10 };
+  const watchdog = { modules: [module], device: '/dev/khop-none', timeoutSeconds: 10, leaveSeconds: 180 };
   const run = runFirstAct({ ...ORDER, watchdog }, true);
   if (run === undefined) return context.skip('no first process can be made here');
   const { status, log, report: lines } = run;
