@@ -114,6 +114,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
           when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
         ]),
     way.loadReport(),
+    ...(isHome ? [watch.sayLeaving(watcher)] : []),
     end === undefined ? (isHome ? way.leave() : way.leaveByFirmware()) : end(watcher),
   ]);
   return encodeStaticProgram(main, order.architecture);

@@ -8,21 +8,42 @@ import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock
 import { LINUX } from '../../formats/static-program/library/linux.ts';
 import { fork } from '../../formats/static-program/library/process.ts';
 import { giveBack, loop, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
-import { sys, zeroed } from '../../formats/static-program/terms.ts';
+import { sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 
 /** linux/watchdog.h, _IOR('W', 5, int). */
 const WDIOC_KEEPALIVE = 0x80045705;
 /** _IOWR('W', 6, int). */
 const WDIOC_SETTIMEOUT = 0xc0045706;
-/** Nobody pets it from the way home until a driver of the known-good kernel does, which half a minute is too short for. */
-const WATCHDOG_SECONDS = 120;
+/** From the jump until a driver of the known-good kernel sets it anew: half a minute, as most have it, is too short for that. */
+const LEAVE_SECONDS = 120;
+/** SIGUSR1: the first process is about to leave. */
+const LEAVING = 10;
+/** For one that was told to give the watchdog time. */
+const TOLD_MS = 20;
+/** asm-generic/signal-defs.h. */
+const SIG_BLOCK = 0;
+/** sizeof(sigset_t) of the kernel. */
+const MASK_SIZE = 8;
 /** Between two looks: well below the shortest time of a watchdog. */
 const PAUSE_MS = 500;
 /** How long the orderly way may take once the deadline is over, ms. */
 const LAST_WAIT_MS = 10_000;
 
+const leavingSignal = wordsAt(1n << BigInt(LEAVING - 1));
+const pause = wordsAt(0, PAUSE_MS * 1_000_000);
 const timeout = zeroed(4);
+
+const pet = fn('pet', ['watchdog'], [], ({ watchdog }) => [
+  when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_KEEPALIVE, 0)]),
+]);
+
+/** A driver that takes no such time keeps its own. */
+const giveTimeToLeave = fn('giveTimeToLeave', ['watchdog'], [], ({ watchdog }) => [
+  store.u32(timeout, LEAVE_SECONDS),
+  when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_SETTIMEOUT, timeout)]),
+  pet(watchdog),
+]);
 
 /** When the kernel does not get out of its drivers: a reset that asks none of them (Documentation, sysrq.rst). */
 const force = fn('force', [], ['until', 'fd'], ({ until, fd }) => [
@@ -37,41 +58,48 @@ export interface Guardian {
   readonly startGuardian: ProgramFunction<readonly []>;
   /** Without the deadline: one that only keeps the watchdog. */
   readonly startKeeper: ProgramFunction<readonly []>;
+  /** Tells it that the machine leaves now. */
+  readonly sayLeaving: ProgramFunction<readonly ['pid']>;
 }
+
+const sayLeaving = fn('sayLeaving', ['pid'], [], ({ pid }) => [
+  when([pid, '>', 0], [sys.kill(pid, LEAVING), sleepMs(TOLD_MS)]),
+]);
 
 /**
  * @param deadlineMs from the start of the capture kernel
  * @param leave how the machine leaves then
  */
 export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>): Guardian {
-  const watch = fn('watch', ['isKeeper'], ['watchdog', 'isTimed'], ({ isKeeper, watchdog, isTimed }) => [
+  const watch = fn('watch', ['isKeeper'], ['watchdog'], ({ isKeeper, watchdog }) => [
     loop([
       when(
         [watchdog, '<=', 0],
         [set(watchdog, sys.openat(LINUX.AT_FDCWD, '/dev/watchdog', LINUX.O_WRONLY | LINUX.O_CLOEXEC))],
       ),
-      when(
-        [[watchdog, '>', 0], '&&', [isTimed, '==', 0]],
-        // A driver that takes no such time keeps its own.
-        [
-          store.u32(timeout, WATCHDOG_SECONDS),
-          sys.ioctl(watchdog, WDIOC_SETTIMEOUT, timeout),
-          set(isTimed, 1),
-        ],
-      ),
-      when([watchdog, '>', 0], [sys.ioctl(watchdog, WDIOC_KEEPALIVE, 0)]),
+      pet(watchdog),
       when(
         [[isKeeper, '==', 0], '&&', [monotonicMs(), '>=', deadlineMs]],
-        [say('the deadline is over, ms:', deadlineMs), when([fork(), '==', 0], [leave()]), giveBack(force())],
+        [
+          say('the deadline is over, ms:', deadlineMs),
+          giveTimeToLeave(watchdog),
+          when([fork(), '==', 0], [leave()]),
+          giveBack(force()),
+        ],
       ),
-      sleepMs(PAUSE_MS),
+      when(
+        [sys.rt_sigtimedwait(leavingSignal, 0, pause, MASK_SIZE), '==', LEAVING],
+        [giveTimeToLeave(watchdog)],
+      ),
     ]),
   ]);
   const start = (name: string, isKeeper: number) =>
     fn(name, [], ['pid'], ({ pid }) => [
+      // Before there is a child, so that the signal does not end it.
+      sys.rt_sigprocmask(SIG_BLOCK, leavingSignal, 0, MASK_SIZE),
       set(pid, fork()),
       when([pid, '==', 0], [watch(isKeeper), sys.exit_group(1)]),
       giveBack(pid),
     ]);
-  return { startGuardian: start('startGuardian', 0), startKeeper: start('startKeeper', 1) };
+  return { startGuardian: start('startGuardian', 0), startKeeper: start('startKeeper', 1), sayLeaving };
 }

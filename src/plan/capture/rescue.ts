@@ -145,15 +145,16 @@ export function rescue(
 
   const startServer = server === undefined ? undefined : serverStarter(server);
 
-  return fn('rescue', ['watcher'], ['guests'], ({ watcher, guests }) => [
+  return fn('rescue', ['watcher'], ['guests', 'keeper'], ({ watcher, guests, keeper }) => [
     // A person has no deadline; a watchdog still wants to hear of somebody.
     when([watcher, '>', 0], [sys.kill(watcher, LINUX.SIGKILL)]),
-    guardian.startKeeper(),
+    set(keeper, guardian.startKeeper()),
     show(),
     keep(RESCUE_FILES.log, logText, load.u64(logSize)),
     keep(RESCUE_FILES.steps, bytesOf(chain), sizeOf(chain)),
     ...(startServer === undefined ? [] : [set(guests, startServer())]),
     when(offerShell(guests), [
+      guardian.sayLeaving(keeper),
       // Who is logged in hears that the connection ends.
       ...(startServer === undefined ? [] : [sys.kill(EVERYBODY, SIGTERM), sleepMs(PAUSE_MS)]),
       way.leave(),
