@@ -14,6 +14,7 @@ import {
 } from '../plan/capture/capture-initramfs.ts';
 import { type CaptureEnding, captureProgram } from '../plan/capture/capture-program.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
+import { modulesOfWatchdog } from '../plan/trial/watchdog-drivers.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
 import { type EncryptionPlan, planEncryption } from './encryption-plan.ts';
 import type { GuardSettings } from './guard-settings.ts';
@@ -97,7 +98,7 @@ async function modulesFor(
   const carriers = place.state === 'planned' ? place.modules : [];
   const watchdogs = (valueOf(machine.watchdogs) ?? [])
     .filter(({ state }) => state === 'active')
-    .flatMap(({ module }) => module ?? []);
+    .flatMap(modulesOfWatchdog);
   if (carriers.length + watchdogs.length === 0 && (helpful.length === 0 || release === undefined)) return [];
   if (release === undefined)
     throw new KhopError(

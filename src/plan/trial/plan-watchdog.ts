@@ -11,6 +11,7 @@ import type { MachineFacts } from '../../machine/facts.ts';
 import { valueOf } from '../../machine/reading.ts';
 import { findIdleWatchdog } from './idle-watchdog.ts';
 import { type Candidate, type JumpCover, judgeJump, watchdogCandidates } from './watchdog-candidates.ts';
+import { modulesOfWatchdog } from './watchdog-drivers.ts';
 
 /** How long the parts of a trial take. */
 export interface TrialTimes {
@@ -118,7 +119,7 @@ function planned(
     timeoutSeconds,
     leaveSeconds: within(LEAVE_SECONDS),
     overJumpSeconds: within(Math.max(LEAST_JUMP_SECONDS, times.jumpSeconds * JUMP_MARGIN)),
-    modules: modulesOf(candidate),
+    modules: modulesOfWatchdog(candidate.facts),
     moduleParameters,
     kernelArguments: [
       ...Object.entries(moduleParameters).map(([name, value]) => `${row?.module}.${name}=${value}`),
@@ -145,11 +146,6 @@ function parametersOf({ row }: Candidate, seconds: number): Record<string, strin
     ...(row.secondsParameter === null ? {} : { [row.secondsParameter]: String(seconds) }),
     ...row.otherParameters,
   };
-}
-
-function modulesOf({ row, facts }: Candidate): readonly string[] {
-  const own = row?.module ?? facts.module;
-  return [...new Set([...(own === undefined ? [] : [own]), ...facts.modules])];
 }
 
 function watchesAtRuntime(machine: MachineFacts): boolean {

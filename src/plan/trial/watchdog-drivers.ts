@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { WatchdogFacts } from '../../machine/facts.ts';
+
 /** When it goes on counting while one kernel gives way to the next. */
 export type CountsOn =
   /** Its driver or its firmware stops it, or it is a timer of the old kernel. */
@@ -209,4 +211,13 @@ export function findWatchdogDriver(watchdog: {
   return WATCHDOG_DRIVERS.find(
     ({ module, identities }) => names.includes(module) || identities.includes(watchdog.identity ?? ''),
   );
+}
+
+/**
+ * By name, what another kernel needs to pet it. Not every driver ties its device to the hardware (that of an i6300esb does not),
+ * so sysfs alone does not tell.
+ */
+export function modulesOfWatchdog(facts: WatchdogFacts): readonly string[] {
+  const own = findWatchdogDriver(facts)?.module ?? facts.module;
+  return [...new Set([...(own === undefined ? [] : [own]), ...facts.modules])];
 }
