@@ -6,16 +6,10 @@ import { readKernelAtPath } from '../kernels/by-path.ts';
 import { readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import {
-  appendArguments,
-  reusableCommandLine,
-  withoutArguments,
-  withoutToldByKhop,
-} from '../plan/command-line.ts';
+import { appendArguments, reusableCommandLine } from '../plan/command-line.ts';
 import type { KexecSlot, LoadMethod, LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
-import { withoutAddedParameters } from './added-parameters.ts';
-import { TOKEN_PARAMETER } from './arrive.ts';
+import { withoutOneBoot } from './one-boot.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What kexec's command line gives. */
@@ -45,6 +39,7 @@ export function planForFile(
   });
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   const base = options.commandLine ?? reusableCommandLine(valueOf(machine.commandLine) ?? '', options.slot);
+  // Scripts hand over all of /proc/cmdline.
   const commandLine = withoutOneBoot(appendArguments(base, options.append ?? ''));
   let made: LoadPlan | undefined;
   const plan = () => {
@@ -62,12 +57,4 @@ export function planForFile(
     return made;
   };
   return { machine, plan };
-}
-
-/**
- * Scripts hand over all of /proc/cmdline. What khop added to it for one boot would keep the next kernel from starting:
- * the first program of a trial is in no initramfs but that trial's.
- */
-function withoutOneBoot(line: string): string {
-  return withoutArguments(withoutToldByKhop(withoutAddedParameters(line)), [TOKEN_PARAMETER]);
 }

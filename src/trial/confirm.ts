@@ -12,12 +12,9 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
-import { withoutArguments } from '../plan/command-line.ts';
-import { TRIAL_PARAMETER } from '../plan/trial/trial-parameters.ts';
-import { withoutAddedParameters } from '../switch/added-parameters.ts';
-import { TOKEN_PARAMETER } from '../switch/arrive.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
+import { withoutOneBoot } from '../switch/one-boot.ts';
 import { readHistory } from '../switch/read-history.ts';
 import { arrivedPath, confirmedPath, historyPath, ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket } from '../switch/ticket.ts';
@@ -26,7 +23,6 @@ import { forgetFailedTrial } from './failed-trials.ts';
 import { generationOf, recordKnownGood } from './known-good.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { confirmedEntry, endOnRecord } from './trial-entry.ts';
-import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
 
 /** What only the confirmed kernel itself can do. */
 export interface ConfirmCalls extends Announcer {
@@ -191,7 +187,10 @@ function findTrialKernel(world: GuardWorld, ticket: TrialTicket, problems: strin
   try {
     const machine = world.readMachine();
     if (entryId === null)
-      return { ...chooseKernel(world, machine, ticket.image), commandLine: ordinaryCommandLine(ticket) };
+      return {
+        ...chooseKernel(world, machine, ticket.image),
+        commandLine: withoutOneBoot(ticket.commandLine),
+      };
     const kernel = readKernels(world, machine).kernels.find(({ id }) => id === entryId);
     if (kernel !== undefined) return kernel;
     problems.push(`${entryId} is no boot entry any more, so it is not recorded as known to be good`);
@@ -200,16 +199,6 @@ function findTrialKernel(world: GuardWorld, ticket: TrialTicket, problems: strin
     problems.push(`the kernel is not recorded as known to be good: ${error.message}`);
   }
   return undefined;
-}
-
-/** Without what was there for the trial alone. */
-function ordinaryCommandLine({ commandLine }: TrialTicket): string {
-  return withoutArguments(withoutAddedParameters(commandLine), [
-    TOKEN_PARAMETER,
-    TRIAL_PARAMETER,
-    HOME_PARAMETER,
-    CAUSE_PARAMETER,
-  ]);
 }
 
 /** Gives back the SHA-256 of the image. */

@@ -28,7 +28,7 @@ export interface GoHomeCalls {
   /** A panic; returns only by throwing. */
   readonly crashKernel: () => void;
   readonly wait: (ms: number) => Promise<void>;
-  /** For the guardian, whose watchdog then gets time for the start of the known-good kernel. Throws where there is none. */
+  /** Tells the guardian, if there is one: its watchdog gets time for the start of the known-good kernel. @throws E_NOT_FOUND */
   readonly sayLeaving: () => void;
 }
 

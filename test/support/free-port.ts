@@ -3,8 +3,7 @@
  * @module
  */
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 
 /** Free when it was looked for; who needs it takes it soon. */
 export async function freePort(): Promise<number> {

@@ -6,25 +6,18 @@
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { fork } from '../../formats/static-program/library/process.ts';
+import { fork, SIGNAL_SET_SIZE } from '../../formats/static-program/library/process.ts';
+import { WDIOC_KEEPALIVE, WDIOC_SETTIMEOUT } from '../../formats/static-program/library/watchdog-requests.ts';
 import { giveBack, loop, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
 import { sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { say } from './chain.ts';
 
-/** linux/watchdog.h, _IOR('W', 5, int). */
-const WDIOC_KEEPALIVE = 0x80045705;
-/** _IOWR('W', 6, int). */
-const WDIOC_SETTIMEOUT = 0xc0045706;
 /** From the jump until a driver of the known-good kernel sets it anew: half a minute, as most have it, is too short for that. */
 const LEAVE_SECONDS = 120;
 /** SIGUSR1: the first process is about to leave. */
 const LEAVING = 10;
 /** For one that was told to give the watchdog time. */
 const TOLD_MS = 20;
-/** asm-generic/signal-defs.h. */
-const SIG_BLOCK = 0;
-/** sizeof(sigset_t) of the kernel. */
-const MASK_SIZE = 8;
 /** Between two looks: well below the shortest time of a watchdog. */
 const PAUSE_MS = 500;
 /** How long the orderly way may take once the deadline is over, ms. */
@@ -88,7 +81,7 @@ export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>
         ],
       ),
       when(
-        [sys.rt_sigtimedwait(leavingSignal, 0, pause, MASK_SIZE), '==', LEAVING],
+        [sys.rt_sigtimedwait(leavingSignal, 0, pause, SIGNAL_SET_SIZE), '==', LEAVING],
         [giveTimeToLeave(watchdog)],
       ),
     ]),
@@ -96,7 +89,7 @@ export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>
   const start = (name: string, isKeeper: number) =>
     fn(name, [], ['pid'], ({ pid }) => [
       // Before there is a child, so that the signal does not end it.
-      sys.rt_sigprocmask(SIG_BLOCK, leavingSignal, 0, MASK_SIZE),
+      sys.rt_sigprocmask(LINUX.SIG_BLOCK, leavingSignal, 0, SIGNAL_SET_SIZE),
       set(pid, fork()),
       when([pid, '==', 0], [watch(isKeeper), sys.exit_group(1)]),
       giveBack(pid),

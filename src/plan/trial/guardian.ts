@@ -11,7 +11,8 @@
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { bootMs } from '../../formats/static-program/library/clock.ts';
-import { fork } from '../../formats/static-program/library/process.ts';
+import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { fork, SIGNAL_SET_SIZE } from '../../formats/static-program/library/process.ts';
 import { giveBack, loop, set, when } from '../../formats/static-program/statements.ts';
 import { sys, wordsAt, zeroed } from '../../formats/static-program/terms.ts';
 import { GUARDIAN } from '../../machine/guardian-words.ts';
@@ -20,10 +21,6 @@ import { nameGuardian } from './guardian-name.ts';
 import { said, warn } from './kernel-log.ts';
 import { giveTimeToLeave, petWatchdog, stopWatchdog } from './trial-watchdog.ts';
 
-/** asm-generic/signal-defs.h. */
-const SIG_SETMASK = 2;
-/** sizeof(sigset_t) of the kernel. */
-const MASK_SIZE = 8;
 const MCL_CURRENT = 1;
 /** Between two looks: watchdogs count seconds, two at least. */
 const PAUSE = { seconds: 1, nanoseconds: 0 };
@@ -34,7 +31,7 @@ const agentSignals = wordsAt(
   Object.values(signals).reduce((mask, number) => mask | (1n << BigInt(number - 1)), 0n),
 );
 const pause = wordsAt(PAUSE.seconds, PAUSE.nanoseconds);
-const formerMask = zeroed(MASK_SIZE);
+const formerMask = zeroed(SIGNAL_SET_SIZE);
 
 /**
  * The function that makes the child, from the initial stack: its id, or a negative errno.
@@ -59,7 +56,7 @@ export function guardian(
         ],
       ),
       petWatchdog(),
-      set(signal, sys.rt_sigtimedwait(agentSignals, 0, pause, MASK_SIZE)),
+      set(signal, sys.rt_sigtimedwait(agentSignals, 0, pause, SIGNAL_SET_SIZE)),
       when([[signal, '==', signals.checkedIn], '&&', [deadline, '!=', 0]], [set(deadline, deadlineMs)]),
       when([signal, '==', signals.confirmed], [stopWatchdog(), giveBack(0)]),
       when([signal, '==', signals.handOver], [giveBack(0)]),
@@ -78,10 +75,10 @@ export function guardian(
 
   return fn('startGuardian', ['stack'], ['pid'], ({ stack, pid }) => [
     // Before there is a child, so that no signal finds it unprepared; what the next init inherits is as it was.
-    sys.rt_sigprocmask(SIG_SETMASK, everySignal, formerMask, MASK_SIZE),
+    sys.rt_sigprocmask(LINUX.SIG_SETMASK, everySignal, formerMask, SIGNAL_SET_SIZE),
     set(pid, fork()),
     when([pid, '==', 0], [become(stack), sys.exit_group(watch())]),
-    sys.rt_sigprocmask(SIG_SETMASK, formerMask, 0, MASK_SIZE),
+    sys.rt_sigprocmask(LINUX.SIG_SETMASK, formerMask, 0, SIGNAL_SET_SIZE),
     giveBack(pid),
   ]);
 }

@@ -6,14 +6,13 @@
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { bootMs, sleepMs } from '../../formats/static-program/library/clock.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { WDIOC_SETTIMEOUT } from '../../formats/static-program/library/watchdog-requests.ts';
 import { giveBack, leaveLoop, loop, set, store, when } from '../../formats/static-program/statements.ts';
 import { load, sys, zeroed } from '../../formats/static-program/terms.ts';
 import type { TrialModule, TrialWatchdog } from './first-act-order.ts';
 import { said } from './kernel-log.ts';
 import type { TrialFile } from './load-kernel.ts';
 
-/** linux/watchdog.h, _IOWR('W', 6, int). */
-const WDIOC_SETTIMEOUT = 0xc0045706;
 /** A driver may look for its device after its module is in. */
 const OPEN_MS = 3000;
 const PAUSE_MS = 100;

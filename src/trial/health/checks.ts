@@ -2,8 +2,10 @@
  * All checks of a kernel on trial, and running those of a phase.
  * @module
  */
+
+import { TRIAL_PHASES } from '../trial-words.ts';
 import type { Baseline } from './baseline.ts';
-import type { AskingPhase, CheckInput, CheckOutcome, CheckPhase, CheckResult, HealthCheck } from './check.ts';
+import type { AskingPhase, CheckInput, CheckOutcome, CheckResult, HealthCheck } from './check.ts';
 import { FILE_SYSTEM_CHECKS } from './file-system-checks.ts';
 import { HARDWARE_CHECKS } from './hardware-checks.ts';
 import { KERNEL_CHECKS } from './kernel-checks.ts';
@@ -27,8 +29,6 @@ export const HEALTH_CHECKS: readonly HealthCheck[] = [
   ...SCRIPT_CHECKS,
 ];
 
-const PHASES: readonly CheckPhase[] = ['system', 'network', 'services'];
-
 /**
  * What has passed may end: a driver warns when its device is first used, an interface goes down. So later phases ask
  * again, and while somebody is to confirm, what a kernel breaks by itself: what he stops is his affair.
@@ -36,12 +36,12 @@ const PHASES: readonly CheckPhase[] = ['system', 'network', 'services'];
 function isAskedIn(asking: AskingPhase, { phase, isOnce }: HealthCheck): boolean {
   if (asking === phase) return true;
   if (isOnce === true) return false;
-  return asking === 'proof' ? phase === 'system' : PHASES.indexOf(phase) < PHASES.indexOf(asking);
+  return asking === 'proof' ? phase === 'system' : TRIAL_PHASES.indexOf(phase) < TRIAL_PHASES.indexOf(asking);
 }
 
 /**
- * Runs the checks of a phase, and of those before it, once. The phase is over when all required ones have passed; a required one that failed
- * ends the trial; those that wait are to be asked again, until the phase's deadline.
+ * Runs the checks of a phase, and of those before it, once. The phase is over when all required ones have passed; a
+ * required one that failed ends the trial; those that wait are to be asked again, until the phase's deadline.
  * @throws what `world.signal` was aborted with
  */
 export async function runChecks(
@@ -64,9 +64,10 @@ export async function runChecks(
   return results;
 }
 
-/** Two checks look at all units; systemd, which is busy with the start, is asked for them once a round. */
+/** Some checks look at all units, or at how far the start is; systemd, which is busy with it, is asked once a round. */
 function askingOnce(world: HealthWorld): HealthWorld {
   let units: ReturnType<HealthWorld['units']['list']> | undefined;
+  let state: ReturnType<HealthWorld['units']['systemState']> | undefined;
   return {
     ...world,
     units: {
@@ -74,6 +75,10 @@ function askingOnce(world: HealthWorld): HealthWorld {
       list: () => {
         units ??= world.units.list();
         return units;
+      },
+      systemState: () => {
+        state ??= world.units.systemState();
+        return state;
       },
     },
   };

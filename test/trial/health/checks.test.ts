@@ -53,20 +53,24 @@ describe('each check', () => {
   });
 });
 
-test('all units are asked for once in a round, and anew in the next one', async () => {
+test('systemd is asked for its state and its units once in a round, and anew in the next one', async () => {
   const now = healthWorld({});
-  let asked = 0;
+  let [asked, askedState] = [0, 0];
   const list: typeof now.units.list = async () => {
     asked++;
     return await now.units.list();
   };
-  const counting = { ...now, units: { ...now.units, list } };
+  const systemState: typeof now.units.systemState = async () => {
+    askedState++;
+    return await now.units.systemState();
+  };
+  const counting = { ...now, units: { ...now.units, list, systemState } };
   const baseline = await takeBaseline(now);
   for (const round of [1, 2]) {
     const results = await runChecks(counting, baseline, SETTINGS, 'services');
     for (const id of ['services.units', 'services.active'])
       assert.equal(resultOf(results, id).state, 'passed');
-    assert.equal(asked, round);
+    assert.deepEqual([asked, askedState], [round, round]);
   }
 });
 

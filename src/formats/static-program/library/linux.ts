@@ -39,4 +39,6 @@ export const LINUX = {
   ETIMEDOUT: 110,
   CLOCK_MONOTONIC: 1,
   CLOCK_BOOTTIME: 7,
+  SIG_BLOCK: 0,
+  SIG_SETMASK: 2,
 } as const;

@@ -6,6 +6,9 @@
 import { load, type SystemCall, sys, type Term } from '../terms.ts';
 import { LINUX } from './linux.ts';
 
+/** sizeof(sigset_t) of the kernel, bytes. */
+export const SIGNAL_SET_SIZE = 8;
+
 /** Arguments, the program's name included. `stack` is what the first function is called with. */
 export function argumentCount(stack: Term): Term {
   return load.u64(stack);

@@ -13,6 +13,7 @@ const COMMON = [
   ...[
     '/usr/include/linux/wait.h',
     '/usr/include/asm-generic/signal.h',
+    '/usr/include/asm-generic/signal-defs.h',
     '/usr/include/asm-generic/errno-base.h',
     '/usr/include/asm-generic/errno.h',
     '/usr/include/asm-generic/mman-common.h',
