@@ -22,6 +22,7 @@ const VERBS = {
     summary: 'faults made on purpose in virtual machines, and how they end',
   },
   bench: { script: 'tools/bench.ts', summary: 'how long a machine is away while it switches, in figures' },
+  fuzz: { script: 'tools/fuzz.ts', summary: 'the properties of parsers and plans, with many more inputs' },
   check: { script: 'tools/check.ts', summary: 'types, lint, format, import rules, documentation' },
   generate: { script: 'tools/generate.ts', summary: 'write the man page and completions again' },
   package: { script: 'tools/package.ts', summary: 'the executable, the .deb and the tarball, in dist/' },

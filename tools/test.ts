@@ -12,8 +12,8 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
-import { KhopError } from '../src/error.ts';
 import { runChecks } from './check/checks.ts';
+import { describeFailure } from './failed-test.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The whole run has to fit into CI's time, caches empty. */
@@ -94,7 +94,7 @@ async function runFiles(files: readonly string[], isolation: 'none' | 'process')
   stream.on('test:fail', ({ name, file, details }) => {
     tally.failed++;
     say('FAIL', `${place(file)}: ${name}`);
-    console.log(indent(describe(details.error)));
+    console.log(describeFailure(details.error));
   });
   stream.on('test:stderr', ({ message }) => process.stderr.write(message));
   stream.resume();
@@ -105,20 +105,6 @@ async function runFiles(files: readonly string[], isolation: 'none' | 'process')
 /** In process isolation each file is a test of its own; its tests are what counts. */
 function isFileItself(name: string): boolean {
   return name.endsWith('.test.ts');
-}
-
-function describe(error: Error): string {
-  const cause = error.cause instanceof Error ? error.cause : error;
-  const hint = cause instanceof KhopError ? `\n${cause.hint}` : '';
-  return `${cause.stack ?? cause.message}${hint}`;
-}
-
-function indent(text: string): string {
-  return text
-    .split('\n')
-    .slice(0, 60)
-    .map((line) => `       ${line}`)
-    .join('\n');
 }
 
 function place(file: string | undefined): string {

@@ -5,6 +5,7 @@ import { KhopError } from '../../src/error.ts';
 import { parseElf } from '../../src/formats/elf.ts';
 import { readElfDependencies } from '../../src/formats/elf-dynamic.ts';
 import { buildElf } from '../support/elf-writer.ts';
+import { inputs } from '../support/inputs.ts';
 
 const STRINGS_AT = 0x40_0000n;
 
@@ -78,6 +79,6 @@ test('damage anywhere gives an error of ours or other names, never a crash', () 
         assert.ok(error instanceof KhopError, String(error));
       }
     }),
-    { numRuns: 2000 },
+    inputs(2000),
   );
 });

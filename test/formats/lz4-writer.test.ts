@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeLz4 } from '../../src/formats/lz4.ts';
 import { encodeLz4Legacy } from '../../src/formats/lz4-writer.ts';
+import { inputs } from '../support/inputs.ts';
 import { packingInputs, packWith, whyNot } from '../support/packing-tools.ts';
 
 function unpack(bytes: Uint8Array, extent: 'first' | 'all' = 'all'): Buffer {
@@ -21,7 +22,7 @@ test('what is encoded is what is decoded', () => {
     fc.property(fc.oneof(repetitive, fc.uint8Array({ maxLength: 300 })), (content) => {
       assert.ok(unpack(encodeLz4Legacy(content)).equals(content));
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseKernelLogText } from '../../src/formats/kernel-log-text.ts';
 import { type OopsReport, parseOops } from '../../src/formats/oops.ts';
+import { inputs } from '../support/inputs.ts';
 import { SAMPLE_LOGS, writeLog } from '../support/oops-log-builder.ts';
 import { processorTimeMs } from '../support/processor-time.ts';
 
@@ -79,7 +80,7 @@ test('whatever was done to a log, no fact comes out of it that it does not hold'
       for (const fact of textsOf(parse(text)))
         assert.ok(held.includes(squeeze(fact)), `${JSON.stringify(fact)} is not in the text`);
     }),
-    { numRuns: 600 },
+    inputs(600),
   );
 });
 
@@ -120,7 +121,7 @@ test('any text gives a report', () => {
         for (const fact of textsOf(report)) assert.doesNotMatch(fact, /\p{Cc}/u);
       },
     ),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 

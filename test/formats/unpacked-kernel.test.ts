@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parseBzImage } from '../../src/formats/bzimage.ts';
 import { relocationsOf, type UnpackedKernel, unpackKernel } from '../../src/formats/unpacked-kernel.ts';
 import { assertSurvivesDamage, assertSurvivesTruncation, outcomeOf } from '../support/hostile-bytes.ts';
+import { inputs } from '../support/inputs.ts';
 import {
   BSS_OFFSET,
   buildKernelImage,
@@ -186,7 +187,7 @@ test('an image whose address does not fit the kernel’s mapping is refused, how
       const spec = { vmlinux, table: new Uint8Array(0), header: { prefAddress } };
       assert.throws(() => buildUnpackedKernel(spec), { code: 'E_FORMAT', message: /p_memsz/ });
     }),
-    { numRuns: 50 },
+    inputs(50),
   );
 });
 
@@ -227,7 +228,7 @@ test('a kernel that survives damage keeps every promise of its layout', { timeou
       assert.ok(image.length <= layout.memorySize && layout.memorySize <= 1 << 30);
       survivors++;
     }),
-    { numRuns: 400 },
+    inputs(400),
   );
   assert.ok(survivors > 0, 'no damage was survivable: the test proved nothing');
 });

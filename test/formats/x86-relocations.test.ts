@@ -7,6 +7,7 @@ import {
   parseKernelRelocations,
 } from '../../src/formats/x86-relocations.ts';
 import { assertSurvivesDamage, assertSurvivesTruncation, outcomeOf } from '../support/hostile-bytes.ts';
+import { inputs } from '../support/inputs.ts';
 import {
   LINKED_AT,
   movedImage,
@@ -161,7 +162,7 @@ test('moving equals addition of whole numbers, and moving back restores every by
       applyKernelRelocations(moved, relocations, -distance);
       assert.deepEqual(moved, image);
     }),
-    { numRuns: 300 },
+    inputs(300),
   );
 });
 
@@ -174,7 +175,7 @@ test('two moves equal one by their sum', () => {
       applyKernelRelocations(twice, relocations, steps * 2 ** 20);
       assert.deepEqual(once, twice);
     }),
-    { numRuns: 100 },
+    inputs(100),
   );
 });
 

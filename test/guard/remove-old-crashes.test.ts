@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
 import { removeOldCrashes } from '../../src/guard/remove-old-crashes.ts';
+import { inputs } from '../support/inputs.ts';
 import { quietWorld } from '../support/switch-world.ts';
 import { buildTree } from '../support/tree-builder.ts';
 
@@ -60,7 +61,7 @@ test('the newest crash and those that were not concluded are never touched', () 
         if (kind.toLowerCase() === 'i') assert.ok(existsSync(`${folder}/vmcore.incomplete`));
       }
     }),
-    { numRuns: 60 },
+    inputs(60),
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareReleases, compareVersions } from '../../src/kernels/release-order.ts';
+import { inputs } from '../support/inputs.ts';
 
 /** Pairs of the specification and of real kernels, the older first. */
 const ORDERED: readonly (readonly [string, string])[] = [
@@ -46,6 +47,6 @@ test('the order is total: antisymmetric and transitive', () => {
       assert.equal(compareVersions(a, b) + compareVersions(b, a), 0);
       if (compareVersions(a, b) <= 0 && compareVersions(b, c) <= 0) assert.ok(compareVersions(a, c) <= 0);
     }),
-    { numRuns: 2000 },
+    inputs(2000),
   );
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { readMachine } from '../../src/machine/read-machine.ts';
 import { type Reading, valueOf } from '../../src/machine/reading.ts';
+import { inputs } from '../support/inputs.ts';
 import { ARM64_BOARD, SEABIOS_VM, UEFI_PC } from '../support/machine-trees.ts';
 import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
@@ -281,7 +282,7 @@ test('whatever one source holds, reading ends with readings and never throws', (
         writeFileSync(join(tree.root, path), intact);
       },
     ),
-    { numRuns: 60 },
+    inputs(60),
   );
 });
 

@@ -19,6 +19,7 @@ import {
   placeAll,
 } from '../../src/plan/placement.ts';
 import { type SegmentRules, segmentViolations } from '../../src/plan/verify-segments.ts';
+import { inputs } from '../support/inputs.ts';
 
 const PAGE = 4096n;
 const MIB = 1n << 20n;
@@ -126,7 +127,7 @@ test('whatever the map, places never overlap, stay in RAM, keep off what is avoi
         assert.ok(!ranges.some((other, at) => at !== index && rangesOverlap(other, range)));
       }
     }),
-    { numRuns: 300 },
+    inputs(300),
   );
   assert.ok(placedCount > 50, `only ${placedCount} scenes could be placed`);
 });
@@ -158,7 +159,7 @@ test('a place is found exactly when a page-by-page search finds one', () => {
       const expected = rest.direction === 'bottom-up' ? fits[0] : fits.at(-1);
       assert.deepEqual(findHole(merged, { name: 'x', ...rest }), expected);
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 
@@ -209,6 +210,6 @@ test('the safety net accepts every placement and rejects every mutation of it', 
       for (const mutant of mutants)
         assert.notDeepEqual(segmentViolations(mutant, mutant[0]?.address ?? 0n, rules), []);
     }),
-    { numRuns: 150 },
+    inputs(150),
   );
 });

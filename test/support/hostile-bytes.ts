@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { KhopError } from '../../src/error.ts';
+import { inputs } from './inputs.ts';
 
 type Parse = (bytes: Uint8Array) => unknown;
 
@@ -48,20 +49,19 @@ export function assertSurvivesDamage(
   runs = 1500,
 ): void {
   const offset = fc.integer({ min: where.start, max: where.end - 1 });
-  const flip = fc.tuple(offset, fc.integer({ min: 0, max: 7 })).map(([at, bit]) => (copy: Uint8Array) => {
-    copy[at]! ^= 1 << bit;
-  });
+  // Values, not functions: a failure shows them.
+  const flip = fc.record({ at: offset, flip: fc.integer({ min: 0, max: 7 }) });
   const width = fc.constantFrom(1, 2, 4, 8);
-  const filler = fc.constantFrom(0x00, 0x01, 0x7f, 0x80, 0xff);
-  const fill = fc.tuple(offset, width, filler).map(([at, count, value]) => (copy: Uint8Array) => {
-    copy.fill(value, at, at + count);
-  });
+  const fill = fc.record({ at: offset, width, fill: fc.constantFrom(0x00, 0x01, 0x7f, 0x80, 0xff) });
   fc.assert(
     fc.property(fc.array(fc.oneof(flip, fill), { minLength: 1, maxLength: 4 }), (edits) => {
       const copy = Uint8Array.from(bytes);
-      for (const edit of edits) edit(copy);
+      for (const edit of edits) {
+        if ('flip' in edit) copy[edit.at]! ^= 1 << edit.flip;
+        else copy.fill(edit.fill, edit.at, edit.at + edit.width);
+      }
       outcomeOf(parse, copy);
     }),
-    { numRuns: runs },
+    inputs(runs),
   );
 }

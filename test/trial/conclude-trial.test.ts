@@ -11,6 +11,7 @@ import { readHistory } from '../../src/switch/read-history.ts';
 import { encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
 import { concludeTrial, type ResetEvidence } from '../../src/trial/conclude-trial.ts';
 import { findFailedTrial } from '../../src/trial/failed-trials.ts';
+import { inputs } from '../support/inputs.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
 import {
   machineAtHome,
@@ -174,7 +175,7 @@ test('whatever the clock does, no duration is negative or absurd', async () => {
           assert.ok(ms == null || (ms >= 0 && ms <= 86_400_000), `${ms}`);
       },
     ),
-    { numRuns: 25 },
+    inputs(25),
   );
 });
 
@@ -253,7 +254,7 @@ test('whatever is wrong with the ticket, the known-good kernel moves it aside, l
       );
       assert.deepEqual(await conclude(at), { state: 'none' });
     }),
-    { numRuns: 60 },
+    inputs(60),
   );
 });
 

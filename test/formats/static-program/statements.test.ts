@@ -13,6 +13,7 @@ import {
   when,
 } from '../../../src/formats/static-program/statements.ts';
 import type { Local, Operator, Term } from '../../../src/formats/static-program/terms.ts';
+import { inputs } from '../../support/inputs.ts';
 import { PROGRAM_RUNNERS, runTerms } from '../../support/static-programs.ts';
 
 /** A statement without calls, for a program and for `follow`. */
@@ -165,7 +166,7 @@ for (const runner of PROGRAM_RUNNERS) {
           lists.map(resultAfter),
         );
       }),
-      { numRuns: 5, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { ...inputs(5, 60_000), endOnFailure: true },
     );
   });
 

@@ -11,6 +11,7 @@ import {
   wordsAt,
   zeroed,
 } from '../../../src/formats/static-program/terms.ts';
+import { inputs } from '../../support/inputs.ts';
 import { PROGRAM_RUNNERS, runTerms } from '../../support/static-programs.ts';
 
 const word = (value: bigint) => BigInt.asUintN(64, value);
@@ -129,7 +130,7 @@ for (const runner of PROGRAM_RUNNERS) {
         for (const [index, [term, value]] of list.entries())
           assert.equal(results[index], value, JSON.stringify(term, replaceBigInt));
       }),
-      { numRuns: 6, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { ...inputs(6, 60_000), endOnFailure: true },
     );
   });
 

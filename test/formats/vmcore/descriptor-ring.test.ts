@@ -8,6 +8,7 @@ import { openDump } from '../../../src/formats/vmcore/open-dump.ts';
 import { buildCrashedMachine, type CrashedMachine } from '../../support/crashed-machine.ts';
 import type { RingRecord } from '../../support/descriptor-ring-writer.ts';
 import { encodeElfDump, encodeKdump, type KdumpOptions, sourceOf } from '../../support/dump-writers.ts';
+import { inputs } from '../../support/inputs.ts';
 
 const record: fc.Arbitrary<RingRecord> = fc.record(
   {
@@ -47,7 +48,7 @@ test('the log is every record that the ring still has, however often it went rou
         }),
       );
     }),
-    { numRuns: 300 },
+    inputs(300),
   );
 });
 

@@ -14,6 +14,7 @@ import {
   sourceOf,
 } from '../../support/dump-writers.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
+import { inputs } from '../../support/inputs.ts';
 
 const RECORDS = Array.from({ length: 20 }, (_none, index) => ({
   text: `record ${index} ${'.'.repeat(index * 3)}`,
@@ -80,7 +81,7 @@ test('a flattened stream of any pieces is the file that its last writers wrote',
       assert.deepEqual([dump.isFlattened, dump.problems], [true, []]);
       assertHoldsAll(dump);
     }),
-    { numRuns: 60 },
+    inputs(60),
   );
   assertHoldsAll(openDump(sourceOf(encodeFlattened([{ offset: 0, bytes: encodeElfDump(MACHINE) }]))));
 });

@@ -10,6 +10,7 @@ import { openDump } from '../../../src/formats/vmcore/open-dump.ts';
 import { buildCrashedMachine } from '../../support/crashed-machine.ts';
 import { encodeElfDump, encodeFlattened, encodeKdump, sourceOf } from '../../support/dump-writers.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
+import { inputs } from '../../support/inputs.ts';
 import { processorTimeMs } from '../../support/processor-time.ts';
 
 const MACHINE = buildCrashedMachine(
@@ -62,7 +63,7 @@ for (const [name, file] of Object.entries(FILES))
         for (const [at, count, value] of edits) copy.fill(value, at, at + count);
         assertEndsSoon(() => outcomeOf((bytes) => readAll(sourceOf(bytes)), copy));
       }),
-      { numRuns: 150 },
+      inputs(150),
     );
   });
 

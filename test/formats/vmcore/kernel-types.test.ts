@@ -8,6 +8,7 @@ import { readKernelModules } from '../../../src/formats/vmcore/kernel-modules.ts
 import { readKernelSymbols } from '../../../src/formats/vmcore/kernel-symbols.ts';
 import { encodeBtf, type StructureSpec } from '../../support/btf-writer.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
+import { inputs } from '../../support/inputs.ts';
 import { encodeKallsyms, type SymbolSpec } from '../../support/kernel-image-builder.ts';
 import { sparseKernel } from '../../support/sparse-kernel.ts';
 
@@ -232,6 +233,6 @@ test('damaged lists, types and symbols of modules give a value or an error of kh
       });
       outcomeOf(() => readBlockedTasks(memory), new Uint8Array());
     }),
-    { numRuns: 400 },
+    inputs(400),
   );
 });

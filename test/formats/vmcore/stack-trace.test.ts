@@ -7,6 +7,7 @@ import type { KernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts'
 import { readKernelSymbols } from '../../../src/formats/vmcore/kernel-symbols.ts';
 import { prstatusNote } from '../../support/dump-writers.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
+import { inputs } from '../../support/inputs.ts';
 import {
   type AddressEncoding,
   encodeKallsyms,
@@ -239,6 +240,6 @@ test('damaged tables give a trace or an error of khop, and always an end', () =>
         outcomeOf(() => readCpuTraces(memory), new Uint8Array());
       },
     ),
-    { numRuns: 500 },
+    inputs(500),
   );
 });

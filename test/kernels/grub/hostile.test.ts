@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KhopError } from '../../../src/error.ts';
 import { readCatalogue } from '../../../src/kernels/catalogue.ts';
+import { inputs } from '../../support/inputs.ts';
 import { processorTimeMs } from '../../support/processor-time.ts';
 import { buildTree } from '../../support/tree-builder.ts';
 import { runScript } from './grub-machine.ts';
@@ -28,7 +29,7 @@ test('any soup of words gives a menu, within its bounds of time', () => {
         processorTimeMs(() => runScript(text)),
       );
     }),
-    { numRuns: 1200 },
+    inputs(1200),
   );
   assert.ok(longest < 10_000, `the slowest took ${longest} ms`);
 });
@@ -38,7 +39,7 @@ test('any bytes give a menu', () => {
     fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
       runScript(text);
     }),
-    { numRuns: 500 },
+    inputs(500),
   );
 });
 
@@ -62,6 +63,6 @@ test('a real configuration that is cut or damaged anywhere gives a catalogue', (
     fc.property(fc.array(edit, { minLength: 1, maxLength: 5 }), (edits) => {
       read(edits.reduce((text, [at, piece]) => text.slice(0, at) + piece + text.slice(at + 1), config));
     }),
-    { numRuns: 150 },
+    inputs(150),
   );
 });

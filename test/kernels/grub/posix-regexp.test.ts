@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { matchRegexp } from '../../../src/kernels/grub/posix-regexp.ts';
+import { inputs } from '../../support/inputs.ts';
 import { processorTimeMs } from '../../support/processor-time.ts';
 
 test('expressions of real configurations', () => {
@@ -57,7 +58,7 @@ test("agrees with JavaScript's engine on what both understand", () => {
         expected === null ? undefined : [...expected].map((one) => one ?? ''),
       );
     }),
-    { numRuns: 3000 },
+    inputs(3000),
   );
 });
 

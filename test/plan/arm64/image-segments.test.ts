@@ -22,6 +22,7 @@ import {
   runningArm64Machine,
 } from '../../support/arm64-requests.ts';
 import { assertSurvivesDamage } from '../../support/hostile-bytes.ts';
+import { inputs } from '../../support/inputs.ts';
 import { loadRequest, segmentOf, segmentPlan } from '../../support/load-requests.ts';
 import { absent, read } from '../../support/machine-facts.ts';
 
@@ -199,7 +200,7 @@ test('initrd, device tree and stub stay in the kernel’s window of 32 GiB', () 
       assert.ok(gap >= 30 && sizeMib > 20, 'there was room in the window');
     }
   });
-  fc.assert(property, { numRuns: 40 });
+  fc.assert(property, inputs(40));
 });
 
 test('a damaged device tree gives a plan or a reason', () => {

@@ -13,6 +13,7 @@ import {
 } from '../../../src/machine/raw-area.ts';
 import { openRawArea, rawSink } from '../../../src/plan/capture/raw-sink.ts';
 import { REPORT_INFO, REPORT_LOG, REPORT_NAME, reportSaver } from '../../support/captured-reports.ts';
+import { inputs } from '../../support/inputs.ts';
 import { PROGRAM_RUNNERS, runProgram } from '../../support/static-programs.ts';
 
 const ID = Uint8Array.from({ length: RAW_REPORT.idSize }, (_, index) => index + 1);
@@ -81,7 +82,7 @@ test('damage anywhere in an area is said or changes only a name or the steps', (
       const cut = readRawReport(bytes.subarray(0, at));
       if (cut.state === 'report' && whole.state === 'report') assert.deepEqual(cut.files, whole.files);
     }),
-    { numRuns: 2000 },
+    inputs(2000),
   );
 });
 

@@ -21,6 +21,7 @@ import { saveDump } from '../../../src/plan/capture/save-dump.ts';
 import { buildCrashedMachine } from '../../support/crashed-machine.ts';
 import { encodeElfDump, encodeKdump, sourceOf } from '../../support/dump-writers.ts';
 import { buildElf } from '../../support/elf-writer.ts';
+import { inputs } from '../../support/inputs.ts';
 import { PROGRAM_RUNNERS, runProgram } from '../../support/static-programs.ts';
 
 const PAGE = 4096;
@@ -123,7 +124,7 @@ for (const runner of PROGRAM_RUNNERS) {
         const used = kinds.filter((kind) => kind !== 'zero').length + 2 + 4;
         assert.ok(diskBytes <= used * PAGE, `${diskBytes} bytes for ${used} pages`);
       }),
-      { numRuns: 8 },
+      inputs(8),
     );
   });
 

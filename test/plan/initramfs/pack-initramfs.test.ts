@@ -17,6 +17,7 @@ import { decodeLz4 } from '../../../src/formats/lz4.ts';
 import { mainParts } from '../../../src/plan/initramfs/early-archives.ts';
 import { type InitramfsPacking, packInitramfs } from '../../../src/plan/initramfs/pack-initramfs.ts';
 import { rewriteObstacle } from '../../../src/plan/initramfs/rewrite-obstacle.ts';
+import { inputs } from '../../support/inputs.ts';
 import { unpackAsKernel } from '../../support/kernel-unpacking.ts';
 
 const MICROCODE = encodeCpio([
@@ -136,7 +137,7 @@ test('one archive gives the tree that several gave, whatever later ones replace'
         assert.deepEqual(unpackAsKernel([merged]), unpackAsKernel(encoded));
       },
     ),
-    { numRuns: 1000 },
+    inputs(1000),
   );
   assert.ok(compared > 300, `only ${compared} of 1000 were comparable`);
 });

@@ -30,6 +30,7 @@ import {
   USB_CONTROLLER,
   virtioNeeds,
 } from '../../support/initramfs-builder.ts';
+import { inputs } from '../../support/inputs.ts';
 import { absent, read, unreadable } from '../../support/machine-facts.ts';
 
 /** Kept modules besides those that always are. */
@@ -358,7 +359,7 @@ test('cut off or damaged, an image is refused, left alone, or trimmed and read b
     fc.property(fc.nat(image.length - 1), fc.nat(255), fc.boolean(), (at, byte, isCut) => {
       outcomeOf(attempt, isCut ? image.subarray(0, at) : image.with(at, byte));
     }),
-    { numRuns: 400 },
+    inputs(400),
   );
 });
 

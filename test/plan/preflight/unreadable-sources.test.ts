@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { MachineFacts } from '../../../src/machine/facts.ts';
 import { runPreflight, verdictOf } from '../../../src/plan/preflight/check.ts';
+import { inputs } from '../../support/inputs.ts';
 import {
   absent,
   healthyArm64Machine,
@@ -182,7 +183,7 @@ describe('a preflight of any machine', () => {
             assert.equal(finding.remedy === '', finding.severity === 'pass');
           }
         }),
-        { numRuns: 100 },
+        inputs(100),
       );
     });
 

@@ -15,6 +15,7 @@ import { writeAll } from '../../../src/formats/static-program/library/output.ts'
 import { giveBack, set, when } from '../../../src/formats/static-program/statements.ts';
 import { bytesAt, zeroed } from '../../../src/formats/static-program/terms.ts';
 import { dumpHeader } from '../../../src/plan/trial/dump-header.ts';
+import { inputs } from '../../support/inputs.ts';
 import { PROGRAM_RUNNERS, type ProgramRunner, runProgram } from '../../support/static-programs.ts';
 
 const AARCH64 = 183;
@@ -116,7 +117,7 @@ for (const runner of PROGRAM_RUNNERS) {
         const notes = [...cpus.filter((each) => typeof each === 'object'), info];
         assert.deepEqual(header, { machine: AARCH64, notes, memory });
       }),
-      { numRuns: 15 },
+      inputs(15),
     );
   });
 

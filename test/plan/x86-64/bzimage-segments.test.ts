@@ -7,6 +7,7 @@ import type { LoadRequest } from '../../../src/plan/load-request.ts';
 import { planToJson } from '../../../src/plan/plan-json.ts';
 import { planLoad } from '../../../src/plan/plan-load.ts';
 import { buildBzImage } from '../../support/bzimage-builder.ts';
+import { inputs } from '../../support/inputs.ts';
 import { healthyMachine } from '../../support/machine-facts.ts';
 import { healthyInput } from '../../support/preflight-input.ts';
 
@@ -68,7 +69,7 @@ test('segments never overlap and stay page aligned, whatever the sizes', () => {
         if (next !== undefined) assert.ok(segment.address + BigInt(segment.memorySize) <= next.address);
       }
     }),
-    { numRuns: 30 },
+    inputs(30),
   );
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { rangeFromSize } from '../../../src/formats/range.ts';
 import { identityMap, identityMapSize } from '../../../src/plan/x86-64/identity-map.ts';
+import { inputs } from '../../support/inputs.ts';
 
 const ADDRESS = 0x7f00_0000n;
 const ADDRESS_MASK = 0x000f_ffff_ffff_f000n;
@@ -39,7 +40,7 @@ test('every address of the ranges is mapped to itself, with four levels and with
         for (const address of [start, (start + end) / 2n, end - 1n])
           assert.equal(translate(bytes, root, address, isFiveLevel ? 5 : 4), address);
     }),
-    { numRuns: 50 },
+    inputs(50),
   );
 });
 

@@ -9,6 +9,7 @@ import {
   RandomDraws,
   virtualSlots,
 } from '../../../src/plan/x86-64/kaslr.ts';
+import { inputs } from '../../support/inputs.ts';
 import { seededBytes } from '../../support/seeded-bytes.ts';
 
 const MIB = 1 << 20;
@@ -173,7 +174,7 @@ test('the n-th physical place is the n-th of all that fit, for any ranges and si
           assert.throws(() => drawPhysicalBase(free, layout, drawing(0n)), { code: 'E_PLAN' });
       },
     ),
-    { numRuns: 200 },
+    inputs(200),
   );
 });
 

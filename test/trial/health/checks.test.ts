@@ -8,6 +8,7 @@ import { HEALTH_CHECKS, runChecks } from '../../../src/trial/health/checks.ts';
 import type { HealthSettings } from '../../../src/trial/health/settings.ts';
 import type { HealthWorld } from '../../../src/trial/health/world.ts';
 import { healthWorld, SETTINGS, silentSystemd, systemd, unit } from '../../support/health-world.ts';
+import { inputs } from '../../support/inputs.ts';
 import { read, unreadable } from '../../support/machine-facts.ts';
 import { NETWORK_CASES } from './network-cases.ts';
 import { SERVICE_CASES } from './service-cases.ts';
@@ -172,7 +173,7 @@ test('a machine compared with itself passes every check, whatever it is like', a
       for (const { id, state, detail } of await allResults(world, world))
         assert.equal(state, 'passed', `${id}: ${detail}`);
     }),
-    { numRuns: 200 },
+    inputs(200),
   );
 });
 

@@ -28,6 +28,7 @@ import {
 } from '../../../../src/formats/static-program/library/text.ts';
 import { giveBack, type Statement, set, when } from '../../../../src/formats/static-program/statements.ts';
 import { bytesAt, load, sys, type Term, zeroed } from '../../../../src/formats/static-program/terms.ts';
+import { inputs } from '../../../support/inputs.ts';
 import { PROGRAM_RUNNERS, runProgram, runTerms } from '../../../support/static-programs.ts';
 
 for (const runner of PROGRAM_RUNNERS) {
@@ -79,7 +80,7 @@ for (const runner of PROGRAM_RUNNERS) {
           assert.deepEqual(output.subarray(64 * index, 64 * (index + 1)), expected);
         }
       }),
-      { numRuns: 4 },
+      inputs(4),
     );
     const changes = [0, 1, 7, 8, 9, 16, 22].map((at) => {
       const other = Buffer.from(sample.subarray(0, 23));
@@ -182,7 +183,7 @@ for (const runner of PROGRAM_RUNNERS) {
         );
         assert.deepEqual(output.split('\n').slice(0, -1), expected);
       }),
-      { numRuns: 4 },
+      inputs(4),
     );
   });
 
