@@ -63,12 +63,16 @@ const sayLeaving = fn('sayLeaving', ['pid'], [], ({ pid }) => [
  * @param deadlineMs from the start of the capture kernel
  * @param leave how the machine leaves then
  */
-export function guardian(deadlineMs: number, leave: ProgramFunction<readonly []>): Guardian {
+export function guardian(
+  deadlineMs: number,
+  leave: ProgramFunction<readonly []>,
+  device = '/dev/watchdog',
+): Guardian {
   const watch = fn('watch', ['isKeeper'], ['watchdog'], ({ isKeeper, watchdog }) => [
     loop([
       when(
         [watchdog, '<=', 0],
-        [set(watchdog, sys.openat(LINUX.AT_FDCWD, '/dev/watchdog', LINUX.O_WRONLY | LINUX.O_CLOEXEC))],
+        [set(watchdog, sys.openat(LINUX.AT_FDCWD, device, LINUX.O_WRONLY | LINUX.O_CLOEXEC))],
       ),
       pet(watchdog),
       when(
