@@ -78,9 +78,10 @@ start() {
     exec 4>"$output"
     opened=yes
   fi
-  mv "$work/script" "$work/started"
-  setsid sh "$work/started" <"/dev/null" >&4 2>&1 3>&- 4>&- &
+  mv "$work/script" "$work/started" || return 1
+  # First, since the script may end this kernel before another line of ours runs.
   echo "@khop DONE $1" >&3
+  setsid sh "$work/started" <"/dev/null" >&4 2>&1 3>&- 4>&- &
 }
 
 put() {
