@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { GdbClient } from '../../bench/gdb-client.ts';
@@ -17,6 +18,10 @@ const TAKE_MEMORY = 'b80900000031ffbe00001000ba0300000041ba228000004983c8ff4531c
 const IF = 1n << 9n;
 /** Kernel addresses are in the upper half. */
 const UPPER_HALF = 1n << 63n;
+/** Where executable.ts has the ELF headers of a static program, which the kernel maps with its code. */
+const PROGRAM_HEADERS = 0x40_0000n;
+/** It has begun by then, and has nothing to do for half a second; the first one reads the log. */
+const SECOND_PROCESS_WAITS_MS = 50;
 /** A program that makes system calls is in the kernel again after a few thousand instructions. */
 const MOST_STEPS = 20_000;
 
@@ -35,39 +40,45 @@ export async function hang(machine: VirtualMachine): Promise<void> {
 
 /** The kernel goes in a circle in the middle of what it does for the program; interrupts are served. */
 export async function hangInKernel(machine: VirtualMachine): Promise<void> {
-  await rewriteNext(machine, ENDLESS_LOOP, async (gdb) => {
-    const isInKernel = (await gdb.readRegister('rip')) >= UPPER_HALF;
-    return isInKernel && ((await gdb.readRegister('eflags')) & IF) !== 0n;
-  });
+  using gdb = await connect(machine);
+  await stepUntil(gdb, isInKernel);
+  await gdb.writeBytes(await gdb.readRegister('rip'), ENDLESS_LOOP);
+  await gdb.detach();
 }
 
 /** The program goes in a circle; the kernel and the program's second process go on. */
 export async function hangProgram(machine: VirtualMachine): Promise<void> {
-  await rewriteNext(machine, ENDLESS_LOOP, isInProgram);
+  await divertProgram(machine, ENDLESS_LOOP);
 }
 
 /** The program takes one MiB after the other. */
 export async function exhaustMemory(machine: VirtualMachine): Promise<void> {
-  await rewriteNext(machine, TAKE_MEMORY, isInProgram);
+  await divertProgram(machine, TAKE_MEMORY);
+}
+
+/** Both processes share the pages of their code: other instructions are put where neither of them comes to by itself. */
+async function divertProgram(machine: VirtualMachine, code: string): Promise<void> {
+  await sleep(SECOND_PROCESS_WAITS_MS);
+  using gdb = await connect(machine);
+  await stepUntil(gdb, isInProgram);
+  await gdb.writeBytes(PROGRAM_HEADERS, code);
+  await gdb.writeRegister('rip', PROGRAM_HEADERS);
+  await gdb.detach();
+}
+
+async function isInKernel(gdb: GdbClient): Promise<boolean> {
+  const isThere = (await gdb.readRegister('rip')) >= UPPER_HALF;
+  return isThere && ((await gdb.readRegister('eflags')) & IF) !== 0n;
 }
 
 async function isInProgram(gdb: GdbClient): Promise<boolean> {
   return (await gdb.readRegister('rip')) < UPPER_HALF;
 }
 
-/** Goes on until `isThere`, and puts other instructions in the place of the next ones. */
-async function rewriteNext(
-  machine: VirtualMachine,
-  code: string,
-  isThere: (gdb: GdbClient) => Promise<boolean>,
-): Promise<void> {
-  using gdb = await connect(machine);
+/** @throws E_LAB when it does not come there */
+async function stepUntil(gdb: GdbClient, isThere: (gdb: GdbClient) => Promise<boolean>): Promise<void> {
   for (let steps = 0; steps < MOST_STEPS; steps++) {
-    if (await isThere(gdb)) {
-      await gdb.writeBytes(await gdb.readRegister('rip'), code);
-      await gdb.detach();
-      return;
-    }
+    if (await isThere(gdb)) return;
     await gdb.step();
   }
   throw new KhopError('E_LAB', `the panic kernel did not come to the place in ${MOST_STEPS} steps`, {
