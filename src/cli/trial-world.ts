@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KhopError } from '../error.ts';
 import { freeCrashReservation } from '../machine/crash-reservation.ts';
+import { readFirmwareSeconds } from '../machine/firmware-time.ts';
 import { findGuardian, hasTakenMessage, tellGuardian } from '../machine/guardian-process.ts';
 import { readKexecState } from '../machine/kexec-state.ts';
 import { readSysctl } from '../machine/sysctl.ts';
@@ -16,6 +17,17 @@ import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
 import { openGuardWorld } from './guard-world.ts';
 import { healthCalls } from './health-world.ts';
+
+/** It is only an estimate that goes without it. */
+async function readInitMs(signal: AbortSignal): Promise<number | undefined> {
+  const { readBootTimes } = await import('../machine/boot-times.ts');
+  try {
+    return (await readBootTimes(signal)).initMs;
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return undefined;
+  }
+}
 
 /** As `openGuardWorld`, with what only a trial needs. */
 export function openTrialWorld(context: CliContext): TrialWorld {
@@ -45,6 +57,8 @@ export function openTrialWorld(context: CliContext): TrialWorld {
     },
     freeReservation: () => freeCrashReservation(root),
     readSysctl: (name) => readSysctl(root, name),
+    readFirmwareSeconds: () => readFirmwareSeconds(root),
+    readInitMs: async () => await readInitMs(context.signal),
     readWaiting: () => {
       const { loaded, crashLoaded } = readKexecState(root, undefined);
       return { home: loaded, panic: crashLoaded };

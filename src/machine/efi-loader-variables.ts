@@ -21,6 +21,8 @@ export interface EfiLoaderVariables {
   readonly entryOneShot: Reading<string>;
   /** The id of the entry that was started last, where the boot manager keeps it. */
   readonly entryLastBooted: Reading<string>;
+  /** When the kernel was given control, microseconds since the machine was reset, as decimal digits. */
+  readonly timeExec: Reading<string>;
 }
 
 export function readEfiLoaderVariables(root: string): EfiLoaderVariables {
@@ -33,5 +35,6 @@ export function readEfiLoaderVariables(root: string): EfiLoaderVariables {
     entryDefault: read('LoaderEntryDefault'),
     entryOneShot: read('LoaderEntryOneShot'),
     entryLastBooted: read('LoaderEntryLastBooted'),
+    timeExec: read('LoaderTimeExecUSec'),
   };
 }

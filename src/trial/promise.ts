@@ -15,9 +15,14 @@ import type { TrialWorld } from './world.ts';
 /** How many past starts count. */
 const RECENT = 5;
 
-/** What the table is made of, as far as this machine tells. */
-export function returnTableInput(world: TrialWorld, staged: StagedTrial): ReturnTableInput {
+/**
+ * What the table is made of, as far as this machine tells.
+ * @param initMs from the start of this kernel to the first program of the system: counts until there is a record of starts
+ */
+export function returnTableInput(world: TrialWorld, staged: StagedTrial, initMs?: number): ReturnTableInput {
   const machine = world.readMachine();
+  const bootSeconds =
+    usualBootSeconds(readHistory(world)) ?? (initMs === undefined ? null : Math.round(initMs / 1000));
   const { request, home, guard, watchdog, firstActObstacle, homeDefault } = staged;
   const { deadlines } = request;
   return {
@@ -33,8 +38,14 @@ export function returnTableInput(world: TrialWorld, staged: StagedTrial): Return
     // It is on where the kernel has one and the processor counts for it, which few virtual ones do.
     hasHardLockupDetector: valueOf(world.readSysctl('kernel.nmi_watchdog'))?.trim() === '1',
     hasSystemd: valueOf(machine.serviceManager) === 'systemd',
-    measured: { bootSeconds: usualBootSeconds(readHistory(world)), firmwareSeconds: null },
+    measured: { bootSeconds, firmwareSeconds: firmwareSeconds(world, bootSeconds) },
   };
+}
+
+/** From a reset until the known-good kernel is up, where both parts of it are known. */
+function firmwareSeconds(world: TrialWorld, bootSeconds: number | null): number | null {
+  const before = valueOf(world.readFirmwareSeconds());
+  return before === undefined || bootSeconds === null ? null : Math.round(before) + bootSeconds;
 }
 
 function withChance(part: Planned, missesOneIn: number | undefined): Planned {

@@ -44,6 +44,9 @@ export interface ReturnTableInput {
         readonly state: 'planned';
         /** Whether it counts from before the jump; else from the first program of the new kernel on. */
         readonly isOverJump: boolean;
+        /** From before the jump to the first program of the new kernel. */
+        readonly overJumpSeconds: number;
+        /** From then on. */
         readonly timeoutSeconds: number;
       }
     | { readonly state: 'none'; readonly reason: string; readonly remedy: string | null };
@@ -198,7 +201,12 @@ function byWatchdog(input: ReturnTableInput): Answer {
       isCovered: false,
       remedy: 'the watchdog of this machine does not count over a jump; be able to reset the machine by hand',
     };
-  return byFirmware(input, 'the watchdog resets the machine', watchdog.timeoutSeconds);
+  const { overJumpSeconds, timeoutSeconds } = watchdog;
+  const how =
+    overJumpSeconds > timeoutSeconds
+      ? `the watchdog resets the machine, ${timeoutSeconds} s later, before the first program within ${overJumpSeconds} s of the jump`
+      : 'the watchdog resets the machine';
+  return byFirmware(input, how, Math.max(overJumpSeconds, timeoutSeconds));
 }
 
 function byHome(input: ReturnTableInput, how: string, after: number): Answer {

@@ -48,6 +48,10 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly watchdog: WatchdogCalls;
   /** @param name e.g. `kernel.panic` */
   readonly readSysctl: (name: string) => Reading<string>;
+  /** See machine/firmware-time.ts. */
+  readonly readFirmwareSeconds: () => Reading<number>;
+  /** How long after the kernel's start the first program of this system began, ms; undefined when nobody tells. */
+  readonly readInitMs: () => Promise<number | undefined>;
   /** Of what crashkernel= has reserved; see machine/crash-reservation.ts. */
   readonly freeReservation: () => void;
   /** Whether a kernel waits in each slot: read often, so it reads nothing else. */

@@ -57,6 +57,8 @@ export function trialCalls(
       },
     },
     readSysctl: (name) => absent(name),
+    readFirmwareSeconds: () => absent(),
+    readInitMs: async () => undefined,
     freeReservation: () => {
       calls.push('free reservation');
     },

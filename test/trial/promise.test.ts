@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Reading } from '../../src/machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
 import { returnTableInput } from '../../src/trial/promise.ts';
 import type { ReturnTableInput } from '../../src/trial/return-table.ts';
@@ -18,6 +19,7 @@ function inputFor(
   stage: Partial<StagedTrial> = {},
   over: Partial<TrialWorld> = {},
   ups: readonly (number | null)[] = [],
+  initMs?: number,
 ): ReturnTableInput {
   const end = { verdict: 'returned', cause: 'asked', detail: '', phase: 'proof', returnMs: null } as const;
   const entries = ups.map(
@@ -28,16 +30,20 @@ function inputFor(
   });
   const world = { ...trialCalls(at.world, at.calls), ...over };
   const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
-  return returnTableInput(world, {
-    request: { selector: 'new', options: {}, id: 'feedfacecafebeef', home: undefined, deadlines },
-    // What is promised does not hang on the proposal.
-    proposal: {} as StagedTrial['proposal'],
-    homeKernel: { ...healthyKernel(), release: OLD },
-    ...{ home: MISSING, guard: MISSING, firstActObstacle: undefined },
-    watchdog: { state: 'none', reason: 'there is none' },
-    homeDefault: { state: 'already' },
-    ...stage,
-  });
+  return returnTableInput(
+    world,
+    {
+      request: { selector: 'new', options: {}, id: 'feedfacecafebeef', home: undefined, deadlines },
+      // What is promised does not hang on the proposal.
+      proposal: {} as StagedTrial['proposal'],
+      homeKernel: { ...healthyKernel(), release: OLD },
+      ...{ home: MISSING, guard: MISSING, firstActObstacle: undefined },
+      watchdog: { state: 'none', reason: 'there is none' },
+      homeDefault: { state: 'already' },
+      ...stage,
+    },
+    initMs,
+  );
 }
 
 test('what is missing is missing for the reason that was found, or for want of a first act', () => {
@@ -85,9 +91,19 @@ test('only a kernel that says so has a detector for dead processors, and only sy
   assert.equal(inputFor({}, { readMachine }).hasSystemd, false);
 });
 
-test('how long a start takes is the middle of the last five, and unknown on a machine without a past', () => {
+test('how long a start takes is the middle of the last five, or what this one took, or unknown', () => {
   const seconds = (...ups: readonly (number | null)[]) => inputFor({}, {}, ups).measured.bootSeconds;
   assert.deepEqual([seconds(), seconds(null)], [null, null]);
   assert.equal(seconds(9000), 9);
   assert.equal(seconds(900_000, 4000, null, 90_000, 5000, 6400, 7000), 6);
+  assert.equal(inputFor({}, {}, [], 11_600).measured.bootSeconds, 12);
+  assert.equal(inputFor({}, {}, [9000], 11_600).measured.bootSeconds, 9);
+});
+
+test('through the firmware it takes as long as that took the last time, and a start', () => {
+  const seconds = (firmware: Reading<number>, ...ups: readonly number[]) =>
+    inputFor({}, { readFirmwareSeconds: () => firmware }, ups).measured.firmwareSeconds;
+  assert.equal(seconds(read(142.4), 9000), 151);
+  assert.equal(seconds(absent(), 9000), null);
+  assert.equal(seconds(read(142.4)), null, 'half of it is not the time');
 });

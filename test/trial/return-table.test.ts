@@ -14,7 +14,7 @@ const BEST: ReturnTableInput = {
   panicKernel: { state: 'planned' },
   panicHome: { state: 'planned' },
   home: { state: 'planned' },
-  watchdog: { state: 'planned', isOverJump: true, timeoutSeconds: 120 },
+  watchdog: { state: 'planned', isOverJump: true, overJumpSeconds: 120, timeoutSeconds: 120 },
   homeDefault: { state: 'already' },
   bootDeadlineSeconds: 120,
   deadlineSeconds: 600,
@@ -61,7 +61,7 @@ const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly Fail
   ['no watchdog leaves the dead hang', { watchdog: none('no watchdog') }, ['dead-hang']],
   [
     'a watchdog that does not count over a jump leaves the dead hang',
-    { watchdog: { state: 'planned', isOverJump: false, timeoutSeconds: 60 } },
+    { watchdog: { state: 'planned', isOverJump: false, overJumpSeconds: 720, timeoutSeconds: 60 } },
     ['dead-hang'],
   ],
   ['without systemd nobody watches', { hasSystemd: false }, ['no-network', 'unhealthy', 'unconfirmed']],
@@ -82,6 +82,18 @@ for (const [what, over, classes] of GAPS)
     assert.deepEqual(uncoveredClasses(rows, classes), []);
     for (const row of rows.filter((each) => !each.isCovered)) assert.notEqual(row.remedy, null, row.class);
   });
+
+test('a watchdog that counts longer over the jump than later bounds a hang by that', () => {
+  const watchdog = {
+    state: 'planned',
+    isOverJump: true,
+    overJumpSeconds: 720,
+    timeoutSeconds: 30,
+  } as const;
+  const { by, seconds } = rowOf('dead-hang', { watchdog });
+  assert.equal(seconds, 720 + 90);
+  assert.match(by, /resets the machine, 30 s later, before the first program within 720 s of the jump/);
+});
 
 test('reasons and remedies are those of the parts that are missing', () => {
   const panic = rowOf('panic', { panicKernel: none('no reservation') });

@@ -43,7 +43,7 @@ export async function switchOnTrial(
   const { proposal } = staged;
   await remarkFindings(context, proposal.findings, options);
   await remarkOptimisations(context, proposal.optimisations, options);
-  const table = returnTable(returnTableInput(world, staged));
+  const table = returnTable(returnTableInput(world, staged, await world.readInitMs()));
   const plan = agreedPlan(proposal);
   if (options.dryRun === true) return await describeStage(context, staged, table, options);
   if (options.json !== true) {
