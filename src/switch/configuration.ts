@@ -38,6 +38,8 @@ export interface Configuration {
   readonly trialIgnoreUnits: readonly string[];
   /** Default of `khop guard on --encrypt-to`. */
   readonly encryptTo: readonly string[];
+  /** The variable of U-Boot's environment that names the image to start; empty: none does, or nobody knows. */
+  readonly uBootVariable: string;
 }
 
 export const DEFAULT_CONFIGURATION: Configuration = {
@@ -57,6 +59,7 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   trialIgnoreWarnings: [],
   trialIgnoreUnits: [],
   encryptTo: [],
+  uBootVariable: '',
 };
 
 /** systemd.unit(5): what a name may be made of; it begins as no option does. */
@@ -98,6 +101,9 @@ const READERS: Record<string, (value: string) => Partial<Configuration> | undefi
     const encryptTo = words(value);
     return encryptTo.every((word) => /^(age1|\/)/.test(word)) ? { encryptTo } : undefined;
   },
+  // As U-Boot takes names of variables, without what fw_setenv's own options begin with.
+  'u-boot-default': (value) =>
+    /^(?:[A-Za-z_]\w{0,63})?$/.test(value) ? { uBootVariable: value } : undefined,
   'stop-timeout': (value) => {
     const stopSeconds = seconds(value);
     return stopSeconds === undefined ? undefined : { stopTimeoutMs: stopSeconds * 1000 };

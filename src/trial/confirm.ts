@@ -12,6 +12,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
+import { bootLoaderOptions } from '../switch/boot-loader-options.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
 import { withoutOneBoot } from '../switch/one-boot.ts';
@@ -238,7 +239,7 @@ async function makeDefault(
     return { state: 'not-set', reason: 'a kernel that is no boot entry cannot become the default' };
   if (kernel === undefined) return { state: 'not-set', reason: `${trial.entryId} is no boot entry any more` };
   try {
-    const { steps } = planDefaultEntry(await world.bootLoader.read(), kernel);
+    const { steps } = planDefaultEntry(await world.bootLoader.read(), kernel, bootLoaderOptions(world));
     if (steps.length === 0) return { state: 'already' };
     const [obstacle] = world.bootLoader.obstacles(steps);
     if (obstacle !== undefined) return { state: 'not-set', reason: obstacle };

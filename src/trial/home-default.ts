@@ -9,6 +9,7 @@ import type { GuardWorld } from '../guard/world.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { BootLoaderPlan } from '../plan/boot-loader/boot-loader-plan.ts';
 import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
+import { bootLoaderOptions } from '../switch/boot-loader-options.ts';
 import { readKernels } from '../switch/choose-kernel.ts';
 
 /** Whether the firmware leads to the known-good kernel. */
@@ -41,7 +42,10 @@ export async function planHomeDefault(
   const name =
     chosen === undefined ? 'the boot loader’s default is not known' : `${chosen.title} is the default`;
   try {
-    const plan = planDefaultEntry(await world.bootLoader.read(), home);
+    const state = await world.bootLoader.read();
+    const plan = planDefaultEntry(state, home, bootLoaderOptions(world));
+    // The list of kernels does not know which of them U-Boot starts; its variable does.
+    if (state.kind === 'u-boot' && plan.steps.length === 0) return { state: 'already' };
     const [obstacle] = world.bootLoader.obstacles(plan.steps);
     if (obstacle === undefined && plan.steps.length > 0) return { state: 'planned', plan };
     return missing(obstacle === undefined ? name : `${name}, and ${obstacle}`);

@@ -165,6 +165,8 @@ test('a configuration with a wrong line is an error that names line and keys', (
     'trial-sockets = localhost:65536',
     'encrypt-to = keys.txt',
     'encrypt-to = AGE-SECRET-KEY-1',
+    'u-boot-default = -c file',
+    'u-boot-default = a=b',
   ])
     assert.throws(
       () => parseConfiguration(`\n${line}\n`, '/etc/khop/khop.conf'),

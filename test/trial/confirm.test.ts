@@ -132,6 +132,28 @@ test('the kernel is confirmed although boot loader, watchdog and guard refuse, a
   assert.equal(at.text('trial.json'), undefined);
 });
 
+test('on a board with U-Boot a confirmed kernel is written to the variable that khop.conf names, or nowhere', async () => {
+  const run = async (uBootVariable: string) => {
+    using at = confirming();
+    const applied: unknown[] = [];
+    const bootLoader: GuardWorld['bootLoader'] = {
+      read: async () => ({ kind: 'u-boot', variables: new Map([['kernel_image', '/boot/old']]) }),
+      obstacles: () => [],
+      apply: async (steps) => void applied.push(...steps),
+    };
+    const configuration = { ...at.world.configuration, uBootVariable };
+    const { defaultEntry } = await confirmTrial({ ...at.world, bootLoader, configuration }, remembering([]));
+    return { defaultEntry, applied, image: join(at.root, 'boot/new') };
+  };
+  const { defaultEntry, applied, image } = await run('kernel_image');
+  assert.deepEqual(defaultEntry, { state: 'set' });
+  const command = ['fw_setenv', 'kernel_image'];
+  assert.deepEqual(applied, [{ kind: 'run', command: [...command, image], undo: [...command, '/boot/old'] }]);
+  const untold = await run('');
+  assert.match(untold.defaultEntry.state === 'not-set' ? untold.defaultEntry.reason : '', /is not known/);
+  assert.deepEqual(untold.applied, []);
+});
+
 test('a kernel by its path is known to be good with an ordinary command line, and cannot become the default', async () => {
   using at = confirming({ entryId: null });
   const { defaultEntry, problems } = await confirmTrial(at.world, remembering([]));

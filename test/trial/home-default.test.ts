@@ -39,3 +39,18 @@ test('a default that cannot be moved is said, with what stands in the way', asyn
   const locked = await planFor(NEW, { obstacles: () => ['/boot is read-only'] });
   assert.match(locked.state === 'missing' ? locked.reason : '', /is the default, and \/boot is read-only/);
 });
+
+test('U-Boot starts the known-good kernel where the variable of khop.conf names it', async () => {
+  const planWith = async (value: string, uBootVariable: string): Promise<HomeDefault> => {
+    using at = trialWorld(machineAtHome(), null);
+    const read = async () => ({ kind: 'u-boot', variables: new Map([['image', value]]) }) as const;
+    const bootLoader = { ...at.world.bootLoader, read, obstacles: () => [] };
+    const configuration = { ...at.world.configuration, uBootVariable };
+    const world = { ...at.world, bootLoader, configuration };
+    const kernels = readKernels(world, world.readMachine()).kernels.filter(({ release }) => release === NEW);
+    return await planHomeDefault(world, { ...kernels[0]!, image: '/boot/home' }, undefined);
+  };
+  assert.deepEqual(await planWith('/boot/home', 'image'), { state: 'already' });
+  assert.equal((await planWith('/boot/other', 'image')).state, 'planned');
+  assert.equal((await planWith('/boot/home', '')).state, 'missing');
+});

@@ -37,7 +37,7 @@ export function uBootDefault(
       'E_UNSUPPORTED',
       "which variable of U-Boot's environment names the kernel is not known",
       {
-        hint: 'Say in the configuration which variable the boot script of this board reads.',
+        hint: 'Say in khop.conf which variable the boot script of this board reads: u-boot-default = NAME.',
       },
     );
   const isSet = variables.get(variable) === entry;
