@@ -93,14 +93,26 @@ function withoutConf(entry: string): string {
   return entry.replace(/\.(?:conf|efi)$/i, '');
 }
 
-/** `6.1` begins 6.1.0-56, but not 6.12.9: a number is not cut in two. */
-function beginsVersion(id: string, text: string): boolean {
-  return id.startsWith(text) && !(/\d$/.test(text) && /^\d/.test(id.slice(text.length)));
+/** Whether `text` stands in `name` at `place` without cutting a number in two: `6.1` is in 6.1.0-56, not in 6.12.9 or 16.1. */
+function standsAt(name: string, text: string, place: number): boolean {
+  const cuts = (before: string, after: string): boolean => /\d$/.test(before) && /^\d/.test(after);
+  const end = place + text.length;
+  return name.startsWith(text, place) && !cuts(name.slice(0, place), text) && !cuts(text, name.slice(end));
+}
+
+function begins(name: string, text: string): boolean {
+  return standsAt(name, text, 0);
+}
+
+function isPartOf(name: string, text: string): boolean {
+  for (let place = name.indexOf(text); place >= 0; place = name.indexOf(text, place + 1))
+    if (standsAt(name, text, place)) return true;
+  return false;
 }
 
 /**
- * The one kernel that `text` means: its id; the release, title, entry or path; the beginning or a part of one.
- * Of several entries of one release, the one that is neither for recovery nor a snapshot.
+ * The one kernel that `text` means: its id; the release, title, entry or path; the beginning or a part of one that
+ * cuts no number in two. Of several entries of one release, the one that is neither for recovery nor a snapshot.
  * @throws E_USAGE when it means several, E_NOT_FOUND when it means none; both name the candidates
  */
 export function findKernelByName(kernels: readonly Kernel[], text: string): Kernel {
@@ -111,9 +123,9 @@ export function findKernelByName(kernels: readonly Kernel[], text: string): Kern
     (kernel) => kernel.id === text,
     (kernel) => kernel.release === text,
     (kernel) => names(kernel).includes(wanted),
-    (kernel) => beginsVersion(kernel.id.toLowerCase(), wanted),
-    (kernel) => names(kernel).some((name) => name.startsWith(wanted)),
-    (kernel) => names(kernel).some((name) => name.includes(wanted)),
+    (kernel) => begins(kernel.id.toLowerCase(), wanted),
+    (kernel) => names(kernel).some((name) => begins(name, wanted)),
+    (kernel) => names(kernel).some((name) => isPartOf(name, wanted)),
   ];
   for (const step of wanted === '' ? [] : steps) {
     const found = kernels.filter(step);

@@ -108,6 +108,20 @@ test('a number is not cut in two: 6.1 is not the beginning of 6.12', () => {
   });
 });
 
+test('a part of a name cuts no number in two either: without a 6.1, nothing else is meant by it', () => {
+  const others = nameKernels(
+    ['6.12.9-amd64', '6.16.1-amd64', '16.1.0-amd64'].map((release) =>
+      kernel({ release, title: `Debian, with Linux ${release}`, image: `/boot/vmlinuz-${release}` }),
+    ),
+  );
+  for (const text of ['6.1', 'linux 6.1', 'vmlinuz-6.1', '2.9', '6.1.0'])
+    assert.throws(() => findKernelByName(others, text), { code: 'E_NOT_FOUND' }, text);
+  assert.equal(findKernelByName(others, '12.9').id, '6.12.9-amd64');
+  assert.equal(findKernelByName(others, 'linux 6.12').id, '6.12.9-amd64');
+  const twice = [...others, kernel({ id: 'own', title: 'Patches of 6.12 on 6.1' })];
+  assert.equal(findKernelByName(twice, '6.1').id, 'own', 'the second place where it stands');
+});
+
 test('what means nothing names what there is, and what was probably meant', () => {
   assert.throws(() => findKernelByName(KERNELS, '6.1.0-57-amd64'), {
     code: 'E_NOT_FOUND',
