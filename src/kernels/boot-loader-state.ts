@@ -10,6 +10,7 @@ import { findExtlinuxConfig } from './extlinux.ts';
 import type { FileSystem } from './file-systems.ts';
 import { findGrubConfig } from './grub/grub-config.ts';
 import { fileKind, listFolder, readText, resolveInRoot } from './root-folder.ts';
+import { isSystemdBoot, wasStartedByGrub } from './started-by.ts';
 
 /** A text file by its path without links; `text` is undefined when it does not exist. */
 export interface StateFile {
@@ -86,16 +87,15 @@ const PROGRAM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
  * @throws E_NOT_FOUND when there is none that khop knows; E_UNREADABLE
  */
 export function readBootLoaderState(request: BootLoaderRequest): BootLoaderState {
-  const isSystemdBoot = /^systemd-boot\b/.test(request.loaderInfo ?? '');
-  const readers = isSystemdBoot
+  const readers = isSystemdBoot(request.loaderInfo)
     ? [systemdBootState, grubState, extlinuxState, uBootState]
     : [grubState, systemdBootState, extlinuxState, uBootState];
-  const hasGrubMark = /(?:^|\s)BOOT_IMAGE=/.test(request.runningCommandLine ?? '');
+  const { runningCommandLine } = request;
+  const isOfAnother = runningCommandLine !== undefined && wasStartedByGrub(runningCommandLine) === false;
   for (const read of readers) {
     const state = read(request);
     // GRUB leaves its mark on every command line; without it, an old grub.cfg is only a leftover.
-    const isLeftover =
-      state?.kind === 'grub' && request.runningCommandLine !== undefined && !hasGrubMark && hasOther(request);
+    const isLeftover = state?.kind === 'grub' && isOfAnother && hasOther(request);
     if (state !== undefined && !isLeftover) return state;
   }
   throw new KhopError('E_NOT_FOUND', `no boot loader that khop can change is set up in ${request.root}`, {
@@ -152,8 +152,8 @@ function systemdBootState(request: BootLoaderRequest): SystemdBootState | undefi
     });
   const loaderConf = configurations.find(({ text }) => text !== undefined);
   const first = loaderConf ?? configurations[0];
-  const isStarted = /^systemd-boot\b/.test(request.loaderInfo ?? '');
-  if (first === undefined || (loaderConf === undefined && !isStarted)) return undefined;
+  if (first === undefined || (loaderConf === undefined && !isSystemdBoot(request.loaderInfo)))
+    return undefined;
   return {
     kind: 'systemd-boot',
     loaderConf: first,

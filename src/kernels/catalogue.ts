@@ -21,6 +21,7 @@ import { type KernelDraft, type KernelSource, withoutLoaderArguments } from './k
 import { findKernelByName, isOrdinary, nameKernels } from './kernel-names.ts';
 import { compareReleases } from './release-order.ts';
 import { fileKind, readText } from './root-folder.ts';
+import { isSystemdBoot, wasStartedByGrub } from './started-by.ts';
 import { readUkiEntries } from './uki-entries.ts';
 
 /** The answer of `khop list`. */
@@ -42,6 +43,8 @@ export interface CatalogueRequest {
   readonly fileSystems?: readonly FileSystem[];
   /** How the firmware starts this machine; GRUB's configuration may depend on it. Default: efi. */
   readonly firmware?: 'efi' | 'pc';
+  /** EFI variable LoaderInfo: the boot manager that started this system. */
+  readonly loaderInfo?: string;
   /** Entry id in the EFI variable LoaderEntryDefault, which counts before loader.conf. */
   readonly loaderEntryDefault?: string;
   /** Entry id in the EFI variable LoaderEntryLastBooted: what `default @saved` of loader.conf means. */
@@ -127,10 +130,9 @@ function chooseEntry(
     .map((folder) => readText(request.root, `${folder}/loader/loader.conf`))
     .filter((text) => text !== undefined);
   const hasBootManager = configurations.length > 0 || request.loaderEntryDefault !== undefined;
-  // GRUB always adds BOOT_IMAGE=; a boot manager never does.
-  const wasStartedByGrub = /(?:^|\s)BOOT_IMAGE=/.test(request.running?.commandLine ?? '');
+  const mayBeOfGrub = wasStartedByGrub(request.running?.commandLine ?? '') !== false;
   const hasGrubMenu = (grub?.drafts.length ?? 0) > 0;
-  if (hasGrubMenu && (wasStartedByGrub || !hasBootManager)) return undefined;
+  if (hasGrubMenu && !isSystemdBoot(request.loaderInfo) && (mayBeOfGrub || !hasBootManager)) return undefined;
   const variable = request.loaderEntryDefault === undefined ? [] : [request.loaderEntryDefault];
   const lasting = configurations.flatMap((text) => parseLoaderConf(text, request.loaderEntryLastBooted));
   return defaultBootEntry(entries, [...variable, ...lasting]);

@@ -23,8 +23,9 @@ export function readKernels(world: SwitchWorld, machine: MachineFacts): Catalogu
 
 function readAnew(world: SwitchWorld, machine: MachineFacts): Catalogue {
   const { root } = world.folders;
-  const { entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
+  const { info, entryOneShot, entryDefault, entryLastBooted } = readEfiLoaderVariables(root);
   const last = valueOf(entryLastBooted);
+  const loaderInfo = valueOf(info);
   // What `bootctl set-oneshot` has set, else `bootctl set-default`; a tree that does not run has no such variables.
   const variable = valueOf(entryOneShot) ?? valueOf(entryDefault);
   const chosen = variable === '@saved' ? last : variable;
@@ -35,6 +36,7 @@ function readAnew(world: SwitchWorld, machine: MachineFacts): Catalogue {
     fileSystems: valueOf(readMountedFileSystems(root)) ?? [],
     // Of a tree that does not run nobody knows how its machine starts.
     ...(running === undefined ? {} : { firmware: machine.efi.state === 'absent' ? 'pc' : 'efi' }),
+    ...(loaderInfo === undefined ? {} : { loaderInfo }),
     ...(chosen === undefined ? {} : { loaderEntryDefault: chosen }),
     ...(last === undefined ? {} : { loaderEntryLastBooted: last }),
   });

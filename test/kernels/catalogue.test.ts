@@ -330,6 +330,12 @@ test('of two boot loaders, the one that started the machine has the default', ()
   );
   assert.equal(catalogueOf(tree, '6.1.0-50-amd64', 'BOOT_IMAGE=/boot/x ro').defaultId, '6.1.0-50-amd64');
   assert.equal(catalogueOf(tree, '6.1.0-50-amd64', 'initrd=\\initrd ro').defaultId, '6.11.5-arch1-1');
+  // A kernel that khop has started bears the mark of neither.
+  const commandLine = 'ro khop.switch=0123456789abcdef';
+  assert.equal(catalogueOf(tree, '6.1.0-50-amd64', commandLine).defaultId, '6.1.0-50-amd64');
+  const running = { release: '6.1.0-50-amd64', commandLine, architecture: 'x86-64' as const };
+  const loaderInfo = 'systemd-boot 257';
+  assert.equal(readCatalogue({ root: tree.root, running, loaderInfo }).defaultId, '6.11.5-arch1-1');
 });
 
 test('a link to an image of /boot does not hide the initrd that lies beside it', () => {

@@ -15,18 +15,22 @@ function variable(text: string): Uint8Array {
 }
 
 /** What starts by itself where systemd-boot has two entries, and loader.conf names the newer one. */
-function defaultWith(variables: TreeFiles, loaderConf = 'default new.conf\n'): string | undefined {
+function defaultWith(
+  files: TreeFiles,
+  loaderConf = 'default new.conf\n',
+  machine = healthyMachine(),
+): string | undefined {
   using tree = buildTree({
     'boot/loader/loader.conf': loaderConf,
     'boot/loader/entries/new.conf': 'title New\nlinux /vmlinuz-6.12.9-amd64\noptions root=/dev/vda1\n',
     'boot/loader/entries/old.conf': 'title Old\nlinux /vmlinuz-6.1.0-50-amd64\noptions root=/dev/vda1\n',
     'boot/vmlinuz-6.12.9-amd64': imageOf('6.12.9-amd64'),
     'boot/vmlinuz-6.1.0-50-amd64': imageOf('6.1.0-50-amd64'),
-    ...variables,
+    ...files,
   });
   const world = quietWorld(tree.root);
-  const { defaultId } = readKernels(world, healthyMachine());
-  assert.equal(chooseKernel(world, healthyMachine(), undefined).id, defaultId);
+  const { defaultId } = readKernels(world, machine);
+  assert.equal(chooseKernel(world, machine, undefined).id, defaultId);
   return defaultId;
 }
 
@@ -34,6 +38,16 @@ test('the entry that bootctl set-default has chosen counts before loader.conf', 
   const chosen = { [`${EFIVARS}/LoaderEntryDefault-${VENDOR}`]: variable('old.conf') };
   assert.equal(defaultWith({}), '6.12.9-amd64');
   assert.equal(defaultWith(chosen), '6.1.0-50-amd64');
+});
+
+test('after a switch, a leftover grub.cfg does not hide the entries of the systemd-boot that started the machine', () => {
+  const grub = {
+    'boot/grub/grub.cfg': "menuentry 'Old' { linux /boot/vmlinuz-6.1.0-50-amd64 root=/dev/vda1 }",
+  };
+  const info = { [`${EFIVARS}/LoaderInfo-${VENDOR}`]: variable('systemd-boot 257.9') };
+  const switched = { ...healthyMachine(), commandLine: read('ro khop.switch=x', '/proc/cmdline') };
+  assert.equal(defaultWith(grub, undefined, switched), '6.1.0-50-amd64');
+  assert.equal(defaultWith({ ...grub, ...info }, undefined, switched), '6.12.9-amd64');
 });
 
 test('the entry that was chosen for the next start alone is what starts next', () => {

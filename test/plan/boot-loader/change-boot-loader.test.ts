@@ -355,6 +355,29 @@ test('which loader it is: what it has said of itself counts before files that li
   assert.throws(() => stateOf(none.root), { code: 'E_NOT_FOUND' });
 });
 
+test('a kernel that khop has started has no mark of GRUB, and the machine is still the one of GRUB', () => {
+  const leftovers: TreeFiles[] = [
+    { 'boot/loader/loader.conf': 'default a.conf\n' },
+    { 'boot/extlinux/extlinux.conf': 'LABEL a\n  LINUX /a\n' },
+  ];
+  for (const leftover of leftovers) {
+    using tree = buildTree({ 'boot/grub/grub.cfg': 'set default=0\n', ...leftover });
+    for (const word of ['khop.switch=0123456789abcdef', 'khop.guard=x', 'khop.home=x', 'khop.continue=x'])
+      assert.equal(stateOf(tree.root, { runningCommandLine: `ro ${word} quiet` }).kind, 'grub', word);
+    const others = new Map([['bootargs', 'ro']]);
+    assert.equal(
+      stateOf(tree.root, { runningCommandLine: 'ro khop.trial=x', uBootVariables: others }).kind,
+      'grub',
+    );
+    assert.notEqual(stateOf(tree.root, { runningCommandLine: 'ro quiet' }).kind, 'grub');
+    const runningCommandLine = 'ro khop.switch=x';
+    assert.equal(
+      stateOf(tree.root, { runningCommandLine, loaderInfo: 'systemd-boot 257' }).kind,
+      'systemd-boot',
+    );
+  }
+});
+
 test('a value with quotes or spaces, and a kernel that the loader does not know, are refused', () => {
   using tree = buildInstallation('debian', {}, DEBIAN_MKCONFIG);
   const state = stateOf(tree.root);
