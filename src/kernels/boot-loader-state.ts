@@ -54,6 +54,8 @@ export interface ExtlinuxState {
   readonly config: StateFile;
   /** /etc/default/u-boot: what u-boot-update, of Debian's u-boot-menu, writes the configuration from. */
   readonly defaults: StateFile;
+  /** Known to be read by SYSLINUX; U-Boot and others have their own mind about some lines. */
+  readonly isSyslinux: boolean;
 }
 
 export interface UBootState {
@@ -172,6 +174,10 @@ function extlinuxState({ root }: BootLoaderRequest): ExtlinuxState | undefined {
     kind: 'extlinux',
     config: stateFile(root, config),
     defaults: stateFile(root, '/etc/default/u-boot'),
+    // U-Boot looks for no other name; SYSLINUX is never without its own second stage beside the configuration.
+    isSyslinux:
+      !config.endsWith('/extlinux/extlinux.conf') ||
+      listFolder(root, posix.dirname(config)).some((name) => /^ldlinux\./i.test(name)),
   };
 }
 

@@ -35,9 +35,8 @@ function terms({ need }: ReservationPlan): string[] {
 function permanence({ permanent, obstacle }: ReservationPlan): string[] {
   if (permanent === undefined)
     return [`At every start: not arranged (${obstacle ?? 'no boot loader is known'}); add it there by hand.`];
-  if (permanent.steps.length === 0) return ['At every start: the boot loader is told already.'];
   return [
-    'At every start:',
+    permanent.steps.length === 0 ? 'At every start: the boot loader is told already.' : 'At every start:',
     ...permanent.steps.map((step) => `  ${describeBootLoaderStep(step)}`),
     ...permanent.notes.map((note) => `  note: ${note}`),
   ];

@@ -1,32 +1,36 @@
 /**
- * extlinux.conf, as SYSLINUX and U-Boot read it: parameters in each APPEND line, the default in DEFAULT. Where
+ * extlinux.conf, as SYSLINUX and U-Boot read it: parameters in the labels' APPEND lines, the default in DEFAULT. Where
  * Debian's u-boot-update writes the file, /etc/default/u-boot gets the parameters, too.
  * Specification: the SYSLINUX documentation, "Config"; u-boot-update(8).
  * @module
  */
+import { KhopError } from '../../error.ts';
 import type { ExtlinuxState } from '../../kernels/boot-loader-state.ts';
 import type { BootLoaderStep } from '../../machine/boot-loader/boot-loader-step.ts';
-import { changeParameter } from '../command-line.ts';
 import type { BootLoaderPlan } from './boot-loader-plan.ts';
+import { type ChangedAppends, changeAppends } from './extlinux-append.ts';
 import { shellBlock, withShellBlock } from './shell-block.ts';
 
 const VARIABLE = 'U_BOOT_PARAMETERS';
 /** What u-boot-update takes when nobody has said anything. */
 const USUAL_PARAMETERS = 'ro quiet';
 
-/** Every label's APPEND, and what u-boot-update reads. */
+/**
+ * Every label's APPEND, and what u-boot-update reads.
+ * @throws E_UNSUPPORTED when no label would get the parameter
+ */
 export function extlinuxParameter(
   state: ExtlinuxState,
   name: string,
   value: string | undefined,
 ): BootLoaderPlan {
-  const { config, defaults } = state;
+  const { config, defaults, isSyslinux } = state;
   const text = config.text ?? '';
-  const after = text.replace(/^([ \t]*append[ \t]+)(.*)$/gim, (line, key: string, options: string) => {
-    if (options.trim() === '-') return line;
-    const changed = changeParameter(options, name, value);
-    return changed === options ? line : `${key}${changed}`;
-  });
+  const changed = changeAppends(text, { name, value, isSyslinux });
+  if (value !== undefined && !changed.isReached && !isGenerated(state))
+    throw new KhopError('E_UNSUPPORTED', `no label of ${config.path} has an APPEND that can get ${name}=`, {
+      hint: `Write an APPEND with its whole command line and ${name}=${value} into each label, by hand.`,
+    });
   const steps: BootLoaderStep[] = [];
   if (isGenerated(state)) {
     const lines = shellBlock(defaults.text ?? '').filter((line) => !line.includes(` ${name}=`));
@@ -40,8 +44,18 @@ export function extlinuxParameter(
         after: settings === '' ? undefined : settings,
       });
   }
-  if (after !== text) steps.push({ kind: 'file', path: config.path, before: config.text, after });
-  return { steps, notes: [] };
+  if (changed.text !== text)
+    steps.push({ kind: 'file', path: config.path, before: config.text, after: changed.text });
+  return { steps, notes: value === undefined ? [] : notReached(changed, name) };
+}
+
+function notReached({ unknownLabels, included }: ChangedAppends, name: string): string[] {
+  return [
+    ...unknownLabels.map(
+      (label) => `Label ${label} has no APPEND of its own; whether it gets ${name}= is not known.`,
+    ),
+    ...included.map((path) => `${path} is included and stays as it is; see whether its labels get ${name}=.`),
+  ];
 }
 
 /** The label with MENU DEFAULT, else what DEFAULT names; undefined: the first one. */

@@ -271,6 +271,33 @@ test('extlinux: each APPEND line is changed, and so is what Debian writes the fi
   assert.equal(text(tree.root, '/etc/default/u-boot'), undefined);
 });
 
+test('extlinux: a label that nothing can be given is said, and where there is no other it is refused', () => {
+  const bare = 'LABEL a\n  LINUX /a\n';
+  using tree = buildTree({ 'boot/extlinux/extlinux.conf': `${bare}LABEL b\n  LINUX /b\n  APPEND ro\n` });
+  assert.deepEqual(planPermanentParameter(stateOf(tree.root), 'crashkernel', '64M').notes, [
+    'Label a has no APPEND of its own; whether it gets crashkernel= is not known.',
+  ]);
+  assert.deepEqual(planPermanentParameter(stateOf(tree.root), 'crashkernel', undefined).notes, []);
+  using board = buildTree({ 'boot/extlinux/extlinux.conf': bare });
+  assert.throws(() => planPermanentParameter(stateOf(board.root), 'crashkernel', '64M'), {
+    code: 'E_UNSUPPORTED',
+  });
+  assert.deepEqual(planPermanentParameter(stateOf(board.root), 'crashkernel', undefined).steps, []);
+});
+
+test('extlinux: it is SYSLINUX that reads it where its second stage lies beside it, or by another name', () => {
+  const bare = 'LABEL a\n  LINUX /a\n';
+  for (const files of [
+    { 'boot/extlinux/extlinux.conf': bare, 'boot/extlinux/ldlinux.sys': '' },
+    { 'boot/extlinux.conf': bare },
+    { 'boot/syslinux/syslinux.cfg': bare },
+  ]) {
+    using tree = buildTree(files);
+    const [step] = planPermanentParameter(stateOf(tree.root), 'crashkernel', '64M').steps;
+    assert.equal(step?.kind === 'file' ? step.after : '', `${bare}  APPEND crashkernel=64M\n`);
+  }
+});
+
 test('systemd-boot: a default that was the last one started is a fixed one from then on, and that is said', () => {
   using tree = buildTree({ 'boot/loader/loader.conf': 'default @saved\ntimeout 3\n' });
   const kernel = kernelFrom({ kind: 'bls', entry: 'a.conf' });
