@@ -21,7 +21,7 @@ export interface PlannedStart {
 }
 
 /**
- * After a trimmed initramfs did not arrive, the next one for this kernel is complete: whatever was missing is
+ * After a trimmed initramfs did not arrive, those of this kernel are complete from then on: whatever was missing is
  * there again, without anybody having to know what it was.
  */
 export function initramfsWish(
@@ -30,8 +30,8 @@ export function initramfsWish(
   history: History,
   start: PlannedStart,
 ): InitramfsWish {
-  const failed = lastSwitch(history, start.image);
-  const isDistrusted = failed !== undefined && hasFailed(failed) && failed.optimisations.includes('trim');
+  const last = lastTrimmed(history, start);
+  const isDistrusted = last !== undefined && hasFailed(last);
   return {
     release: start.release,
     commandLine: withoutAddedParameters(start.commandLine),
@@ -49,10 +49,17 @@ function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
   return outcome === 'elsewhere' || (outcome === 'returned' && trial?.cause !== 'asked');
 }
 
-/** The newest switch to that image that was concluded. */
-function lastSwitch({ entries }: History, image: string): SwitchHistoryEntry | undefined {
+/**
+ * The newest switch to that kernel with a trimmed initramfs that was concluded: what others did after it says nothing
+ * of what was left out.
+ */
+function lastTrimmed({ entries }: History, { image, release }: PlannedStart): SwitchHistoryEntry | undefined {
   return entries.findLast(
     (entry): entry is SwitchHistoryEntry =>
-      entry.kind === 'switch' && entry.image === image && entry.outcome !== 'abandoned',
+      entry.kind === 'switch' &&
+      entry.image === image &&
+      entry.toRelease === (release ?? null) &&
+      entry.outcome !== 'abandoned' &&
+      entry.optimisations.includes('trim'),
   );
 }

@@ -7,17 +7,21 @@ import { quietWorld } from '../support/switch-world.ts';
 
 const IMAGE = '/boot/vmlinuz-6.12';
 
-function lastSwitch(outcome: SwitchHistoryEntry['outcome'], cause: string | null): SwitchHistoryEntry {
+function lastSwitch(
+  outcome: SwitchHistoryEntry['outcome'],
+  cause: string | null,
+  optimisations = ['trim'],
+): SwitchHistoryEntry {
   const end = { verdict: 'returned', cause, detail: 'x', phase: 'system', returnMs: null } as const;
   return {
-    ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'segments', optimisations: ['trim'] },
+    ...{ version: 1, kind: 'switch', id: 'x', atMs: 0, method: 'segments', optimisations },
     ...{ shutdown: 'own', fromRelease: '6.1', toRelease: '6.12', image: IMAGE, outcome },
     trial: cause === null ? null : end,
     ...{ arrivedRelease: null, arrivedBootId: null, loadMs: 1, downMs: null, upMs: null },
   };
 }
 
-function isTrimmed(entry: SwitchHistoryEntry): boolean {
+function isTrimmed(...entries: SwitchHistoryEntry[]): boolean {
   const start = {
     image: IMAGE,
     release: '6.12',
@@ -25,7 +29,7 @@ function isTrimmed(entry: SwitchHistoryEntry): boolean {
     isTrimAllowed: true,
     packing: 'none',
   } as const;
-  const history = { entries: [entry], damaged: [] };
+  const history = { entries, damaged: [] };
   return initramfsWish(quietWorld('/nowhere'), healthyMachine(), history, start).needs !== undefined;
 }
 
@@ -37,4 +41,18 @@ test('after a trimmed initramfs did not arrive, or came home from its trial, the
 
 test('a trial that somebody ended says nothing of the initramfs', () => {
   assert.equal(isTrimmed(lastSwitch('returned', 'asked')), true);
+});
+
+test('what switches with a complete one did after it does not make a trimmed one trusted again', () => {
+  const failed = lastSwitch('elsewhere', null);
+  assert.equal(isTrimmed(failed, lastSwitch('arrived', null, [])), false);
+  assert.equal(isTrimmed(failed, lastSwitch('elsewhere', null, ['initramfs'])), false);
+  assert.equal(isTrimmed(failed, lastSwitch('arrived', null)), true);
+  assert.equal(isTrimmed(lastSwitch('arrived', null), lastSwitch('elsewhere', null, [])), true);
+});
+
+test('another kernel, also one that was installed by the same name, is trimmed', () => {
+  const failed = lastSwitch('elsewhere', null);
+  assert.equal(isTrimmed({ ...failed, image: '/boot/vmlinuz-6.11' }), true);
+  assert.equal(isTrimmed({ ...failed, toRelease: '6.11' }), true);
 });
