@@ -165,6 +165,13 @@ export function decodeHistory(text: string, path: string): History {
   return { entries, damaged };
 }
 
+/** The newest `limit` loads, switches and crashes, and how the way up went of those; oldest first. */
+export function newestEntries(entries: readonly HistoryEntry[], limit: number): HistoryEntry[] {
+  const shown = new Set(entries.filter(({ kind }) => kind !== 'arrival').slice(-limit));
+  const switches = new Set([...shown].flatMap((entry) => (entry.kind === 'switch' ? [entry.id] : [])));
+  return entries.filter((entry) => (entry.kind === 'arrival' ? switches.has(entry.id) : shown.has(entry)));
+}
+
 /** What is expected of a switch, phase by phase; ms. */
 export interface Estimate {
   readonly loadMs: number;

@@ -8,6 +8,8 @@ import {
   decodeHistory,
   encodeHistoryEntry,
   estimateFromHistory,
+  type HistoryEntry,
+  newestEntries,
   type SwitchHistoryEntry,
 } from '../../src/switch/history.ts';
 import { decodeTicket, encodeTicket, type Ticket } from '../../src/switch/ticket.ts';
@@ -81,6 +83,19 @@ test('a torn or damaged line of the history is said and skipped, the others coun
   assert.deepEqual(history.entries, [ARRIVED, ARRIVED]);
   assert.equal(history.damaged.length, 2);
   assert.match(history.damaged[0]!, /^h, line 2/);
+});
+
+test('the newest entries are counted without the way up of each, which comes with its switch', () => {
+  const measured = { version: 1, kind: 'arrival', atMs: 0, initrdMs: null, initMs: 1 } as const;
+  const rest = { finishedMs: 2, service: null, slowest: [] } as const;
+  const arrival = (id: string): HistoryEntry => ({ ...measured, ...rest, slowest: [], id });
+  const switched = (id: string): HistoryEntry => ({ ...ARRIVED, id });
+  const entries = [switched('a'), arrival('a'), switched('b'), arrival('b'), arrival('gone')];
+  assert.deepEqual(newestEntries(entries, 1), [switched('b'), arrival('b')]);
+  assert.deepEqual(newestEntries(entries, 20), entries.slice(0, 4));
+  const load = { version: 1, kind: 'load', slot: 'normal', method: 'file', fromRelease: 'x' } as const;
+  const loaded: HistoryEntry = { ...load, atMs: 5, toRelease: null, image: '/i', loadMs: 1 };
+  assert.deepEqual(newestEntries([...entries, loaded], 2), [switched('b'), arrival('b'), loaded]);
 });
 
 test('estimates are medians of the last arrivals by the same method', () => {

@@ -73,7 +73,8 @@ async function showHistory(context: CliContext, options: HistoryOptions): Promis
   const { openWorld } = await import('../world.ts');
   const { readHistory } = await import('../../switch/read-history.ts');
   const history = readHistory(openWorld(context));
-  const entries = history.entries.slice(-options.limit);
+  const { newestEntries } = await import('../../switch/history.ts');
+  const entries = newestEntries(history.entries, options.limit);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ entries, damaged: history.damaged }));

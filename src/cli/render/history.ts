@@ -71,19 +71,28 @@ function renderTrialEnd(
   return `${context.style('red', cause ?? 'unknown cause')} in phase ${phase}: ${detail}`;
 }
 
+/** `ready 9.0 s (init 2.1 s, slowest ssh.service 3.4 s)`, as far as it is known. */
+function renderWayUp({ finishedMs, initMs, slowest: [slowest] }: ArrivalHistoryEntry): string[] {
+  const parts = [
+    ...(initMs === null ? [] : [`init ${renderMilliseconds(initMs)}`]),
+    ...(slowest === undefined ? [] : [`slowest ${slowest.unit} ${renderMilliseconds(slowest.tookMs)}`]),
+  ];
+  if (finishedMs === null) return parts;
+  return [`ready ${renderMilliseconds(finishedMs)}${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`];
+}
+
 function renderSwitch(
   entry: SwitchHistoryEntry,
   arrival: ArrivalHistoryEntry | undefined,
   context: Pick<CliContext, 'style'>,
 ): string[] {
-  const ready = arrival?.finishedMs ?? null;
   const service = arrival?.service ?? null;
   const answered = service?.answeredMs ?? null;
   const times = [
     `load ${renderMilliseconds(entry.loadMs)}`,
     ...(entry.downMs === null ? [] : [`down ${renderMilliseconds(entry.downMs)}`]),
     ...(entry.upMs === null ? [] : [`up ${renderMilliseconds(entry.upMs)}`]),
-    ...(ready === null ? [] : [`ready ${renderMilliseconds(ready)}`]),
+    ...(arrival === undefined ? [] : renderWayUp(arrival)),
     ...(entry.trial?.returnMs == null ? [] : [`home ${renderMilliseconds(entry.trial.returnMs)}`]),
     ...(answered === null ? [] : [`${service?.name} ${renderMilliseconds(answered)}`]),
   ];

@@ -39,6 +39,26 @@ test('a confirmed trial says whether the kernel starts by itself', () => {
   );
 });
 
+test('a measured switch says when init and the default target were there, and what took longest', () => {
+  const end = { verdict: 'confirmed', cause: null, detail: 'confirmed', phase: 'confirmed' } as const;
+  const entry = confirmedEntry(trialTicket(), { ...end, returnMs: null }, machineOnTrial(), NOW_MS);
+  const slow = [
+    { unit: 'ssh.service', tookMs: 3400 },
+    { unit: 'cron.service', tookMs: 20 },
+  ];
+  const times = (initMs: number | null, finishedMs: number | null, slowest = slow): string => {
+    const measured = { version: 1, kind: 'arrival', id: entry.id, atMs: NOW_MS, initrdMs: 900 } as const;
+    const arrival: HistoryEntry = { ...measured, initMs, finishedMs, service: null, slowest };
+    return renderHistory([entry, arrival], plain).split('\n')[1] ?? '';
+  };
+  assert.match(
+    times(2100, 9000),
+    /up 12\.0 s, ready 9\.0 s \(init 2\.1 s, slowest ssh\.service 3\.4 s\) +arrived/,
+  );
+  assert.match(times(2100, null), /up 12\.0 s, init 2\.1 s, slowest ssh\.service 3\.4 s +arrived/);
+  assert.match(times(null, 9000, []), /up 12\.0 s, ready 9\.0 s +arrived/);
+});
+
 test('a trial whose ticket was lost says where the ticket is', () => {
   const entry: HistoryEntry = {
     ...{
