@@ -14,7 +14,7 @@ import {
   when,
 } from '../../formats/static-program/statements.ts';
 import { type Local, load, sys, type Term, zeroed } from '../../formats/static-program/terms.ts';
-import { keepVmcoreinfo, keyAt, numberOf } from './vmcoreinfo-keys.ts';
+import { keepVmcoreinfo, keyAt, numberOf, VMCOREINFO_ROOM } from './vmcoreinfo-keys.ts';
 
 /** Room for 1170 program headers: ranges of memory are a few dozen. */
 const HEADERS_SIZE = 0x1_0000;
@@ -24,8 +24,12 @@ const PT_LOAD = 1;
 const PT_NOTE = 4;
 /** __START_KERNEL_map of x86-64. On arm64 no kernel lies that high, and PT_LOAD headers tell of its image. */
 const IMAGE_MAP = 0xffff_ffff_8000_0000n;
-/** Notes are read up to here: 336 bytes a CPU and VMCOREINFO at their end. */
-const NOTES_SIZE = 0x4_0000;
+/** Notes that are looked at: more CPUs than Linux has, with a few each, and VMCOREINFO at their end. */
+const MOST_NOTES = 0x1_0000;
+/** Sizes of name and content, and type. */
+const NOTE_HEADER_SIZE = 12;
+/** The header of VMCOREINFO and its name, padded to 4 bytes. */
+const VMCOREINFO_START = 24;
 
 /** Offsets in a program header. */
 const FILE_OFFSET = 8;
@@ -41,7 +45,8 @@ const dump = zeroed(8);
 const elfHeader = zeroed(ELF_HEADER_SIZE);
 const headers = zeroed(HEADERS_SIZE);
 const headerCount = zeroed(8);
-const notes = zeroed(NOTES_SIZE);
+const note = zeroed(VMCOREINFO_START);
+const content = zeroed(VMCOREINFO_ROOM);
 const word = zeroed(8);
 
 /** Opens the dump, and copies its VMCOREINFO to where `numberOf` looks. Gives back 0 or a negative errno. */
@@ -94,8 +99,12 @@ function padded(size: Term): Term {
   return [[size, '+', 3], '&', ~3];
 }
 
-/** Finds the note VMCOREINFO behind the registers of the CPUs. Without it, the text stays empty. */
-const readVmcoreinfo = fn('readVmcoreinfo', [], ['header', 'left', 'note', 'end', 'size', 'room'], (v) => [
+/**
+ * Finds the note VMCOREINFO behind the registers of the CPUs; without it, the text stays empty. Only headers are read on
+ * the way: the registers of thousands of CPUs are megabytes, and dumps that drivers made of their devices
+ * (NT_VMCOREDD) are more.
+ */
+const readVmcoreinfo = fn('readVmcoreinfo', [], ['header', 'left', 'at', 'end', 'size', 'count'], (v) => [
   set(v.header, headers),
   set(v.left, load.u64(headerCount)),
   loopWhile(
@@ -103,28 +112,32 @@ const readVmcoreinfo = fn('readVmcoreinfo', [], ['header', 'left', 'note', 'end'
     [set(v.header, [v.header, '+', HEADER_SIZE]), set(v.left, [v.left, '-', 1])],
   ),
   when([v.left, '==', 0], [giveBack(0)]),
-  set(v.size, load.u64([v.header, '+', FILE_SIZE])),
-  when([v.size, '>u', NOTES_SIZE], [set(v.size, NOTES_SIZE)]),
-  set(v.size, sys.pread64(load.u64(dump), notes, v.size, load.u64([v.header, '+', FILE_OFFSET]))),
-  when([v.size, '<', 12], [giveBack(0)]),
-  set(v.note, notes),
-  set(v.end, [notes, '+', v.size]),
-  // A note: size of the name, size of the content, type; name and content are padded to 4 bytes.
+  set(v.at, load.u64([v.header, '+', FILE_OFFSET])),
+  set(v.end, [v.at, '+', load.u64([v.header, '+', FILE_SIZE])]),
   loopWhile(
-    [[v.note, '+', 24], '<=u', v.end],
+    [[[v.at, '+', VMCOREINFO_START], '<=u', v.end], '&&', [v.count, '<', MOST_NOTES]],
     [
-      set(v.room, load.u32([v.note, '+', 4])),
       when(
-        [
-          [load.u64([v.note, '+', 12]), '==', VMCOREINFO],
-          '&&',
-          [[[v.note, '+', 24], '+', v.room], '<=u', v.end],
-        ],
-        [giveBack(keepVmcoreinfo([v.note, '+', 24], v.room))],
+        [sys.pread64(load.u64(dump), note, VMCOREINFO_START, v.at), '!=', VMCOREINFO_START],
+        [giveBack(-LINUX.EIO)],
       ),
-      set(v.note, [[v.note, '+', 12], '+', [padded(load.u32(v.note)), '+', padded(v.room)]]),
+      set(v.size, load.u32([note, '+', 4])),
+      when(
+        [load.u64([note, '+', NOTE_HEADER_SIZE]), '==', VMCOREINFO],
+        [giveBack(readContent([v.at, '+', VMCOREINFO_START], v.size, v.end))],
+      ),
+      set(v.at, [[v.at, '+', NOTE_HEADER_SIZE], '+', [padded(load.u32(note)), '+', padded(v.size)]]),
+      set(v.count, [v.count, '+', 1]),
     ],
   ),
+]);
+
+/** Takes what stands at the offset `at` as the text, unless it is cut off. */
+const readContent = fn('readContent', ['at', 'size', 'end'], [], ({ at, size, end }) => [
+  when([[at, '+', size], '>u', end], [giveBack(-LINUX.EIO)]),
+  when([size, '>u', VMCOREINFO_ROOM], [set(size, VMCOREINFO_ROOM)]),
+  when([sys.pread64(load.u64(dump), content, size, at), '!=', size], [giveBack(-LINUX.EIO)]),
+  keepVmcoreinfo(content, size),
 ]);
 
 /** The offset in the dump of `length` bytes at a virtual address, or a negative errno. */
