@@ -17,6 +17,11 @@ export interface NetworkPath {
   readonly netmask: Uint8Array;
   /** Undefined: the other one is on the same network. */
   readonly gateway: Uint8Array | undefined;
+  /**
+   * The gateway or the other one, when it is on the same cable although the netmask leaves it out. 0.0.0.0: so is
+   * everybody.
+   */
+  readonly onLink: Uint8Array | undefined;
   /** Modules of the interface's drivers. */
   readonly modules: readonly string[];
 }
@@ -78,6 +83,8 @@ export function readNetworkPath(
     return refuse(`${interfaceName} has no IPv4 address`);
   const modules = modulesOfDevice(root, `/sys/class/net/${interfaceName}`);
   if (modules === undefined) return refuse(`${interfaceName} is no network card, but made of others`);
+  const gateway = route.gateway === 0 ? undefined : bytesOfWord(route.gateway);
+  const next = gateway ?? to;
   return {
     state: 'read',
     source: ROUTES,
@@ -86,7 +93,8 @@ export function readNetworkPath(
       macAddress: own.mac,
       address,
       netmask,
-      gateway: route.gateway === 0 ? undefined : bytesOfWord(route.gateway),
+      gateway,
+      onLink: isWithin(next, address, netmask) ? undefined : next,
       modules,
     },
   };
@@ -126,6 +134,10 @@ function chooseRoute(routes: readonly Route[], to: number): Route | undefined {
 
 function prefixOf(mask: number): number {
   return mask.toString(2).replaceAll('0', '').length;
+}
+
+function isWithin(one: Uint8Array, address: Uint8Array, netmask: Uint8Array): boolean {
+  return ((wordOf(one) ^ wordOf(address)) & wordOf(netmask)) === 0;
 }
 
 function wordOf(address: Uint8Array): number {

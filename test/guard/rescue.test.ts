@@ -53,6 +53,7 @@ function worldWith(over: Partial<GuardWorld> = {}): GuardWorld {
         ...{ interfaceName: 'eth0', macAddress: '52:54:00:12:34:56', modules: ['virtio_net'] },
         ...{ address: Uint8Array.of(10, 0, 2, 15), netmask: Uint8Array.of(255, 255, 255, 0) },
         gateway: Uint8Array.of(10, 0, 2, 2),
+        onLink: undefined,
       },
     }),
     readSshServer: async () => ({ state: 'read', source: 'sshd -T', value: SERVER }),

@@ -56,6 +56,7 @@ function worldWith(over: Partial<GuardWorld> = {}, area: RawAreaState = { state:
         address: bytes(10, 0, 2, 15),
         netmask: bytes(255, 255, 255, 0),
         gateway: bytes(10, 0, 2, 2),
+        onLink: undefined,
         modules: ['virtio_net'],
       },
     }),
@@ -112,6 +113,7 @@ test('a web server is reached through the interface as it is now', async () => {
       address: bytes(10, 0, 2, 15),
       netmask: bytes(255, 255, 255, 0),
       gateway: bytes(10, 0, 2, 2),
+      onLink: undefined,
     },
     deadlineMs: 50_000,
   });

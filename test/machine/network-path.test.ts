@@ -56,9 +56,31 @@ test('a neighbour is reached directly, everybody else through the gateway, with 
     modules: ['virtio_net', 'virtio_pci'],
   };
   const near = readNetworkPath(tree.root, bytes(10, 0, 2, 2), INTERFACES);
-  assert.deepEqual(near.state === 'read' && near.value, { ...common, gateway: undefined });
+  assert.deepEqual(near.state === 'read' && near.value, { ...common, gateway: undefined, onLink: undefined });
   const far = readNetworkPath(tree.root, bytes(192, 0, 2, 1), INTERFACES);
-  assert.deepEqual(far.state === 'read' && far.value, { ...common, gateway: bytes(10, 0, 2, 2) });
+  assert.deepEqual(far.state === 'read' && far.value, {
+    ...common,
+    gateway: bytes(10, 0, 2, 2),
+    onLink: undefined,
+  });
+});
+
+test('who is on the same cable although the netmask leaves him out is told: gateway, neighbour or everybody', () => {
+  const alone = { eth0: card('10.132.0.5', '255.255.255.255') };
+  const toGateway = row('eth0', '10.132.0.1', '0.0.0.0', '255.255.255.255', 0, '0005');
+  const wayTo = (to: Uint8Array, ...rows: readonly string[]) => {
+    using tree = machine(...rows);
+    const path = readNetworkPath(tree.root, to, alone);
+    assert.ok(path.state === 'read');
+    return { gateway: path.value.gateway, onLink: path.value.onLink };
+  };
+  const [gateway, anywhere] = [bytes(10, 132, 0, 1), bytes(0, 0, 0, 0)];
+  const cloud = [row('eth0', '0.0.0.0', '10.132.0.1', '0.0.0.0'), toGateway];
+  assert.deepEqual(wayTo(bytes(192, 0, 2, 1), ...cloud), { gateway, onLink: gateway });
+  assert.deepEqual(wayTo(anywhere, ...cloud), { gateway, onLink: gateway });
+  assert.deepEqual(wayTo(gateway, ...cloud), { gateway: undefined, onLink: gateway });
+  const direct = row('eth0', '0.0.0.0', '0.0.0.0', '0.0.0.0', 0, '0001');
+  assert.deepEqual(wayTo(anywhere, direct), { gateway: undefined, onLink: anywhere });
 });
 
 test('of two equal routes the one with the lower metric counts, and rejecting ones do not', () => {

@@ -36,8 +36,7 @@ const SIOCSIFADDR = 0x8916;
 const SIOCSIFNETMASK = 0x891c;
 /** IFF_UP | IFF_RUNNING. */
 const UP = 0x41;
-/** RTF_UP | RTF_GATEWAY. */
-const THROUGH_GATEWAY = 3;
+const RTF = { up: 1, gateway: 2, host: 4 } as const;
 const ENODEV = 19;
 const EEXIST = 17;
 
@@ -45,12 +44,13 @@ const EEXIST = 17;
 const IFREQ_SIZE = 40;
 const IFREQ_CONTENT = 16;
 const RTENTRY_SIZE = 120;
-/** Offsets of rt_dst, rt_gateway, rt_genmask and rt_flags. */
-const ROUTE = { destination: 8, gateway: 24, netmask: 40, flags: 56 } as const;
+/** Offsets of rt_dst, rt_gateway, rt_genmask, rt_flags and rt_dev. */
+const ROUTE = { destination: 8, gateway: 24, netmask: 40, flags: 56, device: 88 } as const;
 const PATH_ROOM = 320;
 /** `52:54:00:12:34:56` */
 const MAC_LENGTH = 17;
 const PAUSE_MS = 50;
+const ANYWHERE = new Uint8Array(4);
 
 const request = zeroed(IFREQ_SIZE);
 const route = zeroed(RTENTRY_SIZE);
@@ -69,7 +69,7 @@ export function storeAddress(at: Term, address: Uint8Array, port = 0): readonly 
 
 /** Brings the interface up. Gives back 0 or a negative errno; waits for the interface until `deadlineMs`. */
 export function networkStarter(network: CaptureNetwork, deadlineMs: number): ProgramFunction<readonly []> {
-  const { macAddress, address, netmask, gateway } = network;
+  const { macAddress, address, netmask, gateway, onLink } = network;
 
   const isOurs = fn('isOurs', ['name'], [], ({ name }) => [
     startText(path, PATH_ROOM),
@@ -108,19 +108,35 @@ export function networkStarter(network: CaptureNetwork, deadlineMs: number): Pro
     zeroBytes([request, '+', IFREQ_CONTENT], IFREQ_SIZE - IFREQ_CONTENT),
     store.u16([request, '+', IFREQ_CONTENT], UP),
     ...ask(socket, status, SIOCSIFFLAGS, request),
-    ...(gateway === undefined
-      ? []
-      : [
-          ...storeAddress([route, '+', ROUTE.destination], new Uint8Array(4)),
-          ...storeAddress([route, '+', ROUTE.gateway], gateway),
-          ...storeAddress([route, '+', ROUTE.netmask], new Uint8Array(4)),
-          store.u16([route, '+', ROUTE.flags], THROUGH_GATEWAY),
-          set(status, sys.ioctl(socket, SIOCADDRT, route)),
-          // It is there when the network was started before.
-          when([[status, '<', 0], '&&', [status, '!=', -EEXIST]], [sys.close(socket), giveBack(status)]),
-        ]),
+    // First: the kernel refuses a gateway that no route leads to.
+    ...(onLink === undefined ? [] : addRoute(socket, status, onLink, undefined)),
+    ...(gateway === undefined ? [] : addRoute(socket, status, ANYWHERE, gateway)),
     giveBack(sys.close(socket)),
   ]);
+}
+
+/** A route to one address, or to everybody; the name of the interface is in the request. */
+function addRoute(
+  socket: Local,
+  status: Local,
+  to: Uint8Array,
+  gateway: Uint8Array | undefined,
+): readonly Statement[] {
+  const isHost = to.some((part) => part !== 0);
+  return [
+    ...storeAddress([route, '+', ROUTE.destination], to),
+    ...storeAddress([route, '+', ROUTE.gateway], gateway ?? ANYWHERE),
+    // Of a route to a host the kernel takes no netmask.
+    ...storeAddress([route, '+', ROUTE.netmask], ANYWHERE),
+    store.u16(
+      [route, '+', ROUTE.flags],
+      RTF.up | (isHost ? RTF.host : 0) | (gateway === undefined ? 0 : RTF.gateway),
+    ),
+    store.u64([route, '+', ROUTE.device], request),
+    set(status, sys.ioctl(socket, SIOCADDRT, route)),
+    // It is there when the network was started before.
+    when([[status, '<', 0], '&&', [status, '!=', -EEXIST]], [sys.close(socket), giveBack(status)]),
+  ];
 }
 
 function ask(socket: Local, status: Local, code: number, argument: Term): readonly Statement[] {

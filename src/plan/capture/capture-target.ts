@@ -77,6 +77,11 @@ export interface CaptureNetwork {
   readonly netmask: Uint8Array;
   /** Undefined: the server is on the same network. */
   readonly gateway: Uint8Array | undefined;
+  /**
+   * The gateway or the server, when it is on the same cable although the netmask leaves it out, as it is where a machine
+   * has an address with a netmask of 32 bits. 0.0.0.0: everybody is.
+   */
+  readonly onLink: Uint8Array | undefined;
 }
 
 export type CaptureTarget = FileSystemTarget | RawTarget | HttpTarget | HttpsTarget | SshTarget;

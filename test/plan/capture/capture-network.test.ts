@@ -18,7 +18,11 @@ const NETWORK: CaptureNetwork = {
   address: bytes(10, 9, 8, 15),
   netmask: bytes(255, 255, 254, 0),
   gateway: bytes(10, 9, 9, 2),
+  onLink: undefined,
 };
+
+/** As clouds give addresses to their machines. */
+const ALONE: CaptureNetwork = { ...NETWORK, netmask: bytes(255, 255, 255, 255), onLink: bytes(10, 9, 9, 2) };
 
 /** A network of its own with two ends of a cable, `card` and `peer`. */
 const CABLE = [
@@ -38,7 +42,11 @@ function inNetwork(script: string): string | undefined {
   return stdout?.startsWith('ready\n') === true ? stdout.slice('ready\n'.length) : undefined;
 }
 
-function startedWith(network: CaptureNetwork, context: { skip: (why: string) => void }): string | undefined {
+function startedWith(
+  network: CaptureNetwork,
+  context: { skip: (why: string) => void },
+  times = 1,
+): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'khop-network-'));
   try {
     const program = join(folder, 'program');
@@ -46,7 +54,7 @@ function startedWith(network: CaptureNetwork, context: { skip: (why: string) => 
     const main = fn('main', ['stack'], [], () => [giveBack([0, '-', start()])]);
     writeFileSync(program, encodeStaticProgram(main, hostArchitecture()), { mode: 0o755 });
     const output = inNetwork(
-      `{ ${program}; echo status $?; ip -4 -oneline address show; ip route; cat /sys/class/net/card/flags; }`,
+      `{ ${`${program}; echo status $?; `.repeat(times)}ip -4 -oneline address show; ip route; cat /sys/class/net/card/flags; }`,
     );
     if (output === undefined) context.skip('no network of its own can be made here');
     return output;
@@ -71,4 +79,25 @@ test('without a gateway there is no default route, and without the interface an 
   assert.doesNotMatch(direct, /default/);
   const missing = startedWith({ ...NETWORK, macAddress: '02:00:00:00:00:06' }, context) ?? '';
   assert.match(missing, /^status 19$/m);
+});
+
+test('a gateway outside the netmask gets a route of its own, which a second start finds there', (context) => {
+  const output = startedWith(ALONE, context);
+  if (output === undefined) return;
+  assert.match(output, /^status 0$/m);
+  assert.match(output, /card +inet 10\.9\.8\.15\/32 /);
+  assert.match(output, /^10\.9\.9\.2 dev card scope link/m);
+  assert.match(output, /^default via 10\.9\.9\.2 dev card/m);
+  assert.match(startedWith(ALONE, context, 2) ?? '', /^status 0\nstatus 0$/m);
+});
+
+test('a server on the same cable outside the netmask gets a route, and everybody where everybody is there', (context) => {
+  const server = startedWith({ ...ALONE, gateway: undefined, onLink: bytes(192, 0, 2, 7) }, context);
+  if (server === undefined) return;
+  assert.match(server, /^status 0$/m);
+  assert.match(server, /^192\.0\.2\.7 dev card scope link/m);
+  assert.doesNotMatch(server, /default/);
+  const everybody = startedWith({ ...ALONE, gateway: undefined, onLink: bytes(0, 0, 0, 0) }, context) ?? '';
+  assert.match(everybody, /^status 0$/m);
+  assert.match(everybody, /^default dev card scope link/m);
 });
