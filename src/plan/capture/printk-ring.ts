@@ -30,7 +30,10 @@ const ID_WORD = 8;
 /** LOG_LINE_MAX and more: printk's own buffers are 1 to 2 KiB. */
 const TEXT_ROOM = 0x2000;
 const INFO_ROOM = 256;
-/** Records that are looked at: no ring has more, and a damaged one must not hold up the way home. */
+/**
+ * Records that are looked at, the newest ones: only rings of 64 MiB and more have more, whose end has the panic, and a
+ * damaged one must not hold up the way home.
+ */
 const MOST_RECORDS = 1 << 20;
 
 const descriptor = zeroed(INFO_ROOM);
@@ -89,6 +92,10 @@ export const writeKernelLog = fn('writeKernelLog', [], ['base', 'id', 'head', 'c
   openText([v.base, '+', layout('textRing')]),
   when([[layout('descSize'), '>u', INFO_ROOM], '||', [layout('infoSize'), '>u', INFO_ROOM]], [giveBack(0)]),
   set(v.head, [wordAt([[v.base, '+', layout('descRing')], '+', layout('headId')]), '&', ID_MASK]),
+  when(
+    [[[v.head, '-', v.id], '&', ID_MASK], '>=u', MOST_RECORDS],
+    [set(v.id, [[v.head, '-', MOST_RECORDS - 1], '&', ID_MASK])],
+  ),
   loopWhile(
     [v.rounds, '<', MOST_RECORDS],
     [
