@@ -23,7 +23,7 @@ import { crashesFolder } from './crashes-folder.ts';
 export interface ContinuedCrash {
   /** Without `crash` when its folder could not be written. */
   readonly continuing: Continuing;
-  /** Whether it was written just now; false in a second run. */
+  /** Whether it was written, or finished, just now; false in a second run. */
   readonly isNew: boolean;
   /** Why something of the report is missing; undefined when it is whole. */
   readonly obstacle: string | undefined;
@@ -50,17 +50,20 @@ export function saveContinuedCrash(world: SwitchWorld, machine: MachineFacts): C
   const left = readCrashed(world.folders.root);
   const crash = nameCrash(left.vmcoreinfo, world.nowMs());
   const saved = { continuing: { ...continuing, crash }, obstacle: left.obstacle };
-  if (hasFolder(`${folder}/${crash}`)) return { ...saved, isNew: false };
   if (left.dmesg !== undefined) mark('log-read');
   const files = new Map<string, string>([['chain.txt', chain.join('')]]);
   if (left.dmesg !== undefined) files.set('dmesg.txt', left.dmesg);
   if (left.vmcoreinfo !== undefined) files.set('vmcoreinfo.txt', left.vmcoreinfo);
+  const chainPath = `${folder}/${crash}/chain.txt`;
   try {
-    publishFolder(folder, crash, files);
-    chain.length = 0;
-    mark('report', left.obstacle);
-    mark('continue', `in ${wordsOf(continuing)}`);
-    world.files.append(`${folder}/${crash}/chain.txt`, chain.join(''));
+    // A run that died on the way left the folder, and nobody was told of it.
+    if (!hasFolder(`${folder}/${crash}`)) publishFolder(folder, crash, files);
+    if (!/^continue /m.test(world.files.read(chainPath) ?? '')) {
+      chain.length = 0;
+      mark('report', left.obstacle);
+      mark('continue', `in ${wordsOf(continuing)}`);
+      world.files.append(chainPath, chain.join(''));
+    }
     world.files.write(continuedCrashPath(world.folders), `${crash}\n`);
   } catch (error) {
     const obstacle = `${folder}/${crash} cannot be written: ${(error as Error).message}`;

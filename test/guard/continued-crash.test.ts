@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { saveContinuedCrash } from '../../src/guard/continued-crash.ts';
+import { continuedCrashPath } from '../../src/guard/continuing.ts';
 import { findCrash } from '../../src/guard/crash-store.ts';
 import { continuingMachine, continuingWorld, crashedBySysrq } from '../support/continuing-world.ts';
 import { buildCrashedMachine, RELEASE } from '../support/crashed-machine.ts';
@@ -64,6 +65,28 @@ test('what a power cut left half written is written anew', () => {
   writeFileSync(join(partial, 'dmesg.txt'), 'torn');
   saveContinuedCrash(at.world, at.world.readMachine());
   assert.deepEqual(readdirSync(join(at.root, 'state/crashes')), [ID]);
+});
+
+test('what a run left that died on the way is finished, and told as new', () => {
+  using whole = continuingWorld();
+  saveContinuedCrash(whole.world, whole.world.readMachine());
+  const folder = join('state/crashes', ID);
+  const marker = continuedCrashPath(whole.world.folders);
+  const chain = readFileSync(join(whole.root, folder, 'chain.txt'), 'utf8');
+  const half = chain.replace(/^report [\s\S]*/m, '');
+  for (const left of [half, chain]) {
+    using at = continuingWorld({
+      'proc/vmcore': encodeElfDump(crashedBySysrq()),
+      [`${folder}/chain.txt`]: left,
+      [`${folder}/dmesg.txt`]: 'as it was',
+    });
+    const saved = saveContinuedCrash(at.world, at.world.readMachine());
+    assert.deepEqual([saved?.isNew, saved?.continuing.crash], [true, ID]);
+    assert.equal(readFileSync(join(at.root, folder, 'chain.txt'), 'utf8'), chain);
+    assert.equal(readFileSync(join(at.root, folder, 'dmesg.txt'), 'utf8'), 'as it was');
+    assert.equal(at.world.files.read(marker.replace(whole.root, at.root)), `${ID}\n`);
+    assert.equal(saveContinuedCrash(at.world, at.world.readMachine())?.isNew, false);
+  }
 });
 
 test('a dump that cannot be read leaves a report that says so, and when', () => {
