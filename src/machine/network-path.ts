@@ -64,11 +64,11 @@ export async function resolveHost(host: string): Promise<Uint8Array> {
   }
 }
 
-/** @param interfaces as node:os gives them */
+/** @param interfaces as node:os gives them, which throws where no netlink socket may be made */
 export function readNetworkPath(
   root: string,
   to: Uint8Array,
-  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+  interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces,
 ): Reading<NetworkPath> {
   const text = readText(root, ROUTES);
   if (text.state !== 'read') return text;
@@ -76,7 +76,13 @@ export function readNetworkPath(
   const route = chooseRoute(parseRoutes(text.value), wordOf(to));
   if (route === undefined) return refuse('no route leads there');
   const { interfaceName } = route;
-  const own = interfaces[interfaceName]?.find(({ family }) => family === 'IPv4');
+  let all: NodeJS.Dict<NetworkInterfaceInfo[]>;
+  try {
+    all = interfaces();
+  } catch (error) {
+    return refuse(`the addresses of ${interfaceName} cannot be read: ${(error as Error).message}`);
+  }
+  const own = all[interfaceName]?.find(({ family }) => family === 'IPv4');
   const address = addressBytes(own?.address ?? '');
   const netmask = addressBytes(own?.netmask ?? '');
   if (own === undefined || address === undefined || netmask === undefined)

@@ -40,7 +40,8 @@ function card(address: string, netmask: string): NetworkInterfaceInfo[] {
   ];
 }
 
-const INTERFACES = { eth0: card('10.0.2.15', '255.255.255.0'), br0: card('10.1.0.1', '255.255.0.0') };
+const NAMED = { eth0: card('10.0.2.15', '255.255.255.0'), br0: card('10.1.0.1', '255.255.0.0') };
+const INTERFACES = () => NAMED;
 const DEFAULT = row('eth0', '0.0.0.0', '10.0.2.2', '0.0.0.0', 100);
 const LOCAL = row('eth0', '10.0.2.0', '0.0.0.0', '255.255.255.0', 0, '0001');
 
@@ -94,10 +95,14 @@ test('of two equal routes the one with the lower metric counts, and rejecting on
 });
 
 test('what a bare kernel could not bring up is refused with the reason', () => {
+  const throwing = () => {
+    throw new Error('A system error occurred: uv_interface_addresses returned Unknown system error 97');
+  };
   const refusals = [
     [[row('br0', '0.0.0.0', '10.1.0.2', '0.0.0.0')], INTERFACES, /br0 is no network card/],
     [[LOCAL], INTERFACES, /no route/],
-    [[DEFAULT], { lo: INTERFACES.br0 }, /eth0 has no IPv4 address/],
+    [[DEFAULT], () => ({ lo: NAMED.br0 }), /eth0 has no IPv4 address/],
+    [[DEFAULT], throwing, /addresses of eth0 cannot be read: .*uv_interface_addresses/],
   ] as const;
   for (const [rows, interfaces, reason] of refusals) {
     using tree = machine(...rows);
