@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,8 @@ describe('the packages', () => {
       /\.\/usr\/share\/fish\/vendor_completions\.d\/khop\.fish$/m,
     ];
     for (const pattern of wanted) assert.match(stdout, pattern);
+    for (const unit of readdirSync(join(ROOT, 'packaging')).filter((name) => /^khop-.*\./.test(name)))
+      assert.ok(stdout.includes(` ./usr/lib/systemd/system/${unit}\n`), `${unit} is missing`);
     const packed = await runProcess('tar', ['-tJf', tarball], DEADLINE);
     assert.match(packed.stdout, new RegExp(`^khop-${VERSION}-\\w+/usr/lib/khop/khop$`, 'm'));
   });

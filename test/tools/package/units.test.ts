@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../../src/guard/guard-settings.ts';
+import { parseReportTarget } from '../../../src/guard/report-target.ts';
+import { runProcess } from '../../../src/machine/run-process.ts';
+import { buildTree } from '../../support/tree-builder.ts';
 
 const PACKAGING = join(import.meta.dirname, '../../../packaging');
 const UNITS = readdirSync(PACKAGING).filter((name) => /\.(service|path|timer)$/.test(name));
@@ -19,5 +23,41 @@ test('every unit that arms the guard may ask for addresses and routes and resolv
     const families = settingsOf(unit, 'RestrictAddressFamilies').flatMap((value) => value.split(' '));
     for (const family of ['AF_UNIX', 'AF_NETLINK', 'AF_INET', 'AF_INET6'])
       assert.ok(families.length === 0 || families.includes(family), `${unit} allows no ${family}`);
+  }
+});
+
+test('every unit that a target wants is enabled by the package, and forgotten when it is purged', () => {
+  const wanted = UNITS.filter((unit) => settingsOf(unit, 'WantedBy').length > 0);
+  assert.ok(wanted.includes('khop-guard.service'));
+  for (const script of ['postinst', 'postrm']) {
+    const [named] = /khop-arrive\.service [^;>]*/.exec(
+      readFileSync(join(PACKAGING, 'debian', script), 'utf8'),
+    )!;
+    assert.deepEqual(named.trim().split(' '), wanted.sort(), script);
+  }
+});
+
+test('only where reports go by the network does arming wait for it, a second time', async () => {
+  assert.deepEqual(settingsOf('khop-guard-network.service', 'WantedBy'), []);
+  const [after = ''] = settingsOf('khop-guard-network.service', 'After');
+  assert.match(after, /network-online\.target .*khop-guard\.service/);
+  const script = settingsOf('khop-guard.service', 'ExecStartPost')
+    .map((line) => /^-\/bin\/sh -c '(.*)'$/.exec(line)?.[1] ?? '')
+    .find((line) => line.includes('khop-guard-network.service'))!;
+  const places = [
+    ['UUID=11111111-2222:/ssh', false],
+    ['raw:PARTUUID=11111111-2222', false],
+    ['http://logs/crashes', true],
+    ['https://logs/crashes', true],
+    ['ssh://khop@logs/crashes', true],
+  ] as const;
+  for (const [place, isNetwork] of places) {
+    const to = parseReportTarget(place, isNetwork && place.startsWith('ssh') ? { sshKey: '/root/key' } : {});
+    using tree = buildTree({ 'guard.json': encodeGuardSettings({ ...DEFAULT_GUARD_SETTINGS, to }) });
+    const here = script
+      .replace('/var/lib/khop/guard.json', `${tree.root}/guard.json`)
+      .replace('exec systemctl', 'echo');
+    const { stdout } = await runProcess('/bin/sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
+    assert.equal(stdout, isNetwork ? '--no-block start khop-guard-network.service\n' : '', place);
   }
 });
