@@ -26,7 +26,7 @@ import { describeContinuation, withContinuation } from './continuation.ts';
 import { planContinue } from './continue-plan.ts';
 import { refuseContinuing } from './continuing.ts';
 import { type CrashLoop, findCrashLoop } from './crash-loop.ts';
-import { digestFiles, shapeOf } from './drift.ts';
+import { digestOnce, shapeOf } from './drift.ts';
 import type { DumpPlan } from './dump-plan.ts';
 import type { EncryptionPlan } from './encryption-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
@@ -45,8 +45,10 @@ export interface GuardPlan {
   readonly place: TargetPlan;
   readonly dump: DumpPlan | undefined;
   readonly encryption: EncryptionPlan | undefined;
-  /** Paths of the files it was made of. */
-  readonly inputs: readonly string[];
+  /** The files it was made of, as they were then; empty in a trial, which nobody arms again. */
+  readonly inputs: ArmedRecord['inputs'];
+  /** The machine that it was made for, see ArmedRecord. */
+  readonly shape: string;
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
@@ -82,6 +84,7 @@ export async function planGuard(
   refuseContinuing(world.folders, machine);
   requireReservation(machine);
   const kernel = chooseKernel(world, machine, settings.kernel ?? runningSelector(world, machine));
+  const digest = known.capture === undefined ? digestOnce() : () => [];
   const wish: HomeWish = {
     selector: settings.home ?? undefined,
     argument: guardArgument(id, returnOf(machine), windowOf(world, settings)),
@@ -89,8 +92,10 @@ export async function planGuard(
     hasReport: settings.mode === 'capture',
     isChecked: known.isHomeChecked === true,
     added: known.homeParameters,
+    digest,
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });
+  digest([kernel.image]);
   const capture = readCaptureKernel(world, machine, kernel);
   const { loop } = wish;
   // In a trial it is the trial that ends a loop.
@@ -102,6 +107,13 @@ export async function planGuard(
     known.capture ??
     (await planCapture(world, machine, settings, kernel, place, login && valueOf(login)?.modules));
   const { dump, encryption, initramfsFor } = planned;
+  const brought = [
+    ...(dump?.inputs ?? []),
+    ...(encryption?.inputs ?? []),
+    ...(place.state === 'planned' ? (place.brought?.inputs ?? []) : []),
+  ];
+  // Now, and not after the way home was planned, which takes seconds.
+  digest([...brought, ...((login && valueOf(login)?.inputs) ?? [])]);
   const alone = captureNeed(capture, planned, 0).bytes;
   const roomBytes = reservedBytes(machine) - BigInt(alone);
   const { home, isStranded } = chooseHome(world, machine, wish, roomBytes);
@@ -120,19 +132,14 @@ export async function planGuard(
       kept: way.state === 'planned' ? way.wayHome.kept : undefined,
       entropy: world.entropy(256),
     });
-  const inputs = [
-    kernel.image,
-    ...(home.state === 'planned' ? home.inputs : []),
-    ...(dump?.inputs ?? []),
-    ...(encryption?.inputs ?? []),
-    ...(place.state === 'planned' ? (place.brought?.inputs ?? []) : []),
-  ];
+  const inputs = [kernel.image, ...(home.state === 'planned' ? home.inputs : []), ...brought];
   const common = {
     home,
     place,
     dump,
     encryption,
-    inputs,
+    inputs: digest(inputs),
+    shape: shapeOf(machine),
     id,
     loop,
     rescueLogin: undefined,
@@ -141,7 +148,7 @@ export async function planGuard(
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const shell = loop && chooseRescue(world, { loop, home, login, roomBytes }, planFor);
   if (shell !== undefined)
-    return { ...common, ...shell, inputs: [...inputs, ...shell.inputs], ending: 'rescue' };
+    return { ...common, ...shell, inputs: digest([...inputs, ...shell.inputs]), ending: 'rescue' };
   return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
 
@@ -175,13 +182,9 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  * Loads it, and records what it was made of.
  * @throws E_SYSCALL when the kernel refuses
  */
-export function armGuard(
-  world: GuardWorld,
-  { plan, home, place, dump, encryption, inputs, id, loop, ending, rescueLogin, continuing }: GuardPlan,
-  settings: GuardSettings,
-): ArmedRecord {
+export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardSettings): ArmedRecord {
+  const { plan, home, place, dump, encryption, id, loop, ending, rescueLogin, continuing } = planned;
   const machine = world.readMachine();
-  const digests = digestFiles(inputs);
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
   const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
@@ -219,8 +222,8 @@ export function armGuard(
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,
-    inputs: digests,
-    shape: shapeOf(machine),
+    inputs: planned.inputs,
+    shape: planned.shape,
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   return record;

@@ -12,6 +12,7 @@ import type { GuardPlan } from './arm.ts';
 import type { ContinuingMemory } from './armed-record.ts';
 import { reservedBytes } from './capture-kernel.ts';
 import { continueNeed, planContinueKernel, usedBytes } from './continue-kernel.ts';
+import { shapeOf } from './drift.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish } from './home-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -31,6 +32,8 @@ export function planContinue(
   settings: GuardSettings,
   { kernel, id, wish }: ContinueWish,
 ): GuardPlan {
+  const { digest } = wish;
+  digest([kernel.image, ...kernel.initrds]);
   const need = continueNeed(world, machine, settings, kernel, 0);
   const alone = BigInt(need.bytes - need.userBytes + LEAST_USER_BYTES);
   const reserved = reservedBytes(machine);
@@ -48,7 +51,8 @@ export function planContinue(
     place: { state: 'nowhere', reason: 'the system that goes on writes the report' },
     dump: undefined,
     encryption: undefined,
-    inputs: [kernel.image, ...kernel.initrds, ...(home.state === 'planned' ? home.inputs : [])],
+    inputs: digest([kernel.image, ...kernel.initrds, ...(home.state === 'planned' ? home.inputs : [])]),
+    shape: shapeOf(machine),
     id,
     loop: wish.loop,
     // Also where going home would begin a loop anew: nobody goes there before somebody says so.

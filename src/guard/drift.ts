@@ -15,6 +15,22 @@ export function digestFiles(paths: readonly string[]): ArmedRecord['inputs'] {
   return [...new Set(paths)].map((path) => ({ path, sha256: sha256(readNamedFile(path).bytes) }));
 }
 
+/**
+ * The same, but of each file as it is when it is first asked for: who asks before a plan reads the file knows what the
+ * plan was made of, whatever takes its place meanwhile. @throws as `digestFiles`
+ */
+export type DigestOnce = (paths: readonly string[]) => ArmedRecord['inputs'];
+
+export function digestOnce(): DigestOnce {
+  const known = new Map<string, ArmedRecord['inputs'][number]>();
+  return (paths) =>
+    [...new Set(paths)].map((path) => {
+      const found = known.get(path) ?? digestFiles([path])[0]!;
+      known.set(path, found);
+      return found;
+    });
+}
+
 /** The CPUs that leave their registers, and the memory that a dump is of. */
 export function shapeOf({ crash, iomem }: MachineFacts): string {
   const cpus = (valueOf(crash.cpuNotes) ?? []).map(({ cpu, address }) => `${cpu} ${address}`);

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { KhopError } from '../error.ts';
 import { unload } from '../switch/load.ts';
 import { isOnTrial, refuseOnTrial } from '../switch/on-trial.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
@@ -13,17 +14,18 @@ import { armedRecordPath } from './armed-record.ts';
 import { continuationPath } from './continuation.ts';
 import { continuationId } from './continuing.ts';
 import { requireHttps } from './curl-plan.ts';
+import { driftOf } from './drift.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
 import { arriveFromCrash } from './record-crash.ts';
 import { requireSsh } from './ssh-plan.ts';
-import { planTarget, planTargetOrNone } from './target-plan.ts';
+import { planTarget, planTargetOrNone, type TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /**
  * Arms, and remembers to at every boot. The settings are written last: what could not be armed is not wanted either.
- * @throws as `planGuard` and `armGuard`; then nothing has changed
+ * @throws as `planGuard` and `armGuard`, and then nothing has changed; E_BUSY as `armAsThingsAre`
  */
 export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): Promise<ArmedRecord> {
   arriveFromCrash(world, world.readMachine());
@@ -31,10 +33,34 @@ export async function turnGuardOn(world: GuardWorld, settings: GuardSettings): P
   const place = await planTarget(world, settings);
   await requireSsh(world, settings);
   await requireHttps(world, settings);
-  const planned = await planGuard(world, settings, newSwitchId(world), place);
-  const record = armGuard(world, planned, settings);
+  const record = await armAsThingsAre(world, settings, place);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   return record;
+}
+
+/** Whatever changes files or CPUs is done by then, or does so all the time. */
+const MOST_ARMINGS = 3;
+
+/**
+ * Arms, and again when a file was replaced or a CPU came meanwhile: planning takes seconds, early in a boot too.
+ * @throws E_BUSY when that did not end; what was armed last stays, and status says why it is not what it should be
+ */
+async function armAsThingsAre(
+  world: GuardWorld,
+  settings: GuardSettings,
+  place: TargetPlan,
+): Promise<ArmedRecord> {
+  let drift: readonly string[] = [];
+  for (let count = 1; count <= MOST_ARMINGS; count += 1) {
+    const now = count === 1 ? place : await planTargetOrNone(world, settings);
+    const planned = await planGuard(world, settings, newSwitchId(world), now);
+    const record = armGuard(world, planned, settings);
+    drift = driftOf(record, world.readMachine());
+    if (drift.length === 0) return record;
+  }
+  throw new KhopError('E_BUSY', `something changed each time that the guard was armed: ${drift.join('; ')}`, {
+    hint: 'When that is done: khop guard rearm',
+  });
 }
 
 /** Succeeds when it is off already. @throws E_STATE in a kernel on trial; E_SYSCALL */
@@ -71,7 +97,6 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   arriveFromCrash(world, machine);
   const place = await planTargetOrNone(world, settings);
   if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
-  const planned = await planGuard(world, settings, newSwitchId(world), place);
   const because = isArmed ? ['there is a place for reports now'] : problems;
-  return { did: 'armed', because, record: armGuard(world, planned, settings) };
+  return { did: 'armed', because, record: await armAsThingsAre(world, settings, place) };
 }

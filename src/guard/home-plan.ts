@@ -12,6 +12,7 @@ import { agreedPlan, propose } from '../switch/proposal.ts';
 import { readHistory } from '../switch/read-history.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
+import type { DigestOnce } from './drift.ts';
 
 /** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
 const REPORT_ROOM = 0x4_0000;
@@ -85,6 +86,8 @@ export interface HomeWish {
   readonly isChecked?: boolean;
   /** For this one start of it. */
   readonly added?: readonly string[] | undefined;
+  /** Asked of its files before they are read. */
+  readonly digest: DigestOnce;
 }
 
 /**
@@ -101,6 +104,8 @@ function planHomeKernel(
   if (roomBytes <= 0n)
     return { state: 'firmware', reason: 'the panic kernel alone needs all of the reservation' };
   try {
+    const { title, image, initrds } = chooseKernel(world, machine, selector);
+    wish.digest([image, ...initrds]);
     const proposal = propose(world, selector, {
       method: 'segments',
       reuseCmdline: true,
@@ -112,7 +117,6 @@ function planHomeKernel(
       roomBytes,
     });
     const wayHome = planHome(agreedPlan(proposal), machine, roomBytes);
-    const { title, image, initrds } = proposal.kernel;
     return { state: 'planned', wayHome, title, inputs: [image, ...initrds] };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;

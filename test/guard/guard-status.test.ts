@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { armGuard, planGuard } from '../../src/guard/arm.ts';
-import { turnGuardOff } from '../../src/guard/guard.ts';
+import { keepArmed, turnGuardOff } from '../../src/guard/guard.ts';
 import {
   DEFAULT_GUARD_SETTINGS,
   encodeGuardSettings,
@@ -111,4 +111,54 @@ test('status says armed only of what khop armed in this boot, unchanged, for thi
   turnGuardOff(world);
   assert.equal(stateOf(guarded()).state, 'off');
   assert.deepEqual(at.calls.slice(-1), ['unload crash']);
+});
+
+test('what changes while the guard is armed does not count as what it was made of', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const [one, two] = [guarded(), guarded({ crash: { ...guarded().crash, cpuNotes: read([]) } })];
+  let machine = one;
+  const world = { ...at.world, readMachine: () => machine };
+  const settings = settingsFor(boot);
+  const planned = await planGuard(world, settings, ID, NOWHERE);
+  world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+  writeFileSync(boot.image, 'another kernel');
+  machine = two;
+  armGuard(world, planned, settings);
+  const { state, problems } = readGuardStatus(world, machine);
+  assert.equal(state, 'not-armed');
+  assert.match(problems.join('; '), /vmlinuz has changed since; CPUs or memory were added/);
+});
+
+test('arming begins anew when a CPU came meanwhile, and gives up when that does not end', async () => {
+  for (const [changes, armings] of [
+    [1, 2],
+    [9, 3],
+  ] as const) {
+    using boot = buildBoot();
+    using at = worldFor(boot);
+    let done = 0;
+    const { crash } = guarded();
+    const world = {
+      ...at.world,
+      readReportPlace: () => absent('/var/lib/khop'),
+      readMachine: () =>
+        guarded({ crash: { ...crash, cpuNotes: read([{ cpu: done, address: 0x3e21_a000n, size: 400n }]) } }),
+      kexec: {
+        ...at.world.kexec,
+        segmentsLoad: (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
+          at.world.kexec.segmentsLoad(request);
+          if (done < changes) done += 1;
+        },
+      },
+    };
+    world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settingsFor(boot)));
+    const outcome = keepArmed(world);
+    if (changes === 9) await assert.rejects(outcome, { code: 'E_BUSY', message: /CPUs or memory/ });
+    else {
+      const { did } = await outcome;
+      assert.deepEqual([did, readGuardStatus(world, world.readMachine()).state], ['armed', 'armed']);
+    }
+    assert.equal(at.calls.filter((call) => call.startsWith('load')).length, armings);
+  }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import type { CrashLoop } from '../../src/guard/crash-loop.ts';
+import { digestOnce } from '../../src/guard/drift.ts';
 import { chooseHome } from '../../src/guard/home-plan.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
@@ -45,7 +46,7 @@ function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string
     commandLine: read('root=/dev/vda1 quiet crashkernel=192M'),
   });
   const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
-  const wish = { selector, argument: ARGUMENT, loop, hasReport: true };
+  const wish = { selector, argument: ARGUMENT, loop, hasReport: true, digest: digestOnce() };
   const { home, isStranded } = chooseHome(world, machine, wish, 192n << 20n);
   assert.equal(home.state, 'planned', home.state === 'firmware' ? home.reason : '');
   return { title: home.state === 'planned' ? home.title : '', isStranded, home };
