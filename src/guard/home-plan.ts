@@ -111,6 +111,7 @@ function planHomeKernel(
       reuseCmdline: true,
       append: [wish.argument],
       added: wish.added ?? [],
+      isWayHome: true,
       ...(wish.hasReport ? { reportRoom: REPORT_ROOM } : {}),
       isUnchecked: wish.isChecked === true,
       fast: true,

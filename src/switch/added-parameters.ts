@@ -1,5 +1,5 @@
 /**
- * Parameters that a fast switch added for one boot. They stand once more in `khop.added=`, so that the next
+ * Parameters that khop added for one boot. They stand once more in `khop.added=`, so that the next
  * switch that reuses the running command line can tell them from what the administrator wants.
  * @module
  */
@@ -19,19 +19,22 @@ const ADDED_PARAMETER = 'khop.added';
  */
 export function addParameters(line: string, parameters: readonly string[]): string {
   if (parameters.length === 0) return line;
-  const before = commandLineValue(line, ADDED_PARAMETER);
-  const all = [...(before === undefined ? [] : before.split(',')), ...parameters];
+  const all = [...addedParameters(line), ...parameters];
   return appendArguments(
     withoutArguments(line, [ADDED_PARAMETER]),
     [...parameters, `${ADDED_PARAMETER}=${all.join(',')}`].join(' '),
   );
 }
 
+/** What the note on `line` names. */
+export function addedParameters(line: string): readonly string[] {
+  return commandLineValue(line, ADDED_PARAMETER)?.split(',') ?? [];
+}
+
 /** `line` as it was before `addParameters`; one that says nothing of additions as it is. */
 export function withoutAddedParameters(line: string): string {
-  const note = commandLineValue(line, ADDED_PARAMETER);
-  if (note === undefined) return line;
-  const added = note.split(',');
+  const added = addedParameters(line);
+  if (added.length === 0) return line;
   const all = parseCommandLine(withoutArguments(line, [ADDED_PARAMETER]));
   // The last ones are those that were appended: an equal one of the administrator's stands before.
   for (const text of added) {

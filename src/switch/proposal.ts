@@ -28,6 +28,7 @@ import { type FastPlan, type Optimisation, planFast, usedOptimisations } from '.
 import { countArrivals, type Estimate, estimateFromHistory, type History, usualDownMs } from './history.ts';
 import type { ProfileName } from './optimisations.ts';
 import { readHistory } from './read-history.ts';
+import { restartParameters } from './restart-on-way-home.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** What a person asked for besides the kernel. */
@@ -60,6 +61,8 @@ export interface ProposalOptions {
   readonly lastArchives?: readonly NamedPieces[];
   /** For one boot only: taken off again when the command line is reused, see added-parameters.ts. */
   readonly added?: readonly string[];
+  /** For the known-good kernel: where it would stand still in this one start, it restarts the machine. */
+  readonly isWayHome?: true;
   /** Id of the ticket, when this is for a switch. */
   readonly switchId?: string;
   /** No preflight: for a plan of which only the size counts, or of a kernel that was checked already. */
@@ -172,15 +175,18 @@ function composeCommandLine(
   if (options.switchId !== undefined) extra.push(tokenArgument(options.switchId));
   const addition = extra.filter((text) => text !== '').join(' ');
   const base = baseCommandLine(machine, kernel, options, slot);
-  const added = options.added ?? [];
-  if (base === undefined)
-    return addition === '' && added.length === 0 ? undefined : addParameters(addition, added);
+  const addedTo = (line: string): string =>
+    addParameters(line, [
+      ...(options.added ?? []),
+      ...(options.isWayHome === true ? restartParameters(line) : []),
+    ]);
+  if (base === undefined) return addedTo(addition) || undefined;
   const kept = withoutArguments(withoutAddedParameters(base), [
     TOKEN_PARAMETER,
     ...world.configuration.drop,
     ...(options.drop ?? []),
   ]);
-  return addParameters(appendArguments(kept, addition), added);
+  return addedTo(appendArguments(kept, addition));
 }
 
 function baseCommandLine(

@@ -48,8 +48,10 @@ export function planHomecoming(
   selector: string,
   { id, added }: { readonly id: string; readonly added: readonly string[] },
 ): LoadPlan {
-  const options = { reuseCmdline: true, fast: true, append: homeArguments(id), added };
-  return agreedPlan(propose(world, selector, options));
+  const append = homeArguments(id);
+  return agreedPlan(
+    propose(world, selector, { reuseCmdline: true, fast: true, append, added, isWayHome: true }),
+  );
 }
 
 /** So that it knows which trial it comes home from, and why where the disk does not say it. */
@@ -76,7 +78,9 @@ export function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: Told
   const { commandLine } = chooseKernel(world, world.readMachine(), trial.home.id);
   const reuseCmdline = (commandLine ?? '') === '';
   const added = watchdogArgumentsAtHome(trial.watchdog);
-  const options = { reuseCmdline, append: homeArguments(id, cause), added, isUnchecked: true };
-  const plan = agreedPlan(propose(world, trial.home.id, options));
+  const append = homeArguments(id, cause);
+  const plan = agreedPlan(
+    propose(world, trial.home.id, { reuseCmdline, append, added, isWayHome: true, isUnchecked: true }),
+  );
   loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
 }

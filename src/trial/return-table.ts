@@ -7,6 +7,7 @@
  * @module
  */
 import { HUNG_TASK_SECONDS, PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
+import { HOME_PANIC_SECONDS } from '../switch/restart-on-way-home.ts';
 import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
 
 /** One way of failing. */
@@ -115,7 +116,12 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
         : 'the boot loader’s default was not touched',
       0,
     ),
-  fallback: (input) => byFirmware(input, 'a panic of the way home restarts the machine', PANIC_SECONDS),
+  fallback: (input) =>
+    byFirmware(
+      input,
+      `panic=${HOME_PANIC_SECONDS} restarts the machine when home panics or finds no root`,
+      HOME_PANIC_SECONDS,
+    ),
 };
 
 /** One row for each class, in their order. */

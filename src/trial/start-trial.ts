@@ -7,6 +7,7 @@ import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { PlannedWatchdog } from '../plan/trial/plan-watchdog.ts';
 import { TRIAL_SYSCTLS } from '../plan/trial/trial-parameters.ts';
+import { panicSettingAtHome } from '../switch/restart-on-way-home.ts';
 import type { OrderedTrial } from '../switch/switch-kernel.ts';
 import type { TicketTrial } from '../switch/ticket.ts';
 import type { Baseline } from './health/baseline.ts';
@@ -114,5 +115,8 @@ function sysctlsNow(world: TrialWorld): Record<string, string> {
     const value = valueOf(world.readSysctl(path));
     return value === undefined ? [] : [[path, value.trim()] as const];
   });
-  return Object.fromEntries(values);
+  const now = Object.fromEntries(values);
+  // Where nobody calls `khop arrive`, this kernel still has what it was given for its way home.
+  const panic = panicSettingAtHome(world.readMachine(), now['kernel.panic']);
+  return panic === undefined ? now : { ...now, 'kernel.panic': panic };
 }

@@ -39,11 +39,13 @@ function installation(...arrivals: readonly (readonly [string, string])[]): Tree
   return { ...Object.fromEntries(boot), 'state/history.jsonl': history.map(encodeHistoryEntry).join('') };
 }
 
-function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string) {
+const RUNNING = 'root=/dev/vda1 quiet crashkernel=192M';
+
+function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string, running = RUNNING) {
   using tree = buildTree(files);
   const machine: MachineFacts = machineWithReservation({
     release: read(NEW),
-    commandLine: read('root=/dev/vda1 quiet crashkernel=192M'),
+    commandLine: read(running),
   });
   const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
   const wish = { selector, argument: ARGUMENT, loop, hasReport: true, digest: digestOnce() };
@@ -64,6 +66,16 @@ test('without a loop home is the running kernel, or the one that was asked for, 
   assert.equal(isStranded, false);
   assert.ok(home.state === 'planned' && home.wayHome.report?.size === 0x4_0000);
   assert.match(choose(installation(), undefined, OLD).title, /6\.1\.0/);
+});
+
+test('a kernel that fails on its way home restarts the machine, unless it would do so anyway', () => {
+  const linesOf = (running?: string): string => {
+    const { home } = choose(installation(), undefined, undefined, running);
+    assert.ok(home.state === 'planned');
+    return home.wayHome.kept.map(({ bytes }) => Buffer.from(bytes).toString('latin1')).join();
+  };
+  assert.match(linesOf(), / khop\.guard=\S+ panic=11 rd\.emergency=reboot rd\.shell=0 (?:\S+ )*khop\.added=/);
+  assert.doesNotMatch(linesOf('root=/dev/vda1 crashkernel=192M panic=30'), /panic=11/);
 });
 
 test('in a loop home is the latest kernel that was seen well and did not die in it', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import type { GuardWorld } from '../../src/guard/world.ts';
 import { reusableCommandLine } from '../../src/plan/command-line.ts';
-import { addParameters } from '../../src/switch/added-parameters.ts';
+import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
 import { loadPlan, readLoadedRecord, unload } from '../../src/switch/load.ts';
 import { agreedPlan, propose } from '../../src/switch/proposal.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
@@ -16,6 +16,9 @@ import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
 import { quietWorld } from '../support/switch-world.ts';
 import { machineOnTrial, TRIAL_ID, trialTicket, trialWorld } from '../support/trial-world.ts';
 
+/** For this start alone, where the known-good kernel's own command line has nothing of it. */
+const RESTARTS =
+  ' panic=11 rd.emergency=reboot rd.shell=0 khop.added=panic=11,rd.emergency=reboot,rd.shell=0';
 const ADDED = [`khop.trial=${TRIAL_ID}`, 'rdinit=/khop/first', 'panic=10'];
 
 /** A kernel on trial whose home is a kernel by its path. @param loads gets a line for each load */
@@ -33,7 +36,7 @@ function ticketOf(boot: PreparedBoot) {
   return trialTicket({ home: { id: boot.image, title: 'Old', release: null } });
 }
 
-test('the known-good kernel is loaded with ordinary parameters and told which trial it comes home from', () => {
+test('the known-good kernel is loaded with ordinary parameters, told which trial it comes home from, and restarts when it fails', () => {
   using boot = buildBoot();
   const loads: string[] = [];
   const world = onTrial(boot, loads);
@@ -43,7 +46,7 @@ test('the known-good kernel is loaded with ordinary parameters and told which tr
   const record = readLoadedRecord(world, 'normal', 'trial-boot');
   assert.equal(loads.length, 1);
   assert.equal(record?.by, 'khop trial');
-  assert.equal(record?.commandLine, `root=/dev/vda1 khop.home=${TRIAL_ID}`);
+  assert.equal(record?.commandLine, `root=/dev/vda1 khop.home=${TRIAL_ID}${RESTARTS}`);
 });
 
 test('why it goes home is on the command line where the disk does not take it, and not on that of the next kernel', () => {
@@ -55,9 +58,10 @@ test('why it goes home is on the command line where the disk does not take it, a
   const { commandLine } = readLoadedRecord(world, 'normal', 'trial-boot')!;
   assert.equal(
     commandLine,
-    `root=/dev/vda1 khop.home=${TRIAL_ID} khop.cause=unhealthy:system.root-writable%3A%20%2F%20is%20mounted%20%22read-only%22`,
+    `root=/dev/vda1 khop.home=${TRIAL_ID} khop.cause=unhealthy:system.root-writable%3A%20%2F%20is%20mounted%20%22read-only%22${RESTARTS}`,
   );
-  assert.equal(reusableCommandLine(commandLine, 'normal'), 'root=/dev/vda1');
+  const next = withoutAddedParameters(reusableCommandLine(commandLine, 'normal'));
+  assert.equal(next, 'root=/dev/vda1');
 });
 
 test('going home from a disk that cannot be written loads the known-good kernel again, with the cause', async () => {

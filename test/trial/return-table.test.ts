@@ -39,7 +39,7 @@ test('a machine with everything is brought home from each class, and within whic
   assert.deepEqual(uncoveredClasses(rows, []), []);
   assert.deepEqual(Object.fromEntries(rows.map((row) => [row.class, row.seconds])), {
     ...{ 'early-panic': 100, panic: 10, hang: 250, 'dead-hang': 210, 'stuck-boot': 130, 'no-network': 610 },
-    ...{ unhealthy: 610, unconfirmed: 610, 'power-loss': 90, fallback: 100 },
+    ...{ unhealthy: 610, unconfirmed: 610, 'power-loss': 90, fallback: 101 },
   });
   assert.deepEqual(
     rows.filter((row) => row.remedy !== null),

@@ -250,6 +250,25 @@ test('the known-good kernel has time to see to a watchdog that counts on, by eit
   });
 });
 
+test('the known-good kernel restarts the machine where it would stand still, by either way home, for this start alone', async () => {
+  const running = 'root=/dev/vda1 quiet panic=0';
+  await stage({ machine: { commandLine: read(running) } }, ({ home, guard }) => {
+    assert.ok(home.state === 'planned' && guard.state === 'planned');
+    const line = home.value.commandLine;
+    for (const [name, value] of [
+      ['panic', '11'],
+      ['rd.emergency', 'reboot'],
+      ['rd.shell', '0'],
+    ] as const)
+      assert.equal(commandLineValue(line, name), value);
+    assert.equal(withoutAddedParameters(line), `${running} khop.home=${TRIAL_ID}`);
+    const { home: way } = guard.value;
+    assert.ok(way.state === 'planned');
+    const kept = way.wayHome.kept.map(({ bytes }) => textOf(bytes)).join();
+    assert.match(kept, / panic=0 khop\.guard=\S+ panic=11 rd\.emergency=reboot rd\.shell=0 /);
+  });
+});
+
 test('where there is no room for a panic kernel the trial goes on without, and says why', async () => {
   const iomem = read([{ name: 'System RAM', start: 0x10_0000n, end: 0x1000_0000n, children: [] }]);
   await stage({ machine: { iomem } }, (staged) => {

@@ -51,6 +51,15 @@ async function order(stage: StagedTrial, over: Partial<TrialWorld> = {}) {
   return { ...at, trial, baseline, world };
 }
 
+test('what the running kernel has only for its own way home is nothing to go back to', async () => {
+  const commandLine = read('root=/dev/vda1 panic=11 khop.added=panic=11');
+  const readMachine = () => ({ ...machineAtHome(), commandLine });
+  const readSysctl = () => read('11\n');
+  using at = await order(staged(NONE), { readMachine, readSysctl });
+  const { restore } = at.trial.ticket;
+  assert.deepEqual([restore['kernel.panic'], restore['kernel.panic_on_oops']], ['0', '11']);
+});
+
 test('the ticket tells of the trial what the kernel on trial, and the one that comes home, have to know', async () => {
   const sysctls: Readonly<Record<string, string>> = { 'kernel.panic': '0\n', 'kernel.hung_task_panic': '1' };
   const readSysctl = (name: string) => (sysctls[name] === undefined ? absent(name) : read(sysctls[name]));

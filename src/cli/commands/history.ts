@@ -49,7 +49,7 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
         'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
         'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
         'system that goes on in a panic kernel writes its own. A watchdog that the trial has left counting is ' +
-        'stopped, or given to systemd. Run by khop-arrive.service; does nothing without a ticket and a crash.',
+        'stopped, or given to systemd, and kernel.panic is what it was before the way home. Run by khop-arrive.service; does nothing without a ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option(
@@ -103,9 +103,16 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   const reset = readResetEvidence(world.folders.root);
   const { arrival, trial, entry } = await concludeArrival(world, machine, reset, announcer(context));
   const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
+  const { restorePanicSetting } = await import('../../switch/restart-on-way-home.ts');
+  const { readSysctl, writeSysctl } = await import('../../machine/sysctl.ts');
+  const { root } = world.folders;
+  const setting = restorePanicSetting(machine, {
+    read: (name) => readSysctl(root, name),
+    write: (name, value) => writeSysctl(root, name, value),
+  });
   const { removed, remarks } = removeOldCrashes(world);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
-  for (const line of [...elsewhere.remarks, ...remarks]) context.remark(line);
+  for (const line of [...elsewhere.remarks, ...setting, ...remarks]) context.remark(line);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(
