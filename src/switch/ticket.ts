@@ -34,7 +34,13 @@ const Trial = v.object({
   needsConfirm: v.boolean(),
   confirmSeconds: v.nullable(v.number()),
   /** The kernel to come home to. */
-  home: v.object({ id: v.string(), title: v.string(), release: v.nullable(v.string()) }),
+  home: v.object({
+    id: v.string(),
+    title: v.string(),
+    release: v.nullable(v.string()),
+    /** SHA-256 of its image and each initrd before the jump; without it when they could not be read, or by an older khop. */
+    files: v.optional(v.array(v.object({ path: v.string(), sha256: v.string() }))),
+  }),
   /** Boot entry of the kernel on trial, which becomes the default; null for one that has none (a file by path). */
   entryId: v.nullable(v.string()),
   /** Id of the arming of the panic kernel, see guard/guard-return.ts; null without one. */

@@ -14,7 +14,7 @@ import { valueOf } from '../machine/reading.ts';
 import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket, type Ticket } from '../switch/ticket.ts';
-import { loadHome, whyHomeIsGone } from './load-home.ts';
+import { isHomeUnchanged, loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ToldCause } from './trial-kernel.ts';
 import type { ReturnCause } from './trial-words.ts';
@@ -134,13 +134,22 @@ function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): v
   }
 }
 
-/** Where that fails, the kernel that waits stays, and will know less. */
+/**
+ * Where that fails, the kernel that waits stays, and will know less. A disk that refuses to be written may give back
+ * anything when it is read, so what comes from it has to be what was there before the jump.
+ */
 function tellHome(world: GuardWorld, order: HomeOrder): void {
   try {
     const found = readTrialPlace(world, world.readMachine());
     if (found.place !== 'on-trial') return;
     // It was decided earlier, while the disk took it.
     if (found.ticket.trial.cause !== null) return;
+    if (!isHomeUnchanged(world, found.ticket.trial)) {
+      world.remark(
+        'Nor is the known-good kernel told: its files are not known to be what they were before the jump.',
+      );
+      return;
+    }
     loadHome(world, found.ticket, causeOf(order));
     world.remark('The known-good kernel was loaded again, with why this kernel is left on its command line.');
   } catch (error) {

@@ -2,14 +2,16 @@
  * Loading the known-good kernel from disk, in the kernel on trial: what the first act does from memory, once more.
  * @module
  */
+import { isDeepStrictEqual } from 'node:util';
 import { KhopError } from '../error.ts';
+import { digestFiles } from '../guard/drift.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { watchdogArgumentsAtHome } from '../plan/trial/watchdog-at-home.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { loadPlan, readLoadedRecord } from '../switch/load.ts';
 import { isOnTrial } from '../switch/on-trial.ts';
 import { agreedPlan, propose } from '../switch/proposal.ts';
-import type { Ticket } from '../switch/ticket.ts';
+import type { Ticket, TicketTrial } from '../switch/ticket.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { causeArgument, HOME_PARAMETER, type ToldCause } from './trial-kernel.ts';
 
@@ -59,6 +61,17 @@ function homeArguments(id: string, cause?: ToldCause): string[] {
   return [`${HOME_PARAMETER}=${id}`, ...(cause === undefined ? [] : [causeArgument(cause)])];
 }
 
+/**
+ * Whether the disk still has the known-good kernel as it was before the jump. Of a ticket that does not say how it was,
+ * nobody knows.
+ * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for files that cannot be read
+ */
+export function isHomeUnchanged(world: SwitchWorld, { home }: TicketTrial): boolean {
+  const { image, initrds } = chooseKernel(world, world.readMachine(), home.id);
+  const now = digestFiles([image, ...initrds]);
+  return home.files !== undefined && isDeepStrictEqual(now, home.files);
+}
+
 /** As `loadHome`, beside other khops: not behind a confirmation, which lets it go. @throws E_BUSY, E_STATE */
 export async function loadHomeOnTrial(world: SwitchWorld, ticket: Ticket): Promise<void> {
   await world.exclusively(async () => {
@@ -69,7 +82,7 @@ export async function loadHomeOnTrial(world: SwitchWorld, ticket: Ticket): Promi
 
 /**
  * As its boot entry starts it, all of it: what the kernel on trial found is no measure of what home needs. Nothing is
- * checked beforehand, since nothing better is left.
+ * checked beforehand: either nothing better is left, or the files are those that were checked before the jump.
  * @param cause why it goes home, to be told by the command line
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT, E_PLAN for files that cannot be used; E_SYSCALL when the kernel refuses
  */

@@ -4,6 +4,8 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { digestFiles } from '../guard/drift.ts';
+import type { Kernel } from '../kernels/kernel.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { PlannedWatchdog } from '../plan/trial/plan-watchdog.ts';
 import { TRIAL_SYSCTLS } from '../plan/trial/trial-parameters.ts';
@@ -97,7 +99,7 @@ function ticketTrial(
     deadlineSeconds: deadlines.totalSeconds,
     needsConfirm: deadlines.confirmSeconds !== undefined,
     confirmSeconds: deadlines.confirmSeconds ?? null,
-    home: { id, title, release: release ?? null },
+    home: { id, title, release: release ?? null, ...digestsOf(homeKernel) },
     entryId: FILE_ORIGINS.has(proposal.kernel.origin.kind) ? null : proposal.kernel.id,
     arming: guard.state === 'planned' ? guard.value.id : null,
     restore: sysctlsNow(world),
@@ -106,6 +108,16 @@ function ticketTrial(
     coverage: table.map((row) => ({ class: row.class, by: row.by, seconds: row.seconds })),
     cause: null,
   };
+}
+
+/** Nothing where the files cannot be read: then none of them is trusted later either. */
+function digestsOf({ image, initrds }: Kernel): Pick<TicketTrial['home'], 'files'> {
+  try {
+    return { files: [...digestFiles([image, ...initrds])] };
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+    return {};
+  }
 }
 
 /** The values to go back to at the confirmation. One that this kernel does not have is nothing to go back to. */

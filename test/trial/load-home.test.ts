@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import { digestFiles } from '../../src/guard/drift.ts';
 import type { GuardWorld } from '../../src/guard/world.ts';
 import { reusableCommandLine } from '../../src/plan/command-line.ts';
 import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
@@ -64,27 +66,63 @@ test('why it goes home is on the command line where the disk does not take it, a
   assert.equal(next, 'root=/dev/vda1');
 });
 
+/** How the disk is on the way home. */
+interface Disk {
+  readonly isWritable: boolean;
+  /** What the ticket says of the home's files; undefined: nothing, as those of an older khop. */
+  readonly files?: readonly { readonly path: string; readonly sha256: string }[] | undefined;
+}
+
+/** @returns how often the known-good kernel was loaded again, and the remarks */
+async function leaveFrom(boot: PreparedBoot, { isWritable, files }: Disk) {
+  const loads: string[] = [];
+  const remarks: string[] = [];
+  using guard = trialWorld(machineOnTrial());
+  const base: GuardWorld = { ...guard.world, ...onTrial(boot, loads) };
+  const { home } = ticketOf(boot).trial;
+  const told = files === undefined ? home : { ...home, files: [...files] };
+  base.files.write(`${base.folders.state}/trial.json`, encodeTicket(trialTicket({ home: told })));
+  const write: StateFiles['write'] = (path, text) => {
+    if (!isWritable && path.startsWith(base.folders.state)) throw new Error('EROFS: read-only file system');
+    base.files.write(path, text);
+  };
+  const gone = new Error('the machine ends');
+  const shutdown = { ...base.shutdown, throughServiceManager: () => Promise.reject(gone) };
+  const remark = (line: string) => void remarks.push(line);
+  const world = { ...base, files: { ...base.files, write }, shutdown, remark };
+  const calls = { crashKernel: () => undefined, wait: async () => undefined, sayLeaving: () => undefined };
+  const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1 } as const;
+  await assert.rejects(goHome(world, calls, order), /the machine ends/);
+  const record = readLoadedRecord(world, 'normal', 'trial-boot');
+  return { loads: loads.length, told: causeOn(record?.commandLine ?? ''), remarks: remarks.join('\n') };
+}
+
 test('going home from a disk that cannot be written loads the known-good kernel again, with the cause', async () => {
-  for (const isWritable of [true, false]) {
-    using boot = buildBoot();
-    const loads: string[] = [];
-    using guard = trialWorld(machineOnTrial());
-    const base: GuardWorld = { ...guard.world, ...onTrial(boot, loads) };
-    base.files.write(`${base.folders.state}/trial.json`, encodeTicket(ticketOf(boot)));
-    const write: StateFiles['write'] = (path, text) => {
-      if (!isWritable && path.startsWith(base.folders.state)) throw new Error('EROFS: read-only file system');
-      base.files.write(path, text);
-    };
-    const gone = new Error('the machine ends');
-    const shutdown = { ...base.shutdown, throughServiceManager: () => Promise.reject(gone) };
-    const world = { ...base, files: { ...base.files, write }, shutdown, remark: () => undefined };
-    const calls = { crashKernel: () => undefined, wait: async () => undefined, sayLeaving: () => undefined };
-    const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1 } as const;
-    await assert.rejects(goHome(world, calls, order), /the machine ends/);
-    assert.equal(loads.length, isWritable ? 0 : 1);
-    const record = readLoadedRecord(world, 'normal', 'trial-boot');
-    const told = causeOn(record?.commandLine ?? '');
-    assert.deepEqual(told, isWritable ? undefined : { kind: 'unhealthy', detail: 'disk full' });
+  using boot = buildBoot();
+  const files = digestFiles([boot.image, boot.initrd]);
+  const written = await leaveFrom(boot, { isWritable: true, files });
+  assert.deepEqual([written.loads, written.told], [0, undefined]);
+  const refused = await leaveFrom(boot, { isWritable: false, files });
+  assert.deepEqual([refused.loads, refused.told], [1, { kind: 'unhealthy', detail: 'disk full' }]);
+});
+
+test('the known-good kernel in memory stays where the disk has another, or none that anybody knows', async () => {
+  using boot = buildBoot();
+  const files = digestFiles([boot.image, boot.initrd]);
+  const changed = [files[0]!, { path: boot.initrd, sha256: '0'.repeat(64) }];
+  for (const before of [changed, files.slice(0, 1), [], undefined]) {
+    const { loads, remarks } = await leaveFrom(boot, { isWritable: false, files: before });
+    assert.equal(loads, 0);
+    assert.match(remarks, /its files are not known to be what they were before the jump/);
+  }
+  for (const [path, said] of [
+    [boot.initrd, /its files are not known to be what they were/],
+    [boot.image, /Nor could the known-good kernel be told: \S/],
+  ] as const) {
+    rmSync(path);
+    const { loads, remarks } = await leaveFrom(boot, { isWritable: false, files });
+    assert.equal(loads, 0, 'what cannot be read is no match');
+    assert.match(remarks, said);
   }
 });
 

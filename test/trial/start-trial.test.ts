@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
@@ -11,6 +12,7 @@ import { trialCalls } from '../support/agent-world.ts';
 import { healthWorld } from '../support/health-world.ts';
 import { absent, healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
 import { healthyKernel } from '../support/preflight-input.ts';
+import { buildTree } from '../support/tree-builder.ts';
 import { machineAtHome, NOW_MS, OLD, trialWorld } from '../support/trial-world.ts';
 
 const WATCHDOG: PlannedWatchdog = {
@@ -29,7 +31,7 @@ const NONE: WatchdogPlan = { state: 'none', reason: 'there is none' };
 
 function staged(watchdog: WatchdogPlan, kernel: Partial<Kernel> = {}, confirmSeconds?: number): StagedTrial {
   const missing = { state: 'missing', reason: 'no room', code: undefined } as const;
-  const home = { ...healthyKernel(), id: OLD, title: 'Old', release: OLD };
+  const home = { ...healthyKernel(), id: OLD, title: 'Old', release: OLD, image: '/gone/old' };
   return {
     homeDefault: { state: 'already' },
     request: {
@@ -50,6 +52,22 @@ async function order(stage: StagedTrial, over: Partial<TrialWorld> = {}) {
   const trial = orderTrial(world, stage, { baseline, table: [row] });
   return { ...at, trial, baseline, world };
 }
+
+test('the ticket has the SHA-256 of the known-good kernel’s files, where they can be read', async () => {
+  using folder = buildTree({ image: 'an image', 'image.img': 'an initramfs' });
+  const [image, initrd] = [`${folder.root}/image`, `${folder.root}/image.img`];
+  const stage = staged(NONE);
+  const ticketOf = async (initrds: readonly string[]) => {
+    using at = await order({ ...stage, homeKernel: { ...stage.homeKernel, image, initrds } });
+    return at.trial.ticket.home.files;
+  };
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  assert.deepEqual(await ticketOf([initrd]), [
+    { path: image, sha256: sha256('an image') },
+    { path: initrd, sha256: sha256('an initramfs') },
+  ]);
+  assert.equal(await ticketOf([`${initrd}-gone`]), undefined);
+});
 
 test('what the running kernel has only for its own way home is nothing to go back to', async () => {
   const commandLine = read('root=/dev/vda1 panic=11 khop.added=panic=11');
@@ -159,7 +177,7 @@ function trialOf({ isHeldByInit, hasSystemd = true, fails, guardian, accepted = 
   } as unknown as TrialWorld;
   const staged = {
     request: { deadlines: { bootSeconds: 120, totalSeconds: 600, confirmSeconds: undefined } },
-    homeKernel: { id: 'old', title: 'Old', release: undefined },
+    homeKernel: { id: 'old', title: 'Old', release: undefined, image: '/gone/old', initrds: [] },
     guard: { state: 'none' },
     watchdog,
     homeDefault: { state: 'already' },
