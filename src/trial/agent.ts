@@ -11,12 +11,14 @@ import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import { valueOf } from '../machine/reading.ts';
-import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
+import { trialIdOn } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
-import { decodeTicket, encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
+import { encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
+import { type Decision, decisionNow, decisionOfOthers, isTicketGone, readTrialTicket } from './decision.ts';
+import { sleepUnlessGoingDown, withShutdownAsked } from './going-down.ts';
 import { Baseline } from './health/baseline.ts';
 import type { AskingPhase, CheckResult } from './health/check.ts';
-import { RETURN_CAUSES, type ReturnCause, type TrialPhase } from './trial-words.ts';
+import type { ReturnCause, TrialPhase } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -69,8 +71,8 @@ export interface AgentState {
   readonly note: string;
 }
 
-/** How the agent ended; `went-home` only where the way home was taken by others. */
-export type AgentEnd = 'not-on-trial' | 'confirmed' | 'went-home';
+/** How the agent ended; `went-home` only where the way home was taken by others. `going-down`: see going-down.ts. */
+export type AgentEnd = 'not-on-trial' | 'confirmed' | 'went-home' | 'going-down';
 
 /** @throws what a failed way home throws: then the guardian's deadline is what is left */
 export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<AgentEnd> {
@@ -78,7 +80,7 @@ export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<Ag
   if (id === undefined) return 'not-on-trial';
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return 'not-on-trial';
-  checkIn(world);
+  tellGuardian(world, 'checkedIn');
   if (read.state !== 'read') {
     await calls.goHome('ticket', read.reason, undefined);
     return 'went-home';
@@ -87,68 +89,17 @@ export async function runAgent(world: TrialWorld, calls: AgentCalls): Promise<Ag
 }
 
 /** A guardian that is gone is no reason to end as well: without an agent nobody would be left. */
-function checkIn(world: TrialWorld): void {
+function tellGuardian(world: TrialWorld, message: 'checkedIn' | 'leaving'): void {
   const guardian = valueOf(world.guardian.find());
   if (guardian === undefined) {
     world.remark('No guardian runs: if this agent dies, only a watchdog goes home.');
     return;
   }
   try {
-    world.guardian.tell(guardian, 'checkedIn');
+    world.guardian.tell(guardian, message);
   } catch (error) {
     world.remark((error as Error).message);
   }
-}
-
-/** What the kernel on trial finds of its ticket. */
-type TicketReading =
-  | { readonly state: 'read'; readonly ticket: Ticket; readonly trial: TicketTrial }
-  | { readonly state: 'unreadable'; readonly reason: string }
-  | { readonly state: 'missing'; readonly reason: string }
-  /** This boot's trial is over: it was confirmed. */
-  | { readonly state: 'concluded' };
-
-function readTrialTicket(world: TrialWorld, id: string): TicketReading {
-  const path = ticketPath(world.folders);
-  try {
-    const text = world.files.read(path);
-    if (text === undefined)
-      return wasConfirmed(world, id)
-        ? { state: 'concluded' }
-        : { state: 'missing', reason: `${path} does not exist` };
-    const ticket = decodeTicket(text, path);
-    if (ticket.id !== id)
-      return wasConfirmed(world, id)
-        ? { state: 'concluded' }
-        : { state: 'unreadable', reason: `${path} is of another switch (${ticket.id}, not ${id})` };
-    if (ticket.trial === null) return { state: 'unreadable', reason: `${path} tells of no trial` };
-    return { state: 'read', ticket, trial: ticket.trial };
-  } catch (error) {
-    return { state: 'unreadable', reason: (error as Error).message };
-  }
-}
-
-/**
- * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
- * through. Who removed the ticket has taken away what the trial is concluded from, and nobody could prove it any more. One
- * that cannot be read says nothing, and the trial goes on as it was.
- */
-type Decision =
-  | { readonly state: 'concluded' }
-  | { readonly state: 'confirmed' }
-  | { readonly state: 'returning'; readonly cause: ReturnCause; readonly detail: string };
-
-function decisionOfOthers(world: TrialWorld, id: string): Decision | undefined {
-  const read = readTrialTicket(world, id);
-  if (read.state === 'concluded') return { state: 'concluded' };
-  if (read.state === 'unreadable') return undefined;
-  if (read.state === 'missing')
-    return { state: 'returning', cause: 'ticket', detail: `the ticket is gone: ${read.reason}` };
-  const { phase, cause } = read.trial;
-  if (phase === 'confirmed') return { state: 'confirmed' };
-  if (phase !== 'returning') return undefined;
-  const kind = RETURN_CAUSES.find((known) => known === cause?.kind) ?? 'asked';
-  return { state: 'returning', cause: kind, detail: cause?.detail ?? 'this kernel is on its way home' };
 }
 
 /** From the first phase to the end. */
@@ -181,6 +132,10 @@ async function leadThrough(
   const follow = async (decision: Decision): Promise<AgentEnd> => {
     if (decision.state === 'concluded') return 'confirmed';
     if (decision.state === 'returning') return await leave(decision.cause, decision.detail);
+    if (decision.state === 'going-down') {
+      const others = await noteGoingDown(world, ticket);
+      return others === undefined ? 'going-down' : await follow(others);
+    }
     return await confirm(world, calls, ticket, { deadlineUpMs: deadlineSeconds * 1000, follow, leave });
   };
   const before = decisionOfOthers(world, ticket.id);
@@ -205,6 +160,21 @@ async function leadThrough(
   const decision = await waitForDecision(world, calls, { baseline, ticket, deadlineUpMs });
   if (decision !== undefined) return await follow(decision);
   return await leave('unconfirmed', `nobody confirmed within ${confirmSeconds ?? 0} s`);
+}
+
+/** Leaves the rest to the shutdown, and to the guardian. What others have decided just before it is to be followed. */
+async function noteGoingDown(world: TrialWorld, ticket: Ticket): Promise<Decision | undefined> {
+  let others: Decision | undefined;
+  await whenFree(world, world.sleep, () => {
+    others = decisionOfOthers(world, ticket.id);
+    if (others === undefined)
+      writeIfPossible(world, withShutdownAsked(ticket, { atMs: world.nowMs(), upMs: world.uptimeMs() }));
+  });
+  if (others !== undefined && !isTicketGone(others)) return others;
+  world.remark('The system goes down, as somebody has asked it to: nothing is made of what stops.');
+  // systemd (256+) starts the known-good kernel, which waits, at a reboot.
+  tellGuardian(world, 'leaving');
+  return undefined;
 }
 
 /** When everything was proven, where an earlier agent of this boot wrote that down. */
@@ -234,7 +204,7 @@ async function confirm(
       return 'confirmed';
     } catch (error) {
       world.signal.throwIfAborted();
-      const decision = decisionOfOthers(world, ticket.id);
+      const decision = await decisionNow(world, ticket.id);
       if (decision !== undefined && decision.state !== 'confirmed') return await follow(decision);
       const mayPass = error instanceof KhopError && PASSING.has(error.code);
       if (!mayPass || world.uptimeMs() >= untilUpMs) {
@@ -274,9 +244,11 @@ async function prove(
   for (;;) {
     const beganUpMs = world.uptimeMs();
     const checks = await calls.runChecks(baseline, phase, ticket);
-    // Before anything is made of them: on the way down of `khop back`, services fail because they are stopped.
-    const decision = decisionOfOthers(world, ticket.id);
+    // Before anything is made of them: on a way down, services fail because they are stopped.
+    const askedUpMs = world.uptimeMs();
+    const decision = await decisionNow(world, ticket.id);
     if (decision !== undefined) return { state: 'decided', decision };
+    const lookMs = world.uptimeMs() - askedUpMs;
     const gaps = await calls.lookAtNet(ticket);
     const required = checks.filter(({ isRequired }) => isRequired);
     const failed = required.filter(({ state }) => state === 'failed');
@@ -299,7 +271,9 @@ async function prove(
         detail: `after ${Math.round(upMs / 1000)} s still: ${sentenceOf(waiting)}`,
       };
     const leastMs = waiting.length === 0 ? STEADY_PAUSE_MS : PAUSE_MS;
-    await world.sleep(pauseAfter(world.uptimeMs() - beganUpMs, { leastMs, leftMs: deadlineUpMs - upMs }));
+    const pauseMs = pauseAfter(world.uptimeMs() - beganUpMs, { leastMs, leftMs: deadlineUpMs - upMs });
+    const isDown = await sleepUnlessGoingDown(world, pauseMs, lookMs);
+    if (isDown) return { state: 'decided', decision: { state: 'going-down' } };
     world.signal.throwIfAborted();
   }
 }
@@ -336,8 +310,10 @@ async function waitForDecision(
   for (;;) {
     const isDue = world.uptimeMs() - checkedUpMs >= WATCH_PAUSE_MS;
     if (isDue) checks = await calls.runChecks(baseline, 'proof', ticket);
-    const decision = decisionOfOthers(world, ticket.id);
+    const askedUpMs = world.uptimeMs();
+    const decision = await decisionNow(world, ticket.id);
     if (decision !== undefined) return decision;
+    const lookMs = world.uptimeMs() - askedUpMs;
     const gaps = await calls.lookAtNet(ticket);
     const upMs = world.uptimeMs();
     if (isDue) checkedUpMs = upMs;
@@ -345,7 +321,7 @@ async function waitForDecision(
     const failed = checks.filter(({ isRequired, state }) => isRequired && state === 'failed');
     if (failed.length > 0) return { state: 'returning', cause: 'unhealthy', detail: sentenceOf(failed) };
     if (upMs >= deadlineUpMs) return undefined;
-    await world.sleep(PAUSE_MS);
+    await world.sleep(pauseAfter(lookMs, { leastMs: PAUSE_MS, leftMs: deadlineUpMs - upMs }));
     world.signal.throwIfAborted();
   }
 }

@@ -53,7 +53,7 @@ export const RETURN_CAUSES = [
   'unhealthy',
   /** Nobody confirmed in time. */
   'unconfirmed',
-  /** `khop back`. */
+  /** `khop back`, or a shutdown that somebody has asked for. */
   'asked',
   /** The ticket could not be read by the kernel on trial. */
   'ticket',

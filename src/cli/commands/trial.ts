@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { AgentEnd } from '../../trial/agent.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 
@@ -39,11 +40,15 @@ export function addTrialCommand(program: Command, context: CliContext): void {
 
 async function runAgent(context: CliContext): Promise<void> {
   const { runTrialAgent } = await import('../trial-agent.ts');
-  const end = await runTrialAgent(context);
-  context.print(
-    end === 'not-on-trial' ? 'This kernel is not on trial.' : 'The trial is over; this kernel stays.',
-  );
+  context.print(ENDS[await runTrialAgent(context)]);
 }
+
+const ENDS: Readonly<Record<AgentEnd, string>> = {
+  'not-on-trial': 'This kernel is not on trial.',
+  confirmed: 'The trial is over; this kernel stays.',
+  'went-home': 'The trial is over; this kernel is left.',
+  'going-down': 'The trial is over, since the system goes down. Next, after its start: khop trial',
+};
 
 async function show(context: CliContext, options: TrialOptions): Promise<void> {
   const { openWorld } = await import('../world.ts');
