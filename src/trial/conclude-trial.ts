@@ -84,9 +84,11 @@ async function comeHome(
 ): Promise<TrialConclusion> {
   const { entries } = readHistory(world);
   const crashes = crashesSince(entries, machine, ticket);
-  const cause = causeOf(machine, ticket, crashes, reset);
   const before = endOnRecord(entries, ticket.id);
-  const entry = before ?? returnedEntry(ticket, endOf(world, ticket, cause, crashes), machine);
+  const found = causeOf(machine, ticket, crashes, reset);
+  const entry = before ?? returnedEntry(ticket, endOf(world, ticket, found, crashes), machine);
+  // What a reset has left behind is gone in a later boot: what was written then counts.
+  const { cause, detail } = { ...found, ...causeOnRecord(before) };
   const problems: string[] = [];
   const attempt = (what: string, write: () => void): void => {
     try {
@@ -97,13 +99,23 @@ async function comeHome(
   };
   const history = historyPath(world.folders);
   if (before === undefined) attempt(history, () => world.files.append(history, encodeHistoryEntry(entry)));
-  if (mayBeFaultOfKernel(cause.cause, ticket.step))
-    attempt('the list of failed trials', () => rememberFailedTrial(world, failedOf(world, ticket, cause)));
+  if (mayBeFaultOfKernel(cause, ticket.step))
+    attempt('the list of failed trials', () =>
+      rememberFailedTrial(world, failedOf(world, ticket, { cause, detail })),
+    );
   const isKept = problems.length === 0;
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   // What is not on record yet, the next boot concludes.
   if (isKept) attempt(ticketPath(world.folders), () => world.files.remove(ticketPath(world.folders)));
   return { state: 'returned', entry, problems };
+}
+
+/** Nothing where there is no entry. */
+function causeOnRecord(
+  before: SwitchHistoryEntry | undefined,
+): { readonly cause: string; readonly detail: string } | undefined {
+  const end = before?.trial;
+  return end?.cause == null ? undefined : { cause: end.cause, detail: end.detail };
 }
 
 function causeOf(
@@ -152,7 +164,11 @@ function endOf(
   return { verdict: 'returned', cause, detail, phase, returnMs: plausibleMs(momentMs, world.nowMs()) };
 }
 
-function failedOf(world: GuardWorld, ticket: TrialTicket, { cause, detail }: FoundCause) {
+function failedOf(
+  world: GuardWorld,
+  ticket: TrialTicket,
+  { cause, detail }: { readonly cause: string; readonly detail: string },
+) {
   return {
     id: ticket.id,
     release: ticket.toRelease,

@@ -55,9 +55,9 @@ const BLAME: Readonly<Record<ReturnCause, 'none' | 'perhaps' | 'certain'>> = {
   firmware: 'perhaps',
 };
 
-/** A jump that never was says nothing either. */
-export function mayBeFaultOfKernel(cause: ReturnCause, step: 'loaded' | 'leaving'): boolean {
-  return BLAME[cause] !== 'none' && step === 'leaving';
+/** A jump that never was says nothing either. @param cause as in the history */
+export function mayBeFaultOfKernel(cause: string, step: 'loaded' | 'leaving'): boolean {
+  return blameOf({ cause }) !== 'none' && step === 'leaving';
 }
 
 function failedTrialsPath(folders: Folders): string {
@@ -78,7 +78,7 @@ export function findFailedTrial(world: SwitchWorld, kernel: TriedKernel): Failed
 }
 
 /** A word of a newer khop is of a failure that it took for one. */
-function blameOf({ cause }: FailedTrial): (typeof BLAME)[ReturnCause] {
+function blameOf({ cause }: Pick<FailedTrial, 'cause'>): (typeof BLAME)[ReturnCause] {
   return Object.hasOwn(BLAME, cause) ? BLAME[cause as ReturnCause] : 'certain';
 }
 

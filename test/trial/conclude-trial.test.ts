@@ -30,13 +30,18 @@ import {
 const RESET: ResetEvidence = { watchdogReset: absent(), persistentRecords: absent() };
 const HOME = `khop.home=${TRIAL_ID}`;
 
-async function conclude(at: Pick<TrialWorld, 'world'>, told: string[] = [], machine?: MachineFacts) {
+async function conclude(
+  at: Pick<TrialWorld, 'world'>,
+  told: string[] = [],
+  machine?: MachineFacts,
+  reset = RESET,
+) {
   const announcer = {
     tellUsers: async (text: string) => {
       told.push(text);
     },
   };
-  return await concludeTrial(at.world, machine ?? at.world.readMachine(), RESET, announcer);
+  return await concludeTrial(at.world, machine ?? at.world.readMachine(), reset, announcer);
 }
 
 function switches(at: TrialWorld) {
@@ -215,6 +220,27 @@ test('the power may go at any write: the next boots conclude it once, and with t
     assert.equal(at.text('trial.json'), undefined, `cut at ${count}`);
     assert.equal(at.text('failed-trials.json'), whole.text('failed-trials.json'), `cut at ${count}`);
   }
+});
+
+test('a watchdog that only the first boot could see is the cause in the later one, too', async () => {
+  const byWatchdog = { ...RESET, watchdogReset: read(true) };
+  using whole = trialWorld(machineAtHome());
+  await conclude(whole, [], undefined, byWatchdog);
+  const failed = whole.text('failed-trials.json');
+  assert.match(failed ?? '', /"cause": "watchdog"/);
+  let hasHistoryAlone = false;
+  for (let count = 0, isCut = true; isCut; count++) {
+    using at = trialWorld(machineAtHome());
+    const cut = withPowerCut(at.world, count);
+    await conclude(cut, [], undefined, byWatchdog);
+    isCut = cut.isCut();
+    if (switches(at).length === 0) continue;
+    hasHistoryAlone ||= at.text('failed-trials.json') === undefined;
+    await conclude(at, [], machineAtHome('', 'later-boot'));
+    assert.equal(at.text('failed-trials.json'), failed, `cut at ${count}`);
+    assert.deepEqual([switches(at).length, at.text('trial.json')], [1, undefined], `cut at ${count}`);
+  }
+  assert.ok(hasHistoryAlone, 'one cut was between the two');
 });
 
 function asides(at: TrialWorld): string[] {
