@@ -6,6 +6,7 @@
 
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import { diffCommandLines } from '../plan/command-line.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from './history.ts';
 import { readHistory } from './read-history.ts';
 import { arrivedPath, historyPath, ticketPath } from './state-paths.ts';
@@ -41,9 +42,10 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   if (ticket.trial !== null) return undefined;
   const bootId = valueOf(machine.bootId);
   if (bootId === undefined || bootId === ticket.fromBootId) return undefined;
-  // The power may have gone between the two writes.
+  // The power may have gone between the two writes. What stayed loaded after a switch was given up has its id again.
   const recorded = readHistory(world).entries.find(
-    (one): one is SwitchHistoryEntry => one.kind === 'switch' && one.id === ticket.id,
+    (one): one is SwitchHistoryEntry =>
+      one.kind === 'switch' && one.id === ticket.id && one.atMs === ticket.requestedAtMs,
   );
   const entry = recorded ?? describeArrival(world, machine, ticket, bootId);
   if (recorded === undefined) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
@@ -59,22 +61,39 @@ function describeArrival(
   ticket: Ticket,
   bootId: string,
 ): SwitchHistoryEntry {
-  const hasToken = tokensOn(valueOf(machine.commandLine) ?? '').at(-1) === ticket.id;
+  const isThere = hasArrived(machine, ticket);
   const nowMs = world.nowMs();
   const upMs = valueOf(machine.uptimeMs);
   const kernelStartMs = upMs === undefined ? undefined : nowMs - upMs;
   const downMs =
-    hasToken && kernelStartMs !== undefined && ticket.leftAtMs !== null
+    isThere && kernelStartMs !== undefined && ticket.leftAtMs !== null
       ? Math.max(0, kernelStartMs - ticket.leftAtMs)
       : null;
   return entryOfTicket(ticket, {
-    outcome: hasToken ? 'arrived' : 'elsewhere',
+    outcome: isThere ? 'arrived' : 'elsewhere',
     trial: null,
     arrivedRelease: valueOf(machine.release) ?? null,
     arrivedBootId: bootId,
     downMs,
-    upMs: hasToken ? (upMs ?? null) : null,
+    upMs: isThere ? (upMs ?? null) : null,
   });
+}
+
+/** What a boot loader adds, and what khop tells a kernel that was started for something else. */
+const OTHER_WAYS = /^(?:BOOT_IMAGE|initrd|elfcorehdr|khop\.[a-z]+)=/;
+
+/**
+ * By the token. What was loaded by `kexec` has none: then it is the kernel that was meant when it has that release and
+ * the command line that was loaded, and no boot loader has left its name on it.
+ */
+function hasArrived(machine: MachineFacts, ticket: Ticket): boolean {
+  const running = valueOf(machine.commandLine);
+  if (running === undefined) return false;
+  if (tokensOn(ticket.commandLine).at(-1) === ticket.id) return tokensOn(running).at(-1) === ticket.id;
+  if (ticket.toRelease === null || valueOf(machine.release) !== ticket.toRelease) return false;
+  // A kernel may have arguments of its own, CONFIG_CMDLINE, besides those that it was given.
+  const { added, removed } = diffCommandLines(ticket.commandLine, running);
+  return removed.length === 0 && !added.some((argument) => OTHER_WAYS.test(argument));
 }
 
 /** Records that a switch was given up while the old kernel still runs, and removes its ticket. */

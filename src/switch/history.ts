@@ -50,8 +50,8 @@ const SwitchEntry = v.object({
   toRelease: v.nullable(v.string()),
   image: v.string(),
   /**
-   * `arrived`: a new boot_id, and the token is on the command line. `elsewhere`: a new boot_id without the
-   * token, so another way led here, such as firmware. `abandoned`: the old kernel still runs. `returned`: a trial
+   * `arrived`: a new boot_id, and the token is on the command line (or what was loaded had none, see arrive.ts).
+   * `elsewhere`: a new boot_id without the token, so another way led here, such as firmware. `abandoned`: the old kernel still runs. `returned`: a trial
    * that came home, see `trial`.
    */
   outcome: v.picklist(['arrived', 'elsewhere', 'abandoned', 'returned']),

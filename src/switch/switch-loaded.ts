@@ -40,7 +40,7 @@ export async function jumpToLoaded(
       hint: 'Load it with `khop load`, or jump with the tool that loaded it.',
     });
   await agree(record.title);
-  // The token is on the command line since `khop load`; without one a switch can only prove a new boot_id.
+  // The token is on the command line since `khop load`; what was loaded by `kexec` has none, see arrive.ts.
   const id = tokensOn(record.commandLine).at(-1) ?? newSwitchId(world);
   await leaveFor(world, machine, record, { id, way, requestedAtMs: world.nowMs() });
   return record;

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { MOUNT_DATA, withDataDisk } from './data-disk.ts';
 import { assertRandomPlace, kernelPlace, LINKED_AT } from './kernel-place.ts';
 import { COMMAND, hop, kernelWords, readHardware } from './switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 /** Unpacking kernels and initrds in an emulated machine takes its time. */
 const PREPARE = { timeoutMs: 240_000 };
+/** As after every start of a kernel: the state is on a disk. */
+const MOUNT_STATE = `${MOUNT_DATA}\nmkdir -p /var/lib /data/khop; ln -sfn /data/khop /var/lib/khop`;
 
 type Optimisations = ReadonlyMap<string, { readonly isUsed: boolean; readonly detail: string }>;
 
@@ -95,29 +98,41 @@ test(
   'a cache entry that has decayed is found out and made anew, and a killed prepare leaves none',
   LIMIT,
   async () => {
-    await using machine = await startSmallMachine({ kernel: '6.1', memoryMib: 1536 });
-    const image = (await machine.run('ls /boot/vmlinuz-6.12.*', COMMAND)).stdout.trim();
-    const prepare = `khop prepare ${image} --initrd $(ls /boot/initrd.img-6.12.*)`;
-    await machine.run(
-      `${prepare} --quiet & pid=$!
+    await withDataDisk(async (disk) => {
+      await using machine = await startSmallMachine({
+        ...{ kernel: '6.1', memoryMib: 1536 },
+        disks: [{ serial: 'data', path: disk, access: 'overlay' }],
+      });
+      await machine.run(MOUNT_STATE, COMMAND);
+      const image = (await machine.run('ls /boot/vmlinuz-6.12.*', COMMAND)).stdout.trim();
+      const prepare = `khop prepare ${image} --initrd $(ls /boot/initrd.img-6.12.*)`;
+      await machine.run(
+        `${prepare} --quiet & pid=$!
      while [ -z "$(ls /var/cache/khop/prepared/unfinished-*/kernel.image 2>/dev/null)" ]; do kill -0 $pid || exit 1; done
      kill -9 $pid; wait $pid; [ -z "$(ls -d /var/cache/khop/prepared/[0-9a-f]* 2>/dev/null)" ]`,
-      PREPARE,
-    );
-    await machine.run(prepare, PREPARE);
-    const left = (await machine.run('ls /var/cache/khop/prepared', COMMAND)).stdout.trim();
-    assert.match(left, /^[0-9a-f]{64}$/, 'something unfinished is left');
-    await machine.run(
-      `printf '\\125' | dd of=/var/cache/khop/prepared/${left}/kernel.image bs=1 seek=5000000 conv=notrunc`,
-      COMMAND,
-    );
-    const load = await machine.run(`khop load ${kernelWords('6.12')} --fast`, PREPARE);
-    assert.match(
-      load.stderr,
-      /kernel\.image: is not what was written: its CRC-32 differs; it was prepared anew/,
-    );
-    const hello = await hop(machine, 'khop switch --loaded --now --no-trial --yes');
-    assert.match(hello.release, /^6\.12\./);
+        PREPARE,
+      );
+      await machine.run(prepare, PREPARE);
+      const left = (await machine.run('ls /var/cache/khop/prepared', COMMAND)).stdout.trim();
+      assert.match(left, /^[0-9a-f]{64}$/, 'something unfinished is left');
+      await machine.run(
+        `printf '\\125' | dd of=/var/cache/khop/prepared/${left}/kernel.image bs=1 seek=5000000 conv=notrunc`,
+        COMMAND,
+      );
+      const load = await machine.run(`khop load ${kernelWords('6.12')} --fast`, PREPARE);
+      assert.match(
+        load.stderr,
+        /kernel\.image: is not what was written: its CRC-32 differs; it was prepared anew/,
+      );
+      const hello = await hop(machine, 'khop switch --loaded --now --no-trial --yes');
+      assert.match(hello.release, /^6\.12\./);
+      await machine.run(MOUNT_STATE, COMMAND);
+      await machine.run('khop arrive', COMMAND);
+      const { entries } = JSON.parse((await machine.run('khop history --json', COMMAND)).stdout);
+      const { kind, outcome, arrivedRelease, optimisations } = entries.at(-1);
+      assert.deepEqual([kind, outcome, arrivedRelease], ['switch', 'arrived', hello.release]);
+      assert.ok(optimisations.includes('direct-entry'));
+    });
   },
 );
 

@@ -54,14 +54,15 @@ export function addLoadCommands(program: Command, context: CliContext): void {
 
 async function loadKernel(context: CliContext, selector: string, options: KernelOptions): Promise<void> {
   const { openWorld } = await import('../world.ts');
-  const { propose, agreedPlan } = await import('../../switch/proposal.ts');
+  const { agreedPlan } = await import('../../switch/proposal.ts');
+  const { proposeLoad } = await import('../../switch/propose-load.ts');
   const { loadPlan } = await import('../../switch/load.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const { usedOptimisations } = await import('../../switch/fast.ts');
   const world = openWorld(context);
   const record = await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded');
-    const proposal = propose(world, selector, options);
+    const proposal = proposeLoad(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
     const optimisations = usedOptimisations(proposal.optimisations);
