@@ -3,7 +3,6 @@
  * @module
  */
 import { loadModule } from '../machine/load-module.ts';
-import { readPciByte } from '../machine/pci-configuration.ts';
 import { seeToWatchdog, type WatchdogAtHome } from '../trial/watchdog-at-home.ts';
 import type { CliContext } from './context.ts';
 import { openTrialWorld } from './trial-world.ts';
@@ -11,10 +10,8 @@ import { openTrialWorld } from './trial-world.ts';
 /** On this machine. */
 export async function seeToHomeWatchdog(context: CliContext): Promise<WatchdogAtHome> {
   const world = openTrialWorld(context);
-  const { root } = world.folders;
   return await seeToWatchdog({
     ...world,
-    readPciByte: (address, offset) => readPciByte(root, address, offset),
     loadModule: async (name) => await loadModule(name, context.signal),
   });
 }

@@ -17,6 +17,7 @@ import { kexecFileLoad, kexecLoad, kexecUnload } from '../machine/kexec.ts';
 import { probeSyscalls } from '../machine/kexec-gates.ts';
 import { lockFile } from '../machine/lock.ts';
 import { takeInterfacesDown } from '../machine/network-interfaces.ts';
+import { readPciByte } from '../machine/pci-configuration.ts';
 import { makeReadOnly, shutDown } from '../machine/quiesce.ts';
 import { readMachine } from '../machine/read-machine.ts';
 import type { Reading } from '../machine/reading.ts';
@@ -43,6 +44,7 @@ export function openWorld(context: CliContext, root = '/'): SwitchWorld {
         ? readMachine('/', { probe: probeSyscalls(), kernelLog: kernelLogLines() })
         : readMachine(root),
     readInitramfsNeeds: () => readInitramfsNeeds('/'),
+    readPciByte: (address, offset) => readPciByte('/', address, offset),
     entropy: (length) => new Uint8Array(randomBytes(length)),
     kexec: { fileLoad: kexecFileLoad, segmentsLoad: kexecLoad, unload: kexecUnload },
     shutdown: shutdownCalls(context),

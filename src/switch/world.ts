@@ -6,6 +6,7 @@
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
+import type { Reading } from '../machine/reading.ts';
 import type { KexecSlot } from '../plan/load-plan.ts';
 import type { Configuration } from './configuration.ts';
 import type { Remembered } from './remembered.ts';
@@ -79,6 +80,8 @@ export interface SwitchWorld {
   readonly readMachine: () => MachineFacts;
   /** Walks all devices: only for who prepares an initramfs. */
   readonly readInitramfsNeeds: () => InitramfsNeeds;
+  /** Of a device's PCI configuration. */
+  readonly readPciByte: (address: string, offset: number) => Reading<number>;
   /** Fresh random bytes. */
   readonly entropy: (length: number) => Uint8Array;
   /** Undefined: each plan reads everything for itself. */

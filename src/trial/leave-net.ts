@@ -16,6 +16,7 @@ import { hasArgument } from '../plan/command-line.ts';
 import { type PlannedWatchdog, planWatchdog, runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
 import { withoutAddedParameters } from '../switch/added-parameters.ts';
 import { unload } from '../switch/load.ts';
+import { mayBeLocked } from '../switch/locked-watchdog.ts';
 import { Baseline } from './health/baseline.ts';
 import { readTrialPlace } from './read-trial.ts';
 import { OTHER_LOADERS } from './watch-net.ts';
@@ -36,17 +37,21 @@ export async function endGuardian(world: TrialWorld): Promise<readonly string[]>
   const driver = guardedDriver(world, machine);
   const watchdog = planWatchdog(machine, { deadlineSeconds: 0, jumpSeconds: 0 }, driver);
   const isWatched = watchdog.state === 'planned';
+  // The kernel that was left may have locked it where this one would not have.
+  const isLocked = isWatched && mayBeLocked(world, machine, watchdog.driver);
   const configuredSeconds = isWatched ? runtimeWatchdogSeconds(machine, watchdog.timeoutSeconds) : 0;
   if (pid === undefined)
     return isWatched && driver !== undefined && isAlone(world, machine, watchdog)
-      ? await giveAway(world, watchdog, configuredSeconds)
+      ? await giveAway(world, watchdog, configuredSeconds || (isLocked ? watchdog.timeoutSeconds : 0))
       : [];
   if (isWatched && configuredSeconds > 0) {
     await tellAndWait(world, pid, 'handOver');
     return await giveAway(world, watchdog, configuredSeconds);
   }
-  if (isWatched && watchdog.isNowayout)
-    return (await keepsPetting(world, pid)) ? [] : await giveAway(world, watchdog, 0);
+  if (isWatched && (watchdog.isNowayout || isLocked)) {
+    if (await keepsPetting(world, pid)) return [];
+    return await giveAway(world, watchdog, isLocked ? watchdog.timeoutSeconds : 0);
+  }
   await tellAndWait(world, pid, 'confirmed');
   return [];
 }

@@ -6,10 +6,10 @@
  */
 import { KhopError } from '../error.ts';
 import type { MachineFacts, WatchdogFacts } from '../machine/facts.ts';
-import { type Reading, valueOf } from '../machine/reading.ts';
-import { pciId } from '../plan/trial/idle-watchdog.ts';
+import { valueOf } from '../machine/reading.ts';
 import { runtimeWatchdogSeconds } from '../plan/trial/plan-watchdog.ts';
-import { findWatchdogDriver, WATCHDOG_DRIVERS, type WatchdogDriver } from '../plan/trial/watchdog-drivers.ts';
+import { findWatchdogDriver, type WatchdogDriver } from '../plan/trial/watchdog-drivers.ts';
+import { findLocked } from '../switch/locked-watchdog.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { TrialWorld, WatchdogInHand } from './world.ts';
@@ -23,9 +23,7 @@ export type WatchdogAtHome =
   | { readonly state: 'unpetted'; readonly reason: string };
 
 /** What this needs of the world. */
-export interface HomeWorld extends Pick<TrialWorld, 'readMachine' | 'watchdog' | 'sleep'> {
-  /** Of a device's PCI configuration. */
-  readonly readPciByte: (address: string, offset: number) => Reading<number>;
+export interface HomeWorld extends Pick<TrialWorld, 'readMachine' | 'watchdog' | 'readPciByte' | 'sleep'> {
   /** @throws E_CHILD, E_TIMEOUT */
   readonly loadModule: (name: string) => Promise<void>;
 }
@@ -55,18 +53,6 @@ export async function seeToWatchdog(world: HomeWorld): Promise<WatchdogAtHome> {
     if (!(error instanceof KhopError)) throw error;
     return { state: 'unpetted', reason: error.message };
   }
-}
-
-/** What the hardware says: it needs no driver, and the driver does not know. */
-function findLocked(world: HomeWorld, machine: MachineFacts): WatchdogDriver | undefined {
-  for (const device of valueOf(machine.pciDevices) ?? []) {
-    const row = WATCHDOG_DRIVERS.find(({ pciIds }) => pciIds?.includes(pciId(device)));
-    if (row?.lockedBy === undefined) continue;
-    const { offset, mask } = row.lockedBy;
-    const byte = valueOf(world.readPciByte(device.address, offset));
-    if (byte !== undefined && (byte & mask) === mask) return row;
-  }
-  return undefined;
 }
 
 /** It cannot be stopped, and nobody tries to: its driver would say that it did. */

@@ -20,13 +20,15 @@ export interface NetOptions {
   readonly guardian?: Reading<number>;
   readonly tell?: (pid: number, message: GuardianMessage) => void;
   readonly hasTaken?: Reading<boolean>;
+  /** Of any device's configuration. */
+  readonly pciByte?: Reading<number>;
 }
 
 /** Everything that a trial needs besides the guard. @param calls gets a line for each call that changes something */
 export function trialCalls(
   base: OnDisk['world'],
   calls: string[],
-  { guardian = read(GUARDIAN_PID), tell, hasTaken = read(true) }: NetOptions = {},
+  { guardian = read(GUARDIAN_PID), tell, hasTaken = read(true), pciByte = absent() }: NetOptions = {},
 ): TrialWorld {
   let [found, upMs] = [guardian, 12_000];
   return {
@@ -59,6 +61,7 @@ export function trialCalls(
     readSysctl: (name) => absent(name),
     readFirmwareSeconds: () => absent(),
     readInitMs: async () => undefined,
+    readPciByte: () => pciByte,
     freeReservation: () => {
       calls.push('free reservation');
     },

@@ -15,7 +15,7 @@ import {
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
 import { virtioNeeds } from './initramfs-builder.ts';
-import { healthyMachine } from './machine-facts.ts';
+import { absent, healthyMachine } from './machine-facts.ts';
 import { seededBytes } from './seeded-bytes.ts';
 
 function unexpected(call: string) {
@@ -36,6 +36,7 @@ export function quietWorld(
     remark: (line) => remarks.push(line),
     readMachine: () => healthyMachine(),
     readInitramfsNeeds: () => virtioNeeds(),
+    readPciByte: () => absent(),
     entropy: (length) => seededBytes('world', length),
     kexec: {
       fileLoad: unexpected('kexec_file_load'),

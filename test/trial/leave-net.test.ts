@@ -50,6 +50,26 @@ test('a watchdog that cannot be stopped, and that nobody else wants, stays with 
   assert.deepEqual([calls, error], [[`guardian ${GUARDIAN_PID} keepPetting`], undefined]);
 });
 
+test('one that its hardware says is locked stays with the guardian, though this kernel would not have locked it', async () => {
+  const driver = { identity: 'i6300ESB timer', module: 'i6300esb', driver: 'i6300ESB timer' };
+  const device = { classCode: 0x088000, vendorId: 0x8086, deviceId: 0x25ab, driver: undefined };
+  const machine: Partial<MachineFacts> = {
+    // With watchdog.stop_on_reboot=0 it counts over a jump without a lock.
+    ...watched(driver),
+    pciDevices: read([{ address: '0000:00:05.0', ...device }]),
+  };
+  const keeps = [`guardian ${GUARDIAN_PID} keepPetting`];
+  const trial = { watchdog: 'i6300esb' };
+  for (const [pciByte, calls] of [
+    [read(0x03), keeps],
+    [unreadable('config'), keeps],
+    [read(0x01), [CONFIRMED]],
+  ] as const)
+    assert.deepEqual(await end(machine, { pciByte }, trial), { calls, error: undefined });
+  const killed = await end(machine, { pciByte: read(0x03), guardian: absent() }, trial);
+  assert.deepEqual(killed.calls, ['hand over /dev/watchdog0 30'], 'a driver would say that it stopped it');
+});
+
 test('where systemd is to pet the watchdog, the guardian lets go of it before systemd gets it', async () => {
   for (const [setting, seconds] of [
     ['45s', 45],
