@@ -22,9 +22,9 @@ export function describeHomeWatchdog(watchdog: WatchdogAtHome): string | undefin
     case 'none':
       return undefined;
     case 'stopped':
-      return `${watchdog.device}, the watchdog of the trial, is stopped.`;
+      return `${watchdog.device}, the watchdog of a trial, is stopped.`;
     case 'service-manager':
-      return `${watchdog.device}, the watchdog of the trial, cannot be stopped or is to run: systemd pets it now.`;
+      return `${watchdog.device}, the watchdog of a trial, cannot be stopped or is to run: systemd pets it now.`;
     case 'unpetted':
       return `NOBODY PETS THE WATCHDOG, which will reset this machine: ${watchdog.reason}`;
   }

@@ -1,7 +1,7 @@
 /**
- * The watchdog of a trial, in the kernel that the machine came home to. One that was locked for the jump goes on counting
- * when home is reached by kexec, its driver sets it anew as it is loaded, and nobody pets it there: half a minute later it
- * would reset a good kernel. Why it is locked: docs/decisions/watchdog-over-jump.md.
+ * The watchdog of a trial, in the kernel that the machine came home to, or switched to afterwards. One that was locked for the
+ * jump goes on counting when a kernel is reached by kexec, its driver sets it anew as it is loaded, and nobody pets it there:
+ * half a minute later it would reset a good kernel. Why it is locked: docs/decisions/watchdog-over-jump.md.
  * @module
  */
 import { KhopError } from '../error.ts';
@@ -23,7 +23,8 @@ export type WatchdogAtHome =
   | { readonly state: 'unpetted'; readonly reason: string };
 
 /** What this needs of the world. */
-export interface HomeWorld extends Pick<TrialWorld, 'readMachine' | 'watchdog' | 'readPciByte' | 'sleep'> {
+export interface HomeWorld
+  extends Pick<TrialWorld, 'readMachine' | 'guardian' | 'watchdog' | 'readPciByte' | 'sleep'> {
   /** @throws E_CHILD, E_TIMEOUT */
   readonly loadModule: (name: string) => Promise<void>;
 }
@@ -34,16 +35,30 @@ const PAUSE_MS = 500;
 /** Of drivers that do not tell theirs. */
 const USUAL_SECONDS = 30;
 
-/** Whether the trial that is over may have left one: to be asked before its ticket is gone. */
+/**
+ * Whether the trial that is over may have left one, to be asked before its ticket is gone; or a trial long before, since one
+ * that is locked counts on behind every further switch.
+ */
 export function mayHaveWatchdog(world: SwitchWorld, machine: MachineFacts): boolean {
   const found = readTrialPlace(world, machine);
-  if (found.place === 'unreadable') return !found.isOnTrial;
-  return found.place === 'home' && found.ticket.trial.watchdog !== null;
+  switch (found.place) {
+    case 'unreadable':
+      return !found.isOnTrial;
+    case 'on-trial':
+    case 'leaving':
+      return false;
+    case 'home':
+      return found.ticket.trial.watchdog !== null || findLocked(world, machine) !== undefined;
+    case 'none':
+      return findLocked(world, machine) !== undefined;
+  }
 }
 
 /** Does nothing where no watchdog counts, or where somebody has it. Never throws for a watchdog. */
 export async function seeToWatchdog(world: HomeWorld): Promise<WatchdogAtHome> {
   try {
+    // In a kernel that was confirmed it has it, though it had opened the device where that was not yet /dev.
+    if (world.guardian.find().state === 'read') return { state: 'none' };
     const machine = world.readMachine();
     const locked = findLocked(world, machine);
     if (locked !== undefined) return await keepLocked(world, locked);

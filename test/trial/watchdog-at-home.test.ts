@@ -5,7 +5,7 @@ import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import type { StopOutcome } from '../../src/machine/watchdog/keep.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
 import { type HomeWorld, mayHaveWatchdog, seeToWatchdog } from '../../src/trial/watchdog-at-home.ts';
-import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
+import { absent, healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
 import { machineAtHome, machineOnTrial, trialTicket, trialWorld } from '../support/trial-world.ts';
 
 const PCI = {
@@ -29,6 +29,7 @@ interface Case {
   readonly configured?: string;
   readonly holder?: string;
   readonly stop?: StopOutcome;
+  readonly hasGuardian?: boolean;
   /** How often systemd cannot be reached. */
   readonly failures?: number;
   /** The driver makes no device, however often it is loaded. */
@@ -64,6 +65,11 @@ function home(given: Case) {
     },
     sleep: async (ms) => {
       waitedMs += ms;
+    },
+    guardian: {
+      find: () => (given.hasGuardian === true ? read(77) : absent()),
+      tell: () => assert.fail('nobody is told anything at home'),
+      hasTaken: () => assert.fail('nobody is told anything at home'),
     },
     watchdog: {
       takeFromServiceManager: async () => assert.fail('nothing is taken at home'),
@@ -153,6 +159,12 @@ test('one that somebody has is left to them', async () => {
   }
 });
 
+test('the guardian of a kernel that was confirmed in this boot keeps the one that it has', async () => {
+  const { world, did } = home({ watchdogs: [I6300ESB], lockByte: 0x03, hasGuardian: true });
+  assert.deepEqual(await seeToWatchdog(world), { state: 'none' });
+  assert.deepEqual(did, []);
+});
+
 test('one that is active and in nobody’s hands is stopped, or goes to systemd as it is set', async () => {
   const watchdogs = [restingWatchdog(), { ...restingWatchdog(), name: 'watchdog1', state: 'active' }];
   const stopped = { state: 'stopped', device: '/dev/watchdog1' };
@@ -173,7 +185,7 @@ test('watchdogs that stand still are not touched', async () => {
   assert.deepEqual(did, []);
 });
 
-test('only the end of a trial with a watchdog, or of one that nobody can read, leaves one to see to', () => {
+test('where none is locked only the end of a trial with a watchdog, or of one that nobody can read, leaves one to see to', () => {
   const withOne = encodeTicket(trialTicket({ watchdog: 'i6300esb' }));
   for (const [machine, ticket, expected] of [
     [machineAtHome(), withOne, true],
@@ -185,5 +197,23 @@ test('only the end of a trial with a watchdog, or of one that nobody can read, l
   ] as const) {
     using at = trialWorld(machine, ticket);
     assert.equal(mayHaveWatchdog(at.world, machine), expected);
+  }
+});
+
+test('one that a trial long before has locked counts on behind every switch, and is seen to where no trial ended', () => {
+  const plain = encodeTicket({ ...trialTicket(), trial: null });
+  const [home, left] = [machineAtHome(), machineAtHome('', trialTicket().fromBootId)];
+  for (const [machine, ticket, byte, expected] of [
+    [home, plain, 0x03, true],
+    [home, null, 0x03, true],
+    [home, encodeTicket(trialTicket()), 0x03, true],
+    [home, plain, 0x01, false],
+    // Armed for the jump, or the guardian’s.
+    [left, encodeTicket(trialTicket()), 0x03, false],
+    [machineOnTrial(), encodeTicket(trialTicket()), 0x03, false],
+  ] as const) {
+    const here = { ...machine, pciDevices: read([PCI]) };
+    using at = trialWorld(here, ticket, {}, { readPciByte: () => read(byte) });
+    assert.equal(mayHaveWatchdog(at.world, here), expected);
   }
 });

@@ -48,7 +48,7 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the ' +
         'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
         'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
-        'system that goes on in a panic kernel writes its own. A watchdog that the trial has left counting is ' +
+        'system that goes on in a panic kernel writes its own. A watchdog that a trial has left counting is ' +
         'stopped, or given to systemd, and kernel.panic is what it was before the way home. Run by khop-arrive.service; does nothing without a ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
