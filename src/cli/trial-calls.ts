@@ -4,9 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashKernel } from '../machine/crash-trigger.ts';
-import { findGuardian, tellGuardian } from '../machine/guardian-process.ts';
+import { sayLeaving } from '../machine/guardian-process.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
-import { valueOf } from '../machine/reading.ts';
 import { tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import { readBootStatus } from '../machine/watchdog/boot-status.ts';
@@ -46,9 +45,6 @@ export function goHomeCalls(root: string): GoHomeCalls {
   return {
     crashKernel,
     wait: async (ms) => await sleep(ms),
-    sayLeaving: () => {
-      const guardian = valueOf(findGuardian(root));
-      if (guardian !== undefined) tellGuardian(guardian, 'leaving');
-    },
+    sayLeaving: () => sayLeaving(root),
   };
 }

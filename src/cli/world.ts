@@ -10,6 +10,7 @@ import {
   renameDurably,
   writeDurably,
 } from '../machine/durable-file.ts';
+import { sayLeaving } from '../machine/guardian-process.ts';
 import { endAtOnce, holdSignals } from '../machine/hold-signals.ts';
 import { readInitramfsNeeds } from '../machine/initramfs-needs.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
@@ -71,6 +72,13 @@ function shutdownCalls(context: CliContext): ShutdownCalls {
     syncAhead: async () => {
       const problem = await thisMachine().sync();
       if (problem !== undefined) context.remark(`sync: ${problem}; the way down will try again.`);
+    },
+    sayLeaving: () => {
+      try {
+        sayLeaving('/');
+      } catch (error) {
+        context.remark((error as Error).message);
+      }
     },
     throughServiceManager: (options) =>
       startKexecTarget({

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KhopError } from '../error.ts';
 import { GUARDIAN } from './guardian-words.ts';
-import type { Reading } from './reading.ts';
+import { type Reading, valueOf } from './reading.ts';
 import { mapReading, readText } from './source.ts';
 
 export type GuardianMessage = keyof typeof GUARDIAN.signals;
@@ -60,4 +60,10 @@ export function tellGuardian(pid: number, message: GuardianMessage): void {
       },
     );
   }
+}
+
+/** Does nothing without a guardian. @throws E_NOT_FOUND when it ends meanwhile */
+export function sayLeaving(root: string): void {
+  const pid = valueOf(findGuardian(root));
+  if (pid !== undefined) tellGuardian(pid, 'leaving');
 }

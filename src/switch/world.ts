@@ -45,6 +45,11 @@ export interface KexecCalls {
 export interface ShutdownCalls {
   /** Writes to the disks what can be written while everything still runs, so that the way down has less to do. */
   readonly syncAhead: () => Promise<void>;
+  /**
+   * Tells the guardian that a trial has left here, if there is one: its watchdog gets time for the start of the next kernel.
+   * Never throws: with less time it goes on all the same.
+   */
+  readonly sayLeaving: () => void;
   /** Asks the service manager for its kexec target and returns; it does the rest. Forced: whoever blocks shutdowns. */
   readonly throughServiceManager: (options?: { readonly isForced: boolean }) => Promise<void>;
   /** Stops processes, makes file systems read-only, verifies, jumps. Does not return on success. */

@@ -90,6 +90,7 @@ test('when the way down fails, nothing stays loaded', async () => {
   using at = continuingWorld(undefined, undefined, {
     shutdown: {
       syncAhead: async () => {},
+      sayLeaving: () => {},
       throughServiceManager: () => Promise.reject(new Error('blocked')),
       byOurselves: async () => {},
       now: async () => {},

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { findGuardian, hasTakenMessage, tellGuardian } from '../../src/machine/guardian-process.ts';
+import {
+  findGuardian,
+  hasTakenMessage,
+  sayLeaving,
+  tellGuardian,
+} from '../../src/machine/guardian-process.ts';
 import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
 function processOf(pid: number, comm: string, uid = 0): TreeFiles {
@@ -54,21 +59,34 @@ test('without /proc nobody knows whether there is a guardian', () => {
   assert.equal(findGuardian(tree.root).state, 'unreadable');
 });
 
+/** A process that handles no signal: one ends it, and its number stands in $?, which is given back. */
+async function statusAfter(tell: (pid: number) => void): Promise<number> {
+  const script = 'sleep 60 & p=$!; echo $p; wait $p; exit $?';
+  const shell = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(shell, 'exit');
+  const [line] = (await once(shell.stdout, 'data')) as [Buffer];
+  tell(Number(line.toString()));
+  return (await ended)[0] as number;
+}
+
 test('each message arrives as its signal, the real-time ones as well', async () => {
-  // What a signal that nobody handles does: it ends the process, and its number stands in $?.
   for (const [message, status] of [
     ['checkedIn', 138],
     ['confirmed', 140],
     ['handOver', 162],
     ['keepPetting', 163],
-  ] as const) {
-    const script = 'sleep 60 & p=$!; echo $p; wait $p; exit $?';
-    const shell = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const ended = once(shell, 'exit');
-    const [line] = (await once(shell.stdout, 'data')) as [Buffer];
-    tellGuardian(Number(line.toString()), message);
-    assert.deepEqual((await ended)[0], status);
-  }
+  ] as const)
+    assert.equal(await statusAfter((pid) => tellGuardian(pid, message)), status);
+});
+
+test('the guardian that runs is told that its kernel is left, and where none runs nobody is', async () => {
+  using none = buildTree(processOf(1, 'systemd'));
+  assert.doesNotThrow(() => sayLeaving(none.root));
+  const status = await statusAfter((pid) => {
+    using tree = buildTree(processOf(pid, 'khop-guardian'));
+    sayLeaving(tree.root);
+  });
+  assert.equal(status, 164);
 });
 
 test('a guardian that is gone is an error that says what is left', async () => {

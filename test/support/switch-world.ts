@@ -45,6 +45,7 @@ export function quietWorld(
     },
     shutdown: {
       syncAhead: unexpected('syncAhead'),
+      sayLeaving: unexpected('sayLeaving'),
       throughServiceManager: unexpected('throughServiceManager'),
       byOurselves: unexpected('byOurselves'),
       now: unexpected('now'),

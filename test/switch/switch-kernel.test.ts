@@ -14,7 +14,7 @@ import { buildTree } from '../support/tree-builder.ts';
 import { TRIAL, TRIAL_ID } from '../support/trial-world.ts';
 
 /** The step at which something goes wrong. */
-type Failure = 'load' | 'sync' | 'ticket' | 'prepare' | 'leave' | 'unload' | 'undo';
+type Failure = 'load' | 'sync' | 'ticket' | 'prepare' | 'say' | 'leave' | 'unload' | 'undo';
 
 /** Switches in a world that writes down each step, with what the ticket says at it. */
 async function leave(
@@ -50,6 +50,7 @@ async function leave(
     shutdown: {
       ...quiet.shutdown,
       syncAhead: async () => step('sync'),
+      sayLeaving: () => step('say'),
       throughServiceManager: async () => step('leave', 'kexec.target'),
       byOurselves: async () => step('leave', 'by ourselves'),
       now: async () => step('leave', 'now'),
@@ -79,12 +80,13 @@ async function leave(
   return { steps, remarks, error, outcomes, ticket: ticket() };
 }
 
-test('the ticket is on the disk before a trial prepares its jump, and that before anything is stopped', async () => {
+test('the ticket is on the disk before a trial prepares its jump, and a guardian is told last before anything is stopped', async () => {
   const { steps, ticket, error, outcomes } = await leave();
   assert.deepEqual(steps, [
     'load (no ticket)',
     'sync (no ticket)',
     'prepare (loaded)',
+    'say (leaving)',
     'kexec.target (leaving)',
   ]);
   assert.deepEqual([error, outcomes, ticket?.id, ticket?.trial], [undefined, [], TRIAL_ID, TRIAL]);
@@ -92,13 +94,13 @@ test('the ticket is on the disk before a trial prepares its jump, and that befor
   assert.notEqual(ticket?.leftAtMs, null);
 });
 
-test('each way down is the one that was asked for, and a switch without a trial says so in its ticket', async () => {
+test('each way down is the one that was asked for, a guardian is told before, and a switch without a trial says so in its ticket', async () => {
   for (const [way, call] of [
     ['own', 'by ourselves'],
     ['now', 'now'],
   ] as const) {
     const { steps, ticket } = await leave([], way, false);
-    assert.deepEqual(steps, ['load (no ticket)', 'sync (no ticket)', `${call} (leaving)`]);
+    assert.deepEqual(steps, ['load (no ticket)', 'sync (no ticket)', 'say (leaving)', `${call} (leaving)`]);
     assert.deepEqual([ticket?.trial, ticket?.shutdown], [null, way]);
   }
 });

@@ -58,6 +58,7 @@ async function run(
     },
     shutdown: {
       ...quiet.shutdown,
+      sayLeaving: () => void calls.push('say leaving'),
       immediately: () => calls.push('jump'),
       throughServiceManager: async () => void calls.push('kexec.target'),
       byOurselves: async () => void calls.push('by ourselves'),
@@ -97,7 +98,7 @@ test('a load that fails is no reason to jump to what was loaded before', async (
   const { status, calls, remarks } = await run('-f -s KERNEL', { isLoaded: true, kexec: NO_FILE_LOAD });
   assert.deepEqual([status, calls], [253, ['lock']]);
   assert.match(remarks, /kexec_file_load not available/);
-  assert.deepEqual((await run('-f KERNEL')).calls, ['lock', 'load', 'jump']);
+  assert.deepEqual((await run('-f KERNEL')).calls, ['lock', 'load', 'say leaving', 'jump']);
 });
 
 test('loading and unloading waits for no other khop, and does nothing beside one', async () => {
@@ -110,9 +111,9 @@ test('loading and unloading waits for no other khop, and does nothing beside one
 });
 
 test('without an action the system goes down in order, whoever runs it', async () => {
-  assert.deepEqual((await run('KERNEL')).calls, ['lock', 'load', 'kexec.target']);
+  assert.deepEqual((await run('KERNEL')).calls, ['lock', 'load', 'say leaving', 'kexec.target']);
   const plain = await run('KERNEL', { serviceManager: read('init') });
-  assert.deepEqual([plain.status, plain.calls], [0, ['lock', 'load', 'by ourselves']]);
+  assert.deepEqual([plain.status, plain.calls], [0, ['lock', 'load', 'say leaving', 'by ourselves']]);
 });
 
 test('with --json the exit status stays, and is said with what kexec has to say', async () => {
