@@ -6,6 +6,7 @@
 import type { MachineFacts, PciDevice } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { pciId } from '../plan/trial/idle-watchdog.ts';
+import { watchdogArgumentsAtHome } from '../plan/trial/watchdog-at-home.ts';
 import { WATCHDOG_DRIVERS, type WatchdogDriver } from '../plan/trial/watchdog-drivers.ts';
 import type { SwitchWorld } from './world.ts';
 
@@ -18,6 +19,11 @@ export function findLocked(world: PciWorld, machine: MachineFacts): WatchdogDriv
     if (row !== undefined && isLocked(world, device, row) === true) return row;
   }
   return undefined;
+}
+
+/** For the command line of a kernel that is switched to, in that one start: nobody pets it until `khop arrive` sees to it. */
+export function argumentsForLocked(world: PciWorld, machine: MachineFacts): readonly string[] {
+  return watchdogArgumentsAtHome(findLocked(world, machine)?.module ?? null);
 }
 
 /**

@@ -38,6 +38,25 @@ test('what is added for one boot comes last, with its note, and what was added b
   assert.equal(lineFor({ reuseCmdline: true }, running), 'root=/dev/vda1');
 });
 
+test('the kernel of a switch is told of a watchdog that is locked, for this one start', () => {
+  const device = { vendorId: 0x8086, deviceId: 0x25ab, classCode: 0x088000, driver: undefined };
+  const pciDevices = read([{ address: '0000:00:05.0', ...device }]);
+  const machine = healthyMachine({ commandLine: read(LINE), pciDevices });
+  const [locked, free] = [0x03, 0x01].map((byte) => ({
+    readMachine: () => machine,
+    readPciByte: () => read(byte),
+  }));
+  const options = { commandLine: LINE, switchId: ID };
+  const added = 'i6300esb.heartbeat=300 khop.added=i6300esb.heartbeat=300';
+  assert.equal(lineFor(options, LINE, locked), `${LINE} khop.switch=${ID} ${added}`);
+  assert.equal(lineFor(options, LINE, free), `${LINE} khop.switch=${ID}`);
+  // Its guardian has it, and another time.
+  const onTrial = { ...options, added: ['i6300esb.heartbeat=30'] };
+  assert.match(lineFor(onTrial, LINE, locked), /heartbeat=300 i6300esb\.heartbeat=30 khop\.added=/);
+  const next = { ...locked, readMachine: () => ({ ...machine, commandLine: read(`${LINE} ${added}`) }) };
+  assert.equal(lineFor({ reuseCmdline: true }, LINE, next), LINE);
+});
+
 test('a file gets the running command line without how the running kernel came to run', () => {
   const told = 'khop.guard=1111111111111111,1,1700000000 khop.home=1111111111111111 khop.continue=1';
   assert.equal(lineFor({}, `${RUNNING} ${told} quiet`), 'root=/dev/vda1 quiet');
