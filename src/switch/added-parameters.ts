@@ -26,9 +26,10 @@ export function addParameters(line: string, parameters: readonly string[]): stri
   );
 }
 
-/** What the note on `line` names. */
-export function addedParameters(line: string): readonly string[] {
-  return commandLineValue(line, ADDED_PARAMETER)?.split(',') ?? [];
+/** What `addParameters` has added to `line`. */
+export function addedParameters(line: string): string[] {
+  const note = commandLineValue(line, ADDED_PARAMETER);
+  return note === undefined ? [] : note.split(',');
 }
 
 /** `line` as it was before `addParameters`; one that says nothing of additions as it is. */

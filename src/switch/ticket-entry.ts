@@ -2,6 +2,7 @@
  * What the history says of a switch and its ticket knows, however the switch ended.
  * @module
  */
+import { addedParameters } from './added-parameters.ts';
 import { HISTORY_VERSION, type SwitchHistoryEntry } from './history.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -33,6 +34,7 @@ export function entryOfTicket(ticket: Ticket, end: SwitchEnd): SwitchHistoryEntr
     atMs: ticket.requestedAtMs,
     method: ticket.method,
     optimisations: ticket.optimisations,
+    added: addedParameters(ticket.commandLine),
     shutdown: ticket.shutdown,
     fromRelease: ticket.fromRelease,
     toRelease: ticket.toRelease,

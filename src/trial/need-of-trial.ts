@@ -4,17 +4,32 @@
  */
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
+import { addedParameters } from '../switch/added-parameters.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
-import type { ProposalOptions } from '../switch/proposal.ts';
+import { usedOptimisations } from '../switch/fast.ts';
+import type { SwitchHistoryEntry } from '../switch/history.ts';
+import type { OptimisationName } from '../switch/optimisations.ts';
+import { type ProposalOptions, propose } from '../switch/proposal.ts';
+import { readHistory } from '../switch/read-history.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type KnownGoodGeneration, readKnownGood, verifyGeneration } from './known-good.ts';
 import type { TrialWorld } from './world.ts';
 
-/** Whether it is one, and by what it is none where nobody has said so. */
+/** Whether it is one, and why it is so where nobody has said so and the kernel was confirmed. */
 export interface NeedOfTrial {
   readonly isTrial: boolean;
+  /** As what the kernel was confirmed. */
   readonly proven?: KnownGoodGeneration;
+  /** What makes it one all the same: optimisations that it has not arrived with since. */
+  readonly untried?: readonly OptimisationName[];
 }
+
+/** The others leave what is started as it is. */
+const CHANGE_THE_START: ReadonlySet<string> = new Set([
+  'direct-entry',
+  'trim',
+  'parameters',
+] satisfies OptimisationName[]);
 
 /** @param options what a person says (`trial`) counts before khop.conf, and that before what was confirmed */
 export function needOfTrial(
@@ -25,7 +40,9 @@ export function needOfTrial(
   if (options.trial !== undefined) return { isTrial: options.trial };
   if (!world.configuration.trial) return { isTrial: false };
   const proven = provenBefore(world, selector, options);
-  return proven === undefined ? { isTrial: true } : { isTrial: false, proven };
+  if (proven === undefined) return { isTrial: true };
+  const untried = options.fast === true ? untriedWith(world, selector, options, proven) : [];
+  return untried.length === 0 ? { isTrial: false, proven } : { isTrial: true, proven, untried };
 }
 
 /** The generation that the kernel is, when everything that would be started is as it was confirmed. */
@@ -45,6 +62,39 @@ function provenBefore(
       generation.commandLine === kernel.commandLine &&
       verifyGeneration(generation).length === 0,
   );
+}
+
+/**
+ * Which optimisations that would be used now this kernel has never arrived with, all of them at once. Only switches
+ * since its confirmation count: before it, files of the same names may have been others.
+ */
+function untriedWith(
+  world: SwitchWorld,
+  selector: string,
+  options: ProposalOptions,
+  { image, confirmedAtMs }: KnownGoodGeneration,
+): readonly OptimisationName[] {
+  const { plan, optimisations } = propose(world, selector, { ...options, isUnchecked: true });
+  const wanted = usedOptimisations(optimisations).filter((name) => CHANGE_THE_START.has(name));
+  const added = addedParameters(plan?.commandLine ?? '');
+  const arrivals = readHistory(world).entries.filter(
+    (entry): entry is SwitchHistoryEntry =>
+      entry.kind === 'switch' && entry.outcome === 'arrived' && entry.image === image,
+  );
+  const confirming = arrivals.findLast(
+    ({ trial, atMs }) => trial?.verdict === 'confirmed' && atMs <= confirmedAtMs,
+  );
+  const lacks = (entry: SwitchHistoryEntry): OptimisationName[] =>
+    wanted.filter((name) =>
+      name === 'parameters'
+        ? !added.every((text) => entry.added?.includes(text) === true)
+        : !entry.optimisations.includes(name),
+    );
+  // The fewest that any of them lacks.
+  return arrivals
+    .filter(({ atMs }) => atMs >= (confirming?.atMs ?? confirmedAtMs))
+    .map(lacks)
+    .reduce((fewest, each) => (each.length < fewest.length ? each : fewest), wanted);
 }
 
 /**

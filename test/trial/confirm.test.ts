@@ -80,6 +80,7 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
         atMs: NOW_MS - 62_000,
         method: 'file',
         optimisations: [],
+        added: [],
       },
       ...{
         shutdown: 'systemd',

@@ -49,7 +49,8 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
         'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
         'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
         'system that goes on in a panic kernel writes its own. A watchdog that a trial has left counting is ' +
-        'stopped, or given to systemd, and kernel.panic is what it was before the way home. Run by khop-arrive.service; does nothing without a ticket and a crash.',
+        'stopped, or given to systemd, and kernel.panic is what it was before the way home. Run by ' +
+        'khop-arrive.service; does nothing without a ticket and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option(

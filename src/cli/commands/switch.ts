@@ -34,8 +34,8 @@ export function addSwitchCommand(program: Command, context: CliContext): void {
         'Check, load, shut the system down in good order and jump. Under systemd the shutdown goes through ' +
           'kexec.target; elsewhere khop stops processes, syncs and makes file systems read-only itself. A load ' +
           'that fails stops no service. Asks before jumping when there is a terminal.\n\n' +
-          'A kernel that was never confirmed is on trial: before the jump, khop says what brings this machine home ' +
-          'after each way of failing; on the other side it has until a deadline to prove itself, and until ' +
+          'A kernel that was never confirmed, or with --fast never in that form, is on trial: before the jump, khop ' +
+          'says what brings this machine home after each way of failing; on the other side it has until a deadline to prove itself, and until ' +
           'then the boot loader’s default is the kernel to come home to. A way of failing that nothing ' +
           'here covers has to be accepted: when asked on a terminal, else with --accept. See khop trial, khop confirm and khop back.',
       )
@@ -137,10 +137,9 @@ async function isToBeTried(
   const { needOfTrial } = await import('../../trial/need-of-trial.ts');
   const need = needOfTrial(world, selector, options);
   if (need.proven === undefined) return need.isTrial;
-  const { proven } = need;
-  const { renderTime } = await import('../render/quantity.ts');
-  context.remark(`This kernel was confirmed on ${renderTime(proven.confirmedAtMs)}: no trial is needed.`);
-  return false;
+  const { renderNeedOfTrial } = await import('../render/trial.ts');
+  context.remark(renderNeedOfTrial(need.proven, need.untried));
+  return need.isTrial;
 }
 
 async function switchToKernel(

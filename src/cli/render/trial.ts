@@ -4,9 +4,10 @@
  */
 import { describeTrialEnd } from '../../trial/announce.ts';
 import type { Confirmation } from '../../trial/confirm.ts';
+import type { KnownGoodGeneration } from '../../trial/known-good.ts';
 import { hasReturned, type TrialView } from '../../trial/trial-status.ts';
 import type { CliContext } from '../context.ts';
-import { renderMilliseconds } from './quantity.ts';
+import { renderMilliseconds, renderTime } from './quantity.ts';
 import { renderTable } from './table.ts';
 
 type Styling = Pick<CliContext, 'style'>;
@@ -100,4 +101,15 @@ export function renderConfirmation({ entry, defaultEntry }: Confirmation, contex
     'not-set': 'It does not start by itself: the firmware starts the kernel that it did before.',
   };
   return `${context.style('green', `${kernel} is confirmed.`)} ${byDefault[defaultEntry.state]}\nNext: khop history`;
+}
+
+/** Why a switch to a kernel that was confirmed is no trial, or is one all the same. @param untried see NeedOfTrial */
+export function renderNeedOfTrial(
+  { confirmedAtMs }: KnownGoodGeneration,
+  untried: readonly string[] = [],
+): string {
+  const confirmed = `This kernel was confirmed on ${renderTime(confirmedAtMs)}`;
+  return untried.length === 0
+    ? `${confirmed}: no trial is needed.`
+    : `${confirmed}, but never arrived with ${untried.join(', ')} as --fast would use here: it is on trial.`;
 }
