@@ -60,7 +60,23 @@ export function withKernelOptions(command: Command): Command {
       'go on although this check refuses or warns, or nothing covers this way of failing; may be repeated',
       collect,
     )
-    .option('--json', 'print the result as JSON');
+    .option('--json', 'print the result as JSON')
+    .hook('preAction', async (_, action) => requireFast(action.opts()));
+}
+
+/**
+ * That an option has no effect must not come out in how long a switch took, or in how it ended.
+ * @throws E_USAGE
+ */
+async function requireFast(options: KernelOptions & { readonly loaded?: boolean }): Promise<void> {
+  // Beside --loaded there is no place for --fast either, and that is said of all of them.
+  if (options.fast === true || options.loaded === true) return;
+  const [name] = (['without', 'profile'] as const).filter((key) => options[key] !== undefined);
+  if (name === undefined) return;
+  const { KhopError } = await import('../error.ts');
+  throw new KhopError('E_USAGE', `--${name} has no effect without --fast`, {
+    hint: `Add --fast, or leave --${name} out.`,
+  });
 }
 
 /** Parser for options that may be repeated. */

@@ -5,14 +5,8 @@
 import { KhopError } from '../../error.ts';
 import type { SwitchOptions } from './switch.ts';
 
-/** What says how to go, or agrees to it; everything else is about a kernel that is not loaded yet. */
-const BESIDE_LOADED: ReadonlySet<string> = new Set<keyof SwitchOptions>([
-  'loaded',
-  'now',
-  'yes',
-  'json',
-  'accept',
-]);
+/** What says how to go, or agrees to it; everything else is about a kernel that is not loaded yet, and was not checked. */
+const BESIDE_LOADED: ReadonlySet<string> = new Set<keyof SwitchOptions>(['loaded', 'now', 'yes', 'json']);
 
 /**
  * That an option has no effect must not come out on the other side.

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { refuseBesideLoaded } from '../../../src/cli/commands/beside-loaded.ts';
 
 test('beside --loaded there is how to go, and that this is no trial', () => {
-  refuseBesideLoaded({ loaded: true, now: true, yes: true, json: true, trial: false, accept: ['dead-hang'] });
+  refuseBesideLoaded({ loaded: true, now: true, yes: true, json: true, trial: false });
 });
 
 test('an option for a kernel that is still to be loaded is refused beside --loaded', () => {
@@ -13,6 +13,9 @@ test('an option for a kernel that is still to be loaded is refused beside --load
     ['--append', { append: ['quiet'] }],
     ['--reuse-cmdline', { reuseCmdline: true }],
     ['--fast', { fast: true }],
+    ['--profile', { profile: 'lean' }],
+    ['--without', { without: ['trim'] }],
+    ['--accept', { accept: ['dead-hang'] }],
   ] as const)
     assert.throws(() => refuseBesideLoaded({ loaded: true, ...options }), {
       code: 'E_USAGE',
