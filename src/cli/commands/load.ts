@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
@@ -62,6 +63,7 @@ async function loadKernel(context: CliContext, selector: string, options: Kernel
   const world = openWorld(context);
   const record = await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded');
+    if (!options.panic) await refuseOnWayDown(context, world, 'nothing was loaded');
     const proposal = proposeLoad(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
@@ -112,7 +114,10 @@ async function unloadKernel(context: CliContext, options: SlotOptions): Promise<
   const { unload } = await import('../../switch/load.ts');
   const world = openWorld(context);
   const slot = options.panic ? 'crash' : 'normal';
-  await world.exclusively(async () => unload(world, slot));
+  await world.exclusively(async () => {
+    if (slot === 'normal') await refuseOnWayDown(context, world, 'nothing was unloaded');
+    unload(world, slot);
+  });
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
     context.print(renderJson({ slot, loaded: 'no' }));
@@ -123,6 +128,13 @@ async function unloadKernel(context: CliContext, options: SlotOptions): Promise<
       ? 'Nothing is loaded now; a reboot goes through firmware.'
       : 'No panic kernel is loaded now; a panic will not start another kernel.',
   );
+}
+
+/** @throws E_STATE while another switch needs what is loaded */
+async function refuseOnWayDown(context: CliContext, world: SwitchWorld, what: string): Promise<void> {
+  const { refuseBesideSwitch } = await import('../../switch/way-down.ts');
+  const { unitCalls } = await import('../../machine/units.ts');
+  await refuseBesideSwitch(world, unitCalls(world.folders.root, context.signal), what);
 }
 
 async function showStatus(context: CliContext, options: SlotOptions): Promise<void> {
