@@ -30,6 +30,43 @@ test('a default that is another kernel goes back to the known-good one', async (
   assert.match(String(step.after), /default new\.conf/);
 });
 
+/** systemd-boot, whose one-shot entry is the kernel that `old.conf` is of. @param lasting loader.conf's default */
+function withOneShot(lasting: string): Pick<GuardWorld['bootLoader'], 'read'> {
+  const file = (path: string, text?: string) => ({ path, text });
+  const read: GuardWorld['bootLoader']['read'] = async () => ({
+    kind: 'systemd-boot',
+    loaderConf: file('/boot/loader/loader.conf', `default ${lasting}\n`),
+    entries: [],
+    unifiedImages: [],
+    kernelCommandLine: file('/etc/kernel/cmdline'),
+    entryDefault: undefined,
+    entryOneShot: 'old.conf',
+  });
+  return { read };
+}
+
+test('the known-good kernel that only the next start takes becomes the default of those after it', async () => {
+  const planned = await planFor(OLD, withOneShot('new.conf'));
+  assert.ok(planned.state === 'planned', planned.state);
+  assert.deepEqual(
+    planned.plan.steps.map((step) => step.kind === 'file' && step.after),
+    ['default old.conf\n'],
+  );
+  const locked = await planFor(OLD, { ...withOneShot('new.conf'), obstacles: () => ['/boot is read-only'] });
+  assert.match(
+    locked.state === 'missing' ? locked.reason : '',
+    /for the next start alone, and \/boot is read-only/,
+  );
+  assert.deepEqual(await planFor(OLD, withOneShot('old.conf')), { state: 'already' });
+});
+
+test('the known-good kernel is the default also where nobody knows the boot loader', async () => {
+  const read = async () => {
+    throw new KhopError('E_NOT_FOUND', 'no boot loader is known here', { hint: '-' });
+  };
+  assert.deepEqual(await planFor(OLD, { read }), { state: 'already' });
+});
+
 test('a default that cannot be moved is said, with what stands in the way', async () => {
   const read = async () => {
     throw new KhopError('E_UNSUPPORTED', 'no boot loader is known here', { hint: '-' });

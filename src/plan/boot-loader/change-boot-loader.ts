@@ -8,7 +8,7 @@ import type { BootLoaderState } from '../../kernels/boot-loader-state.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 import type { BootLoaderPlan } from './boot-loader-plan.ts';
 import { extlinuxDefault, extlinuxDefaultEntry, extlinuxParameter } from './extlinux.ts';
-import { grubDefault, grubDefaultEntry, grubParameter } from './grub.ts';
+import { grubDefault, grubDefaultEntry, grubOneShotEntry, grubParameter } from './grub.ts';
 import { systemdBootDefault, systemdBootDefaultEntry, systemdBootParameter } from './systemd-boot.ts';
 import { uBootDefault, uBootParameter } from './u-boot.ts';
 
@@ -78,6 +78,19 @@ export function defaultEntryOf(state: BootLoaderState, options: BootLoaderOption
       return extlinuxDefaultEntry(state);
     case 'u-boot':
       return options.uBootVariable === undefined ? undefined : state.variables.get(options.uBootVariable);
+  }
+}
+
+/** Whether an entry is set for the next start alone: what starts then says nothing of the starts after it. */
+export function hasOneShotEntry(state: BootLoaderState): boolean {
+  switch (state.kind) {
+    case 'grub':
+      return grubOneShotEntry(state) !== undefined;
+    case 'systemd-boot':
+      return (state.entryOneShot || undefined) !== undefined;
+    case 'extlinux':
+    case 'u-boot':
+      return false;
   }
 }
 

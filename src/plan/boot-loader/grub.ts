@@ -57,6 +57,11 @@ export function grubDefaultEntry(state: GrubState): string | undefined {
   return settings(state).get('GRUB_DEFAULT');
 }
 
+/** What grub-reboot has set; undefined: nothing. */
+export function grubOneShotEntry({ environment }: GrubState): string | undefined {
+  return parseEnvironmentBlock(environment.text ?? '').get('next_entry') || undefined;
+}
+
 function takesSaved({ config }: GrubState): boolean {
   return /^\s*set default="?\$\{?saved_entry\}?"?\s*$/m.test(config.text ?? '');
 }

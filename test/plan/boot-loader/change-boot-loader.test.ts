@@ -14,6 +14,7 @@ import { undoSteps } from '../../../src/machine/boot-loader/boot-loader-step.ts'
 import type { runProcess } from '../../../src/machine/run-process.ts';
 import {
   defaultEntryOf,
+  hasOneShotEntry,
   planDefaultEntry,
   planPermanentParameter,
 } from '../../../src/plan/boot-loader/change-boot-loader.ts';
@@ -167,6 +168,24 @@ test('GRUB with a fixed default is told to take the saved one, and a one-shot en
     parameter.steps[0]?.kind === 'file' ? (parameter.steps[0].after ?? '') : '',
     /GRUB_DEFAULT=saved/,
   );
+});
+
+test('an entry for the next start alone is known of GRUB and of systemd-boot', () => {
+  for (const [line, has] of [
+    ['next_entry=1', true],
+    ['next_entry=', false],
+    ['saved_entry=1', false],
+  ] as const) {
+    const environment = `# GRUB Environment Block\n${line}\n`.padEnd(1024, '#');
+    using tree = buildInstallation('debian', {}, { 'boot/grub/grubenv': environment });
+    assert.equal(hasOneShotEntry(stateOf(tree.root)), has, line);
+  }
+  using arch = buildInstallation('arch', {});
+  for (const loaderEntryOneShot of ['arch.conf', '', undefined])
+    assert.equal(
+      hasOneShotEntry(stateOf(arch.root, { loaderEntryOneShot, loaderInfo: 'systemd-boot 257' })),
+      loaderEntryOneShot === 'arch.conf',
+    );
 });
 
 test('GRUB whose variables are in raw blocks of btrfs is left to its own tool', () => {
