@@ -7,6 +7,7 @@ import type { KernelLogLine } from '../formats/kernel-log-text.ts';
 import type { OopsReport } from '../formats/oops.ts';
 import type { OopsKind } from '../formats/oops-headline.ts';
 import type { CodePlace } from '../formats/stack-frame.ts';
+import { GUARDIAN } from '../machine/guardian-words.ts';
 import { DISPLAY_DRIVERS, NETWORK_DRIVERS, STORAGE_DRIVERS } from '../plan/preflight/known-drivers.ts';
 
 /** One thing that is known. */
@@ -26,14 +27,30 @@ interface Rule extends Omit<CrashHint, 'evidence'> {
   readonly kinds?: readonly OopsKind[];
   /** The line that tells. The last one that matches is the evidence. */
   readonly pattern: RegExp;
+  /** Not where a rule before it has told more. */
+  readonly unless?: string;
 }
+
+/** Its jump home asks every driver to stop. When that does not end, it presses the key. */
+export const CRASH_OF_GUARDIAN = 'trial-guardian';
 
 const HYPERVISOR =
   /^Hypervisor detected: |^Hardware name: (?:QEMU|VMware|innotek|Microsoft Corporation Virtual|Xen|Amazon EC2|Google)|Hardware name: .*\bKVM\b/;
 
 const RULES: readonly Rule[] = [
   {
+    id: CRASH_OF_GUARDIAN,
+    kinds: ['sysrq'],
+    pattern: new RegExp(`^khop: ${GUARDIAN.verdict}`),
+    title:
+      'The guardian of a trial asked for this crash: its deadline was over, and its jump home did not get out of the drivers.',
+    remedy:
+      'khop history says why the trial was over; the lines behind this one say which device was being stopped.',
+    source: 'khop: src/plan/trial/leave-trial.ts',
+  },
+  {
     id: 'sysrq',
+    unless: CRASH_OF_GUARDIAN,
     kinds: ['sysrq'],
     pattern: /^sysrq: (?:SysRq : )?Trigger a crash|sysrq triggered crash/i,
     title: 'Somebody or something asked for this crash; nothing is wrong with the kernel.',
@@ -161,7 +178,8 @@ const CAPTURE_DRIVERS: Readonly<Record<string, { readonly trouble: string; reado
 export function findCrashHints(oops: OopsReport, lines: readonly KernelLogLine[]): CrashHint[] {
   const { event } = oops;
   const hints: CrashHint[] = [];
-  for (const { kinds, pattern, ...hint } of RULES) {
+  for (const { kinds, pattern, unless, ...hint } of RULES) {
+    if (unless !== undefined && hints.some(({ id }) => id === unless)) continue;
     if (kinds !== undefined && (event === null || !kinds.includes(event.kind))) continue;
     const line = lines.findLast(({ text }) => pattern.test(text.trim()));
     if (line !== undefined) hints.push({ ...hint, evidence: line.text.trim() });

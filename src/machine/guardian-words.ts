@@ -1,5 +1,5 @@
 /**
- * How the agent of a trial finds the guardian of the first act, and what it tells it: signals, since they need no file, no library
+ * How the agent of a trial finds the guardian of the first act, and what they tell: the agent by signals, since they need no file, no library
  * and no memory on either side.
  * @module
  */
@@ -9,6 +9,8 @@ export const GUARDIAN = {
   argument: '@khop-guardian',
   /** /proc/PID/comm. */
   comm: 'khop-guardian',
+  /** Of its line in the kernel's log at its deadline, before it goes home: `khop: the trial is over...`. */
+  verdict: 'the trial is over',
   signals: {
     /** SIGUSR1: the agent runs, so that only the deadline of the whole trial counts from now on. */
     checkedIn: 10,

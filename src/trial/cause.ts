@@ -22,6 +22,8 @@ export interface ReturnEvidence {
   readonly release: string | undefined;
   /** Crashes since the jump, oldest first. */
   readonly crashes: readonly CrashHistoryEntry[];
+  /** Whether the newest of them was asked for by the guardian, whose jump home hung. */
+  readonly isCrashOfGuardian: boolean;
   /** Whether a hardware watchdog says that the last reset was its own. */
   readonly watchdogReset: Reading<boolean>;
   /** When the records of dying kernels in pstore were made: realtime, ms since 1970. Old ones may lie there for ever. */
@@ -54,11 +56,21 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
     const { kind, detail } = told;
     const known = RETURN_CAUSES.find((name) => name === kind);
     const crash = crashes.at(-1);
-    const onTheWay = crash === undefined ? '' : `; on its way home the kernel died: ${crash.summary}`;
+    const onTheWay = view.isCrashOfGuardian
+      ? STUCK_WAY_HOME
+      : crash === undefined
+        ? ''
+        : `; on its way home the kernel died: ${crash.summary}`;
     // A word of a newer khop: it was left by a decision, and no known word is nearer.
     return known === undefined
       ? { cause: 'unhealthy', detail: `${kind}: ${detail}${onTheWay}` }
       : { cause: known, detail: `${detail}${onTheWay}` };
+  },
+  /** The guardian went home, hung on its way, and had the panic kernel go on: no fault of the kernel's besides. */
+  (view) => {
+    if (!view.isCrashOfGuardian) return undefined;
+    const { cause, detail } = silentReturn(view);
+    return { cause, detail: `${detail}${STUCK_WAY_HOME}` };
   },
   /** A crash report, or the record of a crash without one. */
   ({ crashes }) => {
@@ -81,12 +93,10 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
     };
   },
   /** It came home in good order, and could not write down why: its phase says it. */
-  ({ commandLine, ticket, phase }) => {
-    const id = homeIdOn(commandLine);
-    if (id === undefined || (ticket !== undefined && id !== ticket.id)) return undefined;
-    if (ticket === undefined)
-      return { cause: 'ticket', detail: 'the ticket was gone or could not be read, there and here' };
-    return SILENT_RETURNS[phase];
+  (view) => {
+    const id = homeIdOn(view.commandLine);
+    if (id === undefined || (view.ticket !== undefined && id !== view.ticket.id)) return undefined;
+    return silentReturn(view);
   },
   /** WDIOF_CARDRESET: only behind a reset. */
   ({ watchdogReset }) =>
@@ -114,6 +124,16 @@ function toldByCommandLine({ commandLine, ticket }: View): ToldCause | undefined
 /** Before it no record can be of this trial. Clocks of two kernels may differ by some seconds. */
 function sinceMs(ticket: Ticket | undefined): number {
   return ticket === undefined ? Number.POSITIVE_INFINITY : (ticket.leftAtMs ?? ticket.requestedAtMs) - 60_000;
+}
+
+const STUCK_WAY_HOME =
+  '; its way home did not get out of the drivers, and the guardian had the panic kernel take over';
+
+/** Nobody wrote down why. */
+function silentReturn({ ticket, phase }: View): Verdict {
+  if (ticket === undefined)
+    return { cause: 'ticket', detail: 'the ticket was gone or could not be read, there and here' };
+  return SILENT_RETURNS[phase];
 }
 
 /** By the last phase on disk, when the machine came home in good order and nobody wrote down why. */

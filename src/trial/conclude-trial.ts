@@ -5,6 +5,8 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { CRASH_OF_GUARDIAN } from '../guard/crash-hints.ts';
+import { findCrash } from '../guard/crash-store.ts';
 import { digestFiles } from '../guard/drift.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import type { MachineFacts } from '../machine/facts.ts';
@@ -85,7 +87,7 @@ async function comeHome(
   const { entries } = readHistory(world);
   const crashes = crashesSince(entries, machine, ticket);
   const before = endOnRecord(entries, ticket.id);
-  const found = causeOf(machine, ticket, crashes, reset);
+  const found = causeOf(world, machine, ticket, crashes, reset);
   const entry = before ?? returnedEntry(ticket, endOf(world, ticket, found, crashes), machine);
   // What a reset has left behind is gone in a later boot: what was written then counts.
   const { cause, detail } = { ...found, ...causeOnRecord(before) };
@@ -119,6 +121,7 @@ function causeOnRecord(
 }
 
 function causeOf(
+  world: GuardWorld,
   machine: MachineFacts,
   ticket: TrialTicket | undefined,
   crashes: readonly CrashHistoryEntry[],
@@ -129,8 +132,19 @@ function causeOf(
     commandLine: valueOf(machine.commandLine) ?? '',
     release: valueOf(machine.release),
     crashes,
+    isCrashOfGuardian: isCrashOfGuardian(world, crashes.at(-1)),
     ...reset,
   });
+}
+
+/** By its log. One that is gone, encrypted or unreadable tells nothing. */
+function isCrashOfGuardian({ folders }: GuardWorld, crash: CrashHistoryEntry | undefined): boolean {
+  if (crash === undefined) return false;
+  try {
+    return findCrash(folders.state, crash.id).report.hints.some(({ id }) => id === CRASH_OF_GUARDIAN);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -210,7 +224,7 @@ async function loseTrial(
   const crashes = entries.filter(
     (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && entry.arrivedBootId === bootId,
   );
-  const { cause, detail } = causeOf(machine, undefined, crashes, reset);
+  const { cause, detail } = causeOf(world, machine, undefined, crashes, reset);
   const entry: LostTrialEntry = before ?? {
     version: HISTORY_VERSION,
     kind: 'trial-lost',

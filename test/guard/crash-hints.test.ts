@@ -47,6 +47,16 @@ test('what is known of a crash is found by its log', () => {
   );
 });
 
+const OVER: LogEntry = [1, 'khop: the trial is over: nobody answered until ms 240000'];
+
+test('a crash that the guardian of a trial asked for is not laid at somebody’s door', () => {
+  assert.deepEqual(hintsOf([OVER, ...SYSRQ_6_12]), ['trial-guardian']);
+  const [hint] = buildCrashReport(rawCrash([OVER, ...SYSRQ_6_12])).hints;
+  assert.equal(hint?.evidence, OVER[1]);
+  const others = hintsOf(NULL_DEREFERENCE_6_1);
+  assert.deepEqual(hintsOf([OVER, ...NULL_DEREFERENCE_6_1]), others, 'a driver that dies as it is stopped');
+});
+
 test('a kind of crash without a line that tells more has no hint', () => {
   assert.deepEqual(hintsOf(panicOf('NMI: Not continuing')), []);
   assert.deepEqual(hintsOf([]), []);

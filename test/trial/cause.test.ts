@@ -18,12 +18,19 @@ const THROUGH_FIRMWARE: ReturnEvidence = {
   commandLine: 'root=/dev/vda1',
   release: OLD,
   crashes: [],
+  isCrashOfGuardian: false,
   watchdogReset: read(false),
   persistentRecords: read([]),
 };
 const HOME = `khop.home=${TRIAL_ID}`;
 const TOLD = causeArgument({ kind: 'unhealthy', detail: 'nginx: 100 % dead' });
 const AGENT = { kind: 'unhealthy', detail: 'nginx did not come up', atMs: NOW_MS };
+
+const BY_GUARDIAN = {
+  commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100`,
+  crashes: [{ ...TRIAL_CRASH, summary: 'crash asked for through sysrq' }],
+  isCrashOfGuardian: true,
+};
 
 const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp])[] = [
   ['what the agent wrote', { ticket: trialTicket({ cause: AGENT }) }, 'unhealthy', /^nginx did not come up$/],
@@ -46,6 +53,30 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     { crashes: [{ ...TRIAL_CRASH, id: TRIAL_ARMING }] },
     'panic',
     /^NULL pointer [a-z ]+$/,
+  ],
+  [
+    'the guardian whose jump hung',
+    { ...BY_GUARDIAN, ticket: trialTicket({ phase: 'jumping', phases: [] }) },
+    'stuck-boot',
+    /^the agent did not run in time.*; its way home did not get out of the drivers, and the guardian had/,
+  ],
+  [
+    'the guardian whose jump hung later',
+    BY_GUARDIAN,
+    'unconfirmed',
+    /^nobody confirmed.*; its way home did not/,
+  ],
+  [
+    'the guardian, without a ticket',
+    { ...BY_GUARDIAN, ticket: undefined },
+    'ticket',
+    /^the ticket was gone.*; its way home did not/,
+  ],
+  [
+    'what the agent wrote, and that the guardian had to end it',
+    { ...BY_GUARDIAN, ticket: trialTicket({ cause: AGENT }) },
+    'unhealthy',
+    /^nginx did not come up; its way home did not get out of the drivers/,
   ],
   [
     'a panic kernel without a report',

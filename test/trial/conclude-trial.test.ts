@@ -13,6 +13,7 @@ import { concludeTrial, type ResetEvidence } from '../../src/trial/conclude-tria
 import { findFailedTrial } from '../../src/trial/failed-trials.ts';
 import { inputs } from '../support/inputs.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
+import { type LogEntry, SYSRQ_6_12, writeLog } from '../support/oops-log-builder.ts';
 import {
   machineAtHome,
   machineOnTrial,
@@ -160,6 +161,22 @@ test('a crash counts when it came after the load, by its place and not by the cl
     const [entry] = switches(at);
     assert.equal(entry?.trial?.cause, cause);
     assert.equal(entry?.trial?.returnMs, null, 'a clock that was set gives no duration');
+  }
+});
+
+test('a guardian whose jump hung and that pressed the key is no panic of the kernel', async () => {
+  const over: LogEntry = [1, 'khop: the trial is over: nobody answered until ms 240000'];
+  for (const [log, cause] of [
+    [[over, ...SYSRQ_6_12], 'stuck-boot'],
+    [SYSRQ_6_12, 'panic'],
+  ] as const) {
+    const folder = `state/crashes/${TRIAL_CRASH.id}`;
+    const files = { [`${folder}/dmesg.txt`]: writeLog(log), [`${folder}/chain.txt`]: 'captured 700\n' };
+    const history = { 'state/history.jsonl': encodeHistoryEntry(TRIAL_CRASH) };
+    const ticket = encodeTicket(trialTicket({ phase: 'jumping', phases: [] }));
+    using at = trialWorld(machineAtHome(), ticket, { ...files, ...history });
+    await conclude(at);
+    assert.equal(switches(at)[0]?.trial?.cause, cause);
   }
 });
 

@@ -48,7 +48,7 @@ export function guardian(
       when(
         [[deadline, '!=', 0], '&&', [bootMs(), '>=', deadline]],
         [
-          warn('the trial is over: nobody answered until ms', deadline),
+          warn(`${GUARDIAN.verdict}: nobody answered until ms`, deadline),
           // From here on nobody pets the watchdog: a way home that hangs ends in a reset.
           giveTimeToLeave(),
           leave(),
