@@ -114,6 +114,7 @@ export async function leaveFor(
     await order.trial?.prepareJump();
     heedInterrupt(world);
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));
+    world.shutdown.sayLeaving();
     await leave(world, order.way);
   } catch (error) {
     await giveUp(world, ticket, order.trial);

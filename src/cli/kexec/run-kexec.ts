@@ -88,6 +88,7 @@ async function act(context: CliContext, world: SwitchWorld, request: KexecReques
 
 /** kexec-tools call shutdown(8), which jumps only where the system's scripts do. */
 async function leave(world: SwitchWorld): Promise<void> {
+  world.shutdown.sayLeaving();
   if (valueOf(world.readMachine().serviceManager) === 'systemd')
     return world.shutdown.throughServiceManager();
   return world.shutdown.byOurselves({ stopTimeoutMs: world.configuration.stopTimeoutMs });
@@ -112,6 +113,7 @@ function jump(context: CliContext, world: SwitchWorld, request: KexecRequest): n
     context.remark('Nothing has been loaded!');
     return DIED;
   }
+  world.shutdown.sayLeaving();
   world.shutdown.immediately({ sync: request.sync, ifdown: request.ifdown });
   return FAILED;
 }
