@@ -26,6 +26,7 @@ import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
 import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
 import { countArrivals, type Estimate, estimateFromHistory, type History, usualDownMs } from './history.ts';
+import { argumentsForLocked } from './locked-watchdog.ts';
 import type { ProfileName } from './optimisations.ts';
 import { readHistory } from './read-history.ts';
 import { restartParameters } from './restart-on-way-home.ts';
@@ -134,13 +135,16 @@ function requestFor(
   options: ProposalOptions,
 ): LoadRequest {
   const slot: KexecSlot = options.panic ? 'crash' : 'normal';
+  // First: of two that say the same, a trial's own counts.
+  const locked = options.switchId === undefined ? [] : argumentsForLocked(world, machine);
+  const added = [...locked, ...(options.added ?? [])];
   return {
     kernel,
     image: files.image,
     initrds: options.fast === true ? [] : readInitrds(kernel, options),
     deviceTree: files.deviceTree,
     machine,
-    commandLine: composeCommandLine(world, machine, kernel, options, slot),
+    commandLine: composeCommandLine(world, machine, kernel, { ...options, added }, slot),
     method: options.method ?? world.configuration.method,
     slot,
     reportRoom: options.reportRoom,
