@@ -49,7 +49,7 @@ export function concludeSwitch(world: SwitchWorld, machine: MachineFacts): Switc
   );
   const entry = recorded ?? describeArrival(world, machine, ticket, bootId);
   if (recorded === undefined) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
-  world.files.remove(path);
+  removeTicket(world, ticket.id);
   // Tells khop-measure.service that there is a way up to measure.
   if (entry.outcome === 'arrived') world.files.write(arrivedPath(world.folders), `${entry.id}\n`);
   return entry;
@@ -96,6 +96,14 @@ function hasArrived(machine: MachineFacts, ticket: Ticket): boolean {
   return removed.length === 0 && !added.some((argument) => OTHER_WAYS.test(argument));
 }
 
+/** To be called once `id` is concluded. The ticket of another switch, which has taken its place meanwhile, stays. */
+export function removeTicket(world: SwitchWorld, id: string): void {
+  const path = ticketPath(world.folders);
+  const text = world.files.read(path);
+  if (text === undefined || decodeTicket(text, path).id !== id) return;
+  world.files.remove(path);
+}
+
 /** Records that a switch was given up while the old kernel still runs, and removes its ticket. */
 export function abandonSwitch(world: SwitchWorld, ticket: Ticket): void {
   const entry = entryOfTicket(ticket, {
@@ -109,5 +117,5 @@ export function abandonSwitch(world: SwitchWorld, ticket: Ticket): void {
     },
   });
   world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
-  world.files.remove(ticketPath(world.folders));
+  removeTicket(world, ticket.id);
 }

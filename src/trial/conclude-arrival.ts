@@ -1,6 +1,7 @@
 /**
  * Everything that may have led to this kernel, concluded in order. `khop arrive` does so early in a boot. Where nobody
  * calls it, as without systemd, the next switch does, before its ticket takes the place of the one that is there.
+ * Both do it under the lock: to finish a confirmation may take minutes, in which somebody may want to switch.
  * @module
  */
 import { arriveFromCrash, type CrashArrival } from '../guard/record-crash.ts';
@@ -11,6 +12,7 @@ import type { SwitchHistoryEntry } from '../switch/history.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import type { Announcer } from './announce.ts';
 import { concludeTrial, type ResetEvidence, type TrialConclusion } from './conclude-trial.ts';
+import { onceFree } from './when-free.ts';
 
 /** What was concluded. */
 export interface ArrivalConclusion {
@@ -20,8 +22,22 @@ export interface ArrivalConclusion {
   readonly entry: SwitchHistoryEntry | undefined;
 }
 
+/** A job that runs early in a boot may have it; who keeps it for longer concludes before it switches. */
+const BUSY_MS = 60_000;
+
+/** As `concludeArrival`, while no other khop changes anything. @throws E_BUSY when one does so for a minute */
+export async function concludeArrivalAlone(
+  world: GuardWorld,
+  wait: (ms: number) => Promise<void>,
+  machine: MachineFacts,
+  reset: ResetEvidence,
+  announcer: Announcer,
+): Promise<ArrivalConclusion> {
+  return await onceFree(world, wait, BUSY_MS, async () => concludeArrival(world, machine, reset, announcer));
+}
+
 /** A crash comes first: it is why a trial came home. In a system that goes on after one, nothing else is concluded. */
-export async function concludeArrival(
+async function concludeArrival(
   world: GuardWorld,
   machine: MachineFacts,
   reset: ResetEvidence,

@@ -11,6 +11,7 @@ import { digestFiles } from '../guard/drift.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
+import { removeTicket } from '../switch/arrive.ts';
 import {
   type CrashHistoryEntry,
   encodeHistoryEntry,
@@ -108,7 +109,7 @@ async function comeHome(
   const isKept = problems.length === 0;
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   // What is not on record yet, the next boot concludes.
-  if (isKept) attempt(ticketPath(world.folders), () => world.files.remove(ticketPath(world.folders)));
+  if (isKept) attempt(ticketPath(world.folders), () => removeTicket(world, ticket.id));
   return { state: 'returned', entry, problems };
 }
 
@@ -241,7 +242,7 @@ async function loseTrial(
   const problems: string[] = [];
   try {
     if (before === undefined) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
-    if (entry.movedTo !== null) world.files.rename(path, entry.movedTo);
+    if (entry.movedTo !== null && world.files.read(path) === text) world.files.rename(path, entry.movedTo);
   } catch (error) {
     problems.push(`${path} cannot be moved aside: ${(error as Error).message}`);
   }

@@ -13,6 +13,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
 import { bootLoaderOptions } from '../switch/boot-loader-options.ts';
+import { removeTicket } from '../switch/arrive.ts';
 import { chooseKernel, readKernels } from '../switch/choose-kernel.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../switch/history.ts';
 import { withoutOneBoot } from '../switch/one-boot.ts';
@@ -170,7 +171,7 @@ export async function finishConfirmation(
       world.files.write(path, `${ticket.id}\n`);
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   await beforeTicketGoes();
-  world.files.remove(ticketPath(world.folders));
+  removeTicket(world, ticket.id);
   return { entry, defaultEntry, problems };
 }
 

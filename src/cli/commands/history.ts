@@ -88,7 +88,8 @@ async function showHistory(context: CliContext, options: HistoryOptions): Promis
 
 async function arrive(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
-  const { concludeArrival } = await import('../../trial/conclude-arrival.ts');
+  const { concludeArrivalAlone } = await import('../../trial/conclude-arrival.ts');
+  const { setTimeout: sleep } = await import('node:timers/promises');
   const { announcer, readResetEvidence } = await import('../trial-calls.ts');
   const world = openGuardWorld(context);
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
@@ -102,7 +103,14 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   stepBack(world.folders.root);
   const elsewhere = bringReportsIn(world);
   const reset = readResetEvidence(world.folders.root);
-  const { arrival, trial, entry } = await concludeArrival(world, machine, reset, announcer(context));
+  const wait = async (ms: number) => await sleep(ms, undefined, { signal: context.signal });
+  const { arrival, trial, entry } = await concludeArrivalAlone(
+    world,
+    wait,
+    machine,
+    reset,
+    announcer(context),
+  );
   const { crashes, isHomeByKexec, problem, entries, continued } = arrival;
   const { restorePanicSetting } = await import('../../switch/restart-on-way-home.ts');
   const { readSysctl, writeSysctl } = await import('../../machine/sysctl.ts');
