@@ -4,16 +4,20 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashKernel } from '../machine/crash-trigger.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { sayLeaving } from '../machine/guardian-process.ts';
+import { loadModule } from '../machine/load-module.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
 import { tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import { readBootStatus } from '../machine/watchdog/boot-status.ts';
+import type { SwitchWorld } from '../switch/world.ts';
 import type { Announcer } from '../trial/announce.ts';
 import type { ResetEvidence } from '../trial/conclude-trial.ts';
 import type { ConfirmCalls } from '../trial/confirm.ts';
 import type { GoHomeCalls } from '../trial/go-home.ts';
 import { endGuardian, releaseWaitingKernels } from '../trial/leave-net.ts';
+import { gatherResetEvidence } from '../trial/reset-evidence.ts';
 import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
 
@@ -23,11 +27,17 @@ export function announcer({ signal }: CliContext): Announcer {
 }
 
 /** What this boot says of the reset before it. */
-export function readResetEvidence(root: string): ResetEvidence {
-  return {
-    watchdogReset: readBootStatus(root),
-    persistentRecords: readPersistentRecordTimes(root),
-  };
+export async function resetEvidence(
+  { signal }: CliContext,
+  world: SwitchWorld,
+  machine: MachineFacts,
+): Promise<ResetEvidence> {
+  const { root } = world.folders;
+  return await gatherResetEvidence(world, machine, {
+    read: () => ({ watchdogReset: readBootStatus(root), persistentRecords: readPersistentRecordTimes(root) }),
+    loadModule: async (name) => await loadModule(name, signal),
+    wait: async (ms) => await sleep(ms, undefined, { signal }),
+  });
 }
 
 /** What the running kernel does when it is confirmed. */

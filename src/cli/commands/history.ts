@@ -90,7 +90,7 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   const { openGuardWorld } = await import('../guard-world.ts');
   const { concludeArrivalAlone } = await import('../../trial/conclude-arrival.ts');
   const { setTimeout: sleep } = await import('node:timers/promises');
-  const { announcer, readResetEvidence } = await import('../trial-calls.ts');
+  const { announcer, resetEvidence } = await import('../trial-calls.ts');
   const world = openGuardWorld(context);
   const { bringReportsIn } = await import('../../guard/bring-reports-in.ts');
   const { removeOldCrashes } = await import('../../guard/remove-old-crashes.ts');
@@ -102,7 +102,7 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   // Nobody waits for what follows, and on a small machine it takes as long as half of the start.
   stepBack(world.folders.root);
   const elsewhere = bringReportsIn(world);
-  const reset = readResetEvidence(world.folders.root);
+  const reset = await resetEvidence(context, world, machine);
   const wait = async (ms: number) => await sleep(ms, undefined, { signal: context.signal });
   const { arrival, trial, entry } = await concludeArrivalAlone(
     world,

@@ -119,10 +119,10 @@ async function refuseWhileLeaving(context: CliContext): Promise<void> {
 /** Its ticket would be lost, and with it how that switch ended. */
 async function concludeBefore(context: CliContext): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
-  const { announcer, readResetEvidence } = await import('../trial-calls.ts');
+  const { announcer, resetEvidence } = await import('../trial-calls.ts');
   const { concludeLastSwitch } = await import('../../trial/conclude-arrival.ts');
   const world = openGuardWorld(context);
-  const reset = readResetEvidence(world.folders.root);
+  const reset = await resetEvidence(context, world, world.readMachine());
   if (await concludeLastSwitch(world, reset, announcer(context)))
     context.remark('The last switch was not concluded yet; it is now: khop history');
 }
