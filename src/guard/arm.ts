@@ -52,7 +52,9 @@ export interface GuardPlan {
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
-  /** Where a person can log in to the shell of that ending, or why nowhere. */
+  /** Whether that ending has a shell on the console. */
+  readonly rescueShell: boolean;
+  /** Where a person can log in, or why nowhere. */
   readonly rescueLogin: Reading<string> | undefined;
   /** In the mode `continue`: what the system that goes on will have. */
   readonly continuing: ContinuingMemory | undefined;
@@ -142,12 +144,14 @@ export async function planGuard(
     shape: shapeOf(machine),
     id,
     loop,
+    rescueShell: false,
     rescueLogin: undefined,
     continuing: undefined,
   };
   if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
   const shell = loop && chooseRescue(world, { loop, home, login, roomBytes }, planFor);
-  if (shell !== undefined)
+  // A kernel on trial comes home, or stays for a person who can do something about it.
+  if (shell !== undefined && (shell.rescueShell || known.capture === undefined))
     return { ...common, ...shell, inputs: digest([...inputs, ...shell.inputs]), ending: 'rescue' };
   return { ...common, ending: 'firmware', plan: planFor('firmware') };
 }
@@ -183,7 +187,8 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  * @throws E_SYSCALL when the kernel refuses
  */
 export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardSettings): ArmedRecord {
-  const { plan, home, place, dump, encryption, id, loop, ending, rescueLogin, continuing } = planned;
+  const { plan, home, place, dump, encryption, id, loop, ending, continuing } = planned;
+  const { rescueShell, rescueLogin } = planned;
   const machine = world.readMachine();
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
@@ -203,6 +208,7 @@ export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardS
     homeObstacle: home.state === 'planned' ? null : home.reason,
     isHomeFromFirstOnly: !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
+    rescueShell,
     rescueLogin: rescueLogin === undefined ? null : (valueOf(rescueLogin) ?? null),
     rescueLoginObstacle:
       rescueLogin === undefined || rescueLogin.state === 'read' ? null : obstacleOf(rescueLogin),

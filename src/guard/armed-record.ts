@@ -39,9 +39,11 @@ const ArmedRecord = v.object({
   homeObstacle: v.nullable(v.string()),
   /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts. */
   isHomeFromFirstOnly: v.boolean(),
-  /** How a capture ends: with that kernel; with a shell, or through the firmware, because of a loop. */
+  /** How a capture ends: with that kernel; or because of a loop for a person, or through the firmware. */
   ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
-  /** Where a person can log in to that shell, and why nowhere. */
+  /** Whether that person has a shell on the console. */
+  rescueShell: v.optional(v.boolean(), true),
+  /** Where a person can log in then, and why nowhere. */
   rescueLogin: v.optional(v.nullable(v.string()), null),
   rescueLoginObstacle: v.optional(v.nullable(v.string()), null),
   /** Why going home as before would be a loop; null when it would not. */

@@ -1,6 +1,6 @@
 /**
- * Of the shells that a person could find after a loop, the best one that the reservation has room for: somebody who can
- * log in is worth more than a kernel that waits, since that one only died again.
+ * Of what a person could find after a loop, the best that the reservation has room for: somebody who can log in is worth
+ * more than a kernel that waits, since that one only died again, and a panic kernel that only waits more than a loop.
  * @module
  */
 import { KhopError } from '../error.ts';
@@ -11,7 +11,7 @@ import type { LoadPlan } from '../plan/load-plan.ts';
 import type { CrashLoop } from './crash-loop.ts';
 import type { HomePlan } from './home-plan.ts';
 import { type RescueLogin, rescueBytes } from './rescue-login.ts';
-import { planRescue } from './rescue-plan.ts';
+import { planRescue, planStay } from './rescue-plan.ts';
 import type { GuardWorld } from './world.ts';
 
 /** What there is to choose from. */
@@ -24,10 +24,12 @@ export interface RescueChoice {
   readonly roomBytes: bigint;
 }
 
-/** A shell that fits. */
+/** A rescue that fits. */
 export interface ChosenRescue {
   readonly plan: LoadPlan;
   readonly home: HomePlan;
+  /** Whether the console has a shell. */
+  readonly rescueShell: boolean;
   readonly rescueLogin: Reading<string> | undefined;
   /** Paths of what the login is made of. */
   readonly inputs: readonly string[];
@@ -35,32 +37,40 @@ export interface ChosenRescue {
 
 const FOR_LOGIN: HomePlan = { state: 'firmware', reason: 'the room is for somebody who logs in' };
 
-/** Undefined when none fits: a report without a shell is worth more than neither. @param planFor throws E_PLAN */
+/** Undefined when none fits. @param planFor throws E_PLAN */
 export function chooseRescue(
   world: GuardWorld,
   { loop, home, login, roomBytes }: RescueChoice,
   planFor: (order: RescueOrder, home: HomePlan) => LoadPlan,
 ): ChosenRescue | undefined {
   const found = login && valueOf(login);
+  let isWithoutShell = false;
   for (const way of found === undefined ? [] : [home, FOR_LOGIN]) {
     const order = planRescue(world, loop, way, found);
+    isWithoutShell = order === undefined;
     if (order === undefined || BigInt(rescueBytes(order)) > roomBytes - keptBytes(way)) continue;
     const plan = fitting(() => planFor(order, way));
     if (plan !== undefined)
       return {
-        ...{ plan, home: way, inputs: found!.inputs },
+        ...{ plan, home: way, inputs: found!.inputs, rescueShell: order.command !== undefined },
         rescueLogin: { ...login!, state: 'read', value: found!.address },
       };
   }
-  const order = planRescue(world, loop, home, undefined);
-  const plan = order && fitting(() => planFor(order, home));
-  if (plan === undefined) return undefined;
-  return { plan, home, inputs: [], rescueLogin: login && withoutLogin(login) };
+  const without = login && withoutLogin(login, isWithoutShell);
+  for (const order of [planRescue(world, loop, home, undefined), planStay(loop, home)]) {
+    const plan = order && fitting(() => planFor(order, home));
+    if (plan === undefined) continue;
+    return { plan, home, inputs: [], rescueShell: order?.command !== undefined, rescueLogin: without };
+  }
+  return undefined;
 }
 
-function withoutLogin(login: Reading<RescueLogin>): Reading<string> {
+function withoutLogin(login: Reading<RescueLogin>, isWithoutShell: boolean): Reading<string> {
   if (login.state !== 'read') return login;
-  return { state: 'unreadable', source: login.source, reason: 'the reservation is too small for it' };
+  const reason = isWithoutShell
+    ? 'neither busybox nor sh can be brought along'
+    : 'the reservation is too small for it';
+  return { state: 'unreadable', source: login.source, reason };
 }
 
 function keptBytes(home: HomePlan): bigint {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { chooseRescue } from '../../src/guard/choose-rescue.ts';
@@ -12,6 +13,7 @@ import type { SshServer } from '../../src/machine/ssh-server.ts';
 import type { RescueOrder } from '../../src/plan/capture/rescue.ts';
 import type { LoadPlan } from '../../src/plan/load-plan.ts';
 import { quietWorld } from '../support/switch-world.ts';
+import { buildTree } from '../support/tree-builder.ts';
 
 const MIB = 2 ** 20;
 const file = (path: string, size = 10) => ({
@@ -112,8 +114,58 @@ test('a shell alone brings nothing of a server, one with a login says where', as
     assert.ok(paths.includes(path), path);
   assert.match(both.note, /ssh root@10\.0\.2\.15 -p 2222 +shows the same/);
   assert.match(both.note, /leave +starts Debian 6\.1 again/);
-  const nobody = worldWith({ readProgramFiles: (name) => ({ state: 'absent', source: name }) });
-  assert.equal(planRescue(nobody, LOOP, HOME, login.value), undefined);
+});
+
+/** A machine that has only these programs. */
+function worldOf(...names: readonly string[]): GuardWorld {
+  return worldWith({
+    readProgramFiles: (name) => {
+      if (!names.includes(name)) return { state: 'absent', source: name };
+      const program = file(`/usr/bin/${name}`);
+      return { state: 'read', source: name, value: { program, loader: undefined, libraries: [LIBC] } };
+    },
+  });
+}
+
+test('without busybox the console has a note and no shell, and Enter leaves', () => {
+  const order = planRescue(worldOf(), LOOP, HOME, undefined)!;
+  assert.equal(order.command, undefined);
+  assert.match(order.note, /died 2 times/);
+  assert.match(order.note, /Enter +starts Debian 6\.1 again/);
+  assert.doesNotMatch(order.note, /exit|reboot|leave/);
+  assert.deepEqual(
+    order.files.map(({ path }) => path),
+    ['/rescue/note'],
+  );
+});
+
+test('without busybox who logs in has the distribution’s sh, and without that nobody can', async () => {
+  const login = await loginOf();
+  assert.ok(login.state === 'read');
+  const order = planRescue(worldOf('sh', 'cat'), LOOP, HOME, login.value)!;
+  assert.equal(order.command, undefined);
+  assert.deepEqual(order.server, login.value.server);
+  const paths = order.files.map(({ path }) => path);
+  for (const path of ['/bin/sh', '/bin/cat', '/usr/sbin/sshd', LIBC.path, '/etc/profile', '/bin/leave'])
+    assert.ok(paths.includes(path), path);
+  assert.ok(!paths.some((path) => /busybox|tail/.test(path)));
+  assert.match(order.note, /leave +starts Debian 6\.1 again[^]*Enter +does so, too/);
+  assert.equal(planRescue(worldOf('cat'), LOOP, HOME, login.value), undefined);
+});
+
+test('what a shell without any tools shows at a login is the log, the steps and the note', async () => {
+  const login = await loginOf();
+  assert.ok(login.state === 'read');
+  const order = planRescue(worldOf('sh'), LOOP, HOME, login.value)!;
+  const profile = order.files.find(({ path }) => path === '/etc/profile')!;
+  using tree = buildTree({
+    'rescue/dmesg.txt': 'a \\n log\n',
+    'rescue/chain.txt': 'captured 1\n',
+    'rescue/note': order.note,
+  });
+  const text = Buffer.from(profile.bytes).toString().replaceAll('/rescue/', `${tree.root}/rescue/`);
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', text], { env: { PATH: '' }, encoding: 'utf8' });
+  assert.deepEqual([stdout, stderr], [`a \\n log\ncaptured 1\n${order.note}`, '']);
 });
 
 /** What was planned: whether somebody can log in, and how the person leaves. */
@@ -141,10 +193,31 @@ test('who can log in is worth more than a kernel that waits, and a shell more th
   const tight = choose(need - BigInt(MIB));
   assert.deepEqual(tight?.plan, { server: false, home: 'planned' });
   assert.match(JSON.stringify(tight?.rescueLogin), /too small/);
+  assert.deepEqual([best?.rescueShell, instead?.rescueShell, tight?.rescueShell], [true, true, true]);
+  const bare = choose(0n, ({ command }) => command === undefined);
+  assert.deepEqual([bare?.plan, bare?.rescueShell], [{ server: false, home: 'planned' }, false]);
   assert.equal(
     choose(need + kept, () => false),
     undefined,
   );
+});
+
+test('without busybox a loop ends in a rescue all the same, with a login where there is a sh', async () => {
+  const login = await loginOf();
+  assert.ok(login.state === 'read');
+  const roomBytes = BigInt(100 * MIB);
+  const choose = (...names: readonly string[]) =>
+    chooseRescue(
+      worldOf(...names),
+      { loop: LOOP, home: HOME, login, roomBytes },
+      plansOf(() => true),
+    );
+  const bare = choose();
+  assert.deepEqual([bare?.plan, bare?.rescueShell], [{ server: false, home: 'planned' }, false]);
+  assert.match(JSON.stringify(bare?.rescueLogin), /neither busybox nor sh/);
+  const withSh = choose('sh');
+  assert.deepEqual([withSh?.plan, withSh?.rescueShell], [{ server: true, home: 'planned' }, false]);
+  assert.equal(withSh?.rescueLogin?.state, 'read');
 });
 
 test('why nobody can log in is told where nothing else is wrong, and nothing where it was not asked for', () => {

@@ -32,7 +32,7 @@ const STEPS: Readonly<Record<ChainStepName, string>> = {
   'dump-skipped': 'no dump',
   'leave-kexec': 'jump home',
   'leave-firmware': 'reboot through the firmware',
-  rescue: 'shell on the console',
+  rescue: 'stays for a person',
   continue: 'went on as a system of its own',
   home: 'user space of the known-good kernel',
 };

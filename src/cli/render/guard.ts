@@ -70,17 +70,20 @@ function homeWords({
   loopReason,
   isHomeFromFirstOnly,
   continuing,
+  rescueShell,
   rescueLogin,
   rescueLoginObstacle,
 }: ArmedRecord): string {
   if (ending === 'rescue') {
-    const login =
-      rescueLogin === null ? 'a shell on the console' : `a shell on the console and by ssh ${rescueLogin}`;
     const only = rescueLoginObstacle === null ? '' : `; no ssh there: ${rescueLoginObstacle}`;
-    return `${login}, whose exit starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well${only}`;
+    const next = `starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
+    const shells = rescueLogin === null ? '' : ` and by ssh ${rescueLogin}`;
+    if (rescueShell) return `a shell on the console${shells}, whose exit ${next}${only}`;
+    const ways =
+      rescueLogin === null ? ', where Enter' : ` and a shell by ssh ${rescueLogin}, where Enter or leave`;
+    return `a note on the console${ways} ${next}, and there is no busybox or no room for it${only}`;
   }
-  if (ending === 'firmware')
-    return 'through the firmware: no other kernel was seen well, and there is no busybox or no room for it';
+  if (ending === 'firmware') return 'through the firmware: no other kernel was seen well';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
   const where = isHomeFromFirstOnly ? ' when the panic is on CPU 0, else through it' : '';
   if (continuing !== null) return `${homeTitle}, without the firmware${where}: khop guard leave`;

@@ -1,7 +1,8 @@
 /**
  * The end of a capture when no kernel is left to go home with: a shell on the console and by ssh, under what the dead
  * kernel said last. Whoever leaves the one on the console, or says `leave` in another, starts the kernel that waits in the
- * reservation after all.
+ * reservation after all. Where the console has no shell, it takes Enter to leave; nothing else ends the wait, since
+ * going home by itself is what the loop was.
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
@@ -28,8 +29,8 @@ export interface RescueOrder {
     /** 0755 unless told. */
     readonly mode?: number;
   }[];
-  /** How it is started: its path first. */
-  readonly command: readonly string[];
+  /** How the shell on the console is started: its path first. Undefined: there is none. */
+  readonly command: readonly string[] | undefined;
   /** Said in front of it: why it is there, and how to leave. */
   readonly note: string;
   /** Undefined: nobody can log in. */
@@ -54,6 +55,9 @@ const SHOWN_OF_LOG = 4096;
 const SHORTEST_STAY_MS = 2000;
 /** Exit status of a child that could not become the shell, as shells have it. */
 const NOT_STARTED = 127;
+/** A console in its usual mode gives whole lines only. */
+const LINE_ROOM = 256;
+const O_NOCTTY = 0o400;
 /** asm-generic/ioctls.h. */
 const TIOCSCTTY = 0x540e;
 const PAUSE_MS = 500;
@@ -67,40 +71,46 @@ export const RESCUE_ENVIRONMENT = [
   'PS1=rescue# ',
 ];
 
-/** Does not come back. */
-export function rescue(
-  order: RescueOrder,
-  way: WayOut,
-  guardian: Guardian,
-): ProgramFunction<readonly ['watcher']> {
-  const { command, note, server } = order;
+const wantsToLeave = fn('wantsToLeave', [], ['fd'], ({ fd }) => [
+  set(fd, sys.openat(LINUX.AT_FDCWD, RESCUE_FILES.leave, LINUX.O_RDONLY)),
+  when([fd, '<', 0], [giveBack(0)]),
+  sys.close(fd),
+  giveBack(1),
+]);
+
+/** Comes back when somebody presses Enter, or has logged in and wants to leave. A console may be missing, or come later. */
+export function enterWaiter(console = CONSOLE): ProgramFunction<readonly []> {
+  const typed = zeroed(LINE_ROOM);
+  return fn('waitForEnter', [], ['fd', 'got', 'since'], ({ fd, got, since }) => [
+    set(since, monotonicMs()),
+    loop([
+      when(wantsToLeave(), [giveBack(0)]),
+      when(
+        [fd, '<=', 0],
+        [
+          set(
+            fd,
+            sys.openat(
+              LINUX.AT_FDCWD,
+              console,
+              LINUX.O_RDONLY | LINUX.O_NONBLOCK | LINUX.O_CLOEXEC | O_NOCTTY,
+            ),
+          ),
+        ],
+      ),
+      set(got, sys.read(fd, typed, LINE_ROOM)),
+      // What was typed before the note could be read was not meant so.
+      when([[got, '>', 0], '&&', [[monotonicMs(), '-', since], '>=', SHORTEST_STAY_MS]], [giveBack(0)]),
+      when([[got, '<=', 0], '&&', [got, '!=', -LINUX.EAGAIN]], [sys.close(fd), set(fd, 0)]),
+      when([got, '<=', 0], [sleepMs(PAUSE_MS)]),
+    ]),
+  ]);
+}
+
+/** Gives back 1 when a person left the shell, or wants to leave by ssh, 0 when nobody can use one. */
+function shellOffer(command: readonly string[]): ProgramFunction<readonly ['server']> {
   const [program = ''] = command;
   const waitStatus = zeroed(8);
-
-  const show = fn('show', [], ['fd', 'size'], ({ fd, size }) => [
-    set(fd, sys.openat(LINUX.AT_FDCWD, CONSOLE, LINUX.O_WRONLY)),
-    when([fd, '<', 0], [giveBack(fd)]),
-    set(size, load.u64(logSize)),
-    when([size, '>u', SHOWN_OF_LOG], [set(size, SHOWN_OF_LOG)]),
-    writeAll(fd, [[logText, '+', load.u64(logSize)], '-', size], size),
-    writeAll(fd, bytesOf(chain), sizeOf(chain)),
-    writeAll(fd, note, lengthOf(note)),
-    sys.close(fd),
-  ]);
-
-  const keep = fn('keepForRescue', ['path', 'bytes', 'size'], ['fd'], ({ path, bytes, size, fd }) => [
-    set(fd, sys.openat(LINUX.AT_FDCWD, path, LINUX.O_WRONLY | LINUX.O_CREAT, 0o600)),
-    when([fd, '<', 0], [giveBack(fd)]),
-    writeAll(fd, bytes, size),
-    giveBack(sys.close(fd)),
-  ]);
-
-  const wantsToLeave = fn('wantsToLeave', [], ['fd'], ({ fd }) => [
-    set(fd, sys.openat(LINUX.AT_FDCWD, RESCUE_FILES.leave, LINUX.O_RDONLY)),
-    when([fd, '<', 0], [giveBack(0)]),
-    sys.close(fd),
-    giveBack(1),
-  ]);
 
   /** Waits for somebody who has logged in. Gives back 1 when a person wants to leave, 0 when nobody can log in. */
   const waitForGuests = fn('waitForGuests', ['pid'], [], ({ pid }) => [
@@ -123,27 +133,52 @@ export function rescue(
     sys.exit_group(NOT_STARTED),
   ]);
 
-  /** Gives back 1 when a person left the shell, 0 when there was none to leave. */
-  const offerShell = fn('offerShell', ['server'], ['pid', 'status', 'since'], (v) => {
-    const { pid, status, since } = v;
-    return [
-      loop([
-        set(since, monotonicMs()),
-        set(pid, fork()),
-        when([pid, '==', 0], [becomeShell()]),
-        when([pid, '<', 0], [giveBack(0)]),
-        sys.wait4(pid, waitStatus, 0),
-        set(status, load.u32(waitStatus)),
-        when(wantsToLeave(), [giveBack(1)]),
-        // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
-        when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(waitForGuests(v.server))]),
-        // Killed, for want of memory for example: nobody meant to leave.
-        when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
-      ]),
-    ];
-  });
+  return fn('offerShell', ['server'], ['pid', 'status', 'since'], ({ server, pid, status, since }) => [
+    loop([
+      set(since, monotonicMs()),
+      set(pid, fork()),
+      when([pid, '==', 0], [becomeShell()]),
+      when([pid, '<', 0], [giveBack(0)]),
+      sys.wait4(pid, waitStatus, 0),
+      set(status, load.u32(waitStatus)),
+      when(wantsToLeave(), [giveBack(1)]),
+      // Without a console to read from, a shell ends at once, and going home at once is what the loop was.
+      when([[monotonicMs(), '-', since], '<', SHORTEST_STAY_MS], [giveBack(waitForGuests(server))]),
+      // Killed, for want of memory for example: nobody meant to leave.
+      when([[status, '&', 0x7f], '==', 0], [giveBack([[[status, '>>', 8], '&', 0xff], '!=', NOT_STARTED])]),
+    ]),
+  ]);
+}
+
+/** Does not come back. */
+export function rescue(
+  order: RescueOrder,
+  way: WayOut,
+  guardian: Guardian,
+): ProgramFunction<readonly ['watcher']> {
+  const { command, note, server } = order;
+
+  const show = fn('show', [], ['fd', 'size'], ({ fd, size }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, CONSOLE, LINUX.O_WRONLY)),
+    when([fd, '<', 0], [giveBack(fd)]),
+    set(size, load.u64(logSize)),
+    when([size, '>u', SHOWN_OF_LOG], [set(size, SHOWN_OF_LOG)]),
+    writeAll(fd, [[logText, '+', load.u64(logSize)], '-', size], size),
+    writeAll(fd, bytesOf(chain), sizeOf(chain)),
+    writeAll(fd, note, lengthOf(note)),
+    sys.close(fd),
+  ]);
+
+  const keep = fn('keepForRescue', ['path', 'bytes', 'size'], ['fd'], ({ path, bytes, size, fd }) => [
+    set(fd, sys.openat(LINUX.AT_FDCWD, path, LINUX.O_WRONLY | LINUX.O_CREAT, 0o600)),
+    when([fd, '<', 0], [giveBack(fd)]),
+    writeAll(fd, bytes, size),
+    giveBack(sys.close(fd)),
+  ]);
 
   const startServer = server === undefined ? undefined : serverStarter(server);
+  const offerShell = command === undefined ? undefined : shellOffer(command);
+  const waitForEnter = enterWaiter();
 
   return fn('rescue', ['watcher'], ['guests', 'keeper'], ({ watcher, guests, keeper }) => [
     // A person has no deadline; a watchdog still wants to hear of somebody.
@@ -153,13 +188,15 @@ export function rescue(
     keep(RESCUE_FILES.log, logText, load.u64(logSize)),
     keep(RESCUE_FILES.steps, bytesOf(chain), sizeOf(chain)),
     ...(startServer === undefined ? [] : [set(guests, startServer())]),
-    when(offerShell(guests), [
-      guardian.sayLeaving(keeper),
-      // Who is logged in hears that the connection ends.
-      ...(startServer === undefined ? [] : [sys.kill(EVERYBODY, SIGTERM), sleepMs(PAUSE_MS)]),
-      way.leave(),
-    ]),
-    say('nobody can use a shell here, so through the firmware, ms:', monotonicMs()),
-    way.leaveByFirmware(),
+    offerShell === undefined
+      ? waitForEnter()
+      : when(
+          [offerShell(guests), '==', 0],
+          [say('nobody can use a shell here, so Enter leaves, ms:', monotonicMs()), waitForEnter()],
+        ),
+    guardian.sayLeaving(keeper),
+    // Who is logged in hears that the connection ends.
+    ...(startServer === undefined ? [] : [sys.kill(EVERYBODY, SIGTERM), sleepMs(PAUSE_MS)]),
+    way.leave(),
   ]);
 }

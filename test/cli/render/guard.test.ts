@@ -25,6 +25,7 @@ const RECORD: ArmedRecord = {
   isHomeFromFirstOnly: false,
   ending: 'home',
   loopReason: null,
+  rescueShell: false,
   rescueLogin: null,
   rescueLoginObstacle: null,
   reportDevice: null,
@@ -104,5 +105,29 @@ test('who has reports encrypted reads for how many keys, or that nothing will be
   assert.match(
     renderArmed({ ...capture, encryption: { ...encryption, obstacle: 'age is not installed' } }),
     /^ {2}encryption +cannot be done, so nothing is written of a crash but its steps: age is not installed$/m,
+  );
+});
+
+test('who is stranded reads what a person finds there, and how that person leaves', () => {
+  const wordsOf = (over: Partial<ArmedRecord>) =>
+    /^ {2}home +(.*)$/m.exec(
+      renderArmed({ ...RECORD, mode: 'capture', continuing: null, ending: 'rescue', ...over }),
+    )?.[1];
+  assert.match(
+    wordsOf({ rescueShell: true }) ?? '',
+    /^a shell on the console, whose exit starts Debian 6\.1: /,
+  );
+  const login = { rescueLogin: 'root@10.0.2.15' };
+  assert.match(
+    wordsOf({ rescueShell: true, ...login }) ?? '',
+    /^a shell on the console and by ssh root@10\.0\.2\.15, whose exit starts Debian 6\.1: /,
+  );
+  assert.match(
+    wordsOf({ rescueLoginObstacle: 'it is so' }) ?? '',
+    /^a note on the console, where Enter starts Debian 6\.1: .*no busybox.*; no ssh there: it is so$/,
+  );
+  assert.match(
+    wordsOf(login) ?? '',
+    /^a note on the console and a shell by ssh root@10\.0\.2\.15, where Enter or leave starts Debian 6\.1: /,
   );
 });

@@ -49,7 +49,7 @@ function order(ending: CaptureEnding, over: Partial<CaptureOrder> = {}): Capture
 }
 
 test('a program comes out for each ending, with and without a disk and a kernel to go home with', () => {
-  for (const ending of ['home', 'firmware', SHELL] as const)
+  for (const ending of ['home', 'firmware', SHELL, { ...SHELL, command: undefined }] as const)
     for (const over of [{}, { target: undefined }, { home: undefined }])
       assert.equal(parseElf(captureProgram(order(ending, over))).type, 2, 'ET_EXEC');
 });
