@@ -88,13 +88,13 @@ function x86Layout(dump: CrashedMemory, info: Vmcoreinfo): Layout {
 function arm64Layout(info: Vmcoreinfo): Layout {
   const pageSize = Number(info.get('PAGESIZE') ?? 4096);
   const pageShift = [12, 14, 16].find((shift) => 2 ** shift === pageSize) ?? 12;
-  const configured = Number(numberValue(info, 'VA_BITS') ?? 48n);
+  const configured = clampBits(Number(numberValue(info, 'VA_BITS') ?? 48n));
   const sizeField = numberValue(info, 'TCR_EL1_T1SZ');
   const addressBits = clampBits(sizeField === undefined ? configured : 64 - Number(sizeField));
   const voffset = numberValue(info, 'kimage_voffset') ?? 0n;
-  const linearSize = 1n << BigInt(clampBits(configured) - 1);
-  const linear = ALL_BITS + 1n - (1n << BigInt(clampBits(configured)));
-  const imageEnd = ALL_BITS + 1n - (1n << 32n);
+  const linear = upperMost(configured);
+  const linearSize = upperMost(leastBits(configured, pageShift) - 1) - linear;
+  const imageEnd = upperMost(32);
   const text = symbolAddress(info, '_stext') ?? imageEnd;
   return {
     direct: [
@@ -102,9 +102,22 @@ function arm64Layout(info: Vmcoreinfo): Layout {
       { virtualAddress: text, physicalAddress: text - voffset, size: 64n << 20n },
       { virtualAddress: linear, physicalAddress: numberValue(info, 'PHYS_OFFSET') ?? 0n, size: linearSize },
     ],
-    tables: arm64Tables(pageShift, addressBits),
+    tables: arm64Tables(pageShift, addressBits, configured),
     top: symbolAddress(info, 'swapper_pg_dir'),
   };
+}
+
+/** The start of the highest 2^bits addresses. */
+function upperMost(bits: number): bigint {
+  return ALL_BITS + 1n - (1n << BigInt(bits));
+}
+
+/**
+ * VA_BITS_MIN of arch/arm64/include/asm/memory.h: with so many bits a kernel runs where the processor has no more. The
+ * linear map ends where it would end then, whatever the processor has.
+ */
+function leastBits(configured: number, pageShift: number): number {
+  return Math.min(configured, configured > 48 && pageShift === 14 ? 47 : 48);
 }
 
 function clampBits(bits: number): number {

@@ -64,17 +64,33 @@ export function x86Tables(hasFiveLevels: boolean, memoryEncryption: bigint): Tab
   };
 }
 
-/** arm64. @param pageShift 12, 14 or 16 @param addressBits of virtual addresses, 36 to 52 */
-export function arm64Tables(pageShift: number, addressBits: number): TableGeometry {
-  const perLevel = pageShift - 3;
-  const levels: { shift: number; bits: number }[] = [];
-  for (let shift = pageShift; shift < addressBits; shift += perLevel)
-    levels.unshift({ shift, bits: Math.min(perLevel, addressBits - shift) });
+/**
+ * arm64. A kernel for 52 bits runs with fewer on a processor that has no more. Its top table is then as large as it was
+ * built for (PTRS_PER_PGD, arch/arm64/include/asm/pgtable-hwdef.h), unless it leaves a level out.
+ * @param pageShift 12, 14 or 16
+ * @param addressBits of virtual addresses, 36 to 52
+ * @param builtForBits VA_BITS of the kernel, as many or more
+ */
+export function arm64Tables(
+  pageShift: number,
+  addressBits: number,
+  builtForBits = addressBits,
+): TableGeometry {
+  const actual = arm64Levels(pageShift, addressBits);
+  const built = arm64Levels(pageShift, builtForBits);
   return {
-    levels,
+    levels: built.length === actual.length ? built : actual,
     addressMask: ((1n << 48n) - 1n) & ~((1n << BigInt(pageShift)) - 1n),
     isPresent: (entry) => (entry & 1n) !== 0n,
     // Bits 1:0: 01 a block, 11 a table, or a page on the last level.
     isLeaf: (entry) => (entry & 2n) === 0n,
   };
+}
+
+function arm64Levels(pageShift: number, addressBits: number): TableGeometry['levels'] {
+  const perLevel = pageShift - 3;
+  const levels: { shift: number; bits: number }[] = [];
+  for (let shift = pageShift; shift < addressBits; shift += perLevel)
+    levels.unshift({ shift, bits: Math.min(perLevel, addressBits - shift) });
+  return levels;
 }

@@ -99,6 +99,62 @@ for (const [pageShift, addressBits] of [
     }
   });
 
+test('a kernel for 52 bits keeps its large top table on a processor of 48, unless it leaves a level out', () => {
+  const topOf = (...args: Parameters<typeof arm64Tables>) => arm64Tables(...args).levels[0];
+  assert.deepEqual(topOf(16, 48, 52), { shift: 42, bits: 10 });
+  assert.deepEqual(topOf(16, 48), { shift: 42, bits: 6 });
+  assert.deepEqual(topOf(12, 48, 52), topOf(12, 48));
+  assert.deepEqual(topOf(14, 47, 52), topOf(14, 47));
+});
+
+/** arm64 memory of a 64 KiB kernel for 52 bits: image, three tables that map `vmalloc` to the last page. */
+function largePageDump(info: readonly string[], vmalloc: bigint): Uint8Array {
+  const page = 0x1_0000;
+  const base = 0x4000_0000n;
+  const memory = Buffer.alloc(5 * page);
+  const [top, middle, last, data] = [page, 2 * page, 3 * page, 4 * page];
+  const set = (table: number, index: bigint, target: number) =>
+    memory.writeBigUInt64LE((base + BigInt(target)) | 3n, table + Number(index) * 8);
+  set(top, (vmalloc >> 42n) & 1023n, middle);
+  set(middle, (vmalloc >> 29n) & 8191n, last);
+  set(last, (vmalloc >> 16n) & 8191n, data);
+  memory.write('in the last page', data);
+  const image = 0xffff_8000_8000_0000n;
+  const lines = [
+    ...['OSRELEASE=5.14.0+64k', 'PAGESIZE=65536', 'NUMBER(VA_BITS)=52', ...info],
+    `NUMBER(kimage_voffset)=0x${(image - base).toString(16)}`,
+    `SYMBOL(_stext)=${image.toString(16)}`,
+    `SYMBOL(swapper_pg_dir)=${(image + BigInt(top)).toString(16)}`,
+  ];
+  const note = { name: 'VMCOREINFO', type: 0, description: Buffer.from(lines.join('\n')) };
+  return buildElf({
+    type: 4,
+    machine: 183,
+    segments: [
+      { type: 4, bytes: encodeElfNotes([note]) },
+      { physicalAddress: base, bytes: memory },
+    ],
+  });
+}
+
+for (const actualBits of [48n, 52n])
+  test(`memory of an arm64 kernel with pages of 64 KiB for 52 bits is found on a processor of ${actualBits}`, () => {
+    const vmalloc = 0xffff_8001_2345_0000n;
+    // Its linear map begins where the processor's addresses do, and is told as if it began where those of 52 bits do.
+    const missing = (1n << 52n) - (1n << actualBits);
+    const physOffset = BigInt.asUintN(64, 0x4000_0000n - missing);
+    const info = [`NUMBER(TCR_EL1_T1SZ)=0x${(64n - actualBits).toString(16)}`];
+    const bytes = largePageDump([...info, `NUMBER(PHYS_OFFSET)=0x${physOffset.toString(16)}`], vmalloc);
+    const memory = openKernelMemory(openDump(sourceOf(bytes)));
+    const textAt = (address: bigint) => {
+      const read = memory.read(address, 16);
+      return read.state === 'read' ? Buffer.from(read.bytes).toString() : read.state;
+    };
+    const linear = BigInt.asUintN(64, -(1n << actualBits)) + 0x4_0000n;
+    assert.deepEqual([textAt(vmalloc), textAt(linear)], ['in the last page', 'in the last page']);
+    assert.equal(textAt(vmalloc + 0x1_0000n), 'absent');
+  });
+
 test('tables that lead to themselves come to an end', () => {
   for (const geometry of [x86Tables(true, 0n), arm64Tables(12, 48)])
     assert.equal(walkPageTables(geometry, 0n, 0n, () => 3n).state, 'mapped');
