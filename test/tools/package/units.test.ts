@@ -57,7 +57,7 @@ test('only where reports go by the network does arming wait for it, a second tim
     const here = script
       .replace('/var/lib/khop/guard.json', `${tree.root}/guard.json`)
       .replace('exec systemctl', 'echo');
-    const { stdout } = await runProcess('/bin/sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
+    const { stdout } = await runProcess('sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
     assert.equal(stdout, isNetwork ? '--no-block start khop-guard-network.service\n' : '', place);
   }
 });
