@@ -15,12 +15,13 @@ export function digestFiles(paths: readonly string[]): ArmedRecord['inputs'] {
   return [...new Set(paths)].map((path) => ({ path, sha256: sha256(readNamedFile(path).bytes) }));
 }
 
-/**
- * The same, but of each file as it is when it is first asked for: who asks before a plan reads the file knows what the
- * plan was made of, whatever takes its place meanwhile. @throws as `digestFiles`
- */
+/** @throws as `digestFiles` */
 export type DigestOnce = (paths: readonly string[]) => ArmedRecord['inputs'];
 
+/**
+ * The same, but of each file as it is when it is first asked for: who asks before a plan reads the file knows what the
+ * plan was made of, whatever takes its place meanwhile.
+ */
 export function digestOnce(): DigestOnce {
   const known = new Map<string, ArmedRecord['inputs'][number]>();
   return (paths) =>
