@@ -15,6 +15,7 @@ import { readHistory } from '../switch/read-history.ts';
 import {
   ARMED_VERSION,
   type ArmedRecord,
+  armAgainPath,
   armedRecordPath,
   type ContinuingMemory,
   encodeArmedRecord,
@@ -33,6 +34,7 @@ import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.t
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
+import { isOnNetwork } from './report-target.ts';
 import { planRescueLogin } from './rescue-login.ts';
 import type { TargetPlan } from './target-plan.ts';
 import type { GuardWorld } from './world.ts';
@@ -165,7 +167,11 @@ function requireReservation(machine: MachineFacts): void {
 }
 
 /** Whether going home as before would be a loop. */
-function loopNow(world: GuardWorld, machine: MachineFacts, settings: GuardSettings): CrashLoop | undefined {
+export function loopNow(
+  world: GuardWorld,
+  machine: MachineFacts,
+  settings: GuardSettings,
+): CrashLoop | undefined {
   return findCrashLoop({
     history: readHistory(world),
     guardReturn: returnOf(machine),
@@ -232,7 +238,14 @@ export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardS
     shape: planned.shape,
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
+  if (isForNow(record, settings)) world.files.write(armAgainPath(world.folders), '');
+  else world.files.remove(armAgainPath(world.folders));
   return record;
+}
+
+/** A loop ends with its window, and a network that is not up may come. */
+function isForNow({ loopReason, reportDevice }: ArmedRecord, { mode, to }: GuardSettings): boolean {
+  return loopReason !== null || (mode === 'capture' && reportDevice === null && isOnNetwork(to));
 }
 
 function isHomeFromAny(home: HomePlan): boolean {

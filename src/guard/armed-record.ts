@@ -84,6 +84,11 @@ export function armedRecordPath(folders: Folders): string {
   return `${folders.run}/guard.json`;
 }
 
+/** There while what is armed is to be armed again later; khop-guard-again.path watches for it. */
+export function armAgainPath(folders: Folders): string {
+  return `${folders.run}/guard-again`;
+}
+
 export function encodeArmedRecord(record: ArmedRecord): string {
   return `${JSON.stringify(record, null, 2)}\n`;
 }

@@ -8,9 +8,9 @@ import { unload } from '../switch/load.ts';
 import { isOnTrial, refuseOnTrial } from '../switch/on-trial.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { armGuard, planGuard } from './arm.ts';
+import { armGuard, loopNow, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
-import { armedRecordPath } from './armed-record.ts';
+import { armAgainPath, armedRecordPath } from './armed-record.ts';
 import { continuationPath } from './continuation.ts';
 import { continuationId } from './continuing.ts';
 import { requireHttps } from './curl-plan.ts';
@@ -69,6 +69,7 @@ export function turnGuardOff(world: SwitchWorld): void {
   world.files.remove(guardSettingsPath(world.folders));
   unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));
+  world.files.remove(armAgainPath(world.folders));
   // A system that goes on still needs it to leave.
   if (continuationId(world.folders, world.readMachine()) === undefined)
     world.files.remove(continuationPath(world.folders));
@@ -92,11 +93,17 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   if (state === 'continuing') return { did: 'nothing', because: state };
   const isArmed = state === 'armed' && record !== undefined;
   const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
-  if (isArmed && !mayReachMore) return { did: 'nothing', because: 'armed' };
+  // Then an unrelated panic, weeks later, is not to end in a shell that waits for somebody.
+  const isLoopOver = isArmed && record.loopReason !== null && loopNow(world, machine, settings) === undefined;
+  if (isArmed && !mayReachMore && !isLoopOver) return { did: 'nothing', because: 'armed' };
   // Which way home is right depends on how this kernel came to run, if khop-arrive.service has not written it down.
   arriveFromCrash(world, machine);
   const place = await planTargetOrNone(world, settings);
-  if (isArmed && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
-  const because = isArmed ? ['there is a place for reports now'] : problems;
+  if (isArmed && !isLoopOver && place.state === 'nowhere') return { did: 'nothing', because: 'armed' };
+  const because = isLoopOver
+    ? ['no crash has come again for so long that there is no loop any more']
+    : isArmed
+      ? ['there is a place for reports now']
+      : problems;
   return { did: 'armed', because, record: await armAsThingsAre(world, settings, place) };
 }

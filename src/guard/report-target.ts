@@ -110,6 +110,11 @@ function parseSsh(text: string, key: string | undefined): ReportTarget {
   return { kind: 'ssh', user, host, port: number, folder, key };
 }
 
+/** Whether the panic kernel can reach it only by way of a network that is up when it is armed. */
+export function isOnNetwork({ kind }: ReportTarget): boolean {
+  return kind === 'http' || kind === 'https' || kind === 'ssh';
+}
+
 /** As `parseReportTarget` takes it; empty for the usual folder. */
 export function printReportTarget(target: ReportTarget): string {
   switch (target.kind) {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { armGuard, planGuard } from '../../src/guard/arm.ts';
+import { armAgainPath } from '../../src/guard/armed-record.ts';
 import { keepArmed, turnGuardOff } from '../../src/guard/guard.ts';
 import {
   DEFAULT_GUARD_SETTINGS,
@@ -11,7 +12,9 @@ import {
 } from '../../src/guard/guard-settings.ts';
 import { readGuardStatus } from '../../src/guard/guard-status.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
+import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { loadPlan } from '../../src/switch/load.ts';
+import { historyPath } from '../../src/switch/state-paths.ts';
 import { continuingWorld } from '../support/continuing-world.ts';
 import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
@@ -34,7 +37,8 @@ function settingsFor(boot: PreparedBoot) {
   return { ...DEFAULT_GUARD_SETTINGS, kernel: boot.image, home: boot.image };
 }
 
-function worldFor(boot: PreparedBoot) {
+/** @param clock ms since 1970; a millisecond goes by at each look unless told */
+function worldFor(boot: PreparedBoot, clock?: () => number) {
   const folders = {
     root: boot.root,
     state: join(boot.root, 'state'),
@@ -42,7 +46,7 @@ function worldFor(boot: PreparedBoot) {
     cache: boot.cache,
   };
   let nowMs = 1_700_000_000_000;
-  return continuingWorld({}, guarded(), { folders, nowMs: () => nowMs++ });
+  return continuingWorld({}, guarded(), { folders, nowMs: clock ?? (() => nowMs++) });
 }
 
 async function arm(boot: PreparedBoot, world: ReturnType<typeof worldFor>['world']) {
@@ -161,4 +165,60 @@ test('arming begins anew when a CPU came meanwhile, and gives up when that does 
     }
     assert.equal(at.calls.filter((call) => call.startsWith('load')).length, armings);
   }
+});
+
+test('what was armed because of a loop is armed as usual once the window is over, and not before', async () => {
+  using boot = buildBoot();
+  let nowMs = 1_700_000_000_000;
+  using at = worldFor(boot, () => nowMs);
+  const world = {
+    ...at.world,
+    readReportPlace: () => absent('/var/lib/khop'),
+    readNetworkPath: () => absent('/proc/net/route'),
+    readProgramFiles: () => absent('busybox'),
+  };
+  const crash = (minutesAgo: number) =>
+    encodeHistoryEntry({
+      ...{ version: 1, kind: 'crash', id: `crash-${minutesAgo}`, atMs: nowMs - minutesAgo * 60_000 },
+      ...{ release: '6.1', summary: 'it died', fingerprint: 'f00', outcome: 'home-by-kexec' },
+      ...{ arrivedRelease: '6.1', arrivedBootId: 'b', captureMs: 1, upMs: 2 },
+    });
+  world.files.append(historyPath(world.folders), crash(20));
+  world.files.append(historyPath(world.folders), crash(10));
+  const settings = settingsFor(boot);
+  const planned = await planGuard(world, settings, ID, NOWHERE);
+  const { loopReason } = armGuard(world, planned, settings);
+  world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
+  assert.match(loopReason ?? '', /6\.1 died 2 times within 60 min/);
+  const isLookedAtAgain = () => world.files.read(armAgainPath(world.folders)) !== undefined;
+  assert.ok(isLookedAtAgain());
+
+  nowMs += 39 * 60_000;
+  assert.deepEqual(await keepArmed(world), { did: 'nothing', because: 'armed' });
+  nowMs += 2 * 60_000;
+  const outcome = await keepArmed(world);
+  assert.ok(outcome.did === 'armed');
+  assert.match(outcome.because.join(), /no loop any more/);
+  assert.deepEqual(
+    [outcome.record.loopReason, outcome.record.ending, isLookedAtAgain()],
+    [null, 'home', false],
+  );
+});
+
+test('a network that was not up when the guard was armed is asked for again, a disk that is not there is not', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { world } = at;
+  const http = { kind: 'http', host: 'logs', port: 80, path: '/' } as const;
+  for (const [to, isAgain] of [
+    [http, true],
+    [{ kind: 'folder' } as const, false],
+  ] as const) {
+    const settings = { ...settingsFor(boot), to };
+    armGuard(world, await planGuard(world, settings, ID, NOWHERE), settings);
+    assert.equal(world.files.read(armAgainPath(world.folders)) !== undefined, isAgain);
+  }
+  world.files.write(armAgainPath(world.folders), '');
+  turnGuardOff(world);
+  assert.equal(world.files.read(armAgainPath(world.folders)), undefined);
 });

@@ -16,6 +16,8 @@ const COPIED: Readonly<Record<string, string>> = {
   'packaging/khop-arrive.service': 'usr/lib/systemd/system/khop-arrive.service',
   'packaging/khop-crash-hooks.service': 'usr/lib/systemd/system/khop-crash-hooks.service',
   'packaging/khop-guard.service': 'usr/lib/systemd/system/khop-guard.service',
+  'packaging/khop-guard-again.path': 'usr/lib/systemd/system/khop-guard-again.path',
+  'packaging/khop-guard-again.service': 'usr/lib/systemd/system/khop-guard-again.service',
   'packaging/khop-guard-network.service': 'usr/lib/systemd/system/khop-guard-network.service',
   'packaging/99-khop-guard.rules': 'usr/lib/udev/rules.d/99-khop-guard.rules',
   'packaging/khop-measure.service': 'usr/lib/systemd/system/khop-measure.service',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { armAgainPath } from '../../../src/guard/armed-record.ts';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../../src/guard/guard-settings.ts';
 import { parseReportTarget } from '../../../src/guard/report-target.ts';
 import { runProcess } from '../../../src/machine/run-process.ts';
@@ -60,4 +61,14 @@ test('only where reports go by the network does arming wait for it, a second tim
     const { stdout } = await runProcess('sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
     assert.equal(stdout, isNetwork ? '--no-block start khop-guard-network.service\n' : '', place);
   }
+});
+
+test('what is armed for now only is looked at again until it is not, and no boot waits for that', () => {
+  assert.deepEqual(settingsOf('khop-guard-again.path', 'PathExists'), [
+    armAgainPath({ root: '/', state: '/var/lib/khop', run: '/run/khop', cache: '/var/cache/khop' }),
+  ]);
+  const [command = ''] = settingsOf('khop-guard-again.service', 'ExecStart');
+  const [, pauseSeconds] = /sleep (\d+) && exec systemctl start khop-guard\.service/.exec(command) ?? [];
+  assert.ok(Number(pauseSeconds) >= 60, 'systemd would start it without a pause');
+  assert.deepEqual(settingsOf('khop-guard-again.service', 'Type'), ['exec']);
 });
