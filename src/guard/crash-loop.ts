@@ -1,6 +1,6 @@
 /**
  * When going home leads nowhere: the same crash again and again. Counted are the crashes that are on record, and the
- * returns that the command line tells of, since a disk may be what is broken.
+ * returns that the command line tells of, since a disk may be what is broken; but no crash that was asked for.
  * @module
  */
 import type { CrashHistoryEntry, History } from '../switch/history.ts';
@@ -32,9 +32,10 @@ export interface CrashLoop {
 /** Undefined when there is none. A crash of which nothing is known is like any other of which nothing is known. */
 export function findCrashLoop(question: LoopQuestion): CrashLoop | undefined {
   const { history, release, nowMs, windowMs } = question;
-  const crashes = history.entries.filter(
+  const recorded = history.entries.filter(
     (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && nowMs - entry.atMs <= windowMs,
   );
+  const crashes = recorded.filter(({ isAskedFor }) => isAskedFor !== true);
   const within = `within ${Math.round(windowMs / 60_000)} min`;
   const running = release === undefined ? [] : [release];
   const repeated = [...groupBySameness(crashes).values()].filter(({ length }) => length >= SAME_CRASHES);
@@ -44,7 +45,9 @@ export function findCrashLoop(question: LoopQuestion): CrashLoop | undefined {
       releases: [...new Set(repeated.flatMap(([first]) => first!.release ?? running))],
       reason: `${worst[0]!.release ?? 'an unnamed kernel'} died ${worst.length} times ${within} in the same way: ${worst[0]!.summary}`,
     };
-  const returns = returnsWithin(question.guardReturn, question);
+  // Who tests the guard comes home as well.
+  const tests = recorded.length - crashes.length;
+  const returns = Math.max(0, returnsWithin(question.guardReturn, question) - tests);
   if (returns >= SAME_CRASHES && crashes.length < returns)
     return {
       releases: running,

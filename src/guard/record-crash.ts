@@ -9,6 +9,7 @@ import { readHistory } from '../switch/read-history.ts';
 import { historyPath } from '../switch/state-paths.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { announceContinued, announceCrashes } from './announce-crash.ts';
+import { askedCrashPath, findAskedCrash } from './asked-crash.ts';
 import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
 import { type ContinuedCrash, saveContinuedCrash, wordsOf } from './continued-crash.ts';
 import type { CrashReport } from './crash-report.ts';
@@ -37,7 +38,7 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   };
   // A report that came home in memory comes back when its folder was removed: that is no second crash.
   const recorded = new Set(readHistory(world).entries.map((entry) => entry.kind === 'crash' && entry.id));
-  const entries = conclusion.crashes
+  const entries: CrashHistoryEntry[] = conclusion.crashes
     .filter((id) => !recorded.has(id))
     .map((id) => ({
       ...entryOf(findCrash(world.folders.state, id).report, world.nowMs()),
@@ -48,6 +49,11 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   if (lost !== undefined) entries.push({ ...lost, ...arrived });
   let { problem } = conclusion;
   try {
+    const asked = findAskedCrash(world, machine, entries);
+    if (asked !== undefined) {
+      entries[entries.indexOf(asked)] = { ...asked, isAskedFor: true };
+      world.files.remove(askedCrashPath(world.folders));
+    }
     for (const entry of entries) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
   } catch (error) {
     problem ??= `${historyPath(world.folders)} cannot be written: ${(error as Error).message}`;

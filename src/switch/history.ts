@@ -102,6 +102,8 @@ const CrashEntry = v.object({
   /** Equal for the same crash; null when nothing says what happened. */
   fingerprint: v.nullable(v.string()),
   outcome: v.picklist(['home-by-kexec', 'home-by-firmware', 'continued', 'unknown']),
+  /** By `khop guard test`. */
+  isAskedFor: v.optional(v.boolean()),
   arrivedRelease: v.nullable(v.string()),
   arrivedBootId: v.nullable(v.string()),
   /** How long the panic kernel ran, and the one after it until it wrote this; null where nobody wrote it down. */

@@ -125,3 +125,12 @@ test('kernels that were seen well come latest first', () => {
   ];
   assert.deepEqual(knownGoodReleases({ entries, damaged: [] }), ['6.12', '6.1', '5.10']);
 });
+
+test('crashes that were asked for are no loop, nor the returns from them, and hide no other', () => {
+  const asked = { fingerprint: 'sysrq', isAskedFor: true };
+  const many = [6, 5, 4, 3, 2, 1].map((minutes) => crash(minutes, asked));
+  const home = (returns: number) => ({ guardReturn: { arming: ARMING, returns, sinceMs: NOW - 7 * MINUTE } });
+  assert.equal(loopOf(many, home(6)), undefined);
+  assert.match(loopOf([...many, crash(8), crash(7)], home(8))!.reason, /6\.12 died 2 times/);
+  assert.match(loopOf(many, home(8))!.reason, /came home 2 times .* none of the crashes/);
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { announceAskedCrash, askedCrashPath } from '../../src/guard/asked-crash.ts';
 import { arriveFromCrash } from '../../src/guard/record-crash.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { continuingWorld } from '../support/continuing-world.ts';
@@ -102,4 +103,35 @@ test('a system that goes on leaves word of the crash at once, and the history ge
   const [entry] = arriveFromCrash(world, machine).entries;
   assert.deepEqual([entry!.id, entry!.outcome, entry!.captureMs], [id, 'home-by-kexec', 4200]);
   assert.match(readFileSync(motd, 'utf8'), /came home from a crash/);
+});
+
+test('a crash that was asked for is told by the arming, or by its time where the firmware led home, once', () => {
+  const died = 1_795_912_201_000;
+  const firmware = healthyMachine({ commandLine: read('quiet'), bootId: read('home-boot') });
+  const cases = [
+    ['by the arming', machine, 'dead-boot', ARMING, died - 3_600_000, true],
+    ['by the time', firmware, 'dead-boot', 'another', died + 500, true],
+    ['of another hour', firmware, 'dead-boot', ARMING, died - 3_600_000, false],
+    ['of this boot, where the trigger did nothing', machine, 'home-boot', ARMING, died, false],
+  ] as const;
+  for (const [why, here, bootId, arming, atMs, isAskedFor] of cases) {
+    using tree = buildTree(
+      prefix(`state/crashes/${CRASH_ID}`, { 'chain.txt': CHAIN, 'vmcoreinfo.txt': VMCOREINFO }),
+    );
+    const world = quietWorld(tree.root);
+    const before = healthyMachine({ bootId: read(bootId) });
+    announceAskedCrash({ ...world, nowMs: () => atMs }, before, arming);
+    arriveFromCrash(world, here);
+    const [entry] = readHistory(world).entries;
+    assert.ok(entry?.kind === 'crash');
+    assert.equal(entry.isAskedFor ?? false, isAskedFor, why);
+    assert.equal(existsSync(askedCrashPath(world.folders)), !isAskedFor, why);
+  }
+});
+
+test('a damaged word of a test makes it a crash like any other', () => {
+  using tree = buildTree({ 'state/asked-crash.json': '{' });
+  const world = quietWorld(tree.root);
+  const { entries, problem } = arriveFromCrash(world, machine);
+  assert.deepEqual([entries.length, entries[0]?.isAskedFor, problem], [1, undefined, undefined]);
 });

@@ -316,10 +316,12 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   const { openWorld } = await import('../world.ts');
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const { crashKernel } = await import('../../machine/crash-trigger.ts');
+  const { announceAskedCrash } = await import('../../guard/asked-crash.ts');
   const { agreeTo } = await import('../agreement.ts');
   const world = openWorld(context);
-  const { state, problems, record } = readGuardStatus(world, world.readMachine());
-  if (state !== 'armed')
+  const machine = world.readMachine();
+  const { state, problems, record } = readGuardStatus(world, machine);
+  if (state !== 'armed' || record === undefined)
     throw new KhopError('E_REFUSED', `the guard is not armed: ${problems[0] ?? 'it is off'}`, {
       hint: 'A crash now would need hands. Arm it first: khop guard on',
     });
@@ -328,9 +330,11 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   // Before: nothing is printed after a crash.
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ crashing: true, guard: record ?? null }));
+    context.print(renderJson({ crashing: true, guard: record }));
   }
   context.remark('Crashing. When the machine is back: khop crashes show last');
   await world.shutdown.syncAhead();
+  // After what may take minutes: it is known by its time.
+  announceAskedCrash(world, machine, record.id);
   crashKernel();
 }
