@@ -73,8 +73,18 @@ export function crashIdsAmong(names: readonly string[]): readonly string[] {
   return withoutDoubles(names).filter((name) => ID.test(name));
 }
 
+/** The name that a folder has until it is whole. */
+export function partOf(name: string): string {
+  return `${name}${PARTIAL}`;
+}
+
+/** The name of the whole folder of which this one is a part; undefined when it is no part. */
+export function wholeOf(name: string): string | undefined {
+  return name.endsWith(PARTIAL) ? name.slice(0, -PARTIAL.length) : undefined;
+}
+
 function withoutDoubles(names: readonly string[]): readonly string[] {
-  return names.filter((name) => !name.endsWith(PARTIAL) || !names.includes(name.slice(0, -PARTIAL.length)));
+  return names.filter((name) => !names.includes(wholeOf(name) ?? ''));
 }
 
 function readCrashNames(folder: string): readonly string[] {

@@ -1,6 +1,6 @@
 /**
  * Keeping what crashes leave within bounds: a machine that crashes again and again must not fill its disk. The newest
- * crash is never touched, nor one of which nobody knows yet how it ended.
+ * crash is never touched, nor one of which nobody knows yet how it ended. Parts of reports go when the whole is there.
  * @module
  */
 import { join } from 'node:path';
@@ -16,14 +16,16 @@ import { valueOf } from '../machine/reading.ts';
 import { findMount } from '../machine/report-place.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { parseChain } from './capture-chain.ts';
-import { crashesFolder, DUMP_FILES } from './crashes-folder.ts';
+import { crashIdsAmong, partOf, wholeOf } from './crash-store.ts';
+import { crashesFolder, DUMP_FILES, REPORT_FILES } from './crashes-folder.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
 import type { ReportTarget } from './report-target.ts';
 
 /** One thing that is no longer there. */
 export interface RemovedCrash {
-  readonly what: 'crash' | 'dump';
+  /** `part`: what a capture did not get done. */
+  readonly what: 'crash' | 'dump' | 'part';
   readonly id: string;
   /** That it took on disk. */
   readonly bytes: number;
@@ -37,6 +39,8 @@ interface Removal {
 
 /** As the capture program names them. What people put beside them is not ours. */
 const CRASH = /^\d{4}-\d\d-\d\dT\d{6}Z/;
+
+const LOGS = ['dmesg.txt', 'dmesg.txt.age'];
 
 /** Removes whole crashes beyond the number that is kept, and dumps beyond theirs. Never throws. */
 export function removeOldCrashes(world: SwitchWorld): Removal {
@@ -52,8 +56,10 @@ export function removeOldCrashes(world: SwitchWorld): Removal {
       remarks.push(`${id} cannot be removed: ${(error as Error).message}`);
     }
   };
+  for (const id of needlessParts(folder))
+    attempt('part', id, sizeOf(sizesOnDisk(`${folder}/${id}`, REPORT_FILES)), [`${folder}/${id}`]);
   for (const id of oldest(crashNames(folder), keepCrashes).filter((each) => isConcluded(folder, each)))
-    attempt('crash', id, sizeOf(dumpsOf(folder, id)), [`${folder}/${id}`]);
+    attempt('crash', id, sizeOf(dumpsOf(folder, id)), [`${folder}/${id}`, `${folder}/${partOf(id)}`]);
   const elsewhere = otherFolder(world.folders.root, to);
   for (const place of [folder, ...(elsewhere === undefined || elsewhere === folder ? [] : [elsewhere])]) {
     const withDump = crashNames(place).filter((id) => dumpsOf(place, id).length > 0);
@@ -70,9 +76,26 @@ export function removeOldCrashes(world: SwitchWorld): Removal {
   return { removed, remarks };
 }
 
-/** Names begin with the time, so their order is that of the crashes. */
+/** Names begin with the time, so their order is that of the crashes. A part beside its whole is no crash of its own. */
 function crashNames(folder: string): readonly string[] {
+  return crashIdsAmong(folderNames(folder));
+}
+
+function folderNames(folder: string): readonly string[] {
   return (valueOf(readFolderNames(folder)) ?? []).filter((id) => CRASH.test(id));
+}
+
+/** Parts whose whole has the log and is concluded; and those with nothing in them, once a newer crash is. */
+function needlessParts(folder: string): readonly string[] {
+  return folderNames(folder).filter((id) => {
+    const whole = wholeOf(id);
+    if (whole === undefined || !isConcluded(folder, id)) return false;
+    return hasAny(`${folder}/${whole}`, LOGS) || !hasAny(`${folder}/${id}`, [...REPORT_FILES, ...DUMP_FILES]);
+  });
+}
+
+function hasAny(place: string, names: readonly string[]): boolean {
+  return sizesOnDisk(place, names).length > 0;
 }
 
 /** What is beyond the number; it is at least one. */
@@ -95,11 +118,22 @@ function sizeOf(files: readonly DiskUse[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Also one whose report is gone: it was concluded before it went. */
+/**
+ * Also one whose report is gone: it was concluded before it went. A part is when its whole is, and where there is none and
+ * it has no steps, when a newer crash is: nobody will come for it any more.
+ */
 function isConcluded(folder: string, id: string): boolean {
-  const chain = readFileText(`${folder}/${id}`, 'chain.txt');
-  if (chain.state === 'absent') return !crashNames(folder).includes(id);
-  return chain.state === 'read' && parseChain(chain.value).steps.some(({ step }) => step === 'home');
+  const whole = wholeOf(id);
+  if (whole !== undefined && folderNames(folder).includes(whole)) return isHome(folder, whole);
+  if (readFileText(`${folder}/${id}`, 'chain.txt').state !== 'absent') return isHome(folder, id);
+  const names = crashNames(folder);
+  if (!names.includes(id)) return true;
+  return whole !== undefined && names.some((name) => name > id && isHome(folder, name));
+}
+
+function isHome(folder: string, id: string): boolean {
+  const chain = valueOf(readFileText(`${folder}/${id}`, 'chain.txt'));
+  return chain !== undefined && parseChain(chain).steps.some(({ step }) => step === 'home');
 }
 
 /** Where the guard was turned off, or its settings are damaged, the usual numbers hold. */

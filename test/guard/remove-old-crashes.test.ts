@@ -102,3 +102,54 @@ test('damaged settings are said, and the usual numbers hold', () => {
   );
   assert.match(remarks.join(), /guard\.json/);
 });
+
+/** What is left of these folders of crashes when one and its part are there. @param files by crash and name */
+function leftOf(files: Readonly<Record<string, string>>, keepCrashes = 2) {
+  using tree = buildTree({
+    'state/guard.json': encodeGuardSettings({ ...DEFAULT_GUARD_SETTINGS, keepCrashes }),
+    ...Object.fromEntries(Object.entries(files).map(([name, text]) => [`state/crashes/${name}`, text])),
+  });
+  const { removed, remarks } = removeOldCrashes(quietWorld(tree.root));
+  assert.deepEqual(remarks, []);
+  return { removed: removed.map(({ what }) => what), left: readdirSync(`${tree.root}/state/crashes`) };
+}
+
+const HOME = 'report 1\nhome 2 kexec\n';
+
+test('what a full disk took a part of takes no place of a whole report, and goes when the whole is concluded', () => {
+  const whole = nameOf(2);
+  const files = {
+    [`${nameOf(1)}/chain.txt`]: HOME,
+    [`${whole}/chain.txt`]: HOME,
+    [`${whole}.partial/dmesg.txt`]: 'half a l',
+  };
+  const withLog = { ...files, [`${whole}/dmesg.txt`]: 'half a log, and the rest' };
+  assert.deepEqual(leftOf(withLog), { removed: ['part'], left: [nameOf(1), whole] });
+  const open = { ...withLog, [`${whole}/chain.txt`]: 'report 1\n' };
+  assert.deepEqual(leftOf(open), { removed: [], left: [nameOf(1), whole, `${whole}.partial`] });
+  assert.deepEqual(leftOf(files), { removed: [], left: [nameOf(1), whole, `${whole}.partial`] });
+});
+
+test('a part is evidence as long as nothing else is: it goes in its turn, an empty one at once', () => {
+  const [first, second, third] = [nameOf(1), nameOf(2), nameOf(3)];
+  const part = `${first}.partial`;
+  const log = { [`${part}/dmesg.txt`]: 'half a l' };
+  const newer = { [`${second}/chain.txt`]: HOME };
+  assert.deepEqual(leftOf({ ...log, ...newer }), { removed: [], left: [part, second] });
+  assert.deepEqual(leftOf({ ...log, ...newer, [`${third}/chain.txt`]: HOME }), {
+    removed: ['crash'],
+    left: [second, third],
+  });
+  assert.deepEqual(leftOf({ [`${part}/`]: '', ...newer }), { removed: ['part'], left: [second] });
+  const open = { [`${second}/chain.txt`]: 'report 1\n', [`${third}/chain.txt`]: 'report 1\n' };
+  assert.deepEqual(leftOf({ [`${part}/`]: '', ...log, ...open }, 1).removed, []);
+});
+
+test('the part of a crash whose log is nowhere else goes with that crash', () => {
+  const files = {
+    [`${nameOf(1)}/chain.txt`]: HOME,
+    [`${nameOf(1)}.partial/dmesg.txt`]: 'half a l',
+    [`${nameOf(2)}/chain.txt`]: HOME,
+  };
+  assert.deepEqual(leftOf(files, 1), { removed: ['crash'], left: [nameOf(2)] });
+});

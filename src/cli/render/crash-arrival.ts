@@ -21,7 +21,9 @@ export function renderCrashArrival(
     ...removed.map(({ what, id, bytes }) =>
       what === 'dump'
         ? `Removed the dump of an older crash, ${renderBytes(bytes)}: ${id}`
-        : `Removed the report of an older crash: ${id}`,
+        : what === 'part'
+          ? `Removed a part of a report, of which nothing is lost: ${id}`
+          : `Removed the report of an older crash: ${id}`,
     ),
     ...(continued === undefined ? [] : [renderContinued(continued)]),
     ...entries.map(
