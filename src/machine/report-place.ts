@@ -3,10 +3,12 @@
  * kernel that has nothing mounted and to which devices have other names.
  * @module
  */
+import { lstatSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { identityField } from '../formats/file-system-identity.ts';
 import { type MountInfo, readMounts } from './mounts.ts';
 import type { Reading } from './reading.ts';
-import { readDeviceBytes, readLinkName } from './source.ts';
+import { readDeviceBytes, readLinkName, readNames } from './source.ts';
 import { storageOf } from './storage.ts';
 
 /** A folder as a kernel without mounts can reach it. */
@@ -34,7 +36,9 @@ export function readReportPlace(root: string, path: string): Reading<ReportPlace
   if (mounts.state !== 'read') return mounts;
   const source = path;
   const refuse = (reason: string): Reading<ReportPlace> => ({ state: 'unreadable', source, reason });
-  const mount = mountOf(mounts.value, path);
+  const real = withoutLinks(root, path);
+  if (real.state !== 'read') return real;
+  const mount = mountOf(mounts.value, real.value);
   if (mount === undefined) return refuse('no file system is mounted there');
   const field = identityField(mount.fileSystem);
   if (field === undefined) return refuse(`${mount.fileSystem} has no UUID that khop knows`);
@@ -45,7 +49,13 @@ export function readReportPlace(root: string, path: string): Reading<ReportPlace
   if (assembled !== undefined) return refuse(`${assembled} comes up only with programs of user space`);
   const identity = readDeviceBytes(root, `/dev/${top}`, field.offset, field.length);
   if (identity.state !== 'read') return identity;
-  const inside = path.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length);
+  if (mount.fileSystem === 'btrfs') {
+    const disks = readNames(root, `/sys/fs/btrfs/${printUuid(identity.value)}/devices`);
+    if (disks.state !== 'read') return refuse(`how many disks ${mount.mountPoint} lies on cannot be read`);
+    // Who mounts it by one of them has to have told the kernel of the others before: `btrfs device scan`.
+    if (disks.value.length !== 1) return refuse(`it lies on several disks: ${disks.value.join(', ')}`);
+  }
+  const inside = real.value.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length);
   return {
     state: 'read',
     source,
@@ -75,6 +85,35 @@ export function findMount(root: string, uuid: string): Reading<string> {
   return mount === undefined
     ? { state: 'unreadable', source, reason: `/dev/${name.value} is not mounted` }
     : { state: 'read', source, value: mount.mountPoint === '/' ? '' : mount.mountPoint };
+}
+
+/**
+ * The path of a folder that need not be there, without symbolic links: the kernel that has nothing but this file system
+ * mounted would follow them within its initramfs.
+ */
+function withoutLinks(root: string, path: string): Reading<string> {
+  const unreadable = (reason: string): Reading<string> => ({ state: 'unreadable', source: path, reason });
+  let there = path;
+  for (let rest = ''; ; rest = join(basename(there), rest), there = dirname(there)) {
+    try {
+      const [base, found] = [realpathSync(root), realpathSync(join(root, there))];
+      if (base !== '/' && found !== base && !found.startsWith(`${base}/`))
+        return unreadable('it lies elsewhere');
+      const value = join('/', base === '/' ? found : found.slice(base.length), rest);
+      return { state: 'read', source: path, value };
+    } catch (error) {
+      const { code = String(error) } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || there === '/') return unreadable(code);
+      if (lstatSync(join(root, there), { throwIfNoEntry: false }) !== undefined)
+        return unreadable(`${there} is a link to nowhere`);
+    }
+  }
+}
+
+function printUuid(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** The mount in which a path lies: the longest, and of equals the one that was mounted last. */
