@@ -8,7 +8,8 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { sayLeaving } from '../machine/guardian-process.ts';
 import { loadModule } from '../machine/load-module.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
-import { tellUsers } from '../machine/service-manager.ts';
+import { valueOf } from '../machine/reading.ts';
+import { startUnit, tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import { readBootStatus } from '../machine/watchdog/boot-status.ts';
 import type { SwitchWorld } from '../switch/world.ts';
@@ -20,6 +21,9 @@ import { endGuardian, releaseWaitingKernels } from '../trial/leave-net.ts';
 import { gatherResetEvidence } from '../trial/reset-evidence.ts';
 import type { TrialWorld } from '../trial/world.ts';
 import type { CliContext } from './context.ts';
+
+/** Its condition is that a switch led to this boot, which a trial does once it is confirmed. */
+const MEASURE_UNIT = 'khop-measure.service';
 
 /** How people on this machine are told. */
 export function announcer({ signal }: CliContext): Announcer {
@@ -47,6 +51,7 @@ export function confirmCalls(context: CliContext, world: TrialWorld): ConfirmCal
     endGuardian: async () => await endGuardian(world),
     writeSysctl: (name, value) => writeSysctl(world.folders.root, name, value),
     rearmGuard: async () => await releaseWaitingKernels(world),
+    startMeasuring: async () => await startUnit(world.folders.root, MEASURE_UNIT, context),
   };
 }
 

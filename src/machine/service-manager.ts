@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import { runProcess } from './run-process.ts';
+import { readNames } from './source.ts';
 
 /** Somebody who asked that the machine stay up: org.freedesktop.login1, ListInhibitors. */
 export interface Inhibitor {
@@ -150,4 +151,24 @@ export async function tellUsers(
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
   }
+}
+
+/** systemctl(1): a unit that does not exist; LSB: a program that is not installed. */
+const NOT_INSTALLED = 5;
+
+/**
+ * Starts a unit and does not wait for it. Where systemd does not run, or the unit is not installed, there is nothing to
+ * start. @throws E_CHILD, E_TIMEOUT
+ */
+export async function startUnit(
+  root: string,
+  name: string,
+  { signal, run = runProcess }: Pick<KexecTargetOptions, 'signal' | 'run'>,
+): Promise<void> {
+  if (readNames(root, '/run/systemd/system').state !== 'read') return;
+  await run('systemctl', ['start', '--no-block', name], {
+    timeoutMs: START_TIMEOUT_MS,
+    signal,
+    acceptExitCodes: [0, NOT_INSTALLED],
+  });
 }

@@ -37,6 +37,8 @@ export interface ConfirmCalls extends Announcer {
   readonly writeSysctl: (name: string, value: string) => void;
   /** A panic kernel for this kernel, if the guard is wanted. */
   readonly rearmGuard: () => Promise<void>;
+  /** Whoever measures the way up looked for an arrival when systemd was done, which is before any confirmation. */
+  readonly startMeasuring: () => Promise<void>;
 }
 
 /** What became of the boot loader's default. */
@@ -69,6 +71,7 @@ export async function confirmTrial(world: GuardWorld, calls: ConfirmCalls): Prom
   const rest = await finishConfirmation(world, confirmed, machine, calls, async () => {
     await attempt(problems, 'the guard could not be armed again', calls.rearmGuard);
   });
+  await attempt(problems, 'the way up is not measured', calls.startMeasuring);
   return { ...rest, problems: [...problems, ...rest.problems] };
 }
 

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KhopError } from '../../src/error.ts';
 import type { runProcess } from '../../src/machine/run-process.ts';
-import { parseBlockers, startKexecTarget, startReboot } from '../../src/machine/service-manager.ts';
+import {
+  parseBlockers,
+  startKexecTarget,
+  startReboot,
+  startUnit,
+} from '../../src/machine/service-manager.ts';
+import { buildTree } from '../support/tree-builder.ts';
 
 const answer = (...inhibitors: readonly unknown[][]): string =>
   JSON.stringify({ type: 'a(ssssuu)', data: [inhibitors] });
@@ -129,4 +135,27 @@ test('only those who block shutdowns count, and other answers are errors of ours
       }
     }),
   );
+});
+
+test('a unit is started without waiting for it, where systemd runs', async () => {
+  using under = buildTree({ 'run/systemd/system/': '' });
+  using without = buildTree({ 'run/': '' });
+  const { ran, options } = programs({ systemctl: '' });
+  await startUnit(without.root, 'x.service', options);
+  assert.deepEqual(ran, []);
+  await startUnit(under.root, 'x.service', options);
+  assert.deepEqual(ran, ['systemctl start --no-block x.service']);
+});
+
+test('a unit that is not installed is nothing to start, and a refusal is said', async () => {
+  using tree = buildTree({ 'run/systemd/system/': '' });
+  const accepted: unknown[] = [];
+  const { options } = programs({ systemctl: '' });
+  const run: typeof runProcess = async (file, args, how) => {
+    accepted.push(how.acceptExitCodes);
+    return await options.run(file, args, how);
+  };
+  await startUnit(tree.root, 'x.service', { ...options, run });
+  assert.deepEqual(accepted, [[0, 5]]);
+  await assert.rejects(startUnit(tree.root, 'x.service', programs({}).options), { code: 'E_CHILD' });
 });

@@ -10,7 +10,7 @@ import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from './agent-world.ts';
 import { read, restingWatchdog } from './machine-facts.ts';
 import type { TreeFiles } from './tree-builder.ts';
-import { machineAtHome, NEW, OLD, TRIAL_ID, trialWorld } from './trial-world.ts';
+import { machineAtHome, NEW, OLD, type TrialWorld as OnDisk, TRIAL_ID, trialWorld } from './trial-world.ts';
 import { buildKernelImage } from './unpacked-kernel-builder.ts';
 
 export const initramfs = encodeCpio([cpioFile('init', Buffer.from('#!/bin/sh\n'), 0o755)]);
@@ -32,13 +32,14 @@ interface Given {
   readonly over?: Partial<TrialWorld>;
 }
 
-/** Stages it, hands all that came of it to `look`, and sees to it that nothing was loaded or kept. */
-export async function stage(
-  { machine, files, request, over }: Given,
-  look: (staged: StagedTrial, world: TrialWorld) => void,
-): Promise<void> {
-  const facts = { ...machineAtHome(), ...machine };
-  using at = trialWorld(facts, null, { ...BOOT, ...files });
+/** A machine that a trial can be staged on, and its state. */
+export interface StagingWorld extends Disposable {
+  readonly world: TrialWorld;
+  readonly at: OnDisk;
+}
+
+export function stagingWorld({ machine, files, over }: Omit<Given, 'request'> = {}): StagingWorld {
+  const at = trialWorld({ ...machineAtHome(), ...machine }, null, { ...BOOT, ...files });
   const world: TrialWorld = {
     ...trialCalls(at.world, at.calls),
     readReportPlace: (path) => ({ state: 'absent', source: path }),
@@ -49,6 +50,16 @@ export async function stage(
       })),
     ...over,
   };
+  return { world, at, [Symbol.dispose]: () => at[Symbol.dispose]() };
+}
+
+/** Stages it, hands all that came of it to `look`, and sees to it that nothing was loaded or kept. */
+export async function stage(
+  { request, ...given }: Given,
+  look: (staged: StagedTrial, world: TrialWorld) => void,
+): Promise<void> {
+  using staging = stagingWorld(given);
+  const { world, at } = staging;
   const before = at.disk();
   const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
   const usual = { selector: NEW, options: {}, id: TRIAL_ID, home: undefined, deadlines };

@@ -35,6 +35,9 @@ function remembering(calls: string[], over: Partial<ConfirmCalls> = {}): Confirm
     rearmGuard: async () => {
       calls.push('rearm');
     },
+    startMeasuring: async () => {
+      calls.push('measure');
+    },
     tellUsers: async (text) => {
       calls.push(text);
     },
@@ -69,6 +72,7 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
     'kernel.hung_task_panic=0',
     `khop: this machine runs ${NEW}, which was confirmed. See khop history`,
     'rearm',
+    'measure',
   ]);
   assert.deepEqual(
     { ...entry, image: '' },
@@ -110,7 +114,17 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
   assert.equal(at.text('trial.json'), undefined);
 });
 
-test('the kernel is confirmed although boot loader, watchdog and guard refuse, and each is said', async () => {
+test('the way up is measured once the arrival is on record, whoever looked for it before', async () => {
+  using at = confirming();
+  let found: unknown;
+  const startMeasuring = async () => {
+    found = [verdicts(at), at.text('trial.json'), existsSync(join(at.root, 'run/arrived'))];
+  };
+  await confirmTrial(at.world, remembering([], { startMeasuring }));
+  assert.deepEqual(found, [['arrived confirmed'], undefined, true]);
+});
+
+test('the kernel is confirmed although boot loader, watchdog, guard and systemd refuse, and each is said', async () => {
   using at = confirming();
   const refuse = async () => {
     throw new Error('no');
@@ -120,12 +134,13 @@ test('the kernel is confirmed although boot loader, watchdog and guard refuse, a
     throw new Error('EPERM');
   };
   const endGuardian = async () => ['systemd does not take /dev/watchdog0'];
-  const calls = remembering([], { endGuardian, rearmGuard: refuse, writeSysctl });
+  const calls = remembering([], { endGuardian, rearmGuard: refuse, startMeasuring: refuse, writeSysctl });
   const { problems, defaultEntry } = await confirmTrial({ ...at.world, bootLoader }, calls);
   assert.deepEqual(problems, [
     'systemd does not take /dev/watchdog0',
     'kernel.hung_task_panic could not be set back to 0: EPERM',
     'the guard could not be armed again: no',
+    'the way up is not measured: no',
     "the boot loader's default could not be changed: no",
   ]);
   assert.equal(defaultEntry.state, 'not-set');

@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import type { SwitchWorld } from '../../switch/world.ts';
+import type { Proposal } from '../../switch/proposal.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
@@ -107,6 +108,17 @@ export async function remarkOptimisations(
   if (options.json || optimisations === undefined) return;
   const { renderOptimisations } = await import('../render/optimisations.ts');
   context.remark(renderOptimisations(optimisations, context));
+}
+
+/** Whoever asks for speed is told what to expect of it, before anything is stopped. */
+export async function remarkEstimate(
+  context: CliContext,
+  proposal: Proposal,
+  options: { readonly json?: boolean; readonly fast?: boolean },
+): Promise<void> {
+  if (options.json || options.fast !== true) return;
+  const { describeEstimate } = await import('../render/verdict.ts');
+  context.remark(describeEstimate(proposal));
 }
 
 async function unloadKernel(context: CliContext, options: SlotOptions): Promise<void> {

@@ -17,7 +17,7 @@ import { type StagedTrial, stageTrial, type TrialDeadlines } from '../../trial/s
 import { orderTrial } from '../../trial/start-trial.ts';
 import type { TrialWorld } from '../../trial/world.ts';
 import type { CliContext } from '../context.ts';
-import { remarkFindings, remarkOptimisations } from './load.ts';
+import { remarkEstimate, remarkFindings, remarkOptimisations } from './load.ts';
 import type { SwitchOptions } from './switch.ts';
 
 /** What a trial has besides: how this command leaves, and how it reports. */
@@ -51,6 +51,7 @@ export async function switchOnTrial(
     context.remark(renderReturnTable(table, context));
     for (const line of defaultWords(staged)) context.remark(line);
   }
+  await remarkEstimate(context, proposal, options);
   await agreeToGaps(context, world, table, options);
   await steps.agree(proposal.kernel.title);
   const baseline = await takeBaseline(world);

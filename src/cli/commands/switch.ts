@@ -8,7 +8,7 @@ import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, positiveInteger, withKernelOptions } from '../kernel-options.ts';
-import { remarkFindings, remarkOptimisations } from './load.ts';
+import { remarkEstimate, remarkFindings, remarkOptimisations } from './load.ts';
 
 /** As commander hands them to the action. */
 export interface SwitchOptions extends KernelOptions {
@@ -157,17 +157,11 @@ async function switchToKernel(
   await remarkOptimisations(context, proposal.optimisations, options);
   const plan = agreedPlan(proposal);
   if (options.dryRun) return describeDryRun(context, proposal, wayOf(world, options), options);
-  if (options.fast && !options.json) await remarkEstimate(context, proposal);
+  await remarkEstimate(context, proposal, options);
   await agree(context, options, proposal.kernel.title);
   const optimisations = usedOptimisations(proposal.optimisations);
   const record = await switchKernel(world, { plan, id, optimisations, way: wayOf(world, options) });
   await report(context, options, record);
-}
-
-/** Whoever asks for speed is told what to expect of it, before anything is stopped. */
-async function remarkEstimate(context: CliContext, proposal: Proposal): Promise<void> {
-  const { describeEstimate } = await import('../render/verdict.ts');
-  context.remark(describeEstimate(proposal));
 }
 
 function wayOf(world: SwitchWorld, options: SwitchOptions): 'systemd' | 'own' | 'now' {
