@@ -16,11 +16,17 @@ export function readOtherPlan(world: SwitchWorld, text: string, options: Proposa
       hint: 'Save one: khop plan KERNEL --json > FILE',
     });
   try {
-    return JSON.parse(saved);
+    const plan: unknown = JSON.parse(saved);
+    return typeof plan === 'object' && plan !== null ? withoutRemarks(plan) : plan;
   } catch (cause) {
     throw new KhopError('E_STATE', `${text} is not JSON`, {
       hint: 'Save it again: khop plan KERNEL --json',
       cause,
     });
   }
+}
+
+/** What became of the optimisations is printed beside the plan, and is no part of what is loaded. */
+function withoutRemarks(saved: object): unknown {
+  return Object.fromEntries(Object.entries(saved).filter(([key]) => key !== 'optimisations'));
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
@@ -23,7 +24,10 @@ export function addCheckCommand(program: Command, context: CliContext): void {
       )
       .option('--all', 'also show the checks that pass')
       .option('--panic', 'check for loading as panic kernel'),
-  ).action(async (selector: string | undefined, options: CheckOptions) => check(context, selector, options));
+  ).action(async (selector: string | undefined, options: CheckOptions) => {
+    const { openWorld } = await import('../world.ts');
+    await checkKernel(context, openWorld(context), selector, options);
+  });
   withExamples(command, [
     ['khop check', 'check the boot loader’s default kernel'],
     ['khop check 6.12 --all', 'show every check, also those that pass'],
@@ -31,34 +35,37 @@ export function addCheckCommand(program: Command, context: CliContext): void {
   ]);
 }
 
-async function check(
+/** The command itself. */
+export async function checkKernel(
   context: CliContext,
+  world: SwitchWorld,
   selector: string | undefined,
   options: CheckOptions,
 ): Promise<void> {
-  const { openWorld } = await import('../world.ts');
   const { propose } = await import('../../switch/proposal.ts');
   const { renderFindings, summarizeFindings } = await import('../render/findings.ts');
-  const world = openWorld(context);
   const proposal = propose(world, selector, options);
   const isRefused = proposal.verdict === 'refuse';
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan, planError, estimate } = proposal;
+    const { proposalFacts } = await import('../render/proposal.ts');
+    const { kernel, plan, planError } = proposal;
     context.print(
       renderJson({
         kernel,
-        verdict,
-        findings,
+        ...proposalFacts(proposal),
         method: plan?.method ?? null,
         planError: planError?.message ?? null,
-        estimate: estimate ?? null,
       }),
     );
   } else {
     context.print(`${context.style('bold', proposal.kernel.title)} (${proposal.kernel.image})\n`);
     const findings = renderFindings(proposal.findings, context, options.all === true);
     if (findings !== '') context.print(`${findings}\n`);
+    if (proposal.optimisations !== undefined) {
+      const { renderOptimisations } = await import('../render/optimisations.ts');
+      context.print(`${renderOptimisations(proposal.optimisations, context)}\n`);
+    }
     context.print(summarizeFindings(proposal.findings));
     const { describeEstimate, describeVerdict } = await import('../render/verdict.ts');
     context.print(describeEstimate(proposal));

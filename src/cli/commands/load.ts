@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { Proposal } from '../../switch/proposal.ts';
+import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
@@ -25,7 +26,10 @@ export function addLoadCommands(program: Command, context: CliContext): void {
           'kernel is jumped to by `khop switch`, `systemctl kexec` or `kexec -e`. A kernel on trial loads none: its way home waits loaded.',
       )
       .option('--panic', 'load it as the panic kernel, which starts by itself when this kernel dies'),
-  ).action(async (selector: string, options: KernelOptions) => loadKernel(context, selector, options));
+  ).action(async (selector: string, options: KernelOptions) => {
+    const { openWorld } = await import('../world.ts');
+    await loadKernel(context, openWorld(context), selector, options);
+  });
   withExamples(load, [
     ['khop load 6.12', 'load an installed kernel'],
     ['khop load 6.12 --fast', 'the same, with everything done beforehand that can be'],
@@ -54,26 +58,32 @@ export function addLoadCommands(program: Command, context: CliContext): void {
   withExamples(status, [['khop status', 'what would `systemctl kexec` start now?']]);
 }
 
-async function loadKernel(context: CliContext, selector: string, options: KernelOptions): Promise<void> {
-  const { openWorld } = await import('../world.ts');
+/** The command itself. */
+export async function loadKernel(
+  context: CliContext,
+  world: SwitchWorld,
+  selector: string,
+  options: KernelOptions,
+): Promise<void> {
   const { agreedPlan } = await import('../../switch/proposal.ts');
   const { proposeLoad } = await import('../../switch/propose-load.ts');
   const { loadPlan } = await import('../../switch/load.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const { usedOptimisations } = await import('../../switch/fast.ts');
-  const world = openWorld(context);
-  const record = await world.exclusively(async () => {
+  const { record, proposal } = await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded');
     if (!options.panic) await refuseOnWayDown(context, world, 'nothing was loaded');
     const proposal = proposeLoad(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
     const optimisations = usedOptimisations(proposal.optimisations);
-    return loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
+    const record = loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
+    return { record, proposal };
   });
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson(record));
+    const { proposalFacts } = await import('../render/proposal.ts');
+    context.print(renderJson({ ...record, ...proposalFacts(proposal) }));
     return;
   }
   const { renderMilliseconds } = await import('../render/quantity.ts');

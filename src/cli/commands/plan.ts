@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type KernelOptions, withKernelOptions } from '../kernel-options.ts';
@@ -23,7 +24,10 @@ export function addPlanCommand(program: Command, context: CliContext): void {
       )
       .option('--panic', 'plan for the panic kernel')
       .option('--diff <kernel or file>', 'compare with the plan of another kernel, or a saved --json plan'),
-  ).action(async (selector: string, options: PlanOptions) => plan(context, selector, options));
+  ).action(async (selector: string, options: PlanOptions) => {
+    const { openWorld } = await import('../world.ts');
+    await planKernel(context, openWorld(context), selector, options);
+  });
   withExamples(command, [
     ['khop plan 6.12', 'what kexec would be given for this kernel'],
     ['khop plan 6.12 --method segments', 'the placement by kexec_load'],
@@ -31,13 +35,18 @@ export function addPlanCommand(program: Command, context: CliContext): void {
   ]);
 }
 
-async function plan(context: CliContext, selector: string, options: PlanOptions): Promise<void> {
-  const { openWorld } = await import('../world.ts');
+/** The command itself. */
+export async function planKernel(
+  context: CliContext,
+  world: SwitchWorld,
+  selector: string,
+  options: PlanOptions,
+): Promise<void> {
   const { propose, planOf } = await import('../../switch/proposal.ts');
   const { diffPlanJson, planToJson } = await import('../../plan/plan-json.ts');
   const { renderJson } = await import('../render/json.ts');
-  const world = openWorld(context);
-  const made = planOf(propose(world, selector, options));
+  const proposal = propose(world, selector, options);
+  const made = planOf(proposal);
   if (options.diff !== undefined) {
     const { readOtherPlan } = await import('../../switch/other-plan.ts');
     const differences = diffPlanJson(readOtherPlan(world, options.diff, options), planToJson(made));
@@ -48,9 +57,14 @@ async function plan(context: CliContext, selector: string, options: PlanOptions)
     }
     return;
   }
-  if (options.json) context.print(renderJson(planToJson(made)));
-  else {
-    const { renderLoadPlan } = await import('../render/load-plan.ts');
-    context.print(renderLoadPlan(made, context));
+  const { optimisations } = proposal;
+  if (options.json) {
+    context.print(renderJson({ ...planToJson(made), optimisations: optimisations ?? [] }));
+    return;
   }
+  const { renderLoadPlan } = await import('../render/load-plan.ts');
+  context.print(renderLoadPlan(made, context));
+  if (optimisations === undefined) return;
+  const { renderOptimisations } = await import('../render/optimisations.ts');
+  context.print(`\n${renderOptimisations(optimisations, context)}`);
 }

@@ -6,7 +6,7 @@ import { KhopError } from '../../error.ts';
 import { digestFiles } from '../../guard/drift.ts';
 import { chooseKernel } from '../../switch/choose-kernel.ts';
 import { usedOptimisations } from '../../switch/fast.ts';
-import { agreedPlan } from '../../switch/proposal.ts';
+import { agreedPlan, type Proposal } from '../../switch/proposal.ts';
 import { newSwitchId, type ShutdownWay, switchKernel } from '../../switch/switch-kernel.ts';
 import { findFailedTrial } from '../../trial/failed-trials.ts';
 import { takeBaseline } from '../../trial/health/baseline.ts';
@@ -24,7 +24,10 @@ import type { SwitchOptions } from './switch.ts';
 export interface TrialSteps {
   readonly way: ShutdownWay;
   readonly agree: (title: string) => Promise<void>;
-  readonly report: (record: { readonly title: string; readonly loadMs: number }) => Promise<void>;
+  readonly report: (
+    record: { readonly title: string; readonly loadMs: number },
+    proposal: Proposal,
+  ) => Promise<void>;
 }
 
 /** @throws E_STATE on the way down; E_REFUSED for a kernel that failed before, and for classes of failure that nobody accepted */
@@ -62,7 +65,7 @@ export async function switchOnTrial(
     way: steps.way,
     trial: orderTrial(world, staged, { baseline, table, accepted: acceptedClasses(world, options) }),
   });
-  await steps.report(record);
+  await steps.report(record, proposal);
 }
 
 function deadlinesOf({ configuration }: TrialWorld, { deadline, confirm }: SwitchOptions): TrialDeadlines {
@@ -130,13 +133,14 @@ async function describeStage(
   const { proposal, homeKernel, watchdog, homeDefault } = staged;
   if (options.json === true) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan, optimisations, estimate } = proposal;
+    const { proposalFacts } = await import('../render/proposal.ts');
+    const { kernel, plan } = proposal;
     context.print(
       renderJson({
         dryRun: true,
         trial: { home: homeKernel.title, homeDefault: homeDefault.state, watchdog, returnTable: table },
-        ...{ kernel, verdict, method: plan?.method, commandLine: plan?.commandLine },
-        ...{ optimisations, estimate, findings },
+        ...{ kernel, method: plan?.method, commandLine: plan?.commandLine },
+        ...proposalFacts(proposal),
       }),
     );
     return;

@@ -103,7 +103,7 @@ async function switchTo(
       await switchOnTrial(context, openTrialWorld(context), selector!, options, {
         way: wayOf(world, options),
         agree: async (title) => agree(context, options, title),
-        report: async (record) => report(context, options, record),
+        report: async (record, proposal) => report(context, options, record, proposal),
       });
     } else await switchToKernel(context, world, selector!, options);
   });
@@ -142,7 +142,8 @@ async function isToBeTried(
   return need.isTrial;
 }
 
-async function switchToKernel(
+/** To a kernel that is taken as proven. */
+export async function switchToKernel(
   context: CliContext,
   world: SwitchWorld,
   selector: string,
@@ -161,7 +162,7 @@ async function switchToKernel(
   await agree(context, options, proposal.kernel.title);
   const optimisations = usedOptimisations(proposal.optimisations);
   const record = await switchKernel(world, { plan, id, optimisations, way: wayOf(world, options) });
-  await report(context, options, record);
+  await report(context, options, record, proposal);
 }
 
 function wayOf(world: SwitchWorld, options: SwitchOptions): 'systemd' | 'own' | 'now' {
@@ -190,17 +191,15 @@ async function describeDryRun(
   const { summarizeFindings } = await import('../render/findings.ts');
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    const { kernel, verdict, findings, plan, optimisations, estimate } = proposal;
+    const { proposalFacts } = await import('../render/proposal.ts');
+    const { kernel, plan } = proposal;
     context.print(
       renderJson({
         dryRun: true,
         kernel,
-        verdict,
         shutdown: way,
         method: plan?.method,
-        optimisations,
-        estimate,
-        findings,
+        ...proposalFacts(proposal),
       }),
     );
     return;
@@ -223,10 +222,13 @@ async function report(
   context: CliContext,
   options: SwitchOptions,
   record: { readonly title: string; readonly loadMs: number },
+  proposal?: Proposal,
 ): Promise<void> {
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ switching: true, ...record }));
+    const { proposalFacts } = await import('../render/proposal.ts');
+    const facts = proposal === undefined ? {} : proposalFacts(proposal);
+    context.print(renderJson({ switching: true, ...record, ...facts }));
     return;
   }
   const { renderMilliseconds } = await import('../render/quantity.ts');
