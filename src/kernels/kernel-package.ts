@@ -3,7 +3,18 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { KhopError } from '../error.ts';
 import { parseDebControl, parseDebFiles } from '../formats/deb.ts';
@@ -22,6 +33,10 @@ export interface KernelPackage {
 const PACKAGE_LIMIT = 2 ** 31;
 /** What a kernel package has that khop can use; documentation and the like stay packed. */
 const WANTED = /^(?:boot|(?:usr\/)?lib\/modules)\//;
+/** Of what was unpacked: path -> bytes. Written last. */
+const LIST = 'unpacked.json';
+/** Before the writer's process id. */
+const UNFINISHED = 'unpacking-';
 const IMAGE_PATHS = ['boot', 'lib/modules', 'usr/lib/modules'];
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT; E_UNSUPPORTED when it holds no kernel image */
@@ -29,7 +44,7 @@ export function unpackKernelPackage(path: string, cacheFolder: string): KernelPa
   const bytes = readPackage(path);
   const hash = createHash('sha256').update(bytes).digest('hex');
   const folder = join(cacheFolder, 'packages', hash);
-  if (fileKind('/', folder) !== 'folder') unpack(bytes, path, folder);
+  if (!isWhole(folder)) unpack(bytes, path, folder);
   const found = findImage(folder);
   if (found === undefined)
     throw new KhopError('E_UNSUPPORTED', `${path} holds no kernel image`, { hint: whereImageIs(bytes) });
@@ -63,21 +78,41 @@ function readPackage(path: string): Uint8Array {
   return file.read(0, file.size);
 }
 
-/** Into a folder of its own first: the cache never holds half a package. */
+/** Whether every file has the size that it was unpacked with: no more is looked at, a package has thousands. */
+function isWhole(folder: string): boolean {
+  try {
+    const sizes: unknown = JSON.parse(readFileSync(join(folder, LIST), 'utf8'));
+    return Object.entries(sizes as object).every(
+      ([name, size]) => statSync(join(folder, name)).size === size,
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Into a folder of its own first: the cache never holds half a package, whatever ends this process or the power. */
 function unpack(bytes: Uint8Array, path: string, folder: string): void {
   const parent = dirname(folder);
   try {
     mkdirSync(parent, { recursive: true, mode: 0o700 });
-    const work = mkdtempSync(join(parent, 'unpacking-'));
+    removeUnfinished(parent);
+    const work = mkdtempSync(join(parent, `${UNFINISHED}${process.pid}-`));
     try {
+      const sizes = new Map<string, number>();
       for (const entry of parseDebFiles(bytes)) {
         const name = posix.normalize(entry.path).replace(/^\/+/, '');
         // Links and devices are left out: nothing that khop reads is one, and they could lead elsewhere.
         if (entry.kind !== 'file' || !WANTED.test(name)) continue;
         mkdirSync(join(work, dirname(name)), { recursive: true, mode: 0o700 });
         writeFileSync(join(work, name), entry.bytes, { mode: 0o600 });
+        sizes.set(name, entry.bytes.length);
       }
+      writeFileSync(join(work, LIST), JSON.stringify(Object.fromEntries(sizes)), { mode: 0o600 });
+      for (const name of [LIST, ...sizes.keys()]) syncToDisk(join(work, name));
+      for (const name of foldersOf(sizes.keys())) syncToDisk(join(work, name));
+      rmSync(folder, { recursive: true, force: true });
       renameSync(work, folder);
+      syncToDisk(parent);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
@@ -85,11 +120,39 @@ function unpack(bytes: Uint8Array, path: string, folder: string): void {
     if (cause instanceof KhopError) throw new KhopError(cause.code, `${path}: ${cause.message}`, cause);
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     // Another khop was faster.
-    if ((code === 'ENOTEMPTY' || code === 'EEXIST') && fileKind('/', folder) === 'folder') return;
+    if ((code === 'ENOTEMPTY' || code === 'EEXIST') && isWhole(folder)) return;
     throw new KhopError('E_UNREADABLE', `${path} cannot be unpacked to ${folder}: ${String(code ?? cause)}`, {
       hint: 'Check that the cache folder can be written and has room.',
       cause,
     });
+  }
+}
+
+/** Left by a process that is gone. One that still works keeps its folder: whoever only plans holds no lock. */
+function removeUnfinished(parent: string): void {
+  for (const name of listFolder('/', parent)) {
+    if (!name.startsWith(UNFINISHED)) continue;
+    const owner = name.slice(UNFINISHED.length).split('-', 1)[0];
+    const isAtWork = owner !== String(process.pid) && fileKind('/', `/proc/${owner}`) === 'folder';
+    if (!isAtWork) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+/** All folders above the files, `.` included. */
+function foldersOf(names: Iterable<string>): ReadonlySet<string> {
+  const folders = new Set<string>(['.']);
+  for (const name of names)
+    for (let folder = dirname(name); folder !== '.'; folder = dirname(folder)) folders.add(folder);
+  return folders;
+}
+
+/** A file's bytes, or the names in a folder. */
+function syncToDisk(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { readKernelAtPath } from '../../src/kernels/by-path.ts';
@@ -8,6 +8,9 @@ import { buildDeb, buildTar } from '../support/deb-builder.ts';
 import { imageOf } from '../support/fixture-tree.ts';
 import { buildPe } from '../support/pe-builder.ts';
 import { type BuiltTree, buildTree, type TreeFiles } from '../support/tree-builder.ts';
+
+/** Above the largest process id there can be (PID_MAX_LIMIT). */
+const GONE = 2 ** 22 + 1;
 
 const RUNNING = {
   release: '6.1.0-1-amd64',
@@ -89,6 +92,39 @@ test('a package is unpacked once into a folder named by its hash', () => {
   assert.equal(read(tree, 'again.deb').image, kernel.image);
   assert.equal(readdirSync(join(tree.root, 'cache/packages')).length, 1, 'nothing half-done is left');
   assert.equal(existsSync(join(kernel.image, '../../usr/share')), false);
+});
+
+test('a package of which a power cut has left a file short, or no list, is unpacked anew', () => {
+  const module = 'lib/modules/6.9.1-amd64/kernel/fs/ext4.ko';
+  const deb = packageOf({ 'boot/vmlinuz-6.9.1-amd64': imageOf('6.9.1-amd64'), [module]: 'a module' });
+  for (const [name, size] of [
+    ['boot/vmlinuz-6.9.1-amd64', 0],
+    [module, 3],
+    ['unpacked.json', 0],
+  ] as const) {
+    using tree = buildTree({ 'linux.deb': deb });
+    const folder = dirname(dirname(read(tree, 'linux.deb').image));
+    const path = join(folder, name);
+    const whole = readFileSync(path);
+    const before = statSync(folder).ino;
+    read(tree, 'linux.deb');
+    assert.equal(statSync(folder).ino, before, 'what is whole stays');
+    truncateSync(path, size);
+    read(tree, 'linux.deb');
+    assert.deepEqual(readFileSync(path), whole, name);
+  }
+});
+
+test('what a killed process has left half unpacked goes, and the folder of one that works stays', () => {
+  using tree = buildTree({
+    'linux.deb': packageOf({ 'boot/vmlinuz-6.9.1': imageOf('6.9.1') }),
+    'cache/packages/unpacking-older/boot/vmlinuz': 'x',
+    [`cache/packages/unpacking-${GONE}-a/boot/vmlinuz`]: 'x',
+    [`cache/packages/unpacking-${process.ppid}-b/boot/vmlinuz`]: 'x',
+  });
+  read(tree, 'linux.deb');
+  const left = readdirSync(join(tree.root, 'cache/packages')).filter((name) => name.startsWith('unpacking-'));
+  assert.deepEqual(left, [`unpacking-${process.ppid}-b`]);
 });
 
 test('the image may lie among the modules, as newer packages have it', () => {
