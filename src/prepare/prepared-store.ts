@@ -224,8 +224,8 @@ export function writePrepared(
       writeFile(work, { name: RECORD, pieces: [Buffer.from(encodePreparedRecord(record))] });
       syncFolder(work);
       const folder = join(parent, record.key);
-      rmSync(folder, { recursive: true, force: true });
-      renameSync(work, folder);
+      const other = takeName(work, folder);
+      if (other !== undefined) return { folder, record: other };
       syncFolder(parent);
       return { folder, record };
     } finally {
@@ -237,6 +237,23 @@ export function writePrepared(
       hint: 'Free room there, or switch without --fast, which needs no cache.',
       cause,
     });
+  }
+}
+
+/**
+ * Two that only plan may make the same entry at the same time, and one of them comes second.
+ * @returns the record of the other's, which was made from the same files; undefined when the name is taken
+ */
+function takeName(work: string, folder: string): PreparedRecord | undefined {
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    renameSync(work, folder);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const other = code === 'ENOTEMPTY' || code === 'EEXIST' ? readRecord(folder) : undefined;
+    if (other === undefined) throw error;
+    return other;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {
+import fs, {
   chmodSync,
   copyFileSync,
   cpSync,
@@ -15,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
@@ -102,6 +103,32 @@ test('an entry whose writing fails half-way leaves nothing, and the one before i
   assert.throws(failing, { code: 'E_FORMAT', message: 'half-way' });
   assert.deepEqual(readdirSync(boot.prepared), [before.record.key]);
   assert.deepEqual(boot.find(), { folder: before.folder, record: before.record });
+});
+
+test('an entry that another process puts there at the same moment is taken as it is', (t) => {
+  using boot = buildBoot();
+  const theirs = boot.prepare();
+  const aside = join(boot.root, 'theirs');
+  const remove = fs.rmSync;
+  t.mock.method(fs, 'rmSync', (path: string, options: fs.RmOptions) => {
+    if (path === theirs.folder) renameSync(path, aside);
+    remove(path, options);
+    // Between the removal and the rename.
+    if (path === theirs.folder) renameSync(aside, path);
+  });
+  syncBuiltinESMExports();
+  try {
+    const contents = [{ name: 'kernel.image', pieces: [new Uint8Array(9)] }];
+    const { folder, record } = writePrepared(boot.cache, contents, () => ({
+      ...theirs.record,
+      madeAtMs: theirs.record.madeAtMs + 1,
+    }));
+    assert.deepEqual({ folder, record }, { folder: theirs.folder, record: theirs.record });
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual(readdirSync(boot.prepared), [theirs.record.key]);
 });
 
 test('the record is written last: when it is made, every file is whole and its sum is known', () => {
