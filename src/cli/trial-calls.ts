@@ -8,7 +8,6 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { sayLeaving } from '../machine/guardian-process.ts';
 import { loadModule } from '../machine/load-module.ts';
 import { readPersistentRecordTimes } from '../machine/persistent-records.ts';
-import { valueOf } from '../machine/reading.ts';
 import { startUnit, tellUsers } from '../machine/service-manager.ts';
 import { writeSysctl } from '../machine/sysctl.ts';
 import { readBootStatus } from '../machine/watchdog/boot-status.ts';

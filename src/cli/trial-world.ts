@@ -8,7 +8,7 @@ import { freeCrashReservation } from '../machine/crash-reservation.ts';
 import { readFirmwareSeconds } from '../machine/firmware-time.ts';
 import { findGuardian, hasTakenMessage, tellGuardian } from '../machine/guardian-process.ts';
 import { readKexecState } from '../machine/kexec-state.ts';
-import { readSysctl } from '../machine/sysctl.ts';
+import { readSysctl, writeSysctl } from '../machine/sysctl.ts';
 import { armOverJump } from '../machine/watchdog/arm.ts';
 import { findHolder } from '../machine/watchdog/holder.ts';
 import { stopWatchdog } from '../machine/watchdog/keep.ts';
@@ -59,6 +59,7 @@ export function openTrialWorld(context: CliContext): TrialWorld {
     readSysctl: (name) => readSysctl(root, name),
     readFirmwareSeconds: () => readFirmwareSeconds(root),
     readInitMs: async () => await readInitMs(context.signal),
+    writeSysctl: (name, value) => writeSysctl(root, name, value),
     readWaiting: () => {
       const { loaded, crashLoaded } = readKexecState(root, undefined);
       return { home: loaded, panic: crashLoaded };

@@ -18,6 +18,7 @@ import { type Decision, decisionNow, decisionOfOthers, isTicketGone, readTrialTi
 import { sleepUnlessGoingDown, withShutdownAsked } from './going-down.ts';
 import { Baseline } from './health/baseline.ts';
 import type { AskingPhase, CheckResult } from './health/check.ts';
+import { holdSysctls } from './hold-sysctls.ts';
 import type { ReturnCause, TrialPhase } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
 import type { TrialWorld } from './world.ts';
@@ -114,7 +115,10 @@ async function leadThrough(
     ticket = withPhase(ticket, phase, { atMs: world.nowMs(), upMs: world.uptimeMs() });
     await whenFree(world, world.sleep, () => {
       // What others have decided while the last checks were weighed stays, and is found by who looks next.
-      if (decisionOfOthers(world, ticket.id) === undefined) writeIfPossible(world, ticket);
+      if (decisionOfOthers(world, ticket.id) !== undefined) return;
+      // Here, since a confirmation under the same lock sets them back.
+      holdSysctls(world);
+      writeIfPossible(world, ticket);
     });
   };
   const leave = async (cause: ReturnCause, detail: string): Promise<AgentEnd> => {

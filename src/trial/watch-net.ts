@@ -2,11 +2,13 @@
  * What a kernel on trial would go home by: the known-good kernel in the normal slot and a panic kernel in the other. khop
  * itself leaves both alone while a trial is on, but it is not the only program that can load and unload, so the agent
  * looks again and again. The known-good kernel can be loaded again from disk; a panic kernel cannot, without a plan that
- * was made for its reservation: a panic then leads home through the firmware, as `panic=` says.
+ * was made for its reservation: a panic then leads home through the firmware, as `panic=` says. What makes a panic of a
+ * hang is looked at, too.
  * @module
  */
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
+import { sysctlGaps, trialSysctls } from './hold-sysctls.ts';
 import { otherLoader, whyHomeIsGone } from './load-home.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -24,6 +26,7 @@ export type NetLook = () => Promise<readonly string[]>;
 export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetLook {
   const bootId = valueOf(world.readMachine().bootId);
   const homeLoss = () => whyHomeIsGone(world, valueOf(world.readWaiting().home), bootId);
+  const sysctls = trialSysctls(world);
   let unreplaced: string | undefined;
   let triedUpMs = Number.NEGATIVE_INFINITY;
   let loader: string | undefined;
@@ -61,7 +64,7 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
       ? []
       : [`\`${by}\` may have replaced the panic kernel: a panic leads where that one leads.`];
   };
-  return async () => [...(await homeGaps()), ...(await panicGaps())];
+  return async () => [...(await homeGaps()), ...(await panicGaps()), ...sysctlGaps(world, sysctls)];
 }
 
 async function activeLoader({ units }: TrialWorld): Promise<string | undefined> {

@@ -52,6 +52,8 @@ export interface TrialWorld extends GuardWorld, HealthWorld {
   readonly readFirmwareSeconds: () => Reading<number>;
   /** How long after the kernel's start the first program of this system began, ms; undefined when nobody tells. */
   readonly readInitMs: () => Promise<number | undefined>;
+  /** @throws E_USAGE for what is no name; the error of the file system */
+  readonly writeSysctl: (name: string, value: string) => void;
   /** Of what crashkernel= has reserved; see machine/crash-reservation.ts. */
   readonly freeReservation: () => void;
   /** Whether a kernel waits in each slot: read often, so it reads nothing else. */

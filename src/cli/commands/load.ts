@@ -3,7 +3,6 @@
  * @module
  */
 import type { Command } from 'commander';
-import type { SwitchWorld } from '../../switch/world.ts';
 import type { Proposal } from '../../switch/proposal.ts';
 import type { SwitchWorld } from '../../switch/world.ts';
 import type { CliContext } from '../context.ts';

@@ -3,7 +3,7 @@
  * kernel that would otherwise stand still. The values of before come back when it is confirmed.
  *
  * `sysctl.NAME=VALUE` is carried out by the kernel just before init (5.8+, Documentation/admin-guide/kernel-parameters.txt);
- * one that the kernel does not have is an error in its log and no more.
+ * one that the kernel does not have is an error in its log and no more. systemd-sysctl comes later: see trial/hold-sysctls.ts.
  * @module
  */
 import { commandLineValue, hasArgument } from '../command-line.ts';
