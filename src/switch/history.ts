@@ -45,7 +45,7 @@ const SwitchEntry = v.object({
   method: v.picklist(['file', 'segments']),
   /** Names of what was done beforehand, see optimisations.ts; entries before 0.2 have none. */
   optimisations: v.optional(v.array(v.string()), []),
-  /** Parameters that were added for this one boot, see added-parameters.ts; not known of entries before 0.3. */
+  /** Parameters that were added for this one boot, see added-parameters.ts; older entries do not say. */
   added: v.optional(v.array(v.string())),
   shutdown: v.picklist(['systemd', 'own', 'now']),
   fromRelease: v.string(),

@@ -62,7 +62,7 @@ export function trialCalls(
     readFirmwareSeconds: () => absent(),
     readInitMs: async () => undefined,
     readPciByte: () => pciByte,
-    writeSysctl: (name, value) => void calls.push(`$name=$value`),
+    writeSysctl: (name, value) => void calls.push(`${name}=${value}`),
     freeReservation: () => {
       calls.push('free reservation');
     },
