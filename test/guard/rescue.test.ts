@@ -164,7 +164,7 @@ test('what a shell without any tools shows at a login is the log, the steps and 
     'rescue/note': order.note,
   });
   const text = Buffer.from(profile.bytes).toString().replaceAll('/rescue/', `${tree.root}/rescue/`);
-  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', text], { env: { PATH: '' }, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('sh', ['-c', `PATH=\n${text}`], { encoding: 'utf8' });
   assert.deepEqual([stdout, stderr], [`a \\n log\ncaptured 1\n${order.note}`, '']);
 });
 

@@ -28,6 +28,7 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   'test/machine/run-process.test.ts': [],
   'test/machine/syscall.test.ts': [],
   'test/plan/capture/guardian.test.ts': ['qemu-aarch64', 'qemu-x86_64'],
+  'test/plan/capture/rescue.test.ts': ['qemu-aarch64', 'qemu-x86_64'],
   'test/support/packing-tools.ts': [],
   'test/support/static-programs.ts': ['qemu-aarch64', 'qemu-x86_64'],
   'test/support/unpacked-programs.ts': [],
