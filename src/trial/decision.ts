@@ -37,11 +37,7 @@ export function readTrialTicket(world: TrialWorld, id: string): TicketReading {
   }
 }
 
-/**
- * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
- * through. Who removed the ticket has taken away what the trial is concluded from, and nobody could prove it any more. One
- * that cannot be read says nothing, and the trial goes on as it was.
- */
+/** What a trial ends with, or the way down that is no end of it. */
 export type Decision =
   | { readonly state: 'concluded' }
   | { readonly state: 'confirmed' }
@@ -49,6 +45,11 @@ export type Decision =
   | { readonly state: 'going-down' }
   | { readonly state: 'returning'; readonly cause: ReturnCause; readonly detail: string };
 
+/**
+ * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
+ * through. Who removed the ticket has taken away what the trial is concluded from, and nobody could prove it any more. One
+ * that cannot be read says nothing, and the trial goes on as it was.
+ */
 export function decisionOfOthers(world: TrialWorld, id: string): Decision | undefined {
   const read = readTrialTicket(world, id);
   if (read.state === 'concluded') return { state: 'concluded' };

@@ -71,7 +71,7 @@ test('who is on the same cable although the netmask leaves him out is told: gate
   const toGateway = row('eth0', '10.132.0.1', '0.0.0.0', '255.255.255.255', 0, '0005');
   const wayTo = (to: Uint8Array, ...rows: readonly string[]) => {
     using tree = machine(...rows);
-    const path = readNetworkPath(tree.root, to, alone);
+    const path = readNetworkPath(tree.root, to, () => alone);
     assert.ok(path.state === 'read');
     return { gateway: path.value.gateway, onLink: path.value.onLink };
   };

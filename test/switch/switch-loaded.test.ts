@@ -42,6 +42,7 @@ function worldOf(boot: PreparedBoot, over: Partial<SwitchWorld> = {}): SwitchWor
     shutdown: {
       ...quiet.shutdown,
       syncAhead: async () => undefined,
+      sayLeaving: () => undefined,
       now: async () => undefined,
     },
     ...over,

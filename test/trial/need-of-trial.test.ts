@@ -83,6 +83,8 @@ const CONFIRMED = {
   phase: 'confirmed',
   returnMs: null,
 } as const;
+/** Of `buildKernelImage`, for whose modules the initramfs is. */
+const BUILT = '6.1.0-test-amd64';
 const WARM = ['cryptomgr.notests'];
 const ALL = ['direct-entry', 'initramfs', 'trim', 'parameters'];
 
@@ -100,7 +102,7 @@ test('what --fast makes of a confirmed kernel is tried, until the kernel has arr
     [[fast], []],
     [[plain, { ...fast, ...later }], []],
     [
-      [plain, { ...fast, ...later, outcome: 'elsewhere' }],
+      [plain, { ...fast, ...later, outcome: 'elsewhere', toRelease: BUILT }],
       ['direct-entry', 'parameters'],
     ],
     [
