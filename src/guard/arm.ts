@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { readKdumpStarts } from '../machine/kdump-units.ts';
 import { obstacleOf, type Reading, valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
 import type { CaptureEnding } from '../plan/capture/capture-program.ts';
@@ -198,6 +199,8 @@ export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardS
   const machine = world.readMachine();
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
+  // Before the load: who starts from here on may replace what it loads.
+  const kdumpStarts = readKdumpStarts(world.folders.root);
   const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
   if (continuing === undefined) load();
   else withContinuation(world, describeContinuation(home, machine, id), load);
@@ -236,6 +239,7 @@ export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardS
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,
     inputs: planned.inputs,
     shape: planned.shape,
+    kdumpStarts,
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   if (isForNow(record, settings)) world.files.write(armAgainPath(world.folders), '');

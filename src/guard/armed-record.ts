@@ -72,6 +72,8 @@ const ArmedRecord = v.object({
   inputs: v.array(v.object({ path: v.string(), sha256: v.string() })),
   /** SHA-256 of the CPUs and the memory that it was made for. */
   shape: v.string(),
+  /** Starts of services that load a panic kernel of their own, before this one was, see kdump-units.ts. */
+  kdumpStarts: v.optional(v.pipe(v.array(v.string()), v.readonly()), []),
 });
 
 /** Versioned. */

@@ -4,6 +4,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { readKdumpStarts } from '../machine/kdump-units.ts';
 import { valueOf } from '../machine/reading.ts';
 import { readLoadedRecord } from '../switch/load.ts';
 import type { SwitchWorld } from '../switch/world.ts';
@@ -75,5 +76,9 @@ function loadProblems(world: SwitchWorld, machine: MachineFacts, record: ArmedRe
   const loaded = readLoadedRecord(world, 'crash', bootId);
   if (loaded === undefined || loaded.loadedAtMs > record.armedAtMs)
     return [`the panic kernel was loaded by ${loaded?.by ?? 'something else'} after the guard was armed`];
-  return [];
+  const started = readKdumpStarts(world.folders.root).filter((start) => !record.kdumpStarts.includes(start));
+  return started.map(
+    (start) =>
+      `${start.split(' ')[0]} was started after the guard was armed, and loads a panic kernel of its own`,
+  );
 }

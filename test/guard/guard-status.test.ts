@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { armGuard, planGuard } from '../../src/guard/arm.ts';
@@ -221,4 +221,27 @@ test('a network that was not up when the guard was armed is asked for again, a d
   world.files.write(armAgainPath(world.folders), '');
   turnGuardOff(world);
   assert.equal(world.files.read(armAgainPath(world.folders)), undefined);
+});
+
+test('a kdump that starts later may have replaced the panic kernel, one that started before has not', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { world } = at;
+  const folder = join(boot.root, 'run/systemd/units');
+  mkdirSync(folder, { recursive: true });
+  const start = (unit: string, id: string) => {
+    rmSync(join(folder, `invocation:${unit}`), { force: true });
+    symlinkSync(id, join(folder, `invocation:${unit}`));
+  };
+  const statusNow = () => readGuardStatus(world, guarded());
+  start('kdump-tools.service', '00112233445566778899aabbccddeeff');
+  await arm(boot, world);
+  assert.equal(statusNow().state, 'armed');
+  start('kdump-tools.service', 'ffeeddccbbaa99887766554433221100');
+  assert.equal(statusNow().state, 'not-armed');
+  assert.match(statusNow().problems.join(), /^kdump-tools\.service was started after the guard was armed/);
+  await arm(boot, world);
+  assert.equal(statusNow().state, 'armed');
+  start('kdump.service', '0123456789abcdef0123456789abcdef');
+  assert.match(statusNow().problems.join(), /^kdump\.service was started/);
 });

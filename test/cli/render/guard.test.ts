@@ -37,6 +37,7 @@ const RECORD: ArmedRecord = {
   usedBytes: 120 * MIB,
   inputs: [],
   shape: '',
+  kdumpStarts: [],
 };
 
 const CONTINUING: Continuing = {
