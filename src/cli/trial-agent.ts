@@ -44,12 +44,12 @@ export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {
       context.remark('Confirmed: this kernel stays.');
       await tellTrialHooks(world, { list: () => listHooks(TRIAL_HOOKS), run: runHook });
     },
-    goHome: async (cause, detail, ticket) => {
+    goHome: async (cause, detail, ticket, orderlyMs = ORDERLY_SECONDS * 1000) => {
       context.remark(`Going home (${cause}): ${detail}`);
       await goHome(world, goHomeCalls(world.folders.root), {
         cause,
         detail,
-        orderlyMs: ORDERLY_SECONDS * 1000,
+        orderlyMs,
         ticket,
       });
     },

@@ -19,6 +19,8 @@ const LeavingCause = v.object({
   /** One sentence. */
   detail: v.string(),
   atMs: v.number(),
+  /** How long services have to stop before the machine jumps without that, ms, where somebody has said so. */
+  orderlyMs: v.optional(v.number()),
 });
 
 /** What makes a switch a trial: until it is confirmed, every way of failing leads back. */

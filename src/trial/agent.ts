@@ -55,8 +55,13 @@ export interface AgentCalls {
   /** What is missing of the ways home; sees to it that the known-good kernel waits. See watch-net.ts. */
   readonly lookAtNet: (ticket: Ticket) => Promise<readonly string[]>;
   readonly confirm: (ticket: Ticket) => Promise<void>;
-  /** Does not return on success. */
-  readonly goHome: (cause: ReturnCause, detail: string, ticket: Ticket | undefined) => Promise<void>;
+  /** Does not return on success. @param orderlyMs as somebody has said; undefined: as usual */
+  readonly goHome: (
+    cause: ReturnCause,
+    detail: string,
+    ticket: Ticket | undefined,
+    orderlyMs?: number,
+  ) => Promise<void>;
   /** For `khop trial`; a failure is nobody's concern. */
   readonly show: (state: AgentState) => void;
 }
@@ -121,9 +126,9 @@ async function leadThrough(
       writeIfPossible(world, ticket);
     });
   };
-  const leave = async (cause: ReturnCause, detail: string): Promise<AgentEnd> => {
+  const leave = async (cause: ReturnCause, detail: string, orderlyMs?: number): Promise<AgentEnd> => {
     try {
-      await calls.goHome(cause, detail, ticket);
+      await calls.goHome(cause, detail, ticket, orderlyMs);
       return 'went-home';
     } catch (error) {
       // Somebody was faster, and this kernel stays.
@@ -135,7 +140,9 @@ async function leadThrough(
   };
   const follow = async (decision: Decision): Promise<AgentEnd> => {
     if (decision.state === 'concluded') return 'confirmed';
-    if (decision.state === 'returning') return await leave(decision.cause, decision.detail);
+    // Who has decided may not live to see it through: the way down ends the session of `khop back` first.
+    if (decision.state === 'returning')
+      return await leave(decision.cause, decision.detail, decision.orderlyMs);
     if (decision.state === 'going-down') {
       const others = await noteGoingDown(world, ticket);
       return others === undefined ? 'going-down' : await follow(others);

@@ -37,13 +37,19 @@ export function readTrialTicket(world: TrialWorld, id: string): TicketReading {
   }
 }
 
-/** What a trial ends with, or the way down that is no end of it. */
+/** What is to be followed. */
 export type Decision =
   | { readonly state: 'concluded' }
   | { readonly state: 'confirmed' }
   /** Somebody has asked the system to. */
   | { readonly state: 'going-down' }
-  | { readonly state: 'returning'; readonly cause: ReturnCause; readonly detail: string };
+  | {
+      readonly state: 'returning';
+      readonly cause: ReturnCause;
+      readonly detail: string;
+      /** How long services have to stop, where that was said; see go-home.ts. */
+      readonly orderlyMs?: number | undefined;
+    };
 
 /**
  * What others have decided: a person with `khop confirm` or `khop back`, or an agent that did not live to see it
@@ -60,7 +66,8 @@ export function decisionOfOthers(world: TrialWorld, id: string): Decision | unde
   if (phase === 'confirmed') return { state: 'confirmed' };
   if (phase !== 'returning') return undefined;
   const kind = RETURN_CAUSES.find((known) => known === cause?.kind) ?? 'asked';
-  return { state: 'returning', cause: kind, detail: cause?.detail ?? 'this kernel is on its way home' };
+  const detail = cause?.detail ?? 'this kernel is on its way home';
+  return { state: 'returning', cause: kind, detail, orderlyMs: cause?.orderlyMs };
 }
 
 /** As `decisionOfOthers`, and what systemd says. A ticket that is gone on the way down is on a file system that was unmounted. */

@@ -204,7 +204,7 @@ function isConfirmed(world: GuardWorld): boolean {
  * is gone is written again. False when the disk refuses.
  */
 function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): boolean {
-  const { cause, detail } = order;
+  const { cause, detail, orderlyMs } = order;
   try {
     const machine = world.readMachine();
     const found = readTrialPlace(world, machine);
@@ -224,7 +224,7 @@ function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined)
       ...trial,
       phase: 'returning',
       phases,
-      cause: trial.cause ?? { kind: cause, detail, atMs },
+      cause: trial.cause ?? { kind: cause, detail, atMs, orderlyMs },
     };
     world.files.write(ticketPath(world.folders), encodeTicket({ ...ticket, trial: returning }));
     return true;

@@ -187,6 +187,21 @@ test('phases are written while no other khop does, and one that keeps the lock i
   assert.equal(trialOf(at).phase, 'confirmed', 'it was not overwritten');
 });
 
+test('the agent gives a person’s way home the time that the person gave it, since that command may not live as long', async () => {
+  for (const orderlyMs of [10_000, undefined]) {
+    using at = await agentWorld();
+    const cause = { kind: 'asked', detail: 'khop back', atMs: 1, orderlyMs };
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+      rewrite(at.world, { phase: 'returning', cause });
+      return [check(phase)];
+    };
+    const given: (number | undefined)[] = [];
+    const goHome: AgentCalls['goHome'] = async (_cause, _detail, _ticket, ms) => void given.push(ms);
+    assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks, goHome }), 'went-home');
+    assert.deepEqual(given, [orderlyMs]);
+  }
+});
+
 test('on the way down of khop back, services that stop are not taken for a kernel that fails', async () => {
   using at = await agentWorld();
   const cause = { kind: 'asked', detail: 'khop back', atMs: 1 };

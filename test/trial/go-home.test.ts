@@ -70,7 +70,10 @@ test('with the known-good kernel in memory each way is harder than the one befor
   assert.deepEqual(at.calls, ['leaving', 'kexec.target', 'wait 7000', 'now', 'crash']);
   assert.deepEqual(phasesOf(at), ['returning', 'home-orderly', 'home-now', 'home-panic']);
   const { phase, cause } = decodeTicket(at.text('trial.json')!, 't').trial!;
-  assert.deepEqual([phase, cause], ['returning', { kind: 'asked', detail: 'khop back', atMs: NOW_MS }]);
+  assert.deepEqual(
+    [phase, cause],
+    ['returning', { kind: 'asked', detail: 'khop back', atMs: NOW_MS, orderlyMs: 7000 }],
+  );
   assert.match(at.remarks[0]!, /^Going home, home-orderly: nothing happened\.$/);
 });
 
