@@ -201,14 +201,15 @@ function isConfirmed(world: GuardWorld): boolean {
 
 /**
  * The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. One that
- * is gone is written again. False when the disk refuses.
+ * is gone is written again, but not on the way down, which unmounts its file system: that one would lie below the mount
+ * point. False when the disk refuses.
  */
 function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): boolean {
   const { cause, detail, orderlyMs } = order;
   try {
     const machine = world.readMachine();
     const found = readTrialPlace(world, machine);
-    const isGone = found.place === 'unreadable' && found.text === undefined;
+    const isGone = found.place === 'unreadable' && found.text === undefined && way === undefined;
     const ticket = found.place === 'on-trial' ? found.ticket : isGone ? order.ticket : undefined;
     const trial = ticket?.trial;
     if (ticket === undefined || trial == null) return true;

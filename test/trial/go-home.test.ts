@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
-import { historyPath } from '../../src/switch/state-paths.ts';
+import { historyPath, ticketPath } from '../../src/switch/state-paths.ts';
 import { decodeTicket, encodeTicket } from '../../src/switch/ticket.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
 import { goHome, type HomeOrder } from '../../src/trial/go-home.ts';
@@ -23,10 +23,16 @@ class Gone extends Error {}
 
 const ORDER = { cause: 'asked', detail: 'khop back', orderlyMs: 7000 } as const;
 
-/** @param ends the call in which the machine ends */
-async function leave(at: TrialWorld, ends: string, order: Partial<HomeOrder> = {}): Promise<void> {
+/** @param ends the call in which the machine ends @param during what happens in each call */
+async function leave(
+  at: TrialWorld,
+  ends: string,
+  order: Partial<HomeOrder> = {},
+  during: (call: string) => void = () => undefined,
+): Promise<void> {
   const note = (call: string): void => {
     at.calls.push(call);
+    during(call);
     if (call === ends) throw new Gone();
   };
   const async = (call: string) => async () => note(call);
@@ -164,6 +170,15 @@ test('a ticket that is gone is written again with the cause, by who knows it; on
   using nobody = trialWorld(loaded(), null);
   await leave(nobody, 'kexec.target');
   assert.equal(nobody.text('trial.json'), undefined);
+});
+
+test('when the way down has unmounted the file system of the ticket, none is written below its mount point', async () => {
+  using at = trialWorld(loaded());
+  await leave(at, 'crash', { ticket: trialTicket() }, (call) => {
+    if (call === 'wait 7000') at.world.files.remove(ticketPath(at.world.folders));
+  });
+  assert.deepEqual(at.calls.slice(-2), ['now', 'crash']);
+  assert.equal(at.text('trial.json'), undefined);
 });
 
 test('without the known-good kernel in memory its loading from disk is tried, and said when it fails', async () => {
