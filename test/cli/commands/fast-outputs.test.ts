@@ -32,6 +32,7 @@ function worldOf({ root }: PreparedBoot): SwitchWorld {
     kexec: { ...quiet.kexec, fileLoad: () => undefined, segmentsLoad: () => undefined },
     shutdown: {
       ...quiet.shutdown,
+      sayLeaving: () => undefined,
       ...{ syncAhead: nothing, now: nothing, byOurselves: nothing, throughServiceManager: nothing },
     },
   };
