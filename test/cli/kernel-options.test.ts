@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { processContext } from '../../src/cli/context.ts';
 import type { KernelOptions } from '../../src/cli/kernel-options.ts';
 import { buildProgram } from '../../src/cli/program.ts';
+import { sayingContext } from '../support/cli-context.ts';
 
 /** What would reach the action of `khop NAME`, which does nothing here. */
 async function optionsOf(name: string, ...args: readonly string[]): Promise<KernelOptions> {
-  const program = buildProgram(processContext());
+  const program = buildProgram(sayingContext().context);
   const command = program.commands.find((one) => one.name() === name) ?? assert.fail(name);
   let given: KernelOptions | undefined;
   command.action(() => {
