@@ -14,6 +14,9 @@ const HOPS = 20;
 /** A kernel that was entered directly has a page or two less at its edges than one that unpacked itself. */
 const ENTRY_KIB = 16;
 
+/** The place is drawn anew each time, and may cut a page at an edge. One lost each time would be five of them at the end. */
+const EDGE_KIB = 4;
+
 /** A disk that keeps what was prepared over the switches, as that of a real machine does. */
 async function cacheDisk(): Promise<{ readonly disk: LabDisk } & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), 'khop-cache-disk-'));
@@ -51,7 +54,10 @@ test(
     }
     context.diagnostic(`KiB of memory: ${before.memoryKib} at first; ${JSON.stringify([...memory])}`);
     for (const [line, seen] of memory)
-      assert.equal(new Set(seen).size, 1, `memory of ${line} from switch to switch, KiB: ${seen.join(', ')}`);
+      assert.ok(
+        Math.max(...seen) - Math.min(...seen) <= EDGE_KIB,
+        `memory of ${line} from switch to switch, KiB: ${seen.join(', ')}`,
+      );
     const after = await readHardware(machine);
     assert.deepEqual({ ...after, memoryKib: 0 }, { ...before, memoryKib: 0 });
     assert.ok(Math.abs(after.memoryKib - before.memoryKib) <= ENTRY_KIB, `${after.memoryKib} KiB`);
