@@ -6,8 +6,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { renderTable } from '../src/cli/render/table.ts';
-import { KhopError } from '../src/error.ts';
-import { ERROR_CODES } from '../src/error-codes.ts';
 import { type KernelLine, labKernel } from '../src/lab/kernel-store.ts';
 import { runProcess } from '../src/machine/run-process.ts';
 import { VERSION } from '../src/version.ts';
@@ -43,6 +41,7 @@ import {
   phaseTable,
   recoveryTable,
 } from './bench/text-report.ts';
+import { runTool } from './run-tool.ts';
 
 /** Of the methods in the report. */
 const ORDER = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
@@ -50,13 +49,7 @@ const ORDER = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
 const ROOT = join(import.meta.dirname, '..');
 
 const started = performance.now();
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof KhopError)) throw error;
-  console.error(`${error.message}\n${error.hint}`);
-  process.exitCode = ERROR_CODES[error.code].exitStatus;
-}
+await runTool(main);
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);

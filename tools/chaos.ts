@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KhopError } from '../src/error.ts';
-import { ERROR_CODES } from '../src/error-codes.ts';
 import { guardCases } from './chaos/guard/cases.ts';
 import { runGuardCase } from './chaos/guard/run-case.ts';
 import { type ChaosOptions, HELP, parseOptions } from './chaos/options.ts';
@@ -14,15 +13,10 @@ import { type ChaosRow, isAsExpected, renderRows } from './chaos/row.ts';
 import { trialCases } from './chaos/trial/cases.ts';
 import { runGoodSwitches } from './chaos/trial/good-switches.ts';
 import { runTrialCase } from './chaos/trial/run-case.ts';
+import { runTool } from './run-tool.ts';
 
 const started = performance.now();
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof KhopError)) throw error;
-  console.error(`${error.message}\n${error.hint}`);
-  process.exitCode = ERROR_CODES[error.code].exitStatus;
-}
+await runTool(main);
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);

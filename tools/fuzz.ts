@@ -6,13 +6,12 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
-import { KhopError } from '../src/error.ts';
-import { ERROR_CODES } from '../src/error-codes.ts';
 import { describeFailure } from './failed-test.ts';
 import { ENVIRONMENT } from './fuzz/environment.ts';
 import { type FuzzOptions, HELP, parseOptions } from './fuzz/options.ts';
 import { chooseFiles } from './fuzz/property-files.ts';
 import { summaryOf } from './fuzz/summary.ts';
+import { runTool } from './run-tool.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** What a file does besides its properties, and properties whose single input takes long. */
@@ -21,13 +20,7 @@ const FILE_EXTRA_MS = 600_000;
 const PROPERTIES_PER_FILE = 60;
 
 const started = performance.now();
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof KhopError)) throw error;
-  console.error(`${error.message}\n${error.hint}`);
-  process.exitCode = ERROR_CODES[error.code].exitStatus;
-}
+await runTool(main);
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);

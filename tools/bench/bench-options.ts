@@ -3,8 +3,8 @@
  * @module
  */
 import { parseArgs } from 'node:util';
-import { KhopError } from '../../src/error.ts';
 import type { KernelLine } from '../../src/lab/kernel-store.ts';
+import { usageOf } from '../run-tool.ts';
 import { FIRMWARE_WAYS, type FirmwareWay } from './firmware.ts';
 import { GUARD_METHODS, type GuardMethod } from './guard-methods.ts';
 import { SIZES_MIB } from './load-step.ts';
@@ -12,6 +12,8 @@ import { type LoadMethod, METHODS } from './methods.ts';
 import { FAULT_CLASSES, type FaultClass } from './returns/fault-classes.ts';
 import { RETURN_METHODS, type ReturnMethod } from './returns/return-methods.ts';
 import { DOWNTIME_METHODS, type DowntimeMethod } from './service-downtime.ts';
+
+const usage = usageOf('bench');
 
 const LINES: readonly KernelLine[] = ['6.1', '6.12', '7.2'];
 const SECTIONS = ['blackout', 'firmware', 'phases', 'load', 'start', 'full', 'guard', 'returns'] as const;
@@ -143,8 +145,4 @@ function choose<T extends string>(
 function parseCount(text: string): number {
   if (!/^[1-9]\d?$/.test(text)) throw usage(`--repeat takes a number from 1 to 99, not ${text}`);
   return Number(text);
-}
-
-function usage(message: string): KhopError {
-  return new KhopError('E_USAGE', message, { hint: 'See npm run bench -- --help.' });
 }

@@ -3,7 +3,9 @@
  * @module
  */
 import { parseArgs } from 'node:util';
-import { KhopError } from '../../src/error.ts';
+import { usageOf } from '../run-tool.ts';
+
+const usage = usageOf('chaos');
 
 /**
  * `fast`: long chains of switches; `guard`: crashes, and what can go wrong after them; `trial`: kernels that fail;
@@ -90,8 +92,4 @@ function parse(argv: readonly string[]) {
 function numberOf(option: string, text: string, form: RegExp): number {
   if (form.test(text)) return Number(text);
   throw usage(`${option} ${text} is no number that it takes`);
-}
-
-function usage(message: string): KhopError {
-  return new KhopError('E_USAGE', message, { hint: 'See npm run chaos -- --help.' });
 }

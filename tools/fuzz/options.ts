@@ -4,7 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { KhopError } from '../../src/error.ts';
+import { usageOf } from '../run-tool.ts';
+
+const usage = usageOf('fuzz');
 
 /** What to do. */
 export interface FuzzOptions {
@@ -64,8 +66,4 @@ function numberOf(option: string, text: string | undefined, form: RegExp): numbe
   if (text === undefined) return undefined;
   if (form.test(text)) return Number(text);
   throw usage(`${option} ${text} is no number that it takes`);
-}
-
-function usage(message: string): KhopError {
-  return new KhopError('E_USAGE', message, { hint: 'See npm run fuzz -- --help.' });
 }
