@@ -49,14 +49,9 @@ const ORDER = [...METHODS, ...FIRMWARE_WAYS].map(({ id }) => id);
 const ROOT = join(import.meta.dirname, '..');
 
 const started = performance.now();
-await runTool(main);
+await runTool({ parse: parseOptions, help: HELP, run: main });
 
-async function main(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(argv);
-  if (options === 'help') {
-    console.log(HELP);
-    return 0;
-  }
+async function main(options: BenchOptions): Promise<number> {
   const report = await measure(options);
   print(report);
   if (options.hasDocs) await writeDocuments(report);

@@ -16,14 +16,9 @@ import { runTrialCase } from './chaos/trial/run-case.ts';
 import { runTool } from './run-tool.ts';
 
 const started = performance.now();
-await runTool(main);
+await runTool({ parse: parseOptions, help: HELP, run: main });
 
-async function main(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(argv);
-  if (options === 'help') {
-    console.log(HELP);
-    return 0;
-  }
+async function main(options: ChaosOptions): Promise<number> {
   const chosen = choose(options);
   if (options.isList) {
     for (const { suite, title, firmware, expected } of chosen)

@@ -20,14 +20,9 @@ const FILE_EXTRA_MS = 600_000;
 const PROPERTIES_PER_FILE = 60;
 
 const started = performance.now();
-await runTool(main);
+await runTool({ parse: parseOptions, help: HELP, run: main });
 
-async function main(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(argv);
-  if (options === 'help') {
-    console.log(HELP);
-    return 0;
-  }
+async function main(options: FuzzOptions): Promise<number> {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
   const files = chooseFiles(
     all.map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') })),

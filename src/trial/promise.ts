@@ -17,12 +17,14 @@ const RECENT = 5;
 
 /**
  * What the table is made of, as far as this machine tells.
- * @param initMs from the start of this kernel to the first program of the system: counts until there is a record of starts
+ * @param bootSeconds see `startSeconds`
  */
-export function returnTableInput(world: TrialWorld, staged: StagedTrial, initMs?: number): ReturnTableInput {
+export function returnTableInput(
+  world: TrialWorld,
+  staged: StagedTrial,
+  bootSeconds: number | null = null,
+): ReturnTableInput {
   const machine = world.readMachine();
-  const bootSeconds =
-    usualBootSeconds(readHistory(world)) ?? (initMs === undefined ? null : Math.round(initMs / 1000));
   const { request, home, guard, watchdog, firstActObstacle, homeDefault } = staged;
   const { deadlines } = request;
   return {
@@ -72,6 +74,14 @@ function wayHomeOf(guard: StagedTrial['guard']): Planned {
   const { home } = guard.value;
   if (home.state === 'planned') return { state: 'planned' };
   return { state: 'none', reason: home.reason, remedy: null };
+}
+
+/** How long a start takes on this machine; before there is a record of any, how long this one took. Null: nobody knows. */
+export async function startSeconds(world: TrialWorld): Promise<number | null> {
+  const usual = usualBootSeconds(readHistory(world));
+  if (usual !== null) return usual;
+  const ms = await world.readInitMs();
+  return ms === undefined ? null : Math.round(ms / 1000);
 }
 
 /** From the start of a kernel to khop's record of it, on this machine. */

@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BootLoaderRequest, readBootLoaderState } from '../../src/kernels/boot-loader-state.ts';
+import { stateOf } from '../support/boot-loader-states.ts';
 import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
-
-function stateOf(root: string, request: Partial<BootLoaderRequest> = {}) {
-  return readBootLoaderState({
-    root,
-    fileSystems: [],
-    runningCommandLine: undefined,
-    loaderInfo: undefined,
-    loaderEntryDefault: undefined,
-    loaderEntryOneShot: undefined,
-    uBootVariables: undefined,
-    ...request,
-  });
-}
 
 test('which loader it is: what it has said of itself counts before files that lie around', () => {
   const files: TreeFiles = {

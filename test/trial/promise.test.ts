@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Reading } from '../../src/machine/reading.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
-import { returnTableInput } from '../../src/trial/promise.ts';
+import { returnTableInput, startSeconds } from '../../src/trial/promise.ts';
 import type { ReturnTableInput } from '../../src/trial/return-table.ts';
 import type { StagedTrial } from '../../src/trial/stage-trial.ts';
 import { returnedEntry } from '../../src/trial/trial-entry.ts';
@@ -14,20 +14,13 @@ import { machineAtHome, OLD, trialTicket, trialWorld } from '../support/trial-wo
 
 const MISSING = { state: 'missing', reason: 'no room', code: undefined } as const;
 
-/** @param ups of past switches, ms */
+/** @param bootSeconds of the machine's starts */
 function inputFor(
   stage: Partial<StagedTrial> = {},
   over: Partial<TrialWorld> = {},
-  ups: readonly (number | null)[] = [],
-  initMs?: number,
+  bootSeconds?: number,
 ): ReturnTableInput {
-  const end = { verdict: 'returned', cause: 'asked', detail: '', phase: 'proof', returnMs: null } as const;
-  const entries = ups.map(
-    (upMs): SwitchHistoryEntry => ({ ...returnedEntry(trialTicket(), end, machineAtHome()), upMs }),
-  );
-  using at = trialWorld(machineAtHome(), null, {
-    'state/history.jsonl': entries.map(encodeHistoryEntry).join(''),
-  });
+  using at = trialWorld(machineAtHome(), null);
   const world = { ...trialCalls(at.world, at.calls), ...over };
   const deadlines = { bootSeconds: 240, totalSeconds: 600, confirmSeconds: undefined };
   return returnTableInput(
@@ -42,8 +35,23 @@ function inputFor(
       homeDefault: { state: 'already' },
       ...stage,
     },
-    initMs,
+    bootSeconds,
   );
+}
+
+/** @param ups of past switches, ms @param readInitMs of this start: not to be asked for where it does not count */
+async function secondsAfter(
+  ups: readonly (number | null)[],
+  readInitMs: TrialWorld['readInitMs'] = async () => assert.fail('systemd was asked'),
+): Promise<number | null> {
+  const end = { verdict: 'returned', cause: 'asked', detail: '', phase: 'proof', returnMs: null } as const;
+  const entries = ups.map(
+    (upMs): SwitchHistoryEntry => ({ ...returnedEntry(trialTicket(), end, machineAtHome()), upMs }),
+  );
+  using at = trialWorld(machineAtHome(), null, {
+    'state/history.jsonl': entries.map(encodeHistoryEntry).join(''),
+  });
+  return await startSeconds({ ...trialCalls(at.world, at.calls), readInitMs });
 }
 
 test('what is missing is missing for the reason that was found, or for want of a first act', () => {
@@ -91,19 +99,19 @@ test('only a kernel that says so has a detector for dead processors, and only sy
   assert.equal(inputFor({}, { readMachine }).hasSystemd, false);
 });
 
-test('how long a start takes is the middle of the last five, or what this one took, or unknown', () => {
-  const seconds = (...ups: readonly (number | null)[]) => inputFor({}, {}, ups).measured.bootSeconds;
-  assert.deepEqual([seconds(), seconds(null)], [null, null]);
-  assert.equal(seconds(9000), 9);
-  assert.equal(seconds(900_000, 4000, null, 90_000, 5000, 6400, 7000), 6);
-  assert.equal(inputFor({}, {}, [], 11_600).measured.bootSeconds, 12);
-  assert.equal(inputFor({}, {}, [9000], 11_600).measured.bootSeconds, 9);
+test('how long a start takes is the middle of the last five, or what this one took, or unknown', async () => {
+  assert.equal(await secondsAfter([9000]), 9);
+  assert.equal(await secondsAfter([900_000, 4000, null, 90_000, 5000, 6400, 7000]), 6);
+  for (const ups of [[], [null]]) {
+    assert.equal(await secondsAfter(ups, async () => 11_600), 12);
+    assert.equal(await secondsAfter(ups, async () => undefined), null);
+  }
 });
 
 test('through the firmware it takes as long as that took the last time, and a start', () => {
-  const seconds = (firmware: Reading<number>, ...ups: readonly number[]) =>
-    inputFor({}, { readFirmwareSeconds: () => firmware }, ups).measured.firmwareSeconds;
-  assert.equal(seconds(read(142.4), 9000), 151);
-  assert.equal(seconds(absent(), 9000), null);
+  const seconds = (firmware: Reading<number>, bootSeconds?: number) =>
+    inputFor({}, { readFirmwareSeconds: () => firmware }, bootSeconds).measured.firmwareSeconds;
+  assert.equal(seconds(read(142.4), 9), 151);
+  assert.equal(seconds(absent(), 9), null);
   assert.equal(seconds(read(142.4)), null, 'half of it is not the time');
 });

@@ -3,7 +3,7 @@
  * @module
  */
 import { parseArgs } from 'node:util';
-import { usageOf } from '../run-tool.ts';
+import { numberOption, usageOf } from '../run-tool.ts';
 
 const usage = usageOf('chaos');
 
@@ -64,8 +64,8 @@ export function parseOptions(argv: readonly string[]): ChaosOptions | 'help' {
     cases: values.case ?? [],
     firmware: values.firmware,
     isList: values.list ?? false,
-    switches: numberOf('--switches', values.switches ?? '50', /^[1-9]\d{0,3}$/),
-    jobs: numberOf('--jobs', values.jobs ?? '1', /^[1-9]\d?$/),
+    switches: numberOption('chaos', '--switches', values.switches ?? '50', /^[1-9]\d{0,3}$/),
+    jobs: numberOption('chaos', '--jobs', values.jobs ?? '1', /^[1-9]\d?$/),
   };
 }
 
@@ -87,9 +87,4 @@ function parse(argv: readonly string[]) {
   } catch (cause) {
     throw usage((cause as Error).message);
   }
-}
-
-function numberOf(option: string, text: string, form: RegExp): number {
-  if (form.test(text)) return Number(text);
-  throw usage(`${option} ${text} is no number that it takes`);
 }

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { usageOf } from '../run-tool.ts';
+import { numberOption, usageOf } from '../run-tool.ts';
 
 const usage = usageOf('fuzz');
 
@@ -24,7 +24,7 @@ export const HELP = `usage: npm run fuzz [-- WORD...] [--seconds N] [--seed N] [
 Runs the tests that make up their inputs (fast-check), with new inputs, for a time instead of a hundred of them.
 A WORD picks files whose path has it.
 
-  --seconds N  for each property; 3 unless told, which takes a quarter of an hour of one processor
+  --seconds N  for each property; 3 unless told, which takes ten minutes of one processor
   --seed N     the inputs that a failure has named, again
   --jobs N     files at once; one for each processor unless told
   --list       say which files there are, and do nothing
@@ -37,9 +37,9 @@ export function parseOptions(argv: readonly string[]): FuzzOptions | 'help' {
   if (values.help) return 'help';
   return {
     words: positionals,
-    seconds: numberOf('--seconds', values.seconds, /^[1-9]\d{0,4}$/) ?? 3,
-    seed: numberOf('--seed', values.seed, /^-?\d{1,10}$/),
-    jobs: numberOf('--jobs', values.jobs, /^[1-9]\d?$/) ?? availableParallelism(),
+    seconds: numberOption('fuzz', '--seconds', values.seconds ?? '3', /^[1-9]\d{0,4}$/),
+    seed: values.seed === undefined ? undefined : numberOption('fuzz', '--seed', values.seed, /^-?\d{1,10}$/),
+    jobs: numberOption('fuzz', '--jobs', values.jobs ?? `${availableParallelism()}`, /^[1-9]\d*$/),
     isList: values.list ?? false,
   };
 }
@@ -60,10 +60,4 @@ function parse(argv: readonly string[]) {
   } catch (cause) {
     throw usage((cause as Error).message);
   }
-}
-
-function numberOf(option: string, text: string | undefined, form: RegExp): number | undefined {
-  if (text === undefined) return undefined;
-  if (form.test(text)) return Number(text);
-  throw usage(`${option} ${text} is no number that it takes`);
 }

@@ -11,7 +11,7 @@ import { newSwitchId, type ShutdownWay, switchKernel } from '../../switch/switch
 import { findFailedTrial } from '../../trial/failed-trials.ts';
 import { takeBaseline } from '../../trial/health/baseline.ts';
 import { refuseOnWayDown } from '../../trial/need-of-trial.ts';
-import { returnTableInput } from '../../trial/promise.ts';
+import { returnTableInput, startSeconds } from '../../trial/promise.ts';
 import { type ReturnRow, returnTable, uncoveredClasses } from '../../trial/return-table.ts';
 import { type StagedTrial, stageTrial, type TrialDeadlines } from '../../trial/stage-trial.ts';
 import { orderTrial } from '../../trial/start-trial.ts';
@@ -46,7 +46,7 @@ export async function switchOnTrial(
   const { proposal } = staged;
   await remarkFindings(context, proposal.findings, options);
   await remarkOptimisations(context, proposal.optimisations, options);
-  const table = returnTable(returnTableInput(world, staged, await world.readInitMs()));
+  const table = returnTable(returnTableInput(world, staged, await startSeconds(world)));
   const plan = agreedPlan(proposal);
   if (options.dryRun === true) return await describeStage(context, staged, table, options);
   if (options.json !== true) {

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseEnvironmentBlock } from '../../../src/formats/grub-environment.ts';
-import { type BootLoaderRequest, readBootLoaderState } from '../../../src/kernels/boot-loader-state.ts';
 import { readCatalogue } from '../../../src/kernels/catalogue.ts';
 import type { Kernel } from '../../../src/kernels/kernel.ts';
 import {
@@ -18,6 +17,7 @@ import {
   planDefaultEntry,
   planPermanentParameter,
 } from '../../../src/plan/boot-loader/change-boot-loader.ts';
+import { stateOf } from '../../support/boot-loader-states.ts';
 import { buildInstallation } from '../../support/fixture-tree.ts';
 import { buildTree } from '../../support/tree-builder.ts';
 
@@ -26,19 +26,6 @@ const DEBIAN_MKCONFIG = {
   'usr/sbin/grub-mkconfig': `#! /bin/sh\nfor x in \${sysconfdir}/default/grub.d/*.cfg ; do . "\${x}"; done\n`,
 };
 const PLAIN_MKCONFIG = { 'usr/sbin/grub2-mkconfig': `#! /bin/sh\n. \${sysconfdir}/default/grub\n` };
-
-function stateOf(root: string, request: Partial<BootLoaderRequest> = {}) {
-  return readBootLoaderState({
-    root,
-    fileSystems: [],
-    runningCommandLine: undefined,
-    loaderInfo: undefined,
-    loaderEntryDefault: undefined,
-    loaderEntryOneShot: undefined,
-    uBootVariables: undefined,
-    ...request,
-  });
-}
 
 /** Programs are noted; a generated file says what it was generated from. */
 function noting(root: string, commands: string[]): typeof runProcess {
