@@ -21,8 +21,7 @@ await runTool({ parse: parseOptions, help: HELP, run: main });
 async function main(options: ChaosOptions): Promise<number> {
   const chosen = choose(options);
   if (options.isList) {
-    for (const { suite, title, firmware, expected } of chosen)
-      console.log(`${suite}: ${title} (${firmware}): ${expected}`);
+    for (const found of chosen) console.log(lineOf(found));
     return 0;
   }
   const isFastGood = !options.suites.includes('fast') || runFast();
@@ -66,15 +65,24 @@ function titleOf(
 function choose({ suites, cases, firmware: wanted }: ChaosOptions): readonly ChaosCase[] {
   const asked = new Set<string>(suites);
   const chosen = allCases().filter(
-    ({ suite, title, firmware }) =>
-      asked.has(suite) &&
-      (cases.length === 0 || cases.some((beginning) => title.startsWith(beginning))) &&
-      (wanted === undefined || firmware === wanted),
+    (found) =>
+      asked.has(found.suite) &&
+      (cases.length === 0 || cases.some((beginning) => isCalledSo(found, beginning))) &&
+      (wanted === undefined || found.firmware === wanted),
   );
   if (chosen.length > 0 || suites.every((suite) => suite === 'fast' || suite === 'good')) return chosen;
   throw new KhopError('E_USAGE', 'no case is meant by these options', {
     hint: 'Their names: npm run chaos -- --list',
   });
+}
+
+/** By the line of --list, or without the suite before it. */
+function isCalledSo(found: ChaosCase, beginning: string): boolean {
+  return lineOf(found).startsWith(beginning) || found.title.startsWith(beginning);
+}
+
+function lineOf({ suite, title, firmware, expected }: ChaosCase): string {
+  return `${suite}: ${title} (${firmware}): ${expected}`;
 }
 
 /** Each job takes the next case; the rows are in the order of the cases. */
