@@ -6,6 +6,7 @@
 import { copyFile, cp, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Architecture } from '../formats/architecture.ts';
+import { RUNTIME_OPTIONS } from '../runtime-options.ts';
 import { cachedFolder } from './cache-folder.ts';
 import { fetchPackage, findWithDependencies, unpackPackage } from './debian-packages.ts';
 import { writeExt4Image } from './ext4-image.ts';
@@ -20,6 +21,7 @@ const PACKAGES = ['kexec-tools', 'libstdc++6', 'libatomic1'];
 /** Asks questions when kexec-tools is configured; here nothing is. */
 const UNUSED_PACKAGES = ['debconf'];
 
+const OPTIONS = RUNTIME_OPTIONS.join(' ');
 /** Both mount khop's own disk on first use, after every start of a kernel. */
 const ON_DEMAND = '[ -e /tool/khop/main.js ] || mount-khop || exit 127';
 
@@ -28,10 +30,10 @@ const ON_DEMAND = '[ -e /tool/khop/main.js ] || mount-khop || exit 127';
  * Node.js of that name brings about.
  */
 const programsFor = ({ loader }: Platform) => ({
-  khop: `#!/bin/sh\n${ON_DEMAND}\nexec /tool/bin/node /tool/khop/main.js "$@"\n`,
+  khop: `#!/bin/sh\n${ON_DEMAND}\nexec /tool/bin/node ${OPTIONS} /tool/khop/main.js "$@"\n`,
   // The full machine has other libraries than kexec-tools wants, so it always gets its own.
   'kexec-tools': `#!/bin/sh\nexec /tool/lib/${basename(loader)} --library-path /tool/lib /tool/sbin/kexec "$@"\n`,
-  'khop-kexec': `#!/bin/sh\n${ON_DEMAND}\nexec /tool/khop-kexec/kexec /tool/khop/main.js "$@"\n`,
+  'khop-kexec': `#!/bin/sh\n${ON_DEMAND}\nexec /tool/khop-kexec/kexec ${OPTIONS} /tool/khop/main.js "$@"\n`,
 });
 
 /** The image with `kernels` in its /boot: its path. */

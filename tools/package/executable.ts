@@ -6,6 +6,7 @@
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProcess } from '../../src/machine/run-process.ts';
+import { RUNTIME_OPTIONS } from '../../src/runtime-options.ts';
 import { bundleKhop, bundleStart, chunkAssets, recordCodeCaches } from './bundle.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -39,6 +40,7 @@ export async function buildExecutable(
       disableExperimentalSEAWarning: true,
       // NODE_OPTIONS of the caller must not change what a privileged program does.
       execArgvExtension: 'none',
+      execArgv: RUNTIME_OPTIONS,
     }),
   );
   await rm(output, { force: true });
