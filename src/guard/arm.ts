@@ -193,7 +193,11 @@ function windowOf(world: GuardWorld, { loopWindowMinutes }: GuardSettings) {
  * Loads it, and records what it was made of.
  * @throws E_SYSCALL when the kernel refuses
  */
-export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardSettings): ArmedRecord {
+export async function armGuard(
+  world: GuardWorld,
+  planned: GuardPlan,
+  settings: GuardSettings,
+): Promise<ArmedRecord> {
   const { plan, home, place, dump, encryption, id, loop, ending, continuing } = planned;
   const { rescueShell, rescueLogin } = planned;
   const machine = world.readMachine();
@@ -201,9 +205,9 @@ export function armGuard(world: GuardWorld, planned: GuardPlan, settings: GuardS
     world.rawAreas.label(place.label.device, place.label.id);
   // Before the load: who starts from here on may replace what it loads.
   const kdumpStarts = readKdumpStarts(world.folders.root);
-  const load = (): unknown => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
-  if (continuing === undefined) load();
-  else withContinuation(world, describeContinuation(home, machine, id), load);
+  const load = () => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  if (continuing === undefined) await load();
+  else await withContinuation(world, describeContinuation(home, machine, id), load);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',

@@ -103,12 +103,16 @@ export function leavingWay(
 }
 
 /** Writes it for as long as `load` succeeds: a panic kernel that stays loaded keeps its own. */
-export function withContinuation(world: SwitchWorld, continuation: Continuation, load: () => void): void {
+export async function withContinuation(
+  world: SwitchWorld,
+  continuation: Continuation,
+  load: () => Promise<unknown>,
+): Promise<void> {
   const path = continuationPath(world.folders);
   const before = world.files.read(path);
   world.files.write(path, encodeContinuation(continuation));
   try {
-    load();
+    await load();
   } catch (error) {
     if (before === undefined) world.files.remove(path);
     else world.files.write(path, before);

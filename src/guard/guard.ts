@@ -54,7 +54,7 @@ async function armAsThingsAre(
   for (let count = 1; count <= MOST_ARMINGS; count += 1) {
     const now = count === 1 ? place : await planTargetOrNone(world, settings);
     const planned = await planGuard(world, settings, newSwitchId(world), now);
-    const record = armGuard(world, planned, settings);
+    const record = await armGuard(world, planned, settings);
     drift = driftOf(record, world.readMachine());
     if (drift.length === 0) return record;
   }

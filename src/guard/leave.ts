@@ -55,7 +55,7 @@ export function planLeave(world: GuardWorld, machine: MachineFacts, isFirmwareWa
   const { address, stub, title } = way;
   const leave = async (): Promise<void> => {
     const segments = [{ address, memorySize: stub.length, bytes: stub }];
-    world.kexec.segmentsLoad({ entry: address, segments, flags: 0, optionalFlags: 0 });
+    await world.kexec.segmentsLoad({ entry: address, segments, flags: 0, optionalFlags: 0 });
     mark('leave-kexec', title);
     try {
       await goDown(world, machine);

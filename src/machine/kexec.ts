@@ -1,20 +1,26 @@
 /**
- * The kernel's kexec system calls: include/uapi/linux/kexec.h. Loading is one blocking call: it replaces what
- * was loaded before only when it succeeds, and signals wait until it is over.
+ * The kernel's kexec system calls: include/uapi/linux/kexec.h. Loading is one call: it replaces what was loaded
+ * before only when it succeeds, and signals wait until it is over. It is made on another thread, so that this one
+ * can give back what the kernel has read.
  * @module
  */
+import { setTimeout } from 'node:timers/promises';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { cleanRuns, forgettingPages } from './clean-pages.ts';
 import { explainErrno, type KexecCall, type LoadCircumstances } from './errno-causes.ts';
 import { holdSignals } from './hold-signals.ts';
 import { hostArchitecture } from './host-architecture.ts';
 import { openKernelFile } from './kernel-file.ts';
 import { markKernelLog } from './kernel-log.ts';
 import { hasLoadLimit, type LoadSlot, readLoadCircumstances } from './kexec-gates.ts';
+import { forgetProgram } from './program-pages.ts';
 import {
   addressOf,
+  type FailedCall,
   formatFlags,
   type SyscallArgument,
   SyscallError,
+  startSyscall,
   syscallError,
   textArgument,
   trySyscall,
@@ -63,25 +69,32 @@ type LoadSizes = Pick<LoadCircumstances, 'slot' | 'loadSize' | 'commandLineLengt
  * Loads placed segments. `optionalFlags` are left out, newest first, when the kernel does not know them.
  * @throws SyscallError with the strace line, the kernel's own words and the causes
  */
-export function kexecLoad(load: {
+export async function kexecLoad(load: {
   readonly entry: bigint;
   readonly segments: readonly KexecSegment[];
   readonly flags: number;
   readonly optionalFlags: number;
-}): void {
+}): Promise<void> {
   const arch = KEXEC_ARCH[hostArchitecture()];
   const names = { ...KEXEC_FLAGS, [arch.name]: arch.bits };
   const holds = load.segments.map((segment) => segment.bytes);
+  const read = holds.flatMap(cleanRuns);
+  forgetProgram();
   const segments = encodeSegments(load.segments);
   const loadSize = load.segments.reduce((sum, segment) => sum + BigInt(segment.memorySize), 0n);
   const slot = slotOf(load.flags, KEXEC_FLAGS.KEXEC_ON_CRASH);
-  withOptionalFlags(slot, load.flags, load.optionalFlags, (flags) =>
-    call('kexec_load', { slot, loadSize, commandLineLength: undefined }, [
-      { name: 'entry', value: load.entry },
-      { name: 'nr_segments', value: load.segments.length },
-      { name: 'segments', value: segments, holds },
-      flagsArgument(flags | arch.bits, names),
-    ]),
+  await withOptionalFlags(slot, load.flags, load.optionalFlags, (flags) =>
+    call(
+      'kexec_load',
+      { slot, loadSize, commandLineLength: undefined },
+      [
+        { name: 'entry', value: load.entry },
+        { name: 'nr_segments', value: load.segments.length },
+        { name: 'segments', value: segments, holds },
+        flagsArgument(flags | arch.bits, names),
+      ],
+      read,
+    ),
   );
 }
 
@@ -103,13 +116,13 @@ function encodeSegments(segments: readonly KexecSegment[]): Uint8Array {
  * Lets the kernel place image, initrd and command line. `optionalFlags` as for `kexecLoad`.
  * @throws SyscallError with the strace line, the kernel's own words and the causes; as `openKernelFile`
  */
-export function kexecFileLoad(load: {
+export async function kexecFileLoad(load: {
   readonly image: NamedBytes;
   readonly initrd: NamedBytes | undefined;
   readonly commandLine: string;
   readonly flags: number;
   readonly optionalFlags: number;
-}): void {
+}): Promise<void> {
   using image = openKernelFile(load.image);
   using initrd = load.initrd === undefined ? undefined : openKernelFile(load.initrd);
   const commandLine = textArgument('cmdline', load.commandLine);
@@ -117,7 +130,7 @@ export function kexecFileLoad(load: {
   const loadSize = BigInt(load.image.bytes.length + (load.initrd?.bytes.length ?? 0));
   const required = load.flags | (initrd === undefined ? KEXEC_FILE_FLAGS.KEXEC_FILE_NO_INITRAMFS : 0);
   const slot = slotOf(load.flags, KEXEC_FILE_FLAGS.KEXEC_FILE_ON_CRASH);
-  withOptionalFlags(slot, required, load.optionalFlags, (flags) =>
+  await withOptionalFlags(slot, required, load.optionalFlags, (flags) =>
     call('kexec_file_load', { slot, loadSize, commandLineLength }, [
       { name: 'kernel_fd', value: image.descriptor, shown: `${image.descriptor}<${load.image.name}>` },
       initrd === undefined
@@ -141,19 +154,25 @@ export function kexecFileLoad(load: {
  */
 export function kexecUnload(slot: LoadSlot): void {
   const { KEXEC_FILE_UNLOAD, KEXEC_FILE_ON_CRASH } = KEXEC_FILE_FLAGS;
-  const flags = KEXEC_FILE_UNLOAD | (slot === 'crash' ? KEXEC_FILE_ON_CRASH : 0);
+  const fileFlags = KEXEC_FILE_UNLOAD | (slot === 'crash' ? KEXEC_FILE_ON_CRASH : 0);
   try {
-    call('kexec_file_load', { slot, loadSize: undefined, commandLineLength: undefined }, [
+    callNow('kexec_file_load', slot, [
       { name: 'kernel_fd', value: -1 },
       { name: 'initrd_fd', value: -1 },
       { name: 'cmdline_len', value: 0 },
       { name: 'cmdline', value: null },
-      flagsArgument(flags, KEXEC_FILE_FLAGS),
+      flagsArgument(fileFlags, KEXEC_FILE_FLAGS),
     ]);
   } catch (error) {
     if (!(error instanceof SyscallError) || error.errnoName !== 'ENOSYS') throw error;
-    const onCrash = slot === 'crash' ? KEXEC_FLAGS.KEXEC_ON_CRASH : 0;
-    kexecLoad({ entry: 0n, segments: [], flags: onCrash, optionalFlags: 0 });
+    const arch = KEXEC_ARCH[hostArchitecture()];
+    const flags = slot === 'crash' ? KEXEC_FLAGS.KEXEC_ON_CRASH : 0;
+    callNow('kexec_load', slot, [
+      { name: 'entry', value: 0n },
+      { name: 'nr_segments', value: 0 },
+      { name: 'segments', value: null },
+      flagsArgument(flags | arch.bits, { ...KEXEC_FLAGS, [arch.name]: arch.bits }),
+    ]);
   }
 }
 
@@ -165,16 +184,16 @@ function slotOf(flags: number, onCrash: number): LoadSlot {
  * A kernel answers EINVAL to flags it does not know. Every call counts against kernel.kexec_load_limit_*,
  * so where there is a limit nothing is tried that is not needed.
  */
-function withOptionalFlags(
+async function withOptionalFlags(
   slot: LoadSlot,
   required: number,
   optional: number,
-  load: (flags: number) => void,
-): void {
+  load: (flags: number) => Promise<void>,
+): Promise<void> {
   let extra = hasLoadLimit(slot) ? 0 : optional & ~required;
   for (;;) {
     try {
-      load(required | extra);
+      await load(required | extra);
       return;
     } catch (error) {
       if (extra === 0 || !(error instanceof SyscallError) || error.errnoName !== 'EINVAL') throw error;
@@ -183,21 +202,53 @@ function withOptionalFlags(
   }
 }
 
-/** One lock guards both calls; while another load lasts, the answer is EBUSY. */
-function call(name: KexecCall, sizes: LoadSizes, args: readonly SyscallArgument[]): void {
+/**
+ * One lock guards both calls; while another load lasts, the answer is EBUSY.
+ * @param read what the kernel reads once, and may be given back as soon as it was
+ */
+async function call(
+  name: KexecCall,
+  sizes: LoadSizes,
+  args: readonly SyscallArgument[],
+  read: readonly Uint8Array[] = [],
+): Promise<void> {
   using _held = holdSignals();
   using log = markKernelLog();
-  const tries = hasLoadLimit(sizes.slot) ? 1 : BUSY_TRIES;
-  let result = trySyscall(name, ...args);
-  for (let tried = 1; !result.ok && result.name === 'EBUSY' && tried < tries; tried++) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_WAIT_MS);
-    result = trySyscall(name, ...args);
+  for (let left = triesOf(sizes.slot); ; left--) {
+    const result = await forgettingPages(read, () => startSyscall(name, ...args));
+    if (result.ok) return;
+    if (result.name !== 'EBUSY' || left === 1) throw explained(name, sizes, args, result, log.newTexts());
+    await setTimeout(BUSY_WAIT_MS);
   }
-  if (result.ok) return;
-  const kernelMessages = log.newTexts();
+}
+
+/** The same for what takes no time. */
+function callNow(name: KexecCall, slot: LoadSlot, args: readonly SyscallArgument[]): void {
+  const sizes = { slot, loadSize: undefined, commandLineLength: undefined };
+  using _held = holdSignals();
+  using log = markKernelLog();
+  for (let left = triesOf(slot); ; left--) {
+    const result = trySyscall(name, ...args);
+    if (result.ok) return;
+    if (result.name !== 'EBUSY' || left === 1) throw explained(name, sizes, args, result, log.newTexts());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_WAIT_MS);
+  }
+}
+
+function triesOf(slot: LoadSlot): number {
+  return hasLoadLimit(slot) ? 1 : BUSY_TRIES;
+}
+
+function explained(
+  name: KexecCall,
+  sizes: LoadSizes,
+  args: readonly SyscallArgument[],
+  result: FailedCall,
+  kernelMessages: readonly string[],
+): SyscallError {
   const known = { ...readLoadCircumstances('/', sizes.slot), ...sizes, kernelMessages };
   const { isProven, causes } = explainErrno(name, result.name, known);
-  throw syscallError(name, args, result.errno, {
+  return syscallError(name, args, result.errno, {
     notes: [
       ...kernelMessages.slice(-KERNEL_LINES_SHOWN).map((text) => `  the kernel says: ${text}`),
       ...causes.map(({ cause }) => `  ${isProven ? 'because' : 'perhaps because'} ${cause}`),

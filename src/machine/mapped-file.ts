@@ -10,7 +10,16 @@ import { addressOf, memoryAt, syscall } from './syscall.ts';
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE = 2;
+const MADV_RANDOM = 1;
 const MADV_DONTNEED = 4;
+
+/** What mapFile has given out. */
+const mapped = new WeakSet<ArrayBufferLike>();
+
+/** Whether the bytes are of a mapping of `mapFile`. */
+export function isMapped({ buffer }: Uint8Array): boolean {
+  return mapped.has(buffer);
+}
 
 /**
  * The content as it is now. What is written into it stays in this process; the mapping ends with it.
@@ -30,7 +39,9 @@ export function mapFile(path: string): Uint8Array {
       { name: 'fd', value: descriptor, shown: `${descriptor}<${path}>` },
       { name: 'offset', value: 0 },
     );
-    return memoryAt(address, size);
+    const bytes = memoryAt(address, size);
+    mapped.add(bytes.buffer);
+    return bytes;
   } finally {
     closeSync(descriptor);
   }
@@ -39,15 +50,28 @@ export function mapFile(path: string): Uint8Array {
 /**
  * Gives back what bytes of a mapped file take of memory. They can be read on, and say what the file says: what was
  * written into them is gone.
- * @param mapped begins at a multiple of the page size in the file
+ * @param bytes begin at a multiple of the page size in the file
  * @throws E_SYSCALL
  */
-export function forgetPages(mapped: Uint8Array): void {
-  if (mapped.length === 0) return;
+export function forgetPages(bytes: Uint8Array): void {
+  advise(bytes, { value: MADV_DONTNEED, shown: 'MADV_DONTNEED' });
+}
+
+/**
+ * From here on only pages that are touched are resident, and none of those around them.
+ * @param bytes as for `forgetPages`
+ * @throws E_SYSCALL
+ */
+export function touchSinglePages(bytes: Uint8Array): void {
+  advise(bytes, { value: MADV_RANDOM, shown: 'MADV_RANDOM' });
+}
+
+function advise(bytes: Uint8Array, advice: { readonly value: number; readonly shown: string }): void {
+  if (bytes.length === 0) return;
   syscall(
     'madvise',
-    { name: 'addr', value: addressOf(mapped) },
-    { name: 'length', value: mapped.length },
-    { name: 'advice', value: MADV_DONTNEED, shown: 'MADV_DONTNEED' },
+    { name: 'addr', value: addressOf(bytes) },
+    { name: 'length', value: bytes.length },
+    { name: 'advice', ...advice },
   );
 }

@@ -35,9 +35,14 @@ export interface SyscallArgument {
 }
 
 /** What a call came to: its result, or errno and its name (undefined when Linux has none). */
-export type SyscallOutcome =
-  | { readonly ok: true; readonly value: bigint }
-  | { readonly ok: false; readonly errno: number; readonly name: ErrnoName | undefined };
+export type SyscallOutcome = { readonly ok: true; readonly value: bigint } | FailedCall;
+
+/** `errno` is positive. */
+export interface FailedCall {
+  readonly ok: false;
+  readonly errno: number;
+  readonly name: ErrnoName | undefined;
+}
 
 /** A failed system call; `message` is what strace would print. */
 export class SyscallError extends KhopError {
@@ -133,18 +138,33 @@ export function syscall(name: SyscallName, ...args: readonly SyscallArgument[]):
   throw syscallError(name, args, result.errno);
 }
 
-/**
- * Makes a call that may block for ever (unmounting a dead server's share) on another thread. A call that
- * passes its deadline goes on in the kernel; nobody waits for it.
- * @throws E_TIMEOUT
- */
-export function trySyscallWithin(
-  timeoutMs: number,
+/** Makes the call on another thread; this one goes on. */
+export function startSyscall(
   name: SyscallName,
   ...args: readonly SyscallArgument[]
 ): Promise<SyscallOutcome> {
   const { promise, resolve, reject } = Promise.withResolvers<SyscallOutcome>();
   const { call, koffi } = native();
+  inKernel.add(args);
+  call.async(...words(name, args), (error, value) => {
+    inKernel.delete(args);
+    if (error !== null) reject(error);
+    else resolve(outcome(value, BigInt(value) === -1n ? koffi.errno() : 0));
+  });
+  return promise;
+}
+
+/**
+ * Makes a call that may block for ever (unmounting a dead server's share) on another thread. A call that
+ * passes its deadline goes on in the kernel; nobody waits for it.
+ * @throws E_TIMEOUT
+ */
+export async function trySyscallWithin(
+  timeoutMs: number,
+  name: SyscallName,
+  ...args: readonly SyscallArgument[]
+): Promise<SyscallOutcome> {
+  const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () =>
       reject(
@@ -154,14 +174,11 @@ export function trySyscallWithin(
       ),
     timeoutMs,
   );
-  inKernel.add(args);
-  call.async(...words(name, args), (error, value) => {
+  try {
+    return await Promise.race([startSyscall(name, ...args), promise]);
+  } finally {
     clearTimeout(timer);
-    inKernel.delete(args);
-    if (error !== null) reject(error);
-    else resolve(outcome(value, BigInt(value) === -1n ? koffi.errno() : 0));
-  });
-  return promise;
+  }
 }
 
 /** `kexec_load(entry=0x1000, nr_segments=5, flags=KEXEC_ARCH_X86_64)`; bytes are shown as their length. */

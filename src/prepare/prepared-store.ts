@@ -23,7 +23,8 @@ import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import { syncFolder } from '../machine/durable-file.ts';
-import { forgetPages, mapFile } from '../machine/mapped-file.ts';
+import { forgetPages, mapFile, touchSinglePages } from '../machine/mapped-file.ts';
+import { forgetProgram } from '../machine/program-pages.ts';
 import {
   decodePreparedRecord,
   encodePreparedRecord,
@@ -136,6 +137,9 @@ export function readPreparedKernel(
   const mapped = readChecked(folder, image, verified);
   const takeImage = () => {
     forgetPages(mapped);
+    // Who relocates it reads every third page, and writes into that one.
+    touchSinglePages(mapped);
+    forgetProgram();
     return mapped;
   };
   return {

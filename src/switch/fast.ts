@@ -5,6 +5,8 @@
  */
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { forgetCleanPages } from '../machine/clean-pages.ts';
+import { forgetProgram } from '../machine/program-pages.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { type ProfileParameter, warmProfile } from '../plan/boot-profile.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
@@ -90,12 +92,20 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
     }
     const supplied = withSupply(request, offer.supply, fast);
     const made = fast.plan(supplied);
+    giveBack(offer.supply);
     const problem = problemWith(offer.supply, made, fast);
     if (problem === undefined) return finish(offer, supplied, made);
     problems.push(problem.isRoom ? withPackingNote(problem, offer, fast) : problem);
   }
   const plain = withSupply(request, NOTHING, fast);
   return finish({ stock, supply: NOTHING }, plain, fast.plan(plain));
+}
+
+/** Of what planning has read, nothing is needed again before the kernel reads it. */
+function giveBack({ kernel, initramfs }: Supply): void {
+  forgetProgram();
+  for (const bytes of [kernel?.image, kernel?.relocationTable, initramfs?.bytes])
+    if (bytes !== undefined) forgetCleanPages(bytes);
 }
 
 /** A person who reads that there is no room wants to know whether a smaller initramfs was thought of. */

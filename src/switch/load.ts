@@ -33,7 +33,7 @@ export interface LoadOrigin {
  *   or, where the kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again:
  *   what nobody knows of would be jumped to by the next reboot
  */
-export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): LoadedRecord {
+export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): Promise<LoadedRecord> {
   if (asked.isWayHome !== true) refuseOnTrial(world, 'nothing was loaded');
   const path = loadedRecordPath(world.folders, plan.slot);
   const before = world.files.read(path);
@@ -41,7 +41,7 @@ export function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin):
   // Whatever ends this process from here on, no record names a kernel that is no longer the one that is loaded.
   world.files.remove(path);
   try {
-    carryOut(world, plan);
+    await carryOut(world, plan);
   } catch (error) {
     if (before !== undefined) attempt(world, 'keeping the record', () => world.files.write(path, before));
     throw error;
@@ -109,14 +109,14 @@ function recordLoad(
   return record;
 }
 
-function carryOut(world: SwitchWorld, plan: LoadPlan): void {
+async function carryOut(world: SwitchWorld, plan: LoadPlan): Promise<void> {
   if (plan.method === 'file') {
     const { image, initrd, commandLine, flags, optionalFlags } = plan;
-    world.kexec.fileLoad({ image, initrd, commandLine, flags, optionalFlags });
+    await world.kexec.fileLoad({ image, initrd, commandLine, flags, optionalFlags });
     return;
   }
   const { entry, segments, flags, optionalFlags } = plan;
-  world.kexec.segmentsLoad({ entry, segments, flags, optionalFlags });
+  await world.kexec.segmentsLoad({ entry, segments, flags, optionalFlags });
 }
 
 /** Empties a slot. Succeeds when it is empty already. @throws E_STATE in a kernel on trial; E_SYSCALL */

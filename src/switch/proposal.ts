@@ -8,6 +8,7 @@ import type { NamedBytes, NamedPieces } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type KernelFiles, readKernelFiles, readNamedFile } from '../kernels/kernel-files.ts';
 import type { MachineFacts } from '../machine/facts.ts';
+import { forgetProgram } from '../machine/program-pages.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import {
   appendArguments,
@@ -116,6 +117,7 @@ export function propose(
 
 /** The files but for the initrds: a fast plan that has a prepared one never reads them. */
 function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
+  forgetProgram();
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   return {
     ...files,

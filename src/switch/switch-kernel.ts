@@ -55,7 +55,7 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
   refuseOutdated(order.plan, machine);
-  const record = loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
+  const record = await loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
   await leaveFor(world, machine, record, { ...order, requestedAtMs });
   return record;
 }

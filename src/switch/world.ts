@@ -31,13 +31,13 @@ export interface KexecCalls {
     readonly commandLine: string;
     readonly flags: number;
     readonly optionalFlags: number;
-  }) => void;
+  }) => Promise<void>;
   readonly segmentsLoad: (load: {
     readonly entry: bigint;
     readonly segments: readonly { address: bigint; memorySize: number; bytes: Uint8Array }[];
     readonly flags: number;
     readonly optionalFlags: number;
-  }) => void;
+  }) => Promise<void>;
   readonly unload: (slot: KexecSlot) => void;
 }
 

@@ -54,7 +54,7 @@ type Way = readonly [ReturnWay, () => Promise<void>];
  */
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
   const isRecorded = await decide(world, calls, order);
-  reloadHome(world, order, isRecorded);
+  await reloadHome(world, order, isRecorded);
   try {
     calls.sayLeaving();
   } catch (error) {
@@ -112,11 +112,11 @@ const STOP_TIMEOUT_MS = 10_000;
  * What is not in memory any more may be on disk still: without firmware it is faster, and told which trial it is of. What is
  * in memory is loaded once more where only its command line can say why.
  */
-function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): void {
+async function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): Promise<void> {
   const { kexec, bootId } = world.readMachine();
   const loss = whyHomeIsGone(world, valueOf(kexec.loaded), valueOf(bootId));
   if (loss === undefined) {
-    if (!isRecorded) tellHome(world, order);
+    if (!isRecorded) await tellHome(world, order);
     return;
   }
   try {
@@ -126,7 +126,7 @@ function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): v
       throw new KhopError('E_STATE', 'without a ticket nothing says which it is', {
         hint: 'See khop trial.',
       });
-    loadHome(world, ticket, isRecorded ? undefined : causeOf(order));
+    await loadHome(world, ticket, isRecorded ? undefined : causeOf(order));
     world.remark(`${loss}: it was loaded from disk.`);
   } catch (error) {
     world.remark(`${loss}, and not to be loaded from disk: ${(error as Error).message}`);
@@ -138,7 +138,7 @@ function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boolean): v
  * Where that fails, the kernel that waits stays, and will know less. A disk that refuses to be written may give back
  * anything when it is read, so what comes from it has to be what was there before the jump.
  */
-function tellHome(world: GuardWorld, order: HomeOrder): void {
+async function tellHome(world: GuardWorld, order: HomeOrder): Promise<void> {
   try {
     const found = readTrialPlace(world, world.readMachine());
     if (found.place !== 'on-trial') return;
@@ -150,7 +150,7 @@ function tellHome(world: GuardWorld, order: HomeOrder): void {
       );
       return;
     }
-    loadHome(world, found.ticket, causeOf(order));
+    await loadHome(world, found.ticket, causeOf(order));
     world.remark('The known-good kernel was loaded again, with why this kernel is left on its command line.');
   } catch (error) {
     world.remark(`Nor could the known-good kernel be told: ${(error as Error).message}`);

@@ -86,7 +86,7 @@ export async function loadHomeOnTrial(world: SwitchWorld, ticket: Ticket): Promi
  * @param cause why it goes home, to be told by the command line
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT, E_PLAN for files that cannot be used; E_SYSCALL when the kernel refuses
  */
-export function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: ToldCause): void {
+export async function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: ToldCause): Promise<void> {
   if (trial === null) return;
   const { commandLine } = chooseKernel(world, world.readMachine(), trial.home.id);
   const reuseCmdline = (commandLine ?? '') === '';
@@ -95,5 +95,5 @@ export function loadHome(world: SwitchWorld, { id, trial }: Ticket, cause?: Told
   const plan = agreedPlan(
     propose(world, trial.home.id, { reuseCmdline, append, added, isWayHome: true, isUnchecked: true }),
   );
-  loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
+  await loadPlan(world, plan, { by: BY_TRIAL, optimisations: [], isWayHome: true });
 }

@@ -103,7 +103,7 @@ test('arming leaves how to start the kernel that waits, and says what there will
   using at = worldFor(boot, reserving(448n << 20n));
   const settings = settingsFor(boot);
   const planned = await planGuard(at.world, settings, ID, NOWHERE);
-  const record = armGuard(at.world, planned, settings);
+  const record = await armGuard(at.world, planned, settings);
   assert.equal(record.mode, 'continue');
   assert.equal(record.reportInMemory, false);
   assert.equal(record.reportObstacle, null);
@@ -122,7 +122,7 @@ test('what is armed to go on needs no place for reports, and is not armed again 
   using boot = buildBoot();
   using at = worldFor(boot, reserving(448n << 20n));
   const settings = settingsFor(boot);
-  armGuard(at.world, await planGuard(at.world, settings, ID, NOWHERE), settings);
+  await armGuard(at.world, await planGuard(at.world, settings, ID, NOWHERE), settings);
   at.world.files.write(guardSettingsPath(at.world.folders), encodeGuardSettings(settings));
   assert.deepEqual(await keepArmed(at.world), { did: 'nothing', because: 'armed' });
 });

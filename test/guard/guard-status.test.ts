@@ -52,7 +52,7 @@ function worldFor(boot: PreparedBoot, clock?: () => number) {
 async function arm(boot: PreparedBoot, world: ReturnType<typeof worldFor>['world']) {
   const settings = settingsFor(boot);
   const planned = await planGuard(world, settings, ID, NOWHERE);
-  armGuard(world, planned, settings);
+  await armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   return planned;
 }
@@ -105,7 +105,7 @@ test('status says armed only of what khop armed in this boot, unchanged, for thi
     assert.match(status.problems.join('; '), problem);
   }
 
-  loadPlan(world, plan, { by: 'khop load', optimisations: [] });
+  await loadPlan(world, plan, { by: 'khop load', optimisations: [] });
   assert.match(stateOf(guarded()).problems.join(), /loaded by khop load after/);
   await arm(boot, world);
   assert.equal(stateOf(guarded()).state, 'armed');
@@ -128,7 +128,7 @@ test('what changes while the guard is armed does not count as what it was made o
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   writeFileSync(boot.image, 'another kernel');
   machine = two;
-  armGuard(world, planned, settings);
+  await armGuard(world, planned, settings);
   const { state, problems } = readGuardStatus(world, machine);
   assert.equal(state, 'not-armed');
   assert.match(problems.join('; '), /vmlinuz has changed since; CPUs or memory were added/);
@@ -150,8 +150,8 @@ test('arming begins anew when a CPU came meanwhile, and gives up when that does 
         guarded({ crash: { ...crash, cpuNotes: read([{ cpu: done, address: 0x3e21_a000n, size: 400n }]) } }),
       kexec: {
         ...at.world.kexec,
-        segmentsLoad: (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
-          at.world.kexec.segmentsLoad(request);
+        segmentsLoad: async (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
+          await at.world.kexec.segmentsLoad(request);
           if (done < changes) done += 1;
         },
       },
@@ -187,7 +187,7 @@ test('what was armed because of a loop is armed as usual once the window is over
   world.files.append(historyPath(world.folders), crash(10));
   const settings = settingsFor(boot);
   const planned = await planGuard(world, settings, ID, NOWHERE);
-  const { loopReason } = armGuard(world, planned, settings);
+  const { loopReason } = await armGuard(world, planned, settings);
   world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
   assert.match(loopReason ?? '', /6\.1 died 2 times within 60 min/);
   const isLookedAtAgain = () => world.files.read(armAgainPath(world.folders)) !== undefined;
@@ -215,7 +215,7 @@ test('a network that was not up when the guard was armed is asked for again, a d
     [{ kind: 'folder' } as const, false],
   ] as const) {
     const settings = { ...settingsFor(boot), to };
-    armGuard(world, await planGuard(world, settings, ID, NOWHERE), settings);
+    await armGuard(world, await planGuard(world, settings, ID, NOWHERE), settings);
     assert.equal(world.files.read(armAgainPath(world.folders)) !== undefined, isAgain);
   }
   world.files.write(armAgainPath(world.folders), '');

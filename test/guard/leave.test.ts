@@ -17,7 +17,7 @@ import { healthyMachine, read } from '../support/machine-facts.ts';
 const STUB = new Uint8Array(8192).fill(0x90);
 
 /** As arming leaves it. */
-function armBefore(world: GuardWorld, id = ARMING, machine = healthyMachine()): void {
+function armBefore(world: GuardWorld, id = ARMING, machine = healthyMachine()): Promise<void> {
   const region = { start: 0x6800_0000n, end: 0x6c00_0000n };
   const home: HomePlan = {
     state: 'planned',
@@ -31,12 +31,12 @@ function armBefore(world: GuardWorld, id = ARMING, machine = healthyMachine()): 
       bootProcessor: 0,
     },
   };
-  withContinuation(world, describeContinuation(home, machine, id), () => {});
+  return withContinuation(world, describeContinuation(home, machine, id), async () => {});
 }
 
 test('the stub is loaded, then the services stop; the chain tells it, and home is by kexec', async () => {
   using at = continuingWorld();
-  armBefore(at.world);
+  await armBefore(at.world);
   const crash = saveContinuedCrash(at.world, at.world.readMachine())?.continuing.crash;
   const plan = planLeave(at.world, at.world.readMachine(), false);
   assert.equal(plan.homeTitle, 'Debian 6.1');
@@ -52,23 +52,27 @@ test('the stub is loaded, then the services stop; the chain tells it, and home i
 test('where no kernel waits that can be started, the way leads through the firmware, and why is said', async () => {
   const healthy = continuingMachine();
   const elsewhere = continuingMachine({ cpu: { ...healthy.cpu, bootProcessor: read(1) } });
-  const cases: readonly [(world: GuardWorld) => void, typeof healthy, RegExp][] = [
-    [() => {}, healthy, /not on disk/],
+  const cases: readonly [(world: GuardWorld) => Promise<void>, typeof healthy, RegExp][] = [
+    [async () => {}, healthy, /not on disk/],
     [(world) => armBefore(world, 'fedcba9876543210'), healthy, /of another arming/],
     [(world) => armBefore(world), elsewhere, /not on the processor that the firmware starts with/],
     [
       (world) => {
         const home: HomePlan = { state: 'firmware', reason: 'it takes too much' };
-        withContinuation(world, describeContinuation(home, healthyMachine(), ARMING), () => {});
+        return withContinuation(world, describeContinuation(home, healthyMachine(), ARMING), async () => {});
       },
       healthy,
       /it takes too much/,
     ],
-    [(world) => world.files.write(continuationPath(world.folders), '{"version": 1'), healthy, /not on disk/],
+    [
+      async (world) => world.files.write(continuationPath(world.folders), '{"version": 1'),
+      healthy,
+      /not on disk/,
+    ],
   ];
   for (const [prepare, machine, why] of cases) {
     using at = continuingWorld(undefined, machine);
-    prepare(at.world);
+    await prepare(at.world);
     const plan = planLeave(at.world, machine, false);
     assert.equal(plan.way, 'firmware');
     assert.match(plan.obstacle ?? '', why);
@@ -79,7 +83,7 @@ test('where no kernel waits that can be started, the way leads through the firmw
 
 test('who wants the firmware gets it, although a kernel waits', async () => {
   using at = continuingWorld();
-  armBefore(at.world);
+  await armBefore(at.world);
   const plan = planLeave(at.world, at.world.readMachine(), true);
   assert.equal(plan.obstacle, null);
   await plan.leave();
@@ -97,14 +101,14 @@ test('when the way down fails, nothing stays loaded', async () => {
       immediately: () => {},
     },
   });
-  armBefore(at.world);
+  await armBefore(at.world);
   await assert.rejects(planLeave(at.world, at.world.readMachine(), false).leave(), /blocked/);
   assert.deepEqual(at.calls, ['load 1 at 68000000', 'unload normal']);
 });
 
-test('the status calls it continuing, with how to leave, and elsewhere there is nothing to leave', () => {
+test('the status calls it continuing, with how to leave, and elsewhere there is nothing to leave', async () => {
   using at = continuingWorld();
-  armBefore(at.world);
+  await armBefore(at.world);
   const status = readGuardStatus(at.world, at.world.readMachine());
   assert.equal(status.state, 'continuing');
   assert.equal(status.continuing?.homeTitle, 'Debian 6.1');
@@ -115,18 +119,13 @@ test('the status calls it continuing, with how to leave, and elsewhere there is 
   );
 });
 
-test('a panic kernel that stays loaded because another could not be keeps its way home', () => {
+test('a panic kernel that stays loaded because another could not be keeps its way home', async () => {
   using at = continuingWorld();
-  armBefore(at.world);
+  await armBefore(at.world);
   const path = continuationPath(at.world.folders);
   const before = readFileSync(path, 'utf8');
   const next = describeContinuation({ state: 'firmware', reason: 'x' }, healthyMachine(), 'f'.repeat(16));
-  assert.throws(
-    () =>
-      withContinuation(at.world, next, () => {
-        throw new Error('EBUSY');
-      }),
-    /EBUSY/,
-  );
+  const busy = withContinuation(at.world, next, () => Promise.reject(new Error('EBUSY')));
+  await assert.rejects(busy, /EBUSY/);
   assert.equal(readFileSync(path, 'utf8'), before);
 });

@@ -15,9 +15,9 @@ import { SyscallError } from '../../src/machine/syscall.ts';
 
 const named = (bytes: Uint8Array, path?: string): NamedBytes => ({ name: path ?? 'made up', path, bytes });
 
-function failure(work: () => void): KhopError {
+async function failure(work: () => Promise<void>): Promise<KhopError> {
   try {
-    work();
+    await work();
   } catch (error) {
     assert.ok(error instanceof KhopError, `expected a KhopError, got ${error}`);
     return error;
@@ -25,16 +25,16 @@ function failure(work: () => void): KhopError {
   return assert.fail('it did not throw');
 }
 
-function withFolder(work: (folder: string) => void): void {
+async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'khop-kexec-'));
   try {
-    work(folder);
+    await work(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-test('the probe answers for both calls and loads nothing', () => {
+test('the probe answers for both calls and loads nothing', async () => {
   const before = readIfThere('/sys/kernel/kexec_loaded');
   const { kexecLoad: load, kexecFileLoad: file } = probeSyscalls();
   for (const reading of [load, file]) {
@@ -57,8 +57,10 @@ function readIfThere(path: string): string | undefined {
 const probe = probeSyscalls();
 const cannot = (call: keyof typeof probe): boolean => valueOf(probe[call])?.state !== 'available';
 
-test('a refused kexec_load shows the call, the errno and the causes', { skip: !cannot('kexecLoad') }, () => {
-  const error = failure(() =>
+test('a refused kexec_load shows the call, the errno and the causes', {
+  skip: !cannot('kexecLoad'),
+}, async () => {
+  const error = await failure(() =>
     kexecLoad({
       entry: 0x1000000n,
       segments: [{ address: 0x1000000n, memorySize: 4096, bytes: Buffer.from('stub') }],
@@ -75,11 +77,11 @@ test('a refused kexec_load shows the call, the errno and the causes', { skip: !c
   assert.match(error.hint, /\.$/);
 });
 
-test('a refused kexec_file_load names the files', { skip: !cannot('kexecFileLoad') }, () => {
-  withFolder((folder) => {
+test('a refused kexec_file_load names the files', { skip: !cannot('kexecFileLoad') }, async () => {
+  await withFolder(async (folder) => {
     const path = join(folder, 'vmlinuz');
     writeFileSync(path, 'not a kernel');
-    const error = failure(() =>
+    const error = await failure(() =>
       kexecFileLoad({
         image: named(Buffer.from('not a kernel'), path),
         initrd: named(Buffer.from('not an initrd')),
@@ -96,9 +98,9 @@ test('a refused kexec_file_load names the files', { skip: !cannot('kexecFileLoad
   });
 });
 
-test('a load without an initrd says so', { skip: !cannot('kexecFileLoad') }, () => {
+test('a load without an initrd says so', { skip: !cannot('kexecFileLoad') }, async () => {
   const image = named(Buffer.from('x'));
-  const error = failure(() =>
+  const error = await failure(() =>
     kexecFileLoad({ image, initrd: undefined, commandLine: '', flags: 2, optionalFlags: 0 }),
   );
   assert.match(error.message, /initrd_fd=-1, .*flags=KEXEC_FILE_ON_CRASH\|KEXEC_FILE_NO_INITRAMFS\)/);
@@ -106,22 +108,22 @@ test('a load without an initrd says so', { skip: !cannot('kexecFileLoad') }, () 
 
 test('unloading falls back to kexec_load where there is no kexec_file_load', {
   skip: valueOf(probe.kexecFileLoad)?.state !== 'missing' || valueOf(probe.kexecLoad)?.state !== 'missing',
-}, () => {
+}, async () => {
   assert.match(
-    failure(() => kexecUnload('crash')).message,
+    (await failure(async () => kexecUnload('crash'))).message,
     /^kexec_load\(entry=0x0, nr_segments=0, .*KEXEC_ON_CRASH/,
   );
 });
 
-test('bytes without a path are handed over through a memfd that nothing can change', () => {
+test('bytes without a path are handed over through a memfd that nothing can change', async () => {
   const bytes = Buffer.alloc((3 << 20) + 7, 'kernel');
   using file = openKernelFile(named(bytes));
   assert.ok(readFileSync(`/proc/self/fd/${file.descriptor}`).equals(bytes));
   assert.throws(() => writeSync(file.descriptor, 'x', 0), { code: 'EPERM' });
 });
 
-test('a file is handed over as it is, and only while it holds the bytes that were planned with', () => {
-  withFolder((folder) => {
+test('a file is handed over as it is, and only while it holds the bytes that were planned with', async () => {
+  await withFolder(async (folder) => {
     const path = join(folder, 'vmlinuz');
     writeFileSync(path, 'kernel');
     {
@@ -130,16 +132,17 @@ test('a file is handed over as it is, and only while it holds the bytes that wer
     }
     for (const changed of ['Kernel', 'kernel2', 'kerne', '']) {
       writeFileSync(path, changed);
-      const error = failure(() => openKernelFile(named(Buffer.from('kernel'), path)));
+      const error = await failure(async () => void openKernelFile(named(Buffer.from('kernel'), path)));
       assert.equal(error.code, 'E_REFUSED', changed);
       assert.match(error.message, /has changed/);
     }
     rmSync(path);
-    assert.equal(failure(() => openKernelFile(named(Buffer.from('kernel'), path))).code, 'E_NOT_FOUND');
+    const error = await failure(async () => void openKernelFile(named(Buffer.from('kernel'), path)));
+    assert.equal(error.code, 'E_NOT_FOUND');
   });
 });
 
-test('an empty file is handed over too', () => {
+test('an empty file is handed over too', async () => {
   using file = openKernelFile(named(new Uint8Array(0)));
   assert.equal(readFileSync(file.descriptor).length, 0);
 });

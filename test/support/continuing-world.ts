@@ -68,7 +68,7 @@ export function continuingWorld(
     ...quiet,
     kexec: {
       ...quiet.kexec,
-      segmentsLoad: ({ entry, segments }) => {
+      segmentsLoad: async ({ entry, segments }) => {
         calls.push(`load ${segments.length} at ${entry.toString(16)}`);
       },
       unload: (slot) => {

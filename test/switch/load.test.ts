@@ -21,7 +21,7 @@ function loadingWorld(root: string, remarks: string[], over: (quiet: SwitchWorld
     ...quiet,
     kexec: {
       ...quiet.kexec,
-      segmentsLoad: () => {
+      segmentsLoad: async () => {
         slot.isLoaded = true;
       },
       unload: () => {
@@ -58,54 +58,54 @@ function refusing({ files }: SwitchWorld, refused: (path: string) => boolean): P
   };
 }
 
-test('a load that cannot be recorded is taken out again, so that no reboot jumps to what nobody knows of', () => {
+test('a load that cannot be recorded is taken out again, so that no reboot jumps to what nobody knows of', async () => {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const { slot, world } = loadingWorld(tree.root, [], (quiet) =>
     refusing(quiet, (path) => path === loadedRecordPath(quiet.folders, 'normal')),
   );
-  assert.throws(() => loadPlan(world, segmentPlan(), ORIGIN), /EROFS/);
+  await assert.rejects(loadPlan(world, segmentPlan(), ORIGIN), /EROFS/);
   assert.equal(slot.isLoaded, false);
 });
 
-test('a load that the kernel does not confirm is taken out again', () => {
+test('a load that the kernel does not confirm is taken out again', async () => {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const calls: string[] = [];
   const { world } = loadingWorld(tree.root, [], ({ kexec }) => ({
     readMachine: () => healthyMachine(),
     kexec: { ...kexec, unload: (which) => calls.push(`unload ${which}`) },
   }));
-  assert.throws(() => loadPlan(world, segmentPlan(), ORIGIN), /does not say "1"/);
+  await assert.rejects(loadPlan(world, segmentPlan(), ORIGIN), /does not say "1"/);
   assert.deepEqual(calls, ['unload normal']);
 });
 
-test('a history that cannot be written is said, and the load stands', () => {
+test('a history that cannot be written is said, and the load stands', async () => {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const remarks: string[] = [];
   const { slot, world } = loadingWorld(tree.root, remarks, (quiet) =>
     refusing(quiet, (path) => path === historyPath(quiet.folders)),
   );
-  const record = loadPlan(world, segmentPlan(), ORIGIN);
+  const record = await loadPlan(world, segmentPlan(), ORIGIN);
   assert.deepEqual(readLoadedRecord(world, 'normal', bootId()), record);
   assert.equal(slot.isLoaded, true);
   assert.match(remarks.join(), /^the load is not in the history: EROFS/);
 });
 
-test('while a load lasts no record names what was loaded before; a load that fails leaves it as it was', () => {
+test('while a load lasts no record names what was loaded before; a load that fails leaves it as it was', async () => {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const { world } = loadingWorld(tree.root, [], () => ({}));
-  const first = loadPlan(world, segmentPlan(), ORIGIN);
+  const first = await loadPlan(world, segmentPlan(), ORIGIN);
   const during: unknown[] = [];
   const failing: SwitchWorld = {
     ...world,
     kexec: {
       ...world.kexec,
-      segmentsLoad: () => {
+      segmentsLoad: async () => {
         during.push(readLoadedRecord(world, 'normal', bootId()));
         throw new Error('ENOMEM');
       },
     },
   };
-  assert.throws(() => loadPlan(failing, segmentPlan(), ORIGIN), /ENOMEM/);
+  await assert.rejects(loadPlan(failing, segmentPlan(), ORIGIN), /ENOMEM/);
   assert.deepEqual(during, [undefined]);
   assert.deepEqual(readLoadedRecord(world, 'normal', bootId()), first);
 });

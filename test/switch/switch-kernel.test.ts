@@ -46,7 +46,7 @@ async function leave(
   };
   const world: SwitchWorld = {
     ...quiet,
-    kexec: { ...quiet.kexec, segmentsLoad: () => step('load'), unload: () => step('unload') },
+    kexec: { ...quiet.kexec, segmentsLoad: async () => step('load'), unload: () => step('unload') },
     shutdown: {
       ...quiet.shutdown,
       syncAhead: async () => step('sync'),

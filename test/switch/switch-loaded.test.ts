@@ -38,7 +38,7 @@ function worldOf(boot: PreparedBoot, over: Partial<SwitchWorld> = {}): SwitchWor
   return {
     ...quiet,
     readMachine: () => healthyMachine({ kexec: { ...kexec, loaded: read(true) } }),
-    kexec: { ...quiet.kexec, fileLoad: () => undefined, segmentsLoad: () => undefined },
+    kexec: { ...quiet.kexec, fileLoad: async () => {}, segmentsLoad: async () => {} },
     shutdown: {
       ...quiet.shutdown,
       syncAhead: async () => undefined,
@@ -50,7 +50,7 @@ function worldOf(boot: PreparedBoot, over: Partial<SwitchWorld> = {}): SwitchWor
 }
 
 /** As `khop load` does it, or as `kexec -l` does. */
-function load(
+async function load(
   world: SwitchWorld,
   boot: PreparedBoot,
   by: 'khop load' | 'kexec',
@@ -58,7 +58,7 @@ function load(
 ) {
   const all = { commandLine: 'root=/dev/vda1 quiet', initrd: [boot.initrd], ...options };
   const proposal = (by === 'kexec' ? propose : proposeLoad)(world, boot.image, all);
-  return loadPlan(world, agreedPlan(proposal), {
+  return await loadPlan(world, agreedPlan(proposal), {
     by,
     optimisations: usedOptimisations(proposal.optimisations),
   });
@@ -82,7 +82,7 @@ for (const options of [{}, { fast: true }] as const)
   test(`a kernel that was loaded first and jumped to later has arrived (${JSON.stringify(options)})`, async () => {
     using boot = buildBoot();
     const world = worldOf(boot);
-    load(world, boot, 'khop load', options);
+    await load(world, boot, 'khop load', options);
     const { commandLine, release, optimisations } = await leave(world);
     const entry = arrive(world, { commandLine: read(commandLine), release: read(release ?? '') });
     assert.deepEqual(
@@ -95,7 +95,7 @@ for (const options of [{}, { fast: true }] as const)
 test('a kernel that was loaded first and did not come up has not arrived', async () => {
   using boot = buildBoot();
   const world = worldOf(boot);
-  const { release } = load(world, boot, 'khop load');
+  const { release } = await load(world, boot, 'khop load');
   await leave(world);
   const entry = arrive(world, {
     commandLine: read('root=/dev/vda1 quiet'),
@@ -124,7 +124,7 @@ test('what kexec loaded has arrived unless something contradicts it', async () =
   ] as const) {
     using boot = buildBoot();
     const world = worldOf(boot);
-    const { release } = load(world, boot, 'kexec');
+    const { release } = await load(world, boot, 'kexec');
     await leave(world);
     const entry = arrive(world, {
       commandLine: read(commandLine),
@@ -138,7 +138,7 @@ test('a kernel that stayed loaded when its switch was given up can arrive with t
   using boot = buildBoot();
   const clock = { ms: LEFT_AT_MS - 60_000 };
   const quiet = worldOf(boot, { nowMs: () => clock.ms });
-  load(quiet, boot, 'khop load');
+  await load(quiet, boot, 'khop load');
   const refuse = (): never => {
     throw new Error('busy');
   };

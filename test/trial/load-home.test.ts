@@ -29,8 +29,8 @@ function onTrial(boot: PreparedBoot, loads: string[]): SwitchWorld {
   const commandLine = read(addParameters(`root=/dev/vda1 khop.switch=${TRIAL_ID}`, ADDED));
   const machine = machineOnTrial({ kexec: { ...kexec, loaded: read(true) }, commandLine });
   const quiet = quietWorld(boot.root, [], { readMachine: () => machine });
-  const segmentsLoad = () => void loads.push('segments');
-  const fileLoad: SwitchWorld['kexec']['fileLoad'] = (load) => void loads.push(load.commandLine);
+  const segmentsLoad = async () => void loads.push('segments');
+  const fileLoad: SwitchWorld['kexec']['fileLoad'] = async (load) => void loads.push(load.commandLine);
   return { ...quiet, kexec: { ...quiet.kexec, segmentsLoad, fileLoad } };
 }
 
@@ -38,25 +38,28 @@ function ticketOf(boot: PreparedBoot) {
   return trialTicket({ home: { id: boot.image, title: 'Old', release: null } });
 }
 
-test('the known-good kernel is loaded with ordinary parameters, told which trial it comes home from, and restarts when it fails', () => {
+test('the known-good kernel is loaded with ordinary parameters, told which trial it comes home from, and restarts when it fails', async () => {
   using boot = buildBoot();
   const loads: string[] = [];
   const world = onTrial(boot, loads);
   const ticket = ticketOf(boot);
   world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticket));
-  loadHome(world, ticket);
+  await loadHome(world, ticket);
   const record = readLoadedRecord(world, 'normal', 'trial-boot');
   assert.equal(loads.length, 1);
   assert.equal(record?.by, 'khop trial');
   assert.equal(record?.commandLine, `root=/dev/vda1 khop.home=${TRIAL_ID}${RESTARTS}`);
 });
 
-test('why it goes home is on the command line where the disk does not take it, and not on that of the next kernel', () => {
+test('why it goes home is on the command line where the disk does not take it, and not on that of the next kernel', async () => {
   using boot = buildBoot();
   const world = onTrial(boot, []);
   const ticket = ticketOf(boot);
   world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticket));
-  loadHome(world, ticket, { kind: 'unhealthy', detail: 'system.root-writable: / is mounted "read-only"' });
+  await loadHome(world, ticket, {
+    kind: 'unhealthy',
+    detail: 'system.root-writable: / is mounted "read-only"',
+  });
   const { commandLine } = readLoadedRecord(world, 'normal', 'trial-boot')!;
   assert.equal(
     commandLine,
@@ -126,24 +129,24 @@ test('the known-good kernel in memory stays where the disk has another, or none 
   }
 });
 
-test('nothing else is loaded or unloaded by a kernel on trial', () => {
+test('nothing else is loaded or unloaded by a kernel on trial', async () => {
   using boot = buildBoot();
   const loads: string[] = [];
   const world = onTrial(boot, loads);
   world.files.write(`${world.folders.state}/trial.json`, encodeTicket(ticketOf(boot)));
   const plan = agreedPlan(propose(world, boot.image, { reuseCmdline: true, isUnchecked: true }));
   for (const change of [
-    () => void loadPlan(world, plan, { by: 'khop load', optimisations: [] }),
-    () => unload(world, 'normal'),
-    () => unload(world, 'crash'),
+    () => loadPlan(world, plan, { by: 'khop load', optimisations: [] }),
+    async () => unload(world, 'normal'),
+    async () => unload(world, 'crash'),
   ])
-    assert.throws(change, { code: 'E_STATE', message: /is on trial/ });
+    await assert.rejects(change, { code: 'E_STATE', message: /is on trial/ });
   assert.deepEqual(loads, []);
 });
 
-test('a home whose files are gone cannot be loaded', () => {
+test('a home whose files are gone cannot be loaded', async () => {
   using boot = buildBoot();
   const world = onTrial(boot, []);
   const home = { id: `${boot.image}-gone`, title: 'Old', release: null };
-  assert.throws(() => loadHome(world, trialTicket({ home })), KhopError);
+  await assert.rejects(loadHome(world, trialTicket({ home })), KhopError);
 });

@@ -76,7 +76,7 @@ export async function loadKernel(
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
     const optimisations = usedOptimisations(proposal.optimisations);
-    const record = loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
+    const record = await loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
     return { record, proposal };
   });
   if (options.json) {

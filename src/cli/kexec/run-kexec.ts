@@ -149,7 +149,7 @@ async function loadFile(
     const { renderLoadPlan } = await import('../render/load-plan.ts');
     context.remark(renderLoadPlan(plan(), context));
   }
-  loadPlan(world, plan(), { by: 'kexec', optimisations: [] });
+  await loadPlan(world, plan(), { by: 'kexec', optimisations: [] });
   return 0;
 }
 

@@ -29,7 +29,7 @@ function worldOf({ root }: PreparedBoot): SwitchWorld {
         kexec: { ...kexec, loaded: read(true) },
         cpu: { ...cpu, fiveLevelPaging: read(true) },
       }),
-    kexec: { ...quiet.kexec, fileLoad: () => undefined, segmentsLoad: () => undefined },
+    kexec: { ...quiet.kexec, fileLoad: async () => {}, segmentsLoad: async () => {} },
     shutdown: {
       ...quiet.shutdown,
       sayLeaving: () => undefined,

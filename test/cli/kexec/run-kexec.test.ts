@@ -39,7 +39,7 @@ async function run(
     exitWith: () => assert.fail('the exit status is the answer'),
   };
   const { kexec } = healthyMachine();
-  const load = (call: string) => () => {
+  const load = (call: string) => async () => {
     calls.push(call);
     slot.isLoaded = true;
   };

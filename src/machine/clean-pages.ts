@@ -1,0 +1,110 @@
+/**
+ * Pages of a mapped file that say what the file says: they can be given back while somebody reads them, and come from
+ * the page cache again. /proc/self/pagemap: Documentation/admin-guide/mm/pagemap.rst of the kernel.
+ * @module
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { forgetPages, isMapped } from './mapped-file.ts';
+import { valueOf } from './reading.ts';
+import { addressOf, startSyscall } from './syscall.ts';
+import { readPageSize } from './system.ts';
+
+const ENTRY_SIZE = 8;
+/** Of the high half of an entry: the page is in memory; is swapped out; is of a file, or shared. */
+const PRESENT = 1 << 31;
+const SWAPPED = 1 << 30;
+const OF_FILE = 1 << 29;
+/** Shorter runs cost more calls than they give back. */
+const SHORTEST_RUN = 64 * 1024;
+/** A kernel copies some MiB in this time. */
+const FORGET_EVERY_MS = 1;
+
+/**
+ * The runs of such pages, whole pages each; none where `bytes` are not of `mapFile`, or that cannot be read. A page that
+ * was written to is this process's own, and in none of them.
+ */
+export function cleanRuns(bytes: Uint8Array): Uint8Array[] {
+  if (!isMapped(bytes)) return [];
+  const pageSize = valueOf(readPageSize('/'));
+  if (pageSize === undefined) return [];
+  const address = addressOf(bytes);
+  const skipped = Number(-address & BigInt(pageSize - 1));
+  const pages = bytes.subarray(skipped, skipped + Math.floor((bytes.length - skipped) / pageSize) * pageSize);
+  const entries = readEntries(address + BigInt(skipped), pages.length / pageSize, pageSize);
+  const runs: Uint8Array[] = [];
+  let start = 0;
+  for (let page = 0; page <= entries.length; page++) {
+    if (page < entries.length && isClean(entries[page]!)) continue;
+    if ((page - start) * pageSize >= SHORTEST_RUN)
+      runs.push(pages.subarray(start * pageSize, page * pageSize));
+    start = page + 1;
+  }
+  return runs;
+}
+
+function isClean(entry: number): boolean {
+  return (entry & PRESENT) === 0 ? (entry & SWAPPED) === 0 : (entry & OF_FILE) !== 0;
+}
+
+/** What pagemap says of the pages from `address` on: the high halves of its entries. Empty when it cannot be read. */
+function readEntries(address: bigint, pages: number, pageSize: number): Int32Array {
+  const entries = new Int32Array(pages);
+  const halves = new Int32Array(pages * 2);
+  let descriptor: number;
+  try {
+    descriptor = openSync('/proc/self/pagemap', 'r');
+  } catch {
+    return new Int32Array(0);
+  }
+  try {
+    const position = (address / BigInt(pageSize)) * BigInt(ENTRY_SIZE);
+    const read = readSync(descriptor, new Uint8Array(halves.buffer), 0, halves.byteLength, position);
+    if (read !== halves.byteLength) return new Int32Array(0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return entries.map((_, page) => halves[page * 2 + 1]!);
+}
+
+/**
+ * Waits for the work that `start` begins, which reads `runs` once from their beginnings to their ends, and gives back
+ * meanwhile what they take of memory.
+ */
+export async function forgettingPages<T>(runs: readonly Uint8Array[], start: () => Promise<T>): Promise<T> {
+  if (runs.length === 0) return await start();
+  // Another thread is there by then, and does not inherit what this one gets.
+  await startSyscall('getpid');
+  using _urgent = beUrgent();
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+  };
+  const work = start();
+  work.then(over, over);
+  while (!isOver) {
+    for (const run of runs) forgetPages(run);
+    await setTimeout(FORGET_EVERY_MS);
+  }
+  return await work;
+}
+
+/** Gives back what nobody has written into; it is read from the file again. */
+export function forgetCleanPages(bytes: Uint8Array): void {
+  for (const run of cleanRuns(bytes)) forgetPages(run);
+}
+
+/** Where there is one processor, the kernel would copy a dozen MiB before this thread has its turn. */
+function beUrgent(): Disposable {
+  const before = getPriority();
+  trySetPriority(constants.priority.PRIORITY_HIGHEST);
+  return { [Symbol.dispose]: () => trySetPriority(before) };
+}
+
+/** Of this thread alone. Where it is not allowed to, the thread waits for its turn. */
+function trySetPriority(priority: number): void {
+  try {
+    setPriority(priority);
+  } catch {}
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { forgetProgram, unwrittenParts } from '../../src/machine/program-pages.ts';
+
+const smaps = (...parts: readonly (readonly [header: string, anonymousKib: number])[]): string =>
+  parts
+    .map(
+      ([header, kib]) =>
+        `${header}\nSize:  8 kB\nRss:  8 kB\nAnonymous:   ${kib} kB\nVmFlags: rd mr mw me sd`,
+    )
+    .join('\n');
+
+test('what nobody can write into and nobody has written into comes from its file again', () => {
+  const parts = smaps(
+    ['00400000-00402000 r--p 00000000 fe:01 131 /usr/bin/khop', 0],
+    ['00402000-00404000 r-xp 00002000 fe:01 131 /usr/bin/khop', 0],
+    ['00404000-00406000 r-xp 00004000 fe:01 131 /usr/bin/khop', 4],
+    ['00406000-00408000 r--p 00006000 fe:01 131 /usr/bin/khop (deleted)', 8],
+    ['00408000-0040a000 rw-p 00008000 fe:01 131 /usr/bin/khop', 0],
+    ['0040a000-0040c000 r--s 00000000 fe:01 132 /var/shared', 0],
+    ['0040c000-0040e000 r--p 00000000 00:00 0', 0],
+    ['7ffc00000000-7ffc00002000 r-xp 00000000 00:00 0 [vdso]', 0],
+    ['7fff00000000-7fff00001000 --xp 00000000 00:00 0 [vsyscall]', 0],
+  );
+  assert.deepEqual(unwrittenParts(parts), [
+    { address: 0x40_0000n, size: 0x2000 },
+    { address: 0x40_2000n, size: 0x2000 },
+  ]);
+  assert.deepEqual(unwrittenParts(''), []);
+});
+
+test('this process has given back what its start has read, and goes on', () => {
+  const resident = (): number =>
+    Number(/^RssFile:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+  const before = resident();
+  forgetProgram();
+  assert.ok(resident() < before / 2, `${resident()} of ${before} KiB are still resident`);
+});
