@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { crashImageReader } from '../machine/crash-image.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { readKdumpStarts } from '../machine/kdump-units.ts';
 import { obstacleOf, type Reading, valueOf } from '../machine/reading.ts';
@@ -34,6 +35,7 @@ import type { EncryptionPlan } from './encryption-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
+import { noteImage } from './loaded-image.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
 import { isOnNetwork } from './report-target.ts';
 import { planRescueLogin } from './rescue-login.ts';
@@ -205,9 +207,11 @@ export async function armGuard(
     world.rawAreas.label(place.label.device, place.label.id);
   // Before the load: who starts from here on may replace what it loads.
   const kdumpStarts = readKdumpStarts(world.folders.root);
+  const readImage = crashImageReader(world.folders.root);
   const load = () => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
   if (continuing === undefined) await load();
   else await withContinuation(world, describeContinuation(home, machine, id), load);
+  const image = noteImage(readImage(), plan);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',
@@ -244,6 +248,7 @@ export async function armGuard(
     inputs: planned.inputs,
     shape: planned.shape,
     kdumpStarts,
+    ...image,
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   if (isForNow(record, settings)) world.files.write(armAgainPath(world.folders), '');

@@ -74,6 +74,9 @@ const ArmedRecord = v.object({
   shape: v.string(),
   /** Starts of services that load a panic kernel of their own, before this one was, see kdump-units.ts. */
   kdumpStarts: v.optional(v.pipe(v.array(v.string()), v.readonly()), []),
+  /** Of what the kernel keeps of the image, see loaded-image.ts; null when that could not be read, and why. */
+  imageDigest: v.optional(v.nullable(v.string()), null),
+  imageObstacle: v.optional(v.nullable(v.string()), 'an older khop armed it'),
 });
 
 /** Versioned. */

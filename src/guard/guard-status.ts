@@ -12,6 +12,7 @@ import { type ArmedRecord, armedRecordPath, decodeArmedRecord } from './armed-re
 import { type Continuing, readContinuing } from './continuing.ts';
 import { driftOf } from './drift.ts';
 import { decodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+import { imageProblems } from './loaded-image.ts';
 
 /** Answer of `khop guard status`. */
 export interface GuardStatus {
@@ -27,6 +28,8 @@ export interface GuardStatus {
   /** Bytes that crashkernel= has reserved; undefined when that cannot be read. */
   readonly reservedBytes: bigint | undefined;
   readonly problems: readonly string[];
+  /** When it is armed: why it cannot be proven that the panic kernel that is loaded is the guard’s; null when it is. */
+  readonly unproven: string | null;
 }
 
 /** @throws E_STATE when the settings are damaged or of a newer khop */
@@ -36,14 +39,15 @@ export function readGuardStatus(world: SwitchWorld, machine: MachineFacts): Guar
   const problems: string[] = [];
   const record = readArmed(world, problems);
   const continuing = readContinuing(world, machine);
-  const known = { settings, record, reservedBytes, continuing };
+  const known = { settings, record, reservedBytes, continuing, unproven: null };
   if (continuing !== undefined) return { state: 'continuing', ...known, problems: [] };
   if (settings === undefined) return { state: 'off', ...known, problems: [] };
   if (reservedBytes === undefined) problems.push(`${machine.kexec.crashSize.source} cannot be read`);
   if (reservedBytes === 0n) problems.push('no memory is reserved (crashkernel=)');
   problems.push(...loadProblems(world, machine, record));
   if (problems.length === 0 && record !== undefined) problems.push(...driftOf(record, machine));
-  return { state: problems.length === 0 ? 'armed' : 'not-armed', ...known, problems };
+  if (problems.length > 0) return { state: 'not-armed', ...known, problems };
+  return { state: 'armed', ...known, problems, unproven: record?.imageObstacle ?? null };
 }
 
 /** Undefined when the guard is off. @throws E_STATE */
@@ -77,6 +81,7 @@ function loadProblems(world: SwitchWorld, machine: MachineFacts, record: ArmedRe
   if (loaded === undefined || loaded.loadedAtMs > record.armedAtMs)
     return [`the panic kernel was loaded by ${loaded?.by ?? 'something else'} after the guard was armed`];
   const started = readKdumpStarts(world.folders.root).filter((start) => !record.kdumpStarts.includes(start));
+  if (started.length === 0) return imageProblems(world.folders.root, record);
   return started.map(
     (start) =>
       `${start.split(' ')[0]} was started after the guard was armed, and loads a panic kernel of its own`,

@@ -5,23 +5,23 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { KhopError } from '../error.ts';
-import { parseElf, SEGMENT_TYPES } from '../formats/elf.ts';
 import { type Range, rangeFromInclusive } from '../formats/range.ts';
 import type { CpuCrashNotes, CrashFacts, KernelMapping } from './facts.ts';
-import { readLockdown } from './kexec-state.ts';
-import { type Reading, valueOf } from './reading.ts';
-import { firstPresent, linesOf, mapReading, readDeviceBytes, readNames, readText } from './source.ts';
+import { readCoreRanges } from './kernel-core.ts';
+import type { Reading } from './reading.ts';
+import { firstPresent, linesOf, mapReading, readNames, readText } from './source.ts';
 
 const CPU_FOLDER = '/sys/devices/system/cpu';
-/** More program headers than any machine has ranges of memory: 56 bytes each. */
-const KCORE_HEADER_BYTES = 256 * 1024;
 /** p_paddr of what has no place in physical memory, fs/proc/kcore.c. */
 const NO_PHYSICAL_ADDRESS = (1n << 64n) - 1n;
 
 /** Reads the sources of a dump's header below `root`. */
 export function readCrashFacts(root: string): CrashFacts {
-  const kcore = readKcoreMappings(root);
+  const kcore = mapReading(readCoreRanges(root), (ranges) =>
+    ranges
+      .filter(({ physicalAddress }) => physicalAddress !== NO_PHYSICAL_ADDRESS)
+      .map(({ virtualAddress, physicalAddress, size }) => ({ virtualAddress, physicalAddress, size })),
+  );
   return {
     cpuNotes: readCpuNotes(root),
     vmcoreinfo: mapReading(readText(root, '/sys/kernel/vmcoreinfo'), parseVmcoreinfo),
@@ -70,33 +70,6 @@ function parseCmaRanges(text: string): readonly Range[] | undefined {
   return matches.every((match) => match !== null)
     ? matches.map((match) => rangeFromInclusive(BigInt(`0x${match[1]}`), BigInt(`0x${match[2]}`)))
     : undefined;
-}
-
-/**
- * The program headers of /proc/kcore that have a physical address: RAM, and the kernel's image. Under
- * lockdown=confidentiality it is not tried: the kernel would say so in its log, each time.
- */
-function readKcoreMappings(root: string): Reading<readonly KernelMapping[]> {
-  if (valueOf(readLockdown(root)) === 'confidentiality')
-    return { state: 'unreadable', source: '/proc/kcore', reason: 'lockdown=confidentiality hides it' };
-  const header = readDeviceBytes(root, '/proc/kcore', 0, KCORE_HEADER_BYTES);
-  return mapReading(header, (bytes) => {
-    try {
-      return parseElf(bytes)
-        .programHeaders.filter(
-          ({ type, physicalAddress }) =>
-            type === SEGMENT_TYPES.load && physicalAddress !== NO_PHYSICAL_ADDRESS,
-        )
-        .map(({ virtualAddress, physicalAddress, memorySize }) => ({
-          virtualAddress,
-          physicalAddress,
-          size: memorySize,
-        }));
-    } catch (error) {
-      if (error instanceof KhopError) return undefined;
-      throw error;
-    }
-  });
 }
 
 /** The image is mapped above everything else, on x86-64 and on arm64. */

@@ -23,21 +23,28 @@ export function readBytes(root: string, path: string): Reading<Uint8Array> {
   return readSource(path, () => new Uint8Array(readFileSync(join(root, path))));
 }
 
+/** What `read` makes of the open file, which is closed afterwards. */
+export function readOpened<T>(root: string, path: string, read: (descriptor: number) => T): Reading<T> {
+  return readSource(path, () => {
+    const descriptor = openSync(join(root, path), 'r');
+    try {
+      return read(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
 /** `length` bytes from `offset` of a device or file; fewer at its end. */
 export function readDeviceBytes(
   root: string,
   path: string,
-  offset: number,
+  offset: number | bigint,
   length: number,
 ): Reading<Uint8Array> {
-  return readSource(path, () => {
-    const descriptor = openSync(join(root, path), 'r');
-    try {
-      const bytes = new Uint8Array(length);
-      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
-    } finally {
-      closeSync(descriptor);
-    }
+  return readOpened(root, path, (descriptor) => {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
   });
 }
 

@@ -17,9 +17,8 @@ export interface BuiltTree extends Disposable {
   readonly root: string;
 }
 
-/** Writes the files below a fresh folder. */
-export function buildTree(files: TreeFiles): BuiltTree {
-  const root = mkdtempSync(join(tmpdir(), 'khop-tree-'));
+/** Writes the files below `root`, in the place of those that are there. */
+export function writeTree(root: string, files: TreeFiles): void {
   for (const [path, node] of Object.entries(files)) {
     const target = join(root, path);
     mkdirSync(path.endsWith('/') ? target : dirname(target), { recursive: true });
@@ -27,6 +26,12 @@ export function buildTree(files: TreeFiles): BuiltTree {
     if (typeof node === 'string' || node instanceof Uint8Array) writeFileSync(target, node);
     else symlinkSync(node.link, target);
   }
+}
+
+/** Writes the files below a fresh folder. */
+export function buildTree(files: TreeFiles): BuiltTree {
+  const root = mkdtempSync(join(tmpdir(), 'khop-tree-'));
+  writeTree(root, files);
   return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
 }
 

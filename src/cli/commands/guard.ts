@@ -161,7 +161,10 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('say whether a panic now would be caught, and how')
     .description(
       'Compare what the kernel says, what was armed and what the machine is now. What cannot be read counts as not\n' +
-        'armed. Exit status 3 when the guard is wanted and not armed, and in a system that goes on after a panic.',
+        'armed. Exit status 3 when the guard is wanted and not armed, and in a system that goes on after a panic.\n' +
+        'That what is loaded is the guard’s is seen in /proc/kcore. Where nobody could read that when it was armed, as\n' +
+        'under lockdown=confidentiality, the guard counts as armed and says that this is not proven: `unproven` in\n' +
+        'the JSON has the reason.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => showStatus(context, options));

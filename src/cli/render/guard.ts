@@ -30,6 +30,9 @@ function chainLines(record: ArmedRecord): string[] {
     ...(record.continuing === null
       ? [`  deadline      ${record.deadlineSeconds} s from the start of the panic kernel`]
       : []),
+    ...(record.imageObstacle === null
+      ? []
+      : [`  not proven    that what is loaded is the guard’s: ${record.imageObstacle}`]),
   ];
 }
 

@@ -38,6 +38,8 @@ const RECORD: ArmedRecord = {
   inputs: [],
   shape: '',
   kdumpStarts: [],
+  imageDigest: 'd1',
+  imageObstacle: null,
 };
 
 const CONTINUING: Continuing = {
@@ -83,6 +85,7 @@ test('the status is one word, and a way through the firmware says why', () => {
         record: undefined,
         reservedBytes: 0n,
         problems: [],
+        unproven: null,
       },
       PLAIN,
     );
@@ -93,6 +96,15 @@ test('the status is one word, and a way through the firmware says why', () => {
   const way = { way: 'firmware', homeTitle: null, leave } as const;
   assert.equal(renderLeaving({ ...way, obstacle: 'it is so' }), 'Through the firmware, because it is so.');
   assert.equal(renderLeaving({ ...way, obstacle: null }), 'Through the firmware.');
+});
+
+test('an armed guard says when nobody can prove that what is loaded is its own', () => {
+  const record = { ...RECORD, imageDigest: null, imageObstacle: '/proc/kcore: EPERM' };
+  assert.match(
+    renderArmed(record),
+    /^ {2}not proven +that what is loaded is the guard’s: \/proc\/kcore: EPERM$/m,
+  );
+  assert.doesNotMatch(renderArmed(RECORD), /not proven/);
 });
 
 test('who has reports encrypted reads for how many keys, or that nothing will be written', () => {
