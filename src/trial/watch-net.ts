@@ -7,6 +7,8 @@
  * @module
  */
 import { KhopError } from '../error.ts';
+import { digestOfImage } from '../guard/loaded-image.ts';
+import { crashImageReader } from '../machine/crash-image.ts';
 import { valueOf } from '../machine/reading.ts';
 import { sysctlGaps, trialSysctls } from './hold-sysctls.ts';
 import { otherLoader, whyHomeIsGone } from './load-home.ts';
@@ -31,6 +33,7 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
   let triedUpMs = Number.NEGATIVE_INFINITY;
   let loader: string | undefined;
   let askedUpMs = Number.NEGATIVE_INFINITY;
+  const hasChanged = watchImage(world);
 
   const homeGaps = async (): Promise<string[]> => {
     const loss = homeLoss();
@@ -59,12 +62,25 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
       askedUpMs = world.uptimeMs();
       loader = await activeLoader(world);
     }
+    if (hasChanged())
+      return ['Another panic kernel was loaded during the trial: a panic leads where that one leads.'];
     const by = otherLoader(world, 'crash', bootId) ?? loader;
     return by === undefined
       ? []
       : [`\`${by}\` may have replaced the panic kernel: a panic leads where that one leads.`];
   };
   return async () => [...(await homeGaps()), ...(await panicGaps()), ...sysctlGaps(world, sysctls)];
+}
+
+/** Whether what is loaded is no longer what it was at the first look; false where the kernel never showed it. */
+function watchImage({ folders }: TrialWorld): () => boolean {
+  const read = crashImageReader(folders.root);
+  const digestNow = () => {
+    const image = valueOf(read());
+    return image && digestOfImage(image);
+  };
+  const first = digestNow();
+  return () => first !== undefined && digestNow() !== first;
 }
 
 async function activeLoader({ units }: TrialWorld): Promise<string | undefined> {

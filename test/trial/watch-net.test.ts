@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { encodeLoadedRecord, type LoadedRecord } from '../../src/switch/loaded-record.ts';
@@ -7,7 +9,9 @@ import { watchNet } from '../../src/trial/watch-net.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from '../support/agent-world.ts';
 import { systemd, UNITS, unit } from '../support/health-world.ts';
+import { kernelCoreTree, type ShownImage } from '../support/kernel-core-tree.ts';
 import { read } from '../support/machine-facts.ts';
+import { writeTree } from '../support/tree-builder.ts';
 import { machineOnTrial, trialWorld } from '../support/trial-world.ts';
 
 const RECORD: LoadedRecord = {
@@ -100,4 +104,19 @@ test('a panic kernel that is gone, or perhaps another one, is said', async () =>
   using old = net();
   old.record({ ...RECORD, slot: 'crash', by: 'khop load' });
   assert.match((await watchNet(old.world, async () => undefined)()).join(), /`khop load` may have replaced/);
+});
+
+test('a panic kernel that another program has loaded meanwhile is told from the first one, if the kernel shows it', async () => {
+  using it = net();
+  const show = (image: ShownImage) => writeTree(it.at.root, kernelCoreTree(image));
+  show({ entry: 1n });
+  const look = watchNet(it.world, async () => undefined);
+  assert.deepEqual(await look(), []);
+  show({ entry: 2n });
+  assert.match((await look()).join(), /^Another panic kernel was loaded during the trial/);
+  show({ entry: 1n });
+  assert.deepEqual(await look(), []);
+  rmSync(join(it.at.root, 'proc/kcore'));
+  assert.match((await look()).join(), /^Another panic kernel/, 'what cannot be read counts as unsafe');
+  assert.deepEqual(await watchNet(it.world, async () => undefined)(), []);
 });
