@@ -255,8 +255,8 @@ function showing(boot: PreparedBoot, at: ReturnType<typeof worldFor>) {
   let loads = 0;
   const kexec = {
     ...at.world.kexec,
-    segmentsLoad: (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
-      at.world.kexec.segmentsLoad(request);
+    segmentsLoad: async (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
+      await at.world.kexec.segmentsLoad(request);
       loads += 1;
       show({ ...request, bufferAt: 0x7f00_0000_0000n + BigInt(loads << 12) });
     },
@@ -314,8 +314,8 @@ test('who loads a panic kernel right after the guard loses to it, but no kernel 
     using at = worldFor(boot);
     const { world, show, statusNow } = showing(boot, at);
     let loads = 0;
-    const segmentsLoad: typeof world.kexec.segmentsLoad = (request) => {
-      world.kexec.segmentsLoad(request);
+    const segmentsLoad: typeof world.kexec.segmentsLoad = async (request) => {
+      await world.kexec.segmentsLoad(request);
       loads += 1;
       if (loads <= others) show({ entry: 7n });
     };
