@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -37,10 +39,53 @@ test('what lives through a shutdown requires no mount: it would be stopped befor
   }
 });
 
+test('what lives through a shutdown pulls nothing in: with what is being stopped it could not start anew', () => {
+  const pulls = /^(?:Wants|Requires|Requisite|BindsTo|Upholds)$/;
+  for (const name of SERVICES.filter(livesThroughShutdown))
+    assert.deepEqual(
+      settingsOf(name).filter(([key]) => pulls.test(key)),
+      [],
+      name,
+    );
+});
+
 test('the agent waits for every mount that its folder may be on, and does not start without the folder', () => {
   const settings = settingsOf('khop-trial.service');
   const after = settings.flatMap(([key, value]) => (key === 'After' ? value.split(' ') : []));
   for (const mount of ['var.mount', 'var-lib.mount', 'var-lib-khop.mount']) assert.ok(after.includes(mount));
   const condition = settings.find(([key]) => key === 'ExecCondition');
   assert.deepEqual(condition, ['ExecCondition', '/usr/bin/test -d /var/lib/khop']);
+});
+
+test('what notes a shutdown is stopped before its folder is unmounted, and by nobody who asks for a rescue shell', () => {
+  const settings = settingsOf('khop-trial-asked.service').map((setting) => setting.join('='));
+  for (const setting of ['RequiresMountsFor=/var/lib/khop', 'IgnoreOnIsolate=yes', 'RemainAfterExit=yes'])
+    assert.ok(settings.includes(setting), setting);
+});
+
+/** What the unit writes as it is stopped. @param state as systemd says it */
+function noteOf(state: string, files: readonly string[]): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'khop-asked-'));
+  try {
+    for (const name of files) writeFileSync(join(folder, name), '');
+    writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\necho ${state}\nexit 1\n`, { mode: 0o755 });
+    const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
+    const script = /^-\/bin\/sh -c '([^']*)'$/.exec(stop)?.[1]?.replace('/var/lib/khop', folder);
+    assert.ok(script !== undefined && !script.includes('$'), 'systemd would replace it');
+    spawnSync('sh', ['-c', script], {
+      env: { PATH: `${folder}:${process.env['PATH']}` },
+      timeout: 30_000,
+    });
+    const note = join(folder, 'asked-shutdown');
+    return existsSync(note) ? readFileSync(note, 'utf8') : undefined;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('a shutdown in a trial is noted with the command line; a unit that is stopped, or a trial that is over, is none', () => {
+  assert.equal(noteOf('stopping', ['trial.json']), readFileSync('/proc/cmdline', 'utf8'));
+  for (const state of ['running', 'degraded', 'maintenance'])
+    assert.equal(noteOf(state, ['trial.json']), undefined);
+  assert.equal(noteOf('stopping', []), undefined);
 });

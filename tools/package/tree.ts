@@ -22,6 +22,7 @@ const COPIED: Readonly<Record<string, string>> = {
   'packaging/99-khop-guard.rules': 'usr/lib/udev/rules.d/99-khop-guard.rules',
   'packaging/khop-measure.service': 'usr/lib/systemd/system/khop-measure.service',
   'packaging/khop-trial.service': 'usr/lib/systemd/system/khop-trial.service',
+  'packaging/khop-trial-asked.service': 'usr/lib/systemd/system/khop-trial-asked.service',
   'packaging/khop.conf': 'etc/khop/khop.conf',
   'completions/khop.bash': 'usr/share/bash-completion/completions/khop',
   'completions/khop.zsh': 'usr/share/zsh/vendor-completions/_khop',
