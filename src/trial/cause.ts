@@ -10,6 +10,7 @@ import { guardReturnOf } from '../guard/guard-return.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import type { CrashHistoryEntry } from '../switch/history.ts';
 import type { Ticket, TicketTrial } from '../switch/ticket.ts';
+import { SHUTDOWN_ASKED } from './going-down.ts';
 import { causeOn, homeIdOn, type ToldCause } from './trial-kernel.ts';
 import { RETURN_CAUSES, type ReturnCause, TRIAL_PHASES, type TrialPhase } from './trial-words.ts';
 
@@ -26,6 +27,8 @@ export interface ReturnEvidence {
   readonly isCrashOfGuardian: boolean;
   /** Whether a hardware watchdog says that the last reset was its own. */
   readonly watchdogReset: Reading<boolean>;
+  /** Whether somebody asked that kernel to go down; see asked-shutdown.ts. */
+  readonly isShutdownAsked: boolean;
   /** When the records of dying kernels in pstore were made: realtime, ms since 1970. Old ones may lie there for ever. */
   readonly persistentRecords: Reading<readonly number[]>;
 }
@@ -111,7 +114,11 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
       ? { cause: 'panic', detail: `${persistentRecords.source} holds ${records} of a kernel that died` }
       : undefined;
   },
+  /** It was asked to go down, and did. How it died on the way has counted before. */
+  ({ isShutdownAsked }) => (isShutdownAsked ? ASKED : undefined),
 ];
+
+const ASKED: Verdict = { cause: 'asked', detail: SHUTDOWN_ASKED };
 
 /** What the disk could not take. */
 function toldByCommandLine({ commandLine, ticket }: View): ToldCause | undefined {
@@ -130,10 +137,10 @@ const STUCK_WAY_HOME =
   '; its way home did not get out of the drivers, and the guardian had the panic kernel take over';
 
 /** Nobody wrote down why. */
-function silentReturn({ ticket, phase }: View): Verdict {
+function silentReturn({ ticket, phase, isShutdownAsked }: View): Verdict {
   if (ticket === undefined)
     return { cause: 'ticket', detail: 'the ticket was gone or could not be read, there and here' };
-  return SILENT_RETURNS[phase];
+  return isShutdownAsked ? ASKED : SILENT_RETURNS[phase];
 }
 
 /** By the last phase on disk, when the machine came home in good order and nobody wrote down why. */

@@ -24,6 +24,7 @@ import { readHistory } from '../switch/read-history.ts';
 import { historyPath, ticketPath } from '../switch/state-paths.ts';
 import { plausibleMs } from '../switch/ticket-entry.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
+import { askedShutdownPath, forgetAskedShutdown, wasShutdownAsked } from './asked-shutdown.ts';
 import { type FoundCause, findCause } from './cause.ts';
 import { finishConfirmation } from './confirm.ts';
 import { mayBeFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
@@ -109,7 +110,10 @@ async function comeHome(
   const isKept = problems.length === 0;
   problems.push(...(await announceTrialEnd(world, entry, announcer)));
   // What is not on record yet, the next boot concludes.
-  if (isKept) attempt(ticketPath(world.folders), () => removeTicket(world, ticket.id));
+  if (isKept) {
+    attempt(ticketPath(world.folders), () => removeTicket(world, ticket.id));
+    attempt(askedShutdownPath(world.folders), () => forgetAskedShutdown(world));
+  }
   return { state: 'returned', entry, problems };
 }
 
@@ -134,6 +138,7 @@ function causeOf(
     release: valueOf(machine.release),
     crashes,
     isCrashOfGuardian: isCrashOfGuardian(world, crashes.at(-1)),
+    isShutdownAsked: ticket !== undefined && wasShutdownAsked(world, ticket.id),
     ...reset,
   });
 }

@@ -2,6 +2,7 @@
  * A reboot or a poweroff that somebody asks for while a trial is on: a person, or a UPS. The agent lives through it, since
  * on its own way home it watches over the services that stop. What stops then says nothing of the kernel, and where the
  * machine goes is decided. That is noted, as long as the disk is there, for who concludes the trial; nothing else is done.
+ * What the agent does not see begin, asked-shutdown.ts tells.
  * @module
  */
 import { valueOf } from '../machine/reading.ts';
@@ -12,6 +13,9 @@ import type { TrialWorld } from './world.ts';
 const LOOK_MS = 1000;
 /** On a slow machine, or a busy one, asking may not keep the start from the processor. */
 const PAUSE_PER_LOOK = 4;
+
+/** One sentence. */
+export const SHUTDOWN_ASKED = 'the system was asked to shut down or to restart';
 
 /** systemd says so as soon as its shutdown.target is asked for, before anything stops. */
 export async function isGoingDown({ units }: Pick<TrialWorld, 'units'>): Promise<boolean> {
@@ -44,6 +48,6 @@ export function withShutdownAsked(
   const { trial } = ticket;
   if (trial === null) return ticket;
   const phase = 'returning';
-  const cause = { kind: 'asked', detail: 'the system was asked to shut down or to restart', atMs } as const;
+  const cause = { kind: 'asked', detail: SHUTDOWN_ASKED, atMs } as const;
   return { ...ticket, trial: { ...trial, phase, phases: [...trial.phases, { phase, atMs, upMs }], cause } };
 }

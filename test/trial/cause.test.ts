@@ -19,11 +19,13 @@ const THROUGH_FIRMWARE: ReturnEvidence = {
   release: OLD,
   crashes: [],
   isCrashOfGuardian: false,
+  isShutdownAsked: false,
   watchdogReset: read(false),
   persistentRecords: read([]),
 };
 const HOME = `khop.home=${TRIAL_ID}`;
 const TOLD = causeArgument({ kind: 'unhealthy', detail: 'nginx: 100 % dead' });
+const SHUTDOWN = /^the system was asked to shut down or to restart$/;
 const AGENT = { kind: 'unhealthy', detail: 'nginx did not come up', atMs: NOW_MS };
 
 const BY_GUARDIAN = {
@@ -117,6 +119,45 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     { persistentRecords: read([NOW_MS, NOW_MS], '/sys/fs/pstore') },
     'panic',
     /^\/sys\/fs\/pstore holds 2 records/,
+  ],
+  ['a shutdown that was asked for', { isShutdownAsked: true }, 'asked', SHUTDOWN],
+  ['a restart that was asked for, by kexec', { isShutdownAsked: true, commandLine: HOME }, 'asked', SHUTDOWN],
+  [
+    'the guardian, who ended a shutdown that was asked for',
+    { ...BY_GUARDIAN, isShutdownAsked: true },
+    'asked',
+    /^the system was asked to shut down or to restart; its way home did not/,
+  ],
+  [
+    'what the agent wrote, before a shutdown that was asked for',
+    { ticket: trialTicket({ cause: AGENT }), isShutdownAsked: true },
+    'unhealthy',
+    /^nginx did not come up$/,
+  ],
+  [
+    'what the command line says, before a shutdown that was asked for',
+    { commandLine: `${HOME} ${TOLD}`, isShutdownAsked: true },
+    'unhealthy',
+    /^nginx: 100 % dead/,
+  ],
+  ['a crash in a shutdown', { crashes: [TRIAL_CRASH], isShutdownAsked: true }, 'panic', /^NULL pointer/],
+  [
+    'a crash in a shutdown without a report',
+    { commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100`, isShutdownAsked: true },
+    'panic',
+    /no report came with it/,
+  ],
+  [
+    'a watchdog in a shutdown',
+    { watchdogReset: read(true, '/sys/class/watchdog/watchdog0'), isShutdownAsked: true },
+    'watchdog',
+    /watchdog0/,
+  ],
+  [
+    'words that survived the end of a shutdown',
+    { persistentRecords: read([NOW_MS], '/sys/fs/pstore'), isShutdownAsked: true },
+    'panic',
+    /^\/sys\/fs\/pstore holds a record/,
   ],
   ['nothing', {}, 'firmware', /by a power cut, a reset or a reboot, in phase proof; it was no watchdog$/],
   ['nothing and a ticket that is damaged', { ticket: undefined }, 'firmware', /nothing says when/],
