@@ -132,7 +132,7 @@ const CASES: readonly Sketch[] = [
   onTrial('agent killed once', 'services', during.killAgent, 'confirmed', undefined),
   { ...onTrial('agent stopped for good', 'services', during.stopAgent, HOME, 'deadline'), watchdog: 'both' },
   onTrial('person goes home', 'services', during.goBack, HOME, 'asked'),
-  onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'firmware'),
+  onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'asked'),
   onTrial('power cut', 'services', during.powerCut, FIRMWARE, 'firmware'),
   ...powerCuts().map(cutCase),
 ];
