@@ -11,6 +11,9 @@ const ENDS = ['SIGTERM', 'SIGHUP'] as const;
 /** The listeners of holds: they tell nobody. */
 const notes = new Set<unknown>();
 
+/** Signals that nobody has heard of yet. One that came in an earlier hold is told when the last of them ends. */
+const came = new Set<NodeJS.Signals>();
+
 /**
  * Holds the signals until disposed. Node.js delivers signals between turns of its event loop, so the ones
  * that came during a blocking call are seen two turns after it; only then the hold is over.
@@ -18,20 +21,20 @@ const notes = new Set<unknown>();
 export function holdSignals(): Disposable {
   // A listener for one time is gone by the end of the hold, and has been told all the same.
   const heeded = HELD.filter((signal) => process.listeners(signal).some((one) => !notes.has(one)));
-  const came = new Set<NodeJS.Signals>();
   const note = (signal: NodeJS.Signals): void => {
-    came.add(signal);
+    if (!heeded.some((one) => one === signal)) came.add(signal);
   };
   notes.add(note);
   for (const signal of HELD) process.on(signal, note);
   const release = (): void => {
+    notes.delete(note);
     for (const signal of HELD) {
       process.off(signal, note);
       // Whoever else listens has been told already, and another hold is still to end.
       if (came.has(signal) && !heeded.includes(signal) && process.listenerCount(signal) === 0)
         process.kill(process.pid, signal);
     }
-    notes.delete(note);
+    if (notes.size === 0) came.clear();
   };
   return { [Symbol.dispose]: () => setImmediate(() => setImmediate(release)) };
 }

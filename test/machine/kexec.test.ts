@@ -223,3 +223,14 @@ test('SIGTERM and SIGHUP tell who listens for Ctrl-C, once', async () => {
     process.off('SIGINT', listener);
   }
 });
+
+test('a signal that came in a hold is delivered although another hold began before it was told', async () => {
+  const module = JSON.stringify(import.meta.resolve('../../src/machine/hold-signals.ts'));
+  const code = `const { holdSignals } = await import(${module});
+    const { setTimeout: sleep } = await import('node:timers/promises');
+    { using _first = holdSignals(); process.kill(process.pid, 'SIGTERM'); await sleep(20); }
+    { using _second = holdSignals(); await sleep(20); console.error('still here'); }
+    setTimeout(() => console.error('too late'), 3000);`;
+  const run = runProcess(process.execPath, ['--input-type=module', '-e', code], { timeoutMs: 30_000 });
+  await assert.rejects(run, /killed by SIGTERM\n {2}still here$/);
+});
