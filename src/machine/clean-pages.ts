@@ -62,6 +62,8 @@ function readEntries(address: bigint, pages: number, pageSize: number): Int32Arr
     const position = (address / BigInt(pageSize)) * BigInt(ENTRY_SIZE);
     const read = readSync(descriptor, new Uint8Array(halves.buffer), 0, halves.byteLength, position);
     if (read !== halves.byteLength) return new Int32Array(0);
+  } catch {
+    return new Int32Array(0);
   } finally {
     closeSync(descriptor);
   }
@@ -83,16 +85,23 @@ export async function forgettingPages<T>(runs: readonly Uint8Array[], start: () 
   };
   const work = start();
   work.then(over, over);
-  while (!isOver) {
-    for (const run of runs) forgetPages(run);
-    await setTimeout(FORGET_EVERY_MS);
-  }
+  while (!isOver && tryForget(runs)) await setTimeout(FORGET_EVERY_MS);
   return await work;
 }
 
 /** Gives back what nobody has written into; it is read from the file again. */
 export function forgetCleanPages(bytes: Uint8Array): void {
-  for (const run of cleanRuns(bytes)) forgetPages(run);
+  tryForget(cleanRuns(bytes));
+}
+
+/** Whether it could be done: what only saves memory must not end a load. */
+function tryForget(runs: readonly Uint8Array[]): boolean {
+  try {
+    for (const run of runs) forgetPages(run);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where there is one processor, the kernel would copy a dozen MiB before this thread has its turn. */

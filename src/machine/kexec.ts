@@ -79,7 +79,7 @@ export async function kexecLoad(load: {
   const names = { ...KEXEC_FLAGS, [arch.name]: arch.bits };
   const holds = load.segments.map((segment) => segment.bytes);
   const read = holds.flatMap(cleanRuns);
-  forgetProgram();
+  if (read.length > 0) forgetProgram();
   const segments = encodeSegments(load.segments);
   const loadSize = load.segments.reduce((sum, segment) => sum + BigInt(segment.memorySize), 0n);
   const slot = slotOf(load.flags, KEXEC_FLAGS.KEXEC_ON_CRASH);

@@ -11,8 +11,9 @@ import { memoryAt } from './syscall.ts';
 
 /** `55d0c9a00000-55d0cb000000 r-xp 00400000 fe:01 131 /usr/bin/khop` */
 const HEADER = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p [0-9a-f]+ \S+ (\d+)/;
-/** Pages that are this process's own: they cannot come from the file again. */
-const OWN = /^Anonymous:\s+(\d+) kB/;
+/** Pages that are this process's own, in memory or swapped out: they cannot come from the file again. */
+const OWN = /^(Anonymous|Swap):\s+(\d+) kB/;
+const OWN_LINES = 2;
 
 /** Where a part of a program file is mapped. */
 export interface ProgramPart {
@@ -26,20 +27,17 @@ export interface ProgramPart {
  * @param smaps as the kernel writes it
  */
 export function unwrittenParts(smaps: string): ProgramPart[] {
-  const parts: ProgramPart[] = [];
-  let part: ProgramPart | undefined;
-  for (const line of smaps.split('\n')) {
-    const header = HEADER.exec(line);
-    if (header !== null) {
-      const [address, end] = [BigInt(`0x${header[1]}`), BigInt(`0x${header[2]}`)];
-      part = header[3] === '0' ? undefined : { address, size: Number(end - address) };
-    }
-    const own = OWN.exec(line);
-    if (own === null) continue;
-    if (own[1] === '0' && part !== undefined) parts.push(part);
-    part = undefined;
-  }
-  return parts;
+  const mappings = smaps.split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+  return mappings.flatMap((mapping) => {
+    const lines = mapping.split('\n');
+    const [, start, end, inode] = HEADER.exec(lines[0]!) ?? [];
+    const own = lines.flatMap((line) => OWN.exec(line)?.[2] ?? []);
+    if (inode === undefined || inode === '0') return [];
+    // A kernel that does not say it of both says nothing.
+    if (own.length !== OWN_LINES || own.some((kib) => kib !== '0')) return [];
+    const address = BigInt(`0x${start}`);
+    return [{ address, size: Number(BigInt(`0x${end}`) - address) }];
+  });
 }
 
 /** Gives them back; what is needed again comes from the page cache. Where that cannot be done, nothing is. */

@@ -117,7 +117,8 @@ export function propose(
 
 /** The files but for the initrds: a fast plan that has a prepared one never reads them. */
 function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
-  forgetProgram();
+  // On the way home the disk that a program's pages come from may be what fails.
+  if (options.isWayHome !== true) forgetProgram();
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   return {
     ...files,

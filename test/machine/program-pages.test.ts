@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { forgetProgram, unwrittenParts } from '../../src/machine/program-pages.ts';
 
-const smaps = (...parts: readonly (readonly [header: string, anonymousKib: number])[]): string =>
+type Part = readonly [header: string, anonymousKib: number, swapKib?: number];
+
+const smaps = (...parts: readonly Part[]): string =>
   parts
     .map(
-      ([header, kib]) =>
-        `${header}\nSize:  8 kB\nRss:  8 kB\nAnonymous:   ${kib} kB\nVmFlags: rd mr mw me sd`,
+      ([header, anonymous, swap = 0]) =>
+        `${header}\nSize:  8 kB\nRss:  8 kB\nAnonymous:   ${anonymous} kB\nSwap:   ${swap} kB\nSwapPss:  0 kB\nVmFlags: rd mr`,
     )
     .join('\n');
 
@@ -17,6 +19,7 @@ test('what nobody can write into and nobody has written into comes from its file
     ['00402000-00404000 r-xp 00002000 fe:01 131 /usr/bin/khop', 0],
     ['00404000-00406000 r-xp 00004000 fe:01 131 /usr/bin/khop', 4],
     ['00406000-00408000 r--p 00006000 fe:01 131 /usr/bin/khop (deleted)', 8],
+    ['00430000-00432000 r--p 00030000 fe:01 131 /usr/bin/khop', 0, 8],
     ['00408000-0040a000 rw-p 00008000 fe:01 131 /usr/bin/khop', 0],
     ['0040a000-0040c000 r--s 00000000 fe:01 132 /var/shared', 0],
     ['0040c000-0040e000 r--p 00000000 00:00 0', 0],
@@ -28,6 +31,8 @@ test('what nobody can write into and nobody has written into comes from its file
     { address: 0x40_2000n, size: 0x2000 },
   ]);
   assert.deepEqual(unwrittenParts(''), []);
+  const silent = parts.replaceAll(/^Swap: .*\n/gm, '');
+  assert.deepEqual(unwrittenParts(silent), [], 'who does not say what is swapped out');
 });
 
 test('this process has given back what its start has read, and goes on', () => {
