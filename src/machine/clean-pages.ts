@@ -19,7 +19,7 @@ const OF_FILE = 1 << 29;
 /** Shorter runs cost more calls than they give back. */
 const SHORTEST_RUN = 64 * 1024;
 /** A kernel copies some MiB in this time. */
-const FORGET_EVERY_MS = 1;
+const FORGET_EVERY_MS = 2;
 
 /**
  * The runs of such pages, whole pages each; none where `bytes` are not of `mapFile`, or that cannot be read. A page that
