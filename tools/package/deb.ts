@@ -1,5 +1,5 @@
 /**
- * The .deb. Its maintainer scripts only tell systemd about the unit.
+ * The .deb. Its maintainer scripts only tell systemd about the units, and start the one that watches in every boot.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ const CONFFILES = [
   'etc/kernel/postrm.d/zz-khop',
   'etc/initramfs/post-update.d/khop',
 ];
-const SCRIPTS = ['postinst', 'postrm'];
+const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 const TIMEOUT_MS = 600_000;
 
 /** Packs `work`/tree; the path of the .deb in `dist`. @param xzLevel 0 is fast, 6 is small */

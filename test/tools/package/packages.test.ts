@@ -79,7 +79,7 @@ describe('the packages', () => {
       '/etc/kernel/postrm.d/zz-khop',
       '/etc/initramfs/post-update.d/khop',
     ]);
-    for (const script of ['postinst', 'postrm'])
+    for (const script of ['postinst', 'prerm', 'postrm'])
       await runProcess('sh', ['-n', join(control, script)], DEADLINE);
   });
 
