@@ -14,6 +14,7 @@ import { valueOf } from '../machine/reading.ts';
 import { trialIdOn, wasConfirmed } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket, type Ticket } from '../switch/ticket.ts';
+import { goingHomePath } from './asked-shutdown.ts';
 import { isHomeUnchanged, loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ToldCause } from './trial-kernel.ts';
@@ -54,6 +55,7 @@ type Way = readonly [ReturnWay, () => Promise<void>];
  */
 export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeOrder): Promise<never> {
   const isRecorded = await decide(world, calls, order);
+  sayNobodyAsked(world, order);
   await reloadHome(world, order, isRecorded);
   try {
     calls.sayLeaving();
@@ -74,6 +76,19 @@ export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeO
   throw new KhopError('E_STATE', `no way led home: ${failures.join('; ')}`, {
     hint: 'Reset the machine: its boot loader starts the known-good kernel.',
   });
+}
+
+/**
+ * Services stop on the way home, too. Where that is written nowhere else, a note that somebody asked for it would be all that
+ * home finds. Whom somebody did ask leaves the note: it is true, and may be all that a full disk takes.
+ */
+function sayNobodyAsked({ files, folders, remark }: GuardWorld, { cause }: HomeOrder): void {
+  if (cause === 'asked') return;
+  try {
+    files.write(goingHomePath(folders), `${cause}\n`);
+  } catch (error) {
+    remark(`What stops now will look as if somebody had asked for it: ${(error as Error).message}`);
+  }
 }
 
 function waysHome(

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { goingHomePath } from '../../src/trial/asked-shutdown.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'packaging');
 const SERVICES = readdirSync(FOLDER).filter((name) => name.endsWith('.service'));
@@ -70,7 +71,7 @@ function noteOf(state: string, files: readonly string[]): string | undefined {
     for (const name of files) writeFileSync(join(folder, name), '');
     writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\necho ${state}\nexit 1\n`, { mode: 0o755 });
     const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
-    const script = /^-\/bin\/sh -c '([^']*)'$/.exec(stop)?.[1]?.replace('/var/lib/khop', folder);
+    const script = /^-\/bin\/sh -c '([^']*)'$/.exec(stop)?.[1]?.replace(/\/(?:var\/lib|run)\/khop/g, folder);
     assert.ok(script !== undefined && !script.includes('$'), 'systemd would replace it');
     spawnSync('sh', ['-c', script], {
       env: { PATH: `${folder}:${process.env['PATH']}` },
@@ -88,4 +89,11 @@ test('a shutdown in a trial is noted with the command line; a unit that is stopp
   for (const state of ['running', 'degraded', 'maintenance'])
     assert.equal(noteOf(state, ['trial.json']), undefined);
   assert.equal(noteOf('stopping', []), undefined);
+});
+
+test('the way home of an agent is no shutdown that somebody asked for', () => {
+  const path = goingHomePath({ root: '/', state: '', run: '/run/khop', cache: '' });
+  assert.equal(noteOf('stopping', ['trial.json', basename(path)]), undefined);
+  const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
+  assert.ok(stop.includes(`test ! -e ${path} `));
 });

@@ -6,6 +6,7 @@ import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { historyPath, ticketPath } from '../../src/switch/state-paths.ts';
 import { decodeTicket, encodeTicket } from '../../src/switch/ticket.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
+import { goingHomePath } from '../../src/trial/asked-shutdown.ts';
 import { goHome, type HomeOrder } from '../../src/trial/go-home.ts';
 import { confirmedEntry } from '../../src/trial/trial-entry.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
@@ -111,6 +112,30 @@ test('the first cause stays, and neither a disk that refuses nor a ticket that i
   assert.match(broken.remarks[0]!, /could not be written down: EROFS/);
 });
 
+test('before anything stops it is said that nobody asked for it, where nobody did', async () => {
+  for (const [cause, said] of [
+    ['unhealthy', 'unhealthy\n'],
+    ['asked', undefined],
+  ] as const) {
+    using at = trialWorld(loaded());
+    const path = goingHomePath(at.world.folders);
+    const seen: string[] = [];
+    await leave(at, 'kexec.target', { cause }, (call) => seen.push(`${call}: ${at.world.files.read(path)}`));
+    assert.deepEqual(seen.slice(0, 2), [`leaving: ${said}`, `kexec.target: ${said}`]);
+  }
+  using full = trialWorld(loaded());
+  const { files, folders } = full.world;
+  const write: typeof files.write = (path, text) => {
+    if (path.startsWith(folders.run)) throw new Error('ENOSPC');
+    files.write(path, text);
+  };
+  await leave({ ...full, world: { ...full.world, files: { ...files, write } } }, 'kexec.target', {
+    cause: 'unhealthy',
+  });
+  assert.equal(full.calls.at(-1), 'kexec.target');
+  assert.match(full.remarks[0]!, /as if somebody had asked for it: ENOSPC/);
+});
+
 const NOWHERE = {
   wait: async () => undefined,
   crashKernel: () => assert.fail('nobody leaves'),
@@ -125,8 +150,10 @@ test('a kernel that was confirmed before the way home was written down stays, an
   over.world.files.append(historyPath(over.world.folders), encodeHistoryEntry(entry));
   for (const at of [deciding, over]) {
     const before = at.disk();
-    await assert.rejects(goHome(at.world, NOWHERE, ORDER), { code: 'E_STATE', message: /was confirmed/ });
+    const order = { ...ORDER, cause: 'unhealthy' } as const;
+    await assert.rejects(goHome(at.world, NOWHERE, order), { code: 'E_STATE', message: /was confirmed/ });
     assert.deepEqual([at.calls, at.disk()], [[], before]);
+    assert.equal(at.world.files.read(goingHomePath(at.world.folders)), undefined, 'it may be left later');
   }
 });
 
