@@ -151,21 +151,23 @@ async function reloadHome(world: GuardWorld, order: HomeOrder, isRecorded: boole
 
 /**
  * Where that fails, the kernel that waits stays, and will know less. A disk that refuses to be written may give back
- * anything when it is read, so what comes from it has to be what was there before the jump.
+ * anything when it is read, so what comes from it has to be what was there before the jump. Where the ticket is what cannot be
+ * read, whoever gives the order knows it.
  */
 async function tellHome(world: GuardWorld, order: HomeOrder): Promise<void> {
   try {
     const found = readTrialPlace(world, world.readMachine());
-    if (found.place !== 'on-trial') return;
+    const ticket = found.place === 'on-trial' ? found.ticket : order.ticket;
+    if (ticket?.trial == null) return;
     // It was decided earlier, while the disk took it.
-    if (found.ticket.trial.cause !== null) return;
-    if (!isHomeUnchanged(world, found.ticket.trial)) {
+    if (ticket.trial.cause !== null) return;
+    if (!isHomeUnchanged(world, ticket.trial)) {
       world.remark(
         'Nor is the known-good kernel told: its files are not known to be what they were before the jump.',
       );
       return;
     }
-    await loadHome(world, found.ticket, causeOf(order));
+    await loadHome(world, ticket, causeOf(order));
     world.remark('The known-good kernel was loaded again, with why this kernel is left on its command line.');
   } catch (error) {
     world.remark(`Nor could the known-good kernel be told: ${(error as Error).message}`);
@@ -186,7 +188,7 @@ function dropForeign(world: GuardWorld): void {
 }
 
 /**
- * Between confirming and leaving, the first to write wins. False when the disk could not take it.
+ * Between confirming and leaving, the first to write wins. False when it is not in the ticket.
  * @throws E_STATE when that was the confirmation
  */
 async function decide(world: GuardWorld, { wait }: GoHomeCalls, order: HomeOrder): Promise<boolean> {
@@ -217,7 +219,7 @@ function isConfirmed(world: GuardWorld): boolean {
 /**
  * The first cause counts. A ticket that cannot be read is left as it is: the known-good kernel moves it aside. One that
  * is gone is written again, but not on the way down, which unmounts its file system: that one would lie below the mount
- * point. False when the disk refuses.
+ * point. False when the disk refuses, or has no ticket to write into: home may be able to read it.
  */
 function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined): boolean {
   const { cause, detail, orderlyMs } = order;
@@ -227,7 +229,7 @@ function record(world: GuardWorld, order: HomeOrder, way: ReturnWay | undefined)
     const isGone = found.place === 'unreadable' && found.text === undefined && way === undefined;
     const ticket = found.place === 'on-trial' ? found.ticket : isGone ? order.ticket : undefined;
     const trial = ticket?.trial;
-    if (ticket === undefined || trial == null) return true;
+    if (ticket === undefined || trial == null) return false;
     const atMs = world.nowMs();
     const upMs = valueOf(machine.uptimeMs) ?? null;
     const isNew = trial.phase !== 'returning';

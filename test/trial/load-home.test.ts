@@ -8,6 +8,7 @@ import { reusableCommandLine } from '../../src/plan/command-line.ts';
 import { addParameters, withoutAddedParameters } from '../../src/switch/added-parameters.ts';
 import { loadPlan, readLoadedRecord, unload } from '../../src/switch/load.ts';
 import { agreedPlan, propose } from '../../src/switch/proposal.ts';
+import { ticketPath } from '../../src/switch/state-paths.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
 import type { StateFiles, SwitchWorld } from '../../src/switch/world.ts';
 import { goHome } from '../../src/trial/go-home.ts';
@@ -74,17 +75,20 @@ interface Disk {
   readonly isWritable: boolean;
   /** What the ticket says of the home's files; undefined: nothing, as those of an older khop. */
   readonly files?: readonly { readonly path: string; readonly sha256: string }[] | undefined;
+  /** Whether the ticket is none any more that this kernel can read, and who goes home has read it before. */
+  readonly isDamaged?: boolean;
 }
 
 /** @returns how often the known-good kernel was loaded again, and the remarks */
-async function leaveFrom(boot: PreparedBoot, { isWritable, files }: Disk) {
+async function leaveFrom(boot: PreparedBoot, { isWritable, files, isDamaged = false }: Disk) {
   const loads: string[] = [];
   const remarks: string[] = [];
   using guard = trialWorld(machineOnTrial());
   const base: GuardWorld = { ...guard.world, ...onTrial(boot, loads) };
   const { home } = ticketOf(boot).trial;
   const told = files === undefined ? home : { ...home, files: [...files] };
-  base.files.write(`${base.folders.state}/trial.json`, encodeTicket(trialTicket({ home: told })));
+  const ticket = trialTicket({ home: told });
+  base.files.write(ticketPath(base.folders), isDamaged ? 'junk' : encodeTicket(ticket));
   const write: StateFiles['write'] = (path, text) => {
     if (!isWritable && path.startsWith(base.folders.state)) throw new Error('EROFS: read-only file system');
     base.files.write(path, text);
@@ -94,7 +98,8 @@ async function leaveFrom(boot: PreparedBoot, { isWritable, files }: Disk) {
   const remark = (line: string) => void remarks.push(line);
   const world = { ...base, files: { ...base.files, write }, shutdown, remark };
   const calls = { crashKernel: () => undefined, wait: async () => undefined, sayLeaving: () => undefined };
-  const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1 } as const;
+  const known = isDamaged ? { ticket } : {};
+  const order = { cause: 'unhealthy', detail: 'disk full', orderlyMs: 1, ...known } as const;
   await assert.rejects(goHome(world, calls, order), /the machine ends/);
   const record = readLoadedRecord(world, 'normal', 'trial-boot');
   return { loads: loads.length, told: causeOn(record?.commandLine ?? ''), remarks: remarks.join('\n') };
@@ -107,6 +112,13 @@ test('going home from a disk that cannot be written loads the known-good kernel 
   assert.deepEqual([written.loads, written.told], [0, undefined]);
   const refused = await leaveFrom(boot, { isWritable: false, files });
   assert.deepEqual([refused.loads, refused.told], [1, { kind: 'unhealthy', detail: 'disk full' }]);
+});
+
+test('a ticket that cannot be read here takes no cause either: the known-good kernel is told, which may read it', async () => {
+  using boot = buildBoot();
+  const files = digestFiles([boot.image, boot.initrd]);
+  const { loads, told } = await leaveFrom(boot, { isWritable: true, files, isDamaged: true });
+  assert.deepEqual([loads, told], [1, { kind: 'unhealthy', detail: 'disk full' }]);
 });
 
 test('the known-good kernel in memory stays where the disk has another, or none that anybody knows', async () => {
