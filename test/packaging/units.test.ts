@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { goingHomePath } from '../../src/trial/asked-shutdown.ts';
+import { ORDERLY_SECONDS } from '../../src/trial/go-home.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'packaging');
 const SERVICES = readdirSync(FOLDER).filter((name) => name.endsWith('.service'));
@@ -83,6 +84,15 @@ function noteOf(state: string, files: readonly string[]): string | undefined {
     rmSync(folder, { recursive: true });
   }
 }
+
+/** service.c: stop, stop-sigterm, stop-sigkill, final-sigterm, final-sigkill. */
+const STOP_STEPS = 5;
+
+test('a disk that does not answer leaves the way home most of its time', () => {
+  const [, seconds = ''] =
+    settingsOf('khop-trial-asked.service').find(([key]) => key === 'TimeoutStopSec') ?? [];
+  assert.ok(/^[1-9]\d*$/.test(seconds) && STOP_STEPS * Number(seconds) <= ORDERLY_SECONDS / 4, seconds);
+});
 
 test('a shutdown in a trial is noted with the command line; a unit that is stopped, or a trial that is over, is none', () => {
   assert.equal(noteOf('stopping', ['trial.json']), readFileSync('/proc/cmdline', 'utf8'));
