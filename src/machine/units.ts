@@ -5,7 +5,7 @@
  */
 import { KhopError } from '../error.ts';
 import { parseProperties } from './boot-times.ts';
-import type { Reading } from './reading.ts';
+import { type Reading, valueOf } from './reading.ts';
 import { runProcess } from './run-process.ts';
 import { linesOf, mapReading, readNames } from './source.ts';
 
@@ -24,7 +24,7 @@ export interface UnitState {
 
 /** Questions to systemd; absent where it does not run. */
 export interface UnitCalls {
-  /** `starting`, `running`, `degraded`, `maintenance`...: `systemctl is-system-running`. */
+  /** `starting`, `running`, `degraded`, `stopping`...: `systemctl is-system-running`. */
   readonly systemState: () => Promise<Reading<string>>;
   /** Units that are active, failed, or on their way. */
   readonly list: () => Promise<Reading<readonly UnitState[]>>;
@@ -39,11 +39,21 @@ const TIMEOUT_MS = 20_000;
 const STATES = 'active,failed,activating,deactivating,reloading';
 const LIST = ['list-units', '--plain', '--no-legend', '--no-pager', '--full', `--state=${STATES}`];
 
+const STARTING: ReadonlySet<string> = new Set(['initializing', 'starting']);
+/** `1234 shutdown.target start waiting`. */
+const SHUTDOWN_JOB = /^\s*\d+\s+shutdown\.target\s+start\s/m;
+
 /** systemd of the system below `root`, which has to be the one that runs. */
 export function unitCalls(root: string, signal: AbortSignal, run: Run = runProcess): UnitCalls {
   const ask = (args: readonly string[]) => askSystemd(root, args, signal, run);
   return {
-    systemState: async () => mapReading(await ask(['is-system-running']), (text) => text.trim() || undefined),
+    systemState: async () => {
+      const state = mapReading(await ask(['is-system-running']), (text) => text.trim() || undefined);
+      if (state.state !== 'read' || !STARTING.has(state.value)) return state;
+      // Before systemd 246 these last until the start is finished, also when a shutdown ends it.
+      const jobs = await ask(['list-jobs', '--no-legend', 'shutdown.target']);
+      return SHUTDOWN_JOB.test(valueOf(jobs) ?? '') ? { ...state, value: 'stopping' } : state;
+    },
     list: async () => mapReading(await ask(LIST), (text) => linesOf(text).map(parseUnitLine)),
     show: async (names) => {
       const properties = '--property=Id,ActiveState,SubState,LoadState,TriggeredBy';

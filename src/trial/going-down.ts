@@ -17,7 +17,7 @@ const PAUSE_PER_LOOK = 4;
 /** One sentence. */
 export const SHUTDOWN_ASKED = 'the system was asked to shut down or to restart';
 
-/** systemd says so as soon as its shutdown.target is asked for, before anything stops. */
+/** systemd says so as soon as its shutdown.target is asked for, before anything stops; see machine/units.ts for a start. */
 export async function isGoingDown({ units }: Pick<TrialWorld, 'units'>): Promise<boolean> {
   return valueOf(await units.systemState()) === 'stopping';
 }

@@ -8,10 +8,13 @@ import { buildTree } from '../support/tree-builder.ts';
 
 const SYSTEMD = { 'run/systemd/system/': '' };
 
+type Answer = Partial<ProcessResult> | Error;
+
 /** Calls whose systemctl answers so; `asked` gets the arguments. */
-function calls(root: string, answer: Partial<ProcessResult> | Error, asked: string[][] = []) {
+function calls(root: string, answers: Answer | ((verb: string) => Answer), asked: string[][] = []) {
   const run: typeof runProcess = async (_file, args) => {
     asked.push([...args]);
+    const answer = typeof answers === 'function' ? answers(args[0] ?? '') : answers;
     if (answer instanceof Error) throw answer;
     return { exitCode: 0, signal: null, stdout: '', stderr: '', stdoutBytes: new Uint8Array(), ...answer };
   };
@@ -22,6 +25,26 @@ test('the state of the system is told whatever the exit status', async () => {
   using tree = buildTree(SYSTEMD);
   const { systemState } = calls(tree.root, { exitCode: 1, stdout: 'degraded\n' });
   assert.equal(valueOf(await systemState()), 'degraded');
+});
+
+test('a start that a shutdown ends is stopping, also where systemd still calls it a start', async () => {
+  using tree = buildTree(SYSTEMD);
+  for (const [said, jobs, state] of [
+    ['starting', ' 1234 shutdown.target start waiting\n', 'stopping'],
+    ['initializing', '7 shutdown.target    start running\n', 'stopping'],
+    ['starting', '', 'starting'],
+    ['starting', 'No jobs listed.\n', 'starting'],
+    ['starting', '7 shutdown.target stop waiting\n', 'starting'],
+    ['starting', '7 before-shutdown.target start waiting\n', 'starting'],
+    ['starting', new KhopError('E_TIMEOUT', 'systemctl: did not end', { hint: '' }), 'starting'],
+  ] as const) {
+    const listed = typeof jobs === 'string' ? { stdout: jobs } : jobs;
+    const answers = (verb: string) => (verb === 'list-jobs' ? listed : { exitCode: 1, stdout: `${said}\n` });
+    assert.equal(valueOf(await calls(tree.root, answers).systemState()), state, `${said}, ${jobs}`);
+  }
+  const asked: string[][] = [];
+  await calls(tree.root, { stdout: 'running\n' }, asked).systemState();
+  assert.deepEqual(asked, [['is-system-running']], 'once more only while it starts');
 });
 
 test('units are listed with their states, marked or not', async () => {

@@ -65,12 +65,17 @@ test('what notes a shutdown is stopped before its folder is unmounted, and by no
     assert.ok(settings.includes(setting), setting);
 });
 
-/** What the unit writes as it is stopped. @param state as systemd says it */
-function noteOf(state: string, files: readonly string[]): string | undefined {
+/** As systemd lists it while what it stops has not stopped. */
+const SHUTDOWN = ' 1234 shutdown.target start waiting';
+
+/** What the unit writes as it is stopped. @param job of shutdown.target */
+function noteOf(job: string, files: readonly string[]): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'khop-asked-'));
   try {
     for (const name of files) writeFileSync(join(folder, name), '');
-    writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\necho ${state}\nexit 1\n`, { mode: 0o755 });
+    const asked = 'list-jobs --no-legend shutdown.target';
+    const systemctl = `#!/bin/sh\n[ "$*" = '${asked}' ] && echo '${job}' || echo starting\n`;
+    writeFileSync(join(folder, 'systemctl'), systemctl, { mode: 0o755 });
     const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
     const script = /^-\/bin\/sh -c '([^']*)'$/.exec(stop)?.[1]?.replace(/\/(?:var\/lib|run)\/khop/g, folder);
     assert.ok(script !== undefined && !script.includes('$'), 'systemd would replace it');
@@ -95,15 +100,15 @@ test('a disk that does not answer leaves the way home most of its time', () => {
 });
 
 test('a shutdown in a trial is noted with the command line; a unit that is stopped, or a trial that is over, is none', () => {
-  assert.equal(noteOf('stopping', ['trial.json']), readFileSync('/proc/cmdline', 'utf8'));
-  for (const state of ['running', 'degraded', 'maintenance'])
-    assert.equal(noteOf(state, ['trial.json']), undefined);
-  assert.equal(noteOf('stopping', []), undefined);
+  assert.equal(noteOf(SHUTDOWN, ['trial.json']), readFileSync('/proc/cmdline', 'utf8'));
+  for (const job of ['', 'No jobs listed.', '7 shutdown.target stop waiting'])
+    assert.equal(noteOf(job, ['trial.json']), undefined);
+  assert.equal(noteOf(SHUTDOWN, []), undefined);
 });
 
 test('the way home of an agent is no shutdown that somebody asked for', () => {
   const path = goingHomePath({ root: '/', state: '', run: '/run/khop', cache: '' });
-  assert.equal(noteOf('stopping', ['trial.json', basename(path)]), undefined);
+  assert.equal(noteOf(SHUTDOWN, ['trial.json', basename(path)]), undefined);
   const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
   assert.ok(stop.includes(`test ! -e ${path} `));
 });
