@@ -55,6 +55,8 @@ export interface UnpackedKernel {
    * the last one's bytes count.
    */
   readonly takeImage?: (() => Uint8Array) | undefined;
+  /** To be called when that is done: nothing of what it took is needed again. */
+  readonly imageWasMoved?: (() => void) | undefined;
   /** Plans that are kept together have one image: the first that moves it says where to, see `SharedMove`. */
   readonly sharedMove?: SharedMove | undefined;
   /** See x86-relocations.ts; empty when the kernel has none. */

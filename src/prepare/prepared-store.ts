@@ -22,6 +22,7 @@ import { crc32 } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { syncFolder } from '../machine/durable-file.ts';
 import { forgetPages, mapFile, touchSinglePages } from '../machine/mapped-file.ts';
 import { forgetProgram } from '../machine/program-pages.ts';
@@ -142,12 +143,18 @@ export function readPreparedKernel(
     forgetProgram();
     return mapped;
   };
+  const relocationTable = readChecked(folder, relocations, verified);
+  const imageWasMoved = () => {
+    forgetProgram();
+    for (const bytes of [mapped, relocationTable]) forgetCleanPages(bytes);
+  };
   return {
     layout,
+    imageWasMoved,
     setupHeader: new Uint8Array(Buffer.from(setupHeader, 'base64')),
     image: mapped,
     takeImage,
-    relocationTable: readChecked(folder, relocations, verified),
+    relocationTable,
   };
 }
 

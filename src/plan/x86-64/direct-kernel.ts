@@ -135,5 +135,6 @@ export function directKernel(
 function moveImage(unpacked: UnpackedKernel, relocations: KernelRelocations, distance: number): Uint8Array {
   const bytes = unpacked.takeImage?.() ?? new Uint8Array(unpacked.image);
   applyKernelRelocations(bytes, relocations, distance);
+  unpacked.imageWasMoved?.();
   return bytes;
 }
