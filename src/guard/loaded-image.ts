@@ -29,15 +29,18 @@ export function noteImage(
 }
 
 /**
- * Whether the places of the first segments are in it: else it is another load, or this kernel keeps them elsewhere and the
- * digest would say nothing. For kexec_file_load it is the kernel that chooses them.
+ * Whether what khop loaded is in it: else it is another load, or this kernel keeps segments elsewhere and the digest would
+ * say nothing. By kexec_load it is the places of the first segments. By kexec_file_load the kernel chooses those, but keeps
+ * the length of the initrd as it is: bufsz, which kexec_add_buffer does not round as it does memsz.
  */
 function hasSegments({ bytes }: CrashImage, plan: LoadPlan): boolean {
-  if (plan.method === 'file') return true;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = Array.from({ length: Math.floor(bytes.length / 8) }, (_none, index) =>
     view.getBigUint64(index * 8, true),
   );
+  // A panic kernel without an initrd has nothing of khop's own to be known by.
+  if (plan.method === 'file')
+    return plan.initrd !== undefined && words.includes(BigInt(plan.initrd.bytes.length));
   return plan.segments
     .slice(0, 8)
     .every(({ address, memorySize }) =>
