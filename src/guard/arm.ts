@@ -35,7 +35,7 @@ import type { EncryptionPlan } from './encryption-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
-import { noteImage } from './loaded-image.ts';
+import { type ImageNote, noteImage } from './loaded-image.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
 import { isOnNetwork } from './report-target.ts';
 import { planRescueLogin } from './rescue-login.ts';
@@ -208,10 +208,11 @@ export async function armGuard(
   // Before the load: who starts from here on may replace what it loads.
   const kdumpStarts = readKdumpStarts(world.folders.root);
   const readImage = crashImageReader(world.folders.root);
-  const load = () => loadPlan(world, plan, { by: 'khop guard', optimisations: [] });
+  const images: ImageNote[] = [];
+  const onLoaded = () => void images.push(noteImage(readImage(), plan));
+  const load = () => loadPlan(world, plan, { by: 'khop guard', optimisations: [], onLoaded });
   if (continuing === undefined) await load();
   else await withContinuation(world, describeContinuation(home, machine, id), load);
-  const image = noteImage(readImage(), plan);
   const record: ArmedRecord = {
     version: ARMED_VERSION,
     bootId: valueOf(machine.bootId) ?? '',
@@ -248,7 +249,7 @@ export async function armGuard(
     inputs: planned.inputs,
     shape: planned.shape,
     kdumpStarts,
-    ...image,
+    ...images[0]!,
   };
   world.files.write(armedRecordPath(world.folders), encodeArmedRecord(record));
   if (isForNow(record, settings)) world.files.write(armAgainPath(world.folders), '');

@@ -18,7 +18,7 @@ import { driftOf } from './drift.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
-import { OTHER_SEGMENTS } from './loaded-image.ts';
+import { imageProblems, OTHER_SEGMENTS } from './loaded-image.ts';
 import { arriveFromCrash } from './record-crash.ts';
 import { requireSsh } from './ssh-plan.ts';
 import { planTarget, planTargetOrNone, type TargetPlan } from './target-plan.ts';
@@ -58,7 +58,7 @@ async function armAsThingsAre(
     const now = count === 1 ? place : await planTargetOrNone(world, settings);
     const planned = await planGuard(world, settings, newSwitchId(world), now);
     const record = await armGuard(world, planned, settings);
-    drift = driftOf(record, world.readMachine());
+    drift = [...driftOf(record, world.readMachine()), ...imageProblems(world.folders.root, record)];
     const isOwn = record.imageObstacle !== OTHER_SEGMENTS || count === MOST_ARMINGS;
     if (drift.length === 0 && isOwn) return record;
   }

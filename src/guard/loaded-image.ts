@@ -18,11 +18,11 @@ export function digestOfImage({ address, bytes }: CrashImage): string {
   return createHash('sha256').update(`${address}\n`).update(bytes).digest('hex');
 }
 
+/** In a record. */
+export type ImageNote = Pick<ArmedRecord, 'imageDigest' | 'imageObstacle'>;
+
 /** For the record of an arming, right after `plan` was loaded. */
-export function noteImage(
-  reading: Reading<CrashImage>,
-  plan: LoadPlan,
-): Pick<ArmedRecord, 'imageDigest' | 'imageObstacle'> {
+export function noteImage(reading: Reading<CrashImage>, plan: LoadPlan): ImageNote {
   if (reading.state !== 'read') return { imageDigest: null, imageObstacle: whyUnreadable(reading) };
   if (!hasSegments(reading.value, plan)) return { imageDigest: null, imageObstacle: OTHER_SEGMENTS };
   return { imageDigest: digestOfImage(reading.value), imageObstacle: null };

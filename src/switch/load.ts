@@ -24,6 +24,8 @@ export interface LoadOrigin {
   readonly optimisations: readonly string[];
   /** The kernel on trial may load the one that it goes home to, and nothing else. */
   readonly isWayHome?: true;
+  /** To look at what the kernel has right after the call: what is recorded takes a while. */
+  readonly onLoaded?: () => void;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOr
   }
   const loadMs = Math.max(0, world.nowMs() - startedMs);
   try {
+    asked.onLoaded?.();
     return recordLoad(world, plan, asked, { startedMs, loadMs });
   } catch (error) {
     attempt(world, 'unloading again', () => unload(world, plan.slot));

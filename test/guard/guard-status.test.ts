@@ -326,6 +326,37 @@ test('who loads a panic kernel right after the guard loses to it, but no kernel 
   }
 });
 
+test('what is loaded while an arming is written down is never taken for the guard’s', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const { world, show, statusNow } = showing(boot, at);
+  let own: ShownImage | undefined;
+  const kexec: typeof world.kexec = {
+    ...world.kexec,
+    segmentsLoad: async (request) => {
+      await world.kexec.segmentsLoad(request);
+      own = request;
+    },
+  };
+  // To the very same places, once.
+  const readMachine = () => {
+    if (own !== undefined) show({ ...own, entry: 7n });
+    own = undefined;
+    return guarded();
+  };
+  await arm(boot, { ...world, kexec, readMachine });
+  assert.equal(statusNow().state, 'not-armed');
+  assert.match(statusNow().problems.join(), /^another panic kernel was loaded after the guard was armed$/);
+
+  let loads = 0;
+  const once: typeof kexec.segmentsLoad = async (request) => {
+    loads += 1;
+    await (loads === 1 ? kexec : world.kexec).segmentsLoad(request);
+  };
+  const { did } = await keepArmed({ ...world, kexec: { ...kexec, segmentsLoad: once }, readMachine });
+  assert.deepEqual([did, loads, statusNow().state, statusNow().unproven], ['armed', 2, 'armed', null]);
+});
+
 test('what an older khop has armed is armed, and not proven', async () => {
   using boot = buildBoot();
   using at = worldFor(boot);
