@@ -3,61 +3,18 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { armGuard, planGuard } from '../../src/guard/arm.ts';
-import { armAgainPath, armedRecordPath } from '../../src/guard/armed-record.ts';
+import { armAgainPath } from '../../src/guard/armed-record.ts';
 import { keepArmed, turnGuardOff } from '../../src/guard/guard.ts';
-import {
-  DEFAULT_GUARD_SETTINGS,
-  encodeGuardSettings,
-  guardSettingsPath,
-} from '../../src/guard/guard-settings.ts';
+import { encodeGuardSettings, guardSettingsPath } from '../../src/guard/guard-settings.ts';
 import { readGuardStatus } from '../../src/guard/guard-status.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { loadPlan } from '../../src/switch/load.ts';
 import { historyPath } from '../../src/switch/state-paths.ts';
-import { continuingWorld } from '../support/continuing-world.ts';
-import { kernelCoreTree, type ShownImage } from '../support/kernel-core-tree.ts';
-import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
+import { arm, guarded, ID, NOWHERE, settingsFor, worldFor } from '../support/guarded-boot.ts';
+import { segmentOf } from '../support/load-requests.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
-import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
-import { writeTree } from '../support/tree-builder.ts';
-
-const ID = 'fedcba9876543210';
-const NOWHERE = { state: 'nowhere', reason: 'there is no disk' } as const;
-
-/** With the reservation of CRASH_RANGE, and a panic kernel in it. */
-function guarded(over: Partial<MachineFacts> = {}): MachineFacts {
-  const { kexec } = healthyMachine();
-  const crashSize = read(CRASH_RANGE.end - CRASH_RANGE.start);
-  return machineWithReservation({
-    kexec: { ...kexec, crashSize, crashLoaded: read(true) },
-    ...over,
-  });
-}
-
-function settingsFor(boot: PreparedBoot) {
-  return { ...DEFAULT_GUARD_SETTINGS, kernel: boot.image, home: boot.image };
-}
-
-/** @param clock ms since 1970; a millisecond goes by at each look unless told */
-function worldFor(boot: PreparedBoot, clock?: () => number) {
-  const folders = {
-    root: boot.root,
-    state: join(boot.root, 'state'),
-    run: join(boot.root, 'run'),
-    cache: boot.cache,
-  };
-  let nowMs = 1_700_000_000_000;
-  return continuingWorld({}, guarded(), { folders, nowMs: clock ?? (() => nowMs++) });
-}
-
-async function arm(boot: PreparedBoot, world: ReturnType<typeof worldFor>['world']) {
-  const settings = settingsFor(boot);
-  const planned = await planGuard(world, settings, ID, NOWHERE);
-  await armGuard(world, planned, settings);
-  world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settings));
-  return planned;
-}
+import { buildBoot } from '../support/prepared-boot.ts';
 
 test('a capture is one program beside the way home, for a kernel that is told of none of it', async () => {
   using boot = buildBoot();
@@ -246,125 +203,4 @@ test('a kdump that starts later may have replaced the panic kernel, one that sta
   assert.equal(statusNow().state, 'armed');
   start('kdump.service', '0123456789abcdef0123456789abcdef');
   assert.match(statusNow().problems.join(), /^kdump\.service was started/);
-});
-
-/** A kernel that shows what was loaded last, as /proc/kallsyms and /proc/kcore do. */
-function showing(boot: PreparedBoot, at: ReturnType<typeof worldFor>) {
-  const show = (image: ShownImage) => writeTree(boot.root, kernelCoreTree(image));
-  show({ imageAt: 0n });
-  let loads = 0;
-  const kexec = {
-    ...at.world.kexec,
-    segmentsLoad: async (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
-      await at.world.kexec.segmentsLoad(request);
-      loads += 1;
-      show({ ...request, bufferAt: 0x7f00_0000_0000n + BigInt(loads << 12) });
-    },
-  };
-  const world = { ...at.world, kexec, readReportPlace: () => absent('/var/lib/khop') };
-  const statusNow = () => readGuardStatus(world, guarded());
-  return { world, show, statusNow };
-}
-
-test('a panic kernel that another program has loaded is not the guard’s, and the guard is armed again', async () => {
-  using boot = buildBoot();
-  using at = worldFor(boot);
-  const { world, show, statusNow } = showing(boot, at);
-  await arm(boot, world);
-  assert.deepEqual([statusNow().state, statusNow().unproven], ['armed', null]);
-  assert.deepEqual(await keepArmed(world), { did: 'nothing', because: 'armed' });
-
-  // In the memory of the same struct, and to the same place.
-  show({ segments: [{ address: CRASH_RANGE.start, memorySize: 4096, bytes: new Uint8Array(100) }] });
-  assert.equal(statusNow().state, 'not-armed');
-  assert.match(statusNow().problems.join(), /^another panic kernel was loaded after the guard was armed$/);
-  assert.equal(statusNow().unproven, null);
-
-  const outcome = await keepArmed(world);
-  assert.ok(outcome.did === 'armed');
-  assert.match(outcome.because.join(), /another panic kernel/);
-  assert.equal(statusNow().state, 'armed');
-  assert.deepEqual(await keepArmed(world), { did: 'nothing', because: 'armed' });
-});
-
-test('where the kernel shows nobody what is loaded, the guard is armed once, and says that nobody can prove it', async () => {
-  using boot = buildBoot();
-  using at = worldFor(boot);
-  const { world, statusNow } = showing(boot, at);
-  await arm(boot, world);
-  rmSync(join(boot.root, 'proc/kcore'));
-  assert.equal(statusNow().state, 'not-armed');
-  assert.match(statusNow().problems.join(), /cannot be seen any more: \/proc\/kcore does not exist$/);
-
-  const blind = { ...world, kexec: at.world.kexec };
-  const outcome = await keepArmed(blind);
-  assert.ok(outcome.did === 'armed');
-  assert.equal(outcome.record.imageDigest, null);
-  const { state, problems, unproven } = statusNow();
-  assert.deepEqual([state, problems, unproven], ['armed', [], '/proc/kcore does not exist']);
-  assert.deepEqual(await keepArmed(blind), { did: 'nothing', because: 'armed' });
-});
-
-test('who loads a panic kernel right after the guard loses to it, but no kernel is taken for the guard’s unseen', async () => {
-  for (const [others, armings, unproven] of [
-    [1, 2, null],
-    [9, 3, 'the kernel does not show the segments that khop loaded'],
-  ] as const) {
-    using boot = buildBoot();
-    using at = worldFor(boot);
-    const { world, show, statusNow } = showing(boot, at);
-    let loads = 0;
-    const segmentsLoad: typeof world.kexec.segmentsLoad = async (request) => {
-      await world.kexec.segmentsLoad(request);
-      loads += 1;
-      if (loads <= others) show({ entry: 7n });
-    };
-    world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settingsFor(boot)));
-    const { did } = await keepArmed({ ...world, kexec: { ...world.kexec, segmentsLoad } });
-    const { state, ...status } = statusNow();
-    assert.deepEqual([did, loads, state, status.unproven], ['armed', armings, 'armed', unproven]);
-  }
-});
-
-test('what is loaded while an arming is written down is never taken for the guard’s', async () => {
-  using boot = buildBoot();
-  using at = worldFor(boot);
-  const { world, show, statusNow } = showing(boot, at);
-  let own: ShownImage | undefined;
-  const kexec: typeof world.kexec = {
-    ...world.kexec,
-    segmentsLoad: async (request) => {
-      await world.kexec.segmentsLoad(request);
-      own = request;
-    },
-  };
-  // To the very same places, once.
-  const readMachine = () => {
-    if (own !== undefined) show({ ...own, entry: 7n });
-    own = undefined;
-    return guarded();
-  };
-  await arm(boot, { ...world, kexec, readMachine });
-  assert.equal(statusNow().state, 'not-armed');
-  assert.match(statusNow().problems.join(), /^another panic kernel was loaded after the guard was armed$/);
-
-  let loads = 0;
-  const once: typeof kexec.segmentsLoad = async (request) => {
-    loads += 1;
-    await (loads === 1 ? kexec : world.kexec).segmentsLoad(request);
-  };
-  const { did } = await keepArmed({ ...world, kexec: { ...kexec, segmentsLoad: once }, readMachine });
-  assert.deepEqual([did, loads, statusNow().state, statusNow().unproven], ['armed', 2, 'armed', null]);
-});
-
-test('what an older khop has armed is armed, and not proven', async () => {
-  using boot = buildBoot();
-  using at = worldFor(boot);
-  const { world, statusNow } = showing(boot, at);
-  await arm(boot, world);
-  const path = armedRecordPath(world.folders);
-  const { imageDigest, imageObstacle, ...older } = JSON.parse(world.files.read(path) ?? '');
-  assert.deepEqual([typeof imageDigest, imageObstacle], ['string', null]);
-  world.files.write(path, JSON.stringify(older));
-  assert.deepEqual([statusNow().state, statusNow().unproven], ['armed', 'an older khop armed it']);
 });
