@@ -18,7 +18,7 @@ import { driftOf } from './drift.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
-import { imageProblems, OTHER_SEGMENTS } from './loaded-image.ts';
+import { imageProblems } from './loaded-image.ts';
 import { arriveFromCrash } from './record-crash.ts';
 import { requireSsh } from './ssh-plan.ts';
 import { planTarget, planTargetOrNone, type TargetPlan } from './target-plan.ts';
@@ -44,8 +44,7 @@ const MOST_ARMINGS = 3;
 
 /**
  * Arms, and again when a file was replaced or a CPU came meanwhile: planning takes seconds, early in a boot too. So, too,
- * when another program seems to have loaded a panic kernel right after khop; a kernel that always shows other segments
- * than khop’s is one that keeps them elsewhere.
+ * when another program has loaded a panic kernel right after khop.
  * @throws E_BUSY when that did not end; what was armed last stays, and status says why it is not what it should be
  */
 async function armAsThingsAre(
@@ -59,8 +58,7 @@ async function armAsThingsAre(
     const planned = await planGuard(world, settings, newSwitchId(world), now);
     const record = await armGuard(world, planned, settings);
     drift = [...driftOf(record, world.readMachine()), ...imageProblems(world.folders.root, record)];
-    const isOwn = record.imageObstacle !== OTHER_SEGMENTS || count === MOST_ARMINGS;
-    if (drift.length === 0 && isOwn) return record;
+    if (drift.length === 0) return record;
   }
   throw new KhopError('E_BUSY', `something changed each time that the guard was armed: ${drift.join('; ')}`, {
     hint: 'When that is done: khop guard rearm',

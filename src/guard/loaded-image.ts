@@ -10,8 +10,17 @@ import { obstacleOf, type Reading } from '../machine/reading.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import type { ArmedRecord } from './armed-record.ts';
 
-/** In a record. */
+/** In a record: either khop does not know how this kernel keeps them, or something else is loaded. */
 export const OTHER_SEGMENTS = 'the kernel does not show the segments that khop loaded';
+/** In a record: segments are where khop looks for them, and they are not the guard's. */
+export const OTHER_IMAGE = 'another panic kernel was loaded right after the guard’s';
+
+/** In struct kimage, counted in words; see machine/crash-image.ts. */
+const COUNT_AT = 7;
+const SEGMENTS_AT = 8;
+const SEGMENT_WORDS = 4;
+const MOST_SEGMENTS = 16n;
+const PAGE = 4096n;
 
 /** SHA-256 of where it is and what is there: addresses of the kernel are nobody's business. */
 export function digestOfImage({ address, bytes }: CrashImage): string {
@@ -24,32 +33,50 @@ export type ImageNote = Pick<ArmedRecord, 'imageDigest' | 'imageObstacle'>;
 /** For the record of an arming, right after `plan` was loaded. */
 export function noteImage(reading: Reading<CrashImage>, plan: LoadPlan): ImageNote {
   if (reading.state !== 'read') return { imageDigest: null, imageObstacle: whyUnreadable(reading) };
-  if (!hasSegments(reading.value, plan)) return { imageDigest: null, imageObstacle: OTHER_SEGMENTS };
-  return { imageDigest: digestOfImage(reading.value), imageObstacle: null };
-}
-
-/**
- * Whether what khop loaded is in it: else it is another load, or this kernel keeps segments elsewhere and the digest would
- * say nothing. By kexec_load it is the places of the first segments. By kexec_file_load the kernel chooses those, but keeps
- * the length of the initrd as it is: bufsz, which kexec_add_buffer does not round as it does memsz.
- */
-function hasSegments({ bytes }: CrashImage, plan: LoadPlan): boolean {
+  const { bytes } = reading.value;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = Array.from({ length: Math.floor(bytes.length / 8) }, (_none, index) =>
     view.getBigUint64(index * 8, true),
   );
-  // A panic kernel without an initrd has nothing of khop's own to be known by.
-  if (plan.method === 'file')
-    return plan.initrd !== undefined && words.includes(BigInt(plan.initrd.bytes.length));
-  return plan.segments
-    .slice(0, 8)
-    .every(({ address, memorySize }) =>
-      words.some((word, index) => word === address && words[index + 1] === BigInt(memorySize)),
-    );
+  const marks = marksOf(plan);
+  const isOwn = marks.every((mark) =>
+    words.some((_word, index) => mark.every((each, offset) => words[index + offset] === each)),
+  );
+  // Without marks the digest would be of anything.
+  if (marks.length > 0 && isOwn) return { imageDigest: digestOfImage(reading.value), imageObstacle: null };
+  const isOther = marks.length > 0 && hasSegments(words);
+  return { imageDigest: null, imageObstacle: isOther ? OTHER_IMAGE : OTHER_SEGMENTS };
+}
+
+/**
+ * Words that the kernel keeps of a plan as they are. By kexec_load they are the places of the first segments. By
+ * kexec_file_load the kernel chooses those, but keeps the length of the initrd, if there is one: bufsz, which
+ * kexec_add_buffer does not round as it does memsz.
+ */
+function marksOf(plan: LoadPlan): readonly (readonly bigint[])[] {
+  if (plan.method === 'file') return plan.initrd === undefined ? [] : [[BigInt(plan.initrd.bytes.length)]];
+  return plan.segments.slice(0, 8).map(({ address, memorySize }) => [address, BigInt(memorySize)]);
+}
+
+/**
+ * Whether there are segments where khop knows them to be, of whole pages as every kernel wants them: then those that khop
+ * looked for are not elsewhere. That several armings have several digests would not tell: each load has other buffers.
+ */
+function hasSegments(words: readonly bigint[]): boolean {
+  const count = words[COUNT_AT] ?? 0n;
+  if (count === 0n || count > MOST_SEGMENTS) return false;
+  const fields = words.slice(SEGMENTS_AT, SEGMENTS_AT + Number(count) * SEGMENT_WORDS);
+  return fields.every((word, index) => {
+    const field = index % SEGMENT_WORDS;
+    // Of buf, bufsz, mem, memsz.
+    if (field < 2) return field === 0 || word <= (fields[index + 2] ?? 0n);
+    return word > 0n && word % PAGE === 0n;
+  });
 }
 
 /** Why what is loaded is not what was armed; empty, too, when it was not noted then. */
 export function imageProblems(root: string, record: ArmedRecord): string[] {
+  if (record.imageObstacle === OTHER_IMAGE) return [OTHER_IMAGE];
   if (record.imageDigest === null) return [];
   const reading = crashImageReader(root)();
   if (reading.state !== 'read')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { noteImage, OTHER_SEGMENTS } from '../../src/guard/loaded-image.ts';
+import { noteImage, OTHER_IMAGE, OTHER_SEGMENTS } from '../../src/guard/loaded-image.ts';
 import { crashImageReader } from '../../src/machine/crash-image.ts';
 import type { LoadPlan } from '../../src/plan/load-plan.ts';
 import { planLoad } from '../../src/plan/plan-load.ts';
@@ -44,6 +44,15 @@ test('what kexec_file_load has placed is known by the length of the initrd, to t
   for (const [image, initrdBytes] of [
     [fileImage(4096, 30_000, 5002), 5001],
     [fileImage(4096, 30_000, 8192), 5001],
+    // Of sixteen, the last two are not read.
+    [fileImage(...Array<number>(16).fill(5002)), 5001],
+  ] as const)
+    assert.deepEqual(note(image, filePlan(initrdBytes)), { imageDigest: null, imageObstacle: OTHER_IMAGE });
+});
+
+test('where there is nothing to know an image by, it may be the guard’s and is not proven', () => {
+  for (const [image, initrdBytes] of [
+    [{ entry: 1n }, 5001],
     [fileImage(4096, 30_000), undefined],
   ] as const)
     assert.deepEqual(note(image, filePlan(initrdBytes)), {
