@@ -1,7 +1,9 @@
 /**
  * The memory of the running kernel as a file: the headers of /proc/kcore say at which offset a virtual address is.
- * Reference: linux fs/proc/kcore.c, read_kcore_iter and kc_vaddr_to_offset. An offset follows from its address alone, so
- * where two ranges overlap, as those of the image and of vmalloc do on arm64, either is right.
+ * Reference: linux fs/proc/kcore.c, read_kcore_iter and kc_vaddr_to_offset. An offset is an address and the length of the
+ * headers in whole pages. So where two ranges overlap, as those of the image and of vmalloc do on arm64, either is right;
+ * and all offsets move together when memory has come or gone, so that there are other headers the next time that somebody
+ * opens the file.
  * @module
  */
 import { ByteReader } from './byte-reader.ts';

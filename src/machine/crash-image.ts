@@ -29,14 +29,14 @@ const IMAGE_BYTES = 512;
 const POINTER = 'kexec_crash_image';
 
 /**
- * A reader that finds the pointer once, which takes a good part of /proc/kallsyms, and reads as often as it is asked.
- * Unreadable, too, while nothing is loaded.
+ * A reader that finds the pointer once, which takes a good part of /proc/kallsyms. All else it reads as often as it is
+ * asked: the headers of /proc/kcore hold until memory comes or goes. Unreadable, too, while nothing is loaded.
  */
 export function crashImageReader(root: string): () => Reading<CrashImage> {
   const pointer = readKernelSymbol(root, POINTER);
-  const ranges = readCoreRanges(root);
   return () => {
     if (pointer.state !== 'read') return pointer;
+    const ranges = readCoreRanges(root);
     if (ranges.state !== 'read') return ranges;
     const word = readKernelMemory(root, ranges.value, pointer.value, 8);
     if (word.state !== 'read') return word;

@@ -12,7 +12,7 @@ import {
   type ShownImage,
   symbolsWith,
 } from '../support/kernel-core-tree.ts';
-import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
+import { buildTree, type TreeFiles, writeTree } from '../support/tree-builder.ts';
 
 const SEGMENTS = [{ address: 0x2100_0000n, memorySize: 8192, bytes: new Uint8Array(5000) }];
 
@@ -36,6 +36,17 @@ test('the struct of the loaded image is found by its pointer, and read as far as
   assert.deepEqual(shown({ behind: 77n }), first, 'what a hotplugged CPU changes is behind it');
   assert.notDeepEqual(shown({ bufferAt: 0x7f11_0000_0000n }), first);
   assert.notDeepEqual(shown({ entry: 0x2200_0000n }), first);
+});
+
+test('what is loaded stays the same to a reader when memory comes or goes, which moves all of the file', () => {
+  using tree = buildTree(kernelCoreTree({ segments: SEGMENTS }));
+  const readImage = crashImageReader(tree.root);
+  const first = readImage();
+  assert.equal(first.state, 'read');
+  for (const otherRanges of [80, 3]) {
+    writeTree(tree.root, kernelCoreTree({ segments: SEGMENTS, otherRanges }));
+    assert.deepEqual(readImage(), first);
+  }
 });
 
 test('a symbol is found wherever the pieces of the file end, and only the kernel’s own', () => {

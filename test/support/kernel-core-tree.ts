@@ -27,6 +27,8 @@ export interface ShownImage {
   /** Of what is behind the segments, from byte 576. */
   readonly behind?: bigint;
   readonly symbols?: string;
+  /** Ranges of /proc/kcore besides those that are needed: memory that was added. */
+  readonly otherRanges?: number;
 }
 
 /** struct kimage of 6.x, 1024 bytes of it. */
@@ -55,6 +57,10 @@ export function encodeKernelCore(image: ShownImage = {}): Uint8Array {
     type: 4,
     segments: [
       { type: 4, bytes: Buffer.from('CORE') },
+      ...Array.from({ length: image.otherRanges ?? 0 }, (_none, index) => ({
+        virtualAddress: 0xffff_9000_0000_0000n + BigInt(index << 27),
+        bytes: new Uint8Array(8),
+      })),
       {
         virtualAddress: POINTER_AT - 8n,
         physicalAddress: 0x2_3456n,
