@@ -72,7 +72,7 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
   return async () => [...(await homeGaps()), ...(await panicGaps()), ...sysctlGaps(world, sysctls)];
 }
 
-/** Whether what is loaded is no longer what it was at the first look; false where the kernel never showed it. */
+/** Whether what is loaded is seen to be something else than at the first look; false where the kernel does not show it. */
 function watchImage({ folders }: TrialWorld): () => boolean {
   const read = crashImageReader(folders.root);
   const digestNow = () => {
@@ -80,7 +80,10 @@ function watchImage({ folders }: TrialWorld): () => boolean {
     return image && digestOfImage(image);
   };
   const first = digestNow();
-  return () => first !== undefined && digestNow() !== first;
+  return () => {
+    const now = digestNow();
+    return first !== undefined && now !== undefined && now !== first;
+  };
 }
 
 async function activeLoader({ units }: TrialWorld): Promise<string | undefined> {
