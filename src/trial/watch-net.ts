@@ -10,6 +10,7 @@ import { KhopError } from '../error.ts';
 import { digestOfImage } from '../guard/loaded-image.ts';
 import { crashImageReader } from '../machine/crash-image.ts';
 import { valueOf } from '../machine/reading.ts';
+import type { Folders } from '../switch/world.ts';
 import { sysctlGaps, trialSysctls } from './hold-sysctls.ts';
 import { otherLoader, whyHomeIsGone } from './load-home.ts';
 import type { TrialWorld } from './world.ts';
@@ -33,7 +34,7 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
   let triedUpMs = Number.NEGATIVE_INFINITY;
   let loader: string | undefined;
   let askedUpMs = Number.NEGATIVE_INFINITY;
-  const hasChanged = watchImage(world);
+  const hasChanged = watchImage(world, bootId);
 
   const homeGaps = async (): Promise<string[]> => {
     const loss = homeLoss();
@@ -73,17 +74,46 @@ export function watchNet(world: TrialWorld, loadHome: () => Promise<void>): NetL
 }
 
 /** Whether what is loaded is seen to be something else than at the first look; false where the kernel does not show it. */
-function watchImage({ folders }: TrialWorld): () => boolean {
+function watchImage(world: TrialWorld, bootId: string | undefined): () => boolean {
+  const { folders } = world;
   const read = crashImageReader(folders.root);
   const digestNow = () => {
     const image = valueOf(read());
     return image && digestOfImage(image);
   };
-  const first = digestNow();
+  const first = keptLook(world, bootId) ?? digestNow();
+  keepLook(world, bootId, first);
   return () => {
     const now = digestNow();
     return first !== undefined && now !== undefined && now !== first;
   };
+}
+
+/** Gone at the next boot; an agent that was started again goes on from it. `BOOT-ID DIGEST` */
+export function firstLookPath({ run }: Folders): string {
+  return `${run}/trial-image`;
+}
+
+function keptLook({ folders, files }: TrialWorld, bootId: string | undefined): string | undefined {
+  try {
+    const [boot, digest] =
+      /^(\S+) ([0-9a-f]{64})$/.exec(files.read(firstLookPath(folders)) ?? '')?.slice(1) ?? [];
+    return boot === bootId ? digest : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without it, only an agent that was started again would not know: /run may be full. */
+function keepLook(
+  { folders, files }: TrialWorld,
+  bootId: string | undefined,
+  first: string | undefined,
+): void {
+  if (bootId === undefined || first === undefined) return;
+  try {
+    files.write(firstLookPath(folders), `${bootId} ${first}`);
+  } catch {}
 }
 
 async function activeLoader({ units }: TrialWorld): Promise<string | undefined> {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { encodeLoadedRecord, type LoadedRecord } from '../../src/switch/loaded-record.ts';
 import { loadedRecordPath } from '../../src/switch/state-paths.ts';
-import { watchNet } from '../../src/trial/watch-net.ts';
+import { firstLookPath, watchNet } from '../../src/trial/watch-net.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from '../support/agent-world.ts';
 import { systemd, UNITS, unit } from '../support/health-world.ts';
@@ -124,4 +124,27 @@ test('a panic kernel that another program has loaded meanwhile is told from the 
   assert.deepEqual(await look(), []);
   show({ entry: 3n });
   assert.match((await look()).join(), /^Another panic kernel/);
+});
+
+test('an agent that was started again goes on from the first look, but not from one of another boot', async () => {
+  using it = net();
+  const show = (image: ShownImage) => writeTree(it.at.root, kernelCoreTree(image));
+  const lookAnew = async () => (await watchNet(it.world, async () => undefined)()).join();
+  show({ entry: 1n });
+  assert.equal(await lookAnew(), '');
+  show({ entry: 2n });
+  assert.match(await lookAnew(), /^Another panic kernel/);
+  assert.match(await lookAnew(), /^Another panic kernel/);
+
+  const path = firstLookPath(it.world.folders);
+  const kept = it.world.files.read(path) ?? '';
+  for (const text of [kept.replace('trial-boot', 'old-boot'), kept.slice(0, -1), '']) {
+    assert.notEqual(text, kept);
+    it.world.files.write(path, text);
+    assert.equal(await lookAnew(), '', text);
+  }
+  // Nothing hangs on it.
+  const files = { ...it.world.files, write: () => assert.fail('/run is full') };
+  it.world.files.remove(path);
+  assert.deepEqual(await watchNet({ ...it.world, files }, async () => undefined)(), []);
 });
