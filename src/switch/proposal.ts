@@ -97,16 +97,21 @@ export function propose(
   const history = readHistory(world);
   const wanted = requestFor(world, machine, kernel, files, options);
   const { request, plan, planError, optimisations } = makePlan(world, wanted, files, history, options);
-  const check = (): readonly Finding[] =>
-    runPreflight({
+  const check = (): readonly Finding[] => {
+    const target = describeTarget(kernel, files, request);
+    saveMemory(options);
+    const findings = runPreflight({
       machine,
-      target: describeTarget(kernel, files, request),
+      target,
       method: plan?.method ?? request.method,
       planProblem: planError,
       slot: request.slot,
       successfulSwitches: countArrivals(history),
       usualDownMs: usualDownMs(history),
     });
+    saveMemory(options);
+    return findings;
+  };
   const findings = options.isUnchecked === true ? [] : check();
   const accepted = new Set([...world.configuration.accept, ...(options.accept ?? [])]);
   const verdict = verdictOf(findings, accepted);
@@ -115,10 +120,17 @@ export function propose(
   return { kernel, machine, findings, verdict, plan, planError, estimate, optimisations };
 }
 
+/**
+ * Between steps, which need different parts of the program. On the way home the disk that these come from may be what
+ * fails.
+ */
+function saveMemory({ isWayHome }: ProposalOptions): void {
+  if (isWayHome !== true) forgetProgram();
+}
+
 /** The files but for the initrds: a fast plan that has a prepared one never reads them. */
 function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
-  // On the way home the disk that a program's pages come from may be what fails.
-  if (options.isWayHome !== true) forgetProgram();
+  saveMemory(options);
   const files = readKernelFiles({ ...kernel, initrds: [], problems: [] });
   return {
     ...files,
