@@ -10,7 +10,6 @@ import { addressOf, memoryAt, syscall } from './syscall.ts';
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE = 2;
-const MADV_RANDOM = 1;
 const MADV_DONTNEED = 4;
 
 /** What mapFile has given out. */
@@ -54,24 +53,11 @@ export function mapFile(path: string): Uint8Array {
  * @throws E_SYSCALL
  */
 export function forgetPages(bytes: Uint8Array): void {
-  advise(bytes, { value: MADV_DONTNEED, shown: 'MADV_DONTNEED' });
-}
-
-/**
- * From here on only pages that are touched are resident, and none of those around them.
- * @param bytes as for `forgetPages`
- * @throws E_SYSCALL
- */
-export function touchSinglePages(bytes: Uint8Array): void {
-  advise(bytes, { value: MADV_RANDOM, shown: 'MADV_RANDOM' });
-}
-
-function advise(bytes: Uint8Array, advice: { readonly value: number; readonly shown: string }): void {
   if (bytes.length === 0) return;
   syscall(
     'madvise',
     { name: 'addr', value: addressOf(bytes) },
     { name: 'length', value: bytes.length },
-    { name: 'advice', ...advice },
+    { name: 'advice', value: MADV_DONTNEED, shown: 'MADV_DONTNEED' },
   );
 }

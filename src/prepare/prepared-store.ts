@@ -24,7 +24,7 @@ import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { syncFolder } from '../machine/durable-file.ts';
-import { forgetPages, mapFile, touchSinglePages } from '../machine/mapped-file.ts';
+import { forgetPages, mapFile } from '../machine/mapped-file.ts';
 import { forgetProgram } from '../machine/program-pages.ts';
 import {
   decodePreparedRecord,
@@ -138,8 +138,6 @@ export function readPreparedKernel(
   const mapped = readChecked(folder, image, verified);
   const takeImage = () => {
     forgetPages(mapped);
-    // Who relocates it reads every third page, and writes into that one.
-    touchSinglePages(mapped);
     forgetProgram();
     return mapped;
   };
