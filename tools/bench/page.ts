@@ -38,9 +38,10 @@ const LOAD_STEP = `## Loading
 What is done while the machine still serves, with initramfs that cannot be compressed: CPU time of the whole
 command (a nanosecond an instruction; the files are in the page cache), the largest resident memory of a process,
 and the peak of memory that is its own: what its control group was charged (memory.peak), without pages of files
-that the page cache has anyway. khop maps the prepared files, gives back what the kernel has read of them, and copies only the parts of
-the kernel that it relocates; kexec-tools reads into buffers of its own. \`kexec_file_load\` keeps its copies in the kernel, where they do not show. khop's time has Node.js
-starting and every check of the preflight in it. For \`--fast\` the kernel was prepared before, once.
+that the page cache has anyway. khop maps the prepared files, gives back what the kernel has read of them, and
+copies only the parts of the kernel that it relocates; kexec-tools reads into buffers of its own.
+\`kexec_file_load\` keeps its copies in the kernel, where they do not show. khop's time has Node.js starting and
+every check of the preflight in it. For \`--fast\` the kernel was prepared before, once.
 `;
 
 const DOWNTIME = `## A whole machine
