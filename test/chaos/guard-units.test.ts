@@ -11,8 +11,8 @@ import { startFullMachine } from '../../src/lab/full-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { networkArguments } from '../support/connected-machine.ts';
-import { INSTALLED, installPackage } from './built-package.ts';
-import { hop } from './switching.ts';
+import { INSTALLED, installPackage } from '../vm/built-package.ts';
+import { hop } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 1_500_000 };
 const COMMAND = { timeoutMs: 300_000 };
