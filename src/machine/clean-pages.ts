@@ -3,11 +3,11 @@
  * the page cache again. /proc/self/pagemap: Documentation/admin-guide/mm/pagemap.rst of the kernel.
  * @module
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { forgetPages, isMapped } from './mapped-file.ts';
 import { valueOf } from './reading.ts';
+import { readDeviceBytes } from './source.ts';
 import { addressOf, startSyscall } from './syscall.ts';
 import { readPageSize } from './system.ts';
 
@@ -50,24 +50,11 @@ function isClean(entry: number): boolean {
 
 /** What pagemap says of the pages from `address` on: the high halves of its entries. Empty when it cannot be read. */
 function readEntries(address: bigint, pages: number, pageSize: number): Int32Array {
-  const entries = new Int32Array(pages);
-  const halves = new Int32Array(pages * 2);
-  let descriptor: number;
-  try {
-    descriptor = openSync('/proc/self/pagemap', 'r');
-  } catch {
-    return new Int32Array(0);
-  }
-  try {
-    const position = (address / BigInt(pageSize)) * BigInt(ENTRY_SIZE);
-    const read = readSync(descriptor, new Uint8Array(halves.buffer), 0, halves.byteLength, position);
-    if (read !== halves.byteLength) return new Int32Array(0);
-  } catch {
-    return new Int32Array(0);
-  } finally {
-    closeSync(descriptor);
-  }
-  return entries.map((_, page) => halves[page * 2 + 1]!);
+  const position = (address / BigInt(pageSize)) * BigInt(ENTRY_SIZE);
+  const bytes = valueOf(readDeviceBytes('/', '/proc/self/pagemap', position, pages * ENTRY_SIZE));
+  if (bytes?.length !== pages * ENTRY_SIZE) return new Int32Array(0);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Int32Array.from({ length: pages }, (_, page) => view.getInt32(page * ENTRY_SIZE + 4, true));
 }
 
 /**

@@ -3,7 +3,6 @@
  * its start has needed. /proc/self/smaps: Documentation/filesystems/proc.rst of the kernel.
  * @module
  */
-
 import { forgetPages } from './mapped-file.ts';
 import { valueOf } from './reading.ts';
 import { readText } from './source.ts';

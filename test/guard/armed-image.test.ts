@@ -18,8 +18,15 @@ const OTHERS = {
   segments: [{ address: CRASH_RANGE.start, memorySize: 4096, bytes: new Uint8Array(100) }],
 } as const;
 
-/** A kernel that shows what was loaded last, as /proc/kallsyms and /proc/kcore do. */
-function showing(boot: PreparedBoot, at: ReturnType<typeof worldFor>) {
+/**
+ * A kernel that shows what was loaded last, as /proc/kallsyms and /proc/kcore do.
+ * @param other what it shows instead after so many loads of khop's
+ */
+function showing(
+  boot: PreparedBoot,
+  at: ReturnType<typeof worldFor>,
+  other: (loads: number) => ShownImage | undefined = () => undefined,
+) {
   const show = (image: ShownImage) => writeTree(boot.root, kernelCoreTree(image));
   show({ imageAt: 0n });
   let loads = 0;
@@ -28,12 +35,12 @@ function showing(boot: PreparedBoot, at: ReturnType<typeof worldFor>) {
     segmentsLoad: async (request: Parameters<typeof at.world.kexec.segmentsLoad>[0]) => {
       await at.world.kexec.segmentsLoad(request);
       loads += 1;
-      show({ ...request, bufferAt: 0x7f00_0000_0000n + BigInt(loads << 12) });
+      show(other(loads) ?? { ...request, bufferAt: 0x7f00_0000_0000n + BigInt(loads << 12) });
     },
   };
   const world = { ...at.world, kexec, readReportPlace: () => absent('/var/lib/khop') };
   const statusNow = () => readGuardStatus(world, guarded());
-  return { world, show, statusNow };
+  return { world, show, statusNow, loads: () => loads };
 }
 
 test('a panic kernel that another program has loaded is not the guard’s, and the guard is armed again', async () => {
@@ -82,20 +89,14 @@ test('who loads a panic kernel right after the guard loses to it, or goes on and
   ] as const) {
     using boot = buildBoot();
     using at = worldFor(boot);
-    const { world, show, statusNow } = showing(boot, at);
-    let loads = 0;
-    const segmentsLoad: typeof world.kexec.segmentsLoad = async (request) => {
-      await world.kexec.segmentsLoad(request);
-      loads += 1;
-      if (loads <= others) show(OTHERS);
-    };
+    const { world, statusNow, loads } = showing(boot, at, (count) => (count <= others ? OTHERS : undefined));
     world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settingsFor(boot)));
-    const outcome = keepArmed({ ...world, kexec: { ...world.kexec, segmentsLoad } });
+    const outcome = keepArmed(world);
     if (others === 1) assert.equal((await outcome).did, 'armed');
     else await assert.rejects(outcome, { code: 'E_BUSY', message: /another panic kernel was loaded right/ });
     const { state, problems, unproven } = statusNow();
     assert.deepEqual(
-      [loads, state, problems, unproven],
+      [loads(), state, problems, unproven],
       others === 1
         ? [armings, 'armed', [], null]
         : [armings, 'not-armed', ['another panic kernel was loaded right after the guard’s'], null],
@@ -115,19 +116,13 @@ test('a kernel that keeps segments where khop does not know them has the guard a
   ]) {
     using boot = buildBoot();
     using at = worldFor(boot);
-    const { world, show, statusNow } = showing(boot, at);
-    let loads = 0;
-    const segmentsLoad: typeof world.kexec.segmentsLoad = async (request) => {
-      await world.kexec.segmentsLoad(request);
-      loads += 1;
-      // Each load is another one.
-      show({ ...unknown, entry: BigInt(loads) });
-    };
+    // Each load is another one.
+    const { world, statusNow, loads } = showing(boot, at, (count) => ({ ...unknown, entry: BigInt(count) }));
     world.files.write(guardSettingsPath(world.folders), encodeGuardSettings(settingsFor(boot)));
-    await keepArmed({ ...world, kexec: { ...world.kexec, segmentsLoad } });
+    await keepArmed(world);
     const { state, unproven } = statusNow();
     assert.deepEqual(
-      [loads, state, unproven],
+      [loads(), state, unproven],
       [1, 'armed', 'the kernel does not show the segments that khop loaded'],
     );
   }
