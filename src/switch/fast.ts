@@ -101,11 +101,10 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   return finish({ stock, supply: NOTHING }, plain, fast.plan(plain));
 }
 
-/** Of what planning has read, nothing is needed again before the kernel reads it. */
-function giveBack({ kernel, initramfs }: Supply): void {
+/** Of what planning has read, nothing is needed again before the kernel reads it. Its own image is seen to where it is moved. */
+function giveBack({ initramfs }: Supply): void {
   forgetProgram();
-  for (const bytes of [kernel?.image, kernel?.relocationTable, initramfs?.bytes])
-    if (bytes !== undefined) forgetCleanPages(bytes);
+  if (initramfs !== undefined) forgetCleanPages(initramfs.bytes);
 }
 
 /** A person who reads that there is no room wants to know whether a smaller initramfs was thought of. */
