@@ -31,8 +31,16 @@ interface Tally {
 
 const started = performance.now();
 const tally: Tally = { passed: 0, failed: 0, skipped: [] };
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const only = process.argv.slice(2).find((word) => ['--unit', '--vm', '--chaos'].includes(word));
+const KINDS = ['--unit', '--vm', '--chaos'];
+const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const only = process.argv.slice(2).find((word) => KINDS.includes(word));
+const unknown = process.argv.slice(2).find((word) => word.startsWith('-') && !KINDS.includes(word));
+if (unknown !== undefined) {
+  console.error(
+    `npm test has no option ${unknown}: one of ${KINDS.join(', ')}, and words of the paths of test files`,
+  );
+  process.exit(2);
+}
 
 if (only !== '--vm' && only !== '--chaos' && words.length === 0) await checkAll();
 const isChaos = (file: string) => file.startsWith('test/chaos/');

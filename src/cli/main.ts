@@ -3,6 +3,7 @@
  * imported when it is needed, here and in the commands: a start evaluates no module of the floors below.
  * @module
  */
+import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { KhopError } from '../error.ts';
 import { type CliContext, processContext } from './context.ts';
@@ -39,11 +40,21 @@ async function reportFailure(context: CliContext, error: unknown, asJson: boolea
   return exitStatusOf(failure);
 }
 
+/** For `top`, `pgrep khop` and the kernel's messages: Node.js names its main thread `node-MainThread`. */
+function nameProcess(): void {
+  try {
+    writeFileSync('/proc/self/comm', 'khop');
+  } catch {
+    // Where /proc cannot be written.
+  }
+}
+
 // Not by `await`: the packaged khop is a script. As there, a run that waits for nothing must not look done.
 let hasEnded = false;
 process.once('exit', (status) => {
   if (!hasEnded && status === 0) process.exitCode = 1;
 });
+nameProcess();
 main(process.argv.slice(2), process.argv0).finally(() => {
   hasEnded = true;
 });

@@ -25,6 +25,7 @@ import {
   textArgument,
   trySyscall,
 } from './syscall.ts';
+import { nameThreads } from './thread-names.ts';
 
 export const KEXEC_FLAGS = {
   KEXEC_ON_CRASH: 1,
@@ -215,6 +216,7 @@ async function call(
   using _held = holdSignals();
   using log = markKernelLog();
   for (let left = triesOf(sizes.slot); ; left--) {
+    await nameThreads();
     const result = await forgettingPages(read, () => startSyscall(name, ...args));
     if (result.ok) return;
     if (result.name !== 'EBUSY' || left === 1) throw explained(name, sizes, args, result, log.newTexts());

@@ -61,3 +61,16 @@ test('khop kexec’s own name loads no commander', () => {
   assert.match(stderr, /src\/cli\/kexec\/run-kexec\.ts/);
   assert.doesNotMatch(stderr, /node_modules\/commander/);
 });
+
+test('the process has the name of the program, not that of a thread of Node.js', () => {
+  const printName = `data:text/javascript,${encodeURIComponent(
+    "process.once('exit', () => process.stderr.write(process.getBuiltinModule('fs').readFileSync('/proc/self/comm')))",
+  )}`;
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', printName, join(ROOT, 'src/cli/main.ts'), '--version'],
+    { encoding: 'utf8', timeout: 60_000 },
+  );
+  assert.equal(status, 0, stderr);
+  assert.equal(stderr, 'khop\n');
+});
