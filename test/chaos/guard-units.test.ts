@@ -125,6 +125,12 @@ test(
     const { state, record } = await status();
     assert.deepEqual([state, record.loopReason, record.ending], ['armed', null, 'home']);
     await run('systemctl is-active khop-guard-again.path');
+
+    await run('systemctl is-active khop-guard-on.path khop-guard.timer');
+    await machine.run('kexec-tools -p --unload', COMMAND);
+    assert.equal((await status()).state, 'not-armed');
+    await run("date --set='90 minutes'");
+    await until(isArmed);
     assert.equal(await run("systemctl list-units --failed --no-legend 'khop*'"), '');
   },
 );

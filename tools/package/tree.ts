@@ -19,6 +19,8 @@ const COPIED: Readonly<Record<string, string>> = {
   'packaging/khop-guard-again.path': 'usr/lib/systemd/system/khop-guard-again.path',
   'packaging/khop-guard-again.service': 'usr/lib/systemd/system/khop-guard-again.service',
   'packaging/khop-guard-network.service': 'usr/lib/systemd/system/khop-guard-network.service',
+  'packaging/khop-guard-on.path': 'usr/lib/systemd/system/khop-guard-on.path',
+  'packaging/khop-guard.timer': 'usr/lib/systemd/system/khop-guard.timer',
   'packaging/99-khop-guard.rules': 'usr/lib/udev/rules.d/99-khop-guard.rules',
   'packaging/khop-measure.service': 'usr/lib/systemd/system/khop-measure.service',
   'packaging/khop-trial.service': 'usr/lib/systemd/system/khop-trial.service',

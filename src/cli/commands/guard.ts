@@ -48,6 +48,8 @@ interface TestOptions {
 }
 
 /** guard-settings.ts has the same, but costs its library of checks when it is imported. */
+/** As `khop arrive` waits for others at the start of a system. */
+const REARM_BUSY_MS = 60_000;
 const DUMP_KINDS = ['none', 'filtered', 'whole'] as const satisfies readonly GuardSettings['dump'][];
 
 export function addGuardCommand(program: Command, context: CliContext): void {
@@ -175,7 +177,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('arm again if that is needed (run by khop-guard.service)')
     .description(
       'Arm again when the guard is wanted and what is loaded is not what it should be: after a boot, a switch, an\n' +
-        'update of a kernel or an initrd, or when CPUs or memory were plugged in.',
+        'update of a kernel or an initrd, when CPUs or memory were plugged in, and each hour (khop-guard.timer).',
     )
     .option('--quiet', 'say nothing unless something fails')
     .option('--json', 'print the result as JSON')
@@ -281,8 +283,12 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
 async function rearmGuard(context: CliContext, options: RearmOptions): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
   const { keepArmed } = await import('../../guard/guard.ts');
+  const { onceFree } = await import('../../trial/when-free.ts');
+  const { setTimeout: sleep } = await import('node:timers/promises');
   const world = openGuardWorld(context);
-  const outcome = await world.exclusively(async () => keepArmed(world));
+  const wait = async (ms: number) => await sleep(ms, undefined, { signal: context.signal });
+  // A unit has started this, and whoever is at work then is mostly done soon.
+  const outcome = await onceFree(world, wait, REARM_BUSY_MS, async () => keepArmed(world));
   if (options.quiet === true) return;
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');

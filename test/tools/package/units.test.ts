@@ -72,3 +72,15 @@ test('what is armed for now only is looked at again until it is not, and no boot
   assert.ok(Number(pauseSeconds) >= 60, 'systemd would start it without a pause');
   assert.deepEqual(settingsOf('khop-guard-again.service', 'Type'), ['exec']);
 });
+
+test('each hour, and behind other panic kernels, it is seen that the guard’s is loaded, where there is a guard', () => {
+  const [settings = ''] = settingsOf('khop-guard.service', 'ConditionPathExists');
+  assert.deepEqual(settingsOf('khop-guard-on.path', 'PathExists'), [settings]);
+  assert.deepEqual(settingsOf('khop-guard-on.path', 'Unit'), ['khop-guard.timer']);
+  assert.deepEqual(settingsOf('khop-guard.timer', 'OnCalendar'), ['hourly']);
+  assert.deepEqual(settingsOf('khop-guard.timer', 'WantedBy'), []);
+  const wantedBy = settingsOf('khop-guard.service', 'WantedBy').flatMap((value) => value.split(' '));
+  const after = settingsOf('khop-guard.service', 'After').flatMap((value) => value.split(' '));
+  for (const unit of ['kdump-tools.service', 'kdump.service'])
+    assert.ok(wantedBy.includes(unit) && after.includes(unit), unit);
+});
