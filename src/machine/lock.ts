@@ -24,8 +24,7 @@ export function lockFile(path: string): Disposable {
     { name: 'operation', value: LOCK_EX | LOCK_NB },
   );
   if (result.ok) {
-    ftruncateSync(descriptor);
-    writeSync(descriptor, `${process.pid}\n`, 0);
+    nameHolder(descriptor);
     return { [Symbol.dispose]: () => closeSync(descriptor) };
   }
   const holder = readFileSync(descriptor, 'utf8').trim();
@@ -38,6 +37,14 @@ export function lockFile(path: string): Disposable {
   throw new KhopError('E_BUSY', `another khop is at work (${who})`, {
     hint: 'Wait for it; `khop status` tells what it does.',
   });
+}
+
+/** The lock is held all the same where the file system has no room left for a name. */
+function nameHolder(descriptor: number): void {
+  try {
+    ftruncateSync(descriptor);
+    writeSync(descriptor, `${process.pid}\n`, 0);
+  } catch {}
 }
 
 /** Not emptied when opened: another process may hold it. */

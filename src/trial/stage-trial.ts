@@ -4,6 +4,7 @@
  * all this is worth, class by class. Changes nothing.
  * @module
  */
+import { basename } from 'node:path';
 import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
@@ -20,7 +21,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
-import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
+import { type PlannedWatchdog, planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
 import {
   isBelowKernels,
@@ -317,6 +318,15 @@ async function startableWatchdog(
     watchdog: { state: 'none', reason: `nobody could pet the watchdog in the new kernel: ${reason}` },
     start: undefined,
   });
+  const holder = otherHolder(world, watchdog);
+  if (holder !== undefined)
+    return {
+      watchdog: {
+        state: 'none',
+        reason: `${watchdog.device} is held by ${holder}, which will want it in the new kernel, too`,
+      },
+      start: undefined,
+    };
   if (obstacle !== undefined) return without(obstacle);
   if (release === undefined) return without('its release is not known, and so are its modules');
   const { device, timeoutSeconds, leaveSeconds, driver, moduleParameters } = watchdog;
@@ -331,6 +341,16 @@ async function startableWatchdog(
   } catch (error) {
     return without(missing(error).reason);
   }
+}
+
+/** A daemon that pets it, as those of clusters: in the new kernel it would find it taken, and fail. */
+function otherHolder(
+  { guardian, watchdog }: Pick<TrialWorld, 'guardian' | 'watchdog'>,
+  { device, isHeldByServiceManager }: PlannedWatchdog,
+): string | undefined {
+  // The guardian of a trial before this one gives it away.
+  if (isHeldByServiceManager || guardian.find().state === 'read') return undefined;
+  return watchdog.findHolder(basename(device));
 }
 
 function attempt<T>(make: () => T): Part<T> {

@@ -55,3 +55,8 @@ test('a lock that cannot be made is an error of ours', () =>
     writeFileSync(join(folder, 'file'), '');
     assert.throws(() => lockFile(join(folder, 'file/lock')), { code: 'E_UNREADABLE' });
   }));
+
+test('a file system without room for the holder’s name is locked all the same', () => {
+  using lock = lockFile('/dev/full');
+  assert.ok(lock);
+});

@@ -8,7 +8,7 @@ import type { MachineFacts, WatchdogFacts } from '../../src/machine/facts.ts';
 import { type StagedTrial, stageTrial, type TrialRequest } from '../../src/trial/stage-trial.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { trialCalls } from './agent-world.ts';
-import { read, restingWatchdog } from './machine-facts.ts';
+import { absent, read, restingWatchdog } from './machine-facts.ts';
 import type { TreeFiles } from './tree-builder.ts';
 import { machineAtHome, NEW, OLD, type TrialWorld as OnDisk, TRIAL_ID, trialWorld } from './trial-world.ts';
 import { buildKernelImage } from './unpacked-kernel-builder.ts';
@@ -30,6 +30,8 @@ interface Given {
   readonly files?: TreeFiles;
   readonly request?: Partial<TrialRequest>;
   readonly over?: Partial<TrialWorld>;
+  /** Of every watchdog; then there is no guardian of a trial before. */
+  readonly holder?: string;
 }
 
 /** A machine that a trial can be staged on, and its state. */
@@ -38,10 +40,12 @@ export interface StagingWorld extends Disposable {
   readonly at: OnDisk;
 }
 
-export function stagingWorld({ machine, files, over }: Omit<Given, 'request'> = {}): StagingWorld {
+export function stagingWorld({ machine, files, over, holder }: Omit<Given, 'request'> = {}): StagingWorld {
   const at = trialWorld({ ...machineAtHome(), ...machine }, null, { ...BOOT, ...files });
+  const calls = trialCalls(at.world, at.calls, holder === undefined ? {} : { guardian: absent() });
   const world: TrialWorld = {
-    ...trialCalls(at.world, at.calls),
+    ...calls,
+    watchdog: { ...calls.watchdog, findHolder: () => holder },
     readReportPlace: (path) => ({ state: 'absent', source: path }),
     readProgramFiles: (name) => ({ state: 'absent', source: name }),
     collectModules: async (_release, names, optional) =>

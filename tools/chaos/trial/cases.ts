@@ -131,6 +131,11 @@ const CASES: readonly Sketch[] = [
   onTrial('clock ten years back', 'services', during.setClock('-10 years'), 'confirmed', undefined),
   onTrial('agent killed once', 'services', during.killAgent, 'confirmed', undefined),
   { ...onTrial('agent stopped for good', 'services', during.stopAgent, HOME, 'deadline'), watchdog: 'both' },
+  onTrial('home panics, too', 'way home', during.panicAtHome, FIRMWARE, 'unhealthy', /services\.units/),
+  {
+    ...onTrial('home hangs, too', 'way home', during.moduleAtHome('dead-hang'), FIRMWARE, 'unhealthy'),
+    watchdog: 'needed',
+  },
   onTrial('person goes home', 'services', during.goBack, HOME, 'asked'),
   onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'asked'),
   onTrial('power cut', 'services', during.powerCut, FIRMWARE, 'firmware'),

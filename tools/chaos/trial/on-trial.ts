@@ -4,7 +4,7 @@
  */
 import type { CrashCode } from '../guard/crash-module.ts';
 import { insertWords, readCrashModule } from './crash-in-guest.ts';
-import { cutPower, type Fault, INSTALLED } from './fault.ts';
+import { COMMAND, cutPower, type Fault, INSTALLED } from './fault.ts';
 
 /** A fault that is made by a shell script; the check may pass afterwards. */
 function by(script: string): Fault {
@@ -54,6 +54,31 @@ export const nmi: Fault = async ({ machine }) => {
 export const failUnit: Fault = by(
   'printf "[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
 );
+
+/** What the known-good kernel finds on its way home alone, before it is home. */
+function failAtHome(command: string): Fault {
+  return async (scene) => {
+    const unit = [
+      ...['[Unit]', 'DefaultDependencies=no', 'ConditionKernelCommandLine=khop.home'],
+      ...['After=local-fs.target', 'Before=sysinit.target khop-arrive.service'],
+      ...['[Service]', 'Type=oneshot', 'CPUAffinity=0', `ExecStart=/bin/sh -c '${command}'`],
+      ...['[Install]', 'WantedBy=sysinit.target', ''],
+    ];
+    await scene.machine.copyIn(unit.join('\n'), '/etc/systemd/system/fault-at-home.service');
+    await scene.machine.run('systemctl enable fault-at-home.service && sync', COMMAND);
+    return await failUnit(scene);
+  };
+}
+
+export const panicAtHome: Fault = failAtHome('echo c >/proc/sysrq-trigger');
+
+/** @param code of a module for the known-good kernel */
+export function moduleAtHome(code: CrashCode): Fault {
+  return async (scene) => {
+    await scene.machine.copyIn(await readCrashModule(scene.machine, '6.1.*', code), '/root/crash.ko');
+    return await failAtHome(insertWords('/root/crash.ko', code))(scene);
+  };
+}
 
 export const stopSsh: Fault = by(`systemctl stop ssh.service ssh.socket; ${SHORTEN}`);
 
