@@ -102,3 +102,30 @@ test('a machine without systemd has no units, and one that does not answer says 
     ])
       assert.equal(reading.state === 'unreadable' && reading.reason, reason);
 });
+
+test('a soft reboot and a unit whose failure restarts the machine are told from what somebody asked for', async () => {
+  using tree = buildTree(SYSTEMD);
+  const failed = 'broken.service loaded failed failed Broken\nplain.service loaded failed failed Plain\n';
+  const plain = 'Id=plain.service\nResult=exit-code\nFailureAction=none\nStartLimitAction=reboot\n';
+  const broken = 'Id=broken.service\nResult=exit-code\nFailureAction=reboot-force\nStartLimitAction=none\n';
+  const limited = plain.replace('exit-code', 'start-limit-hit');
+  for (const [jobs, units, shown, reason] of [
+    ['', '', '', { by: 'somebody' }],
+    [' 9 soft-reboot.target start waiting\n', failed, broken, { by: 'soft-reboot' }],
+    ['No jobs listed.\n', failed, plain, { by: 'somebody' }],
+    [
+      '',
+      failed,
+      `${plain}\n${broken}`,
+      { by: 'failed-unit', name: 'broken.service', action: 'reboot-force' },
+    ],
+    ['', failed, limited, { by: 'failed-unit', name: 'plain.service', action: 'reboot' }],
+  ] as const) {
+    const answers = (verb: string) => ({
+      stdout: { 'list-jobs': jobs, 'list-units': units, show: shown }[verb] ?? '',
+    });
+    assert.deepEqual(await calls(tree.root, answers).shutdownReason(), reason);
+  }
+  const silent = new KhopError('E_TIMEOUT', 'systemctl: did not end', { hint: '' });
+  assert.deepEqual(await calls(tree.root, silent).shutdownReason(), { by: 'somebody' });
+});

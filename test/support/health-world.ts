@@ -65,13 +65,19 @@ export function systemd(state: string, units: readonly UnitState[] = UNITS): Uni
     list: async () => read(units),
     show: async (names) =>
       read(names.map((name) => find(name) ?? unit(name, 'inactive', 'dead', 'not-found'))),
+    shutdownReason: async () => ({ by: 'somebody' }),
   };
 }
 
 /** Every answer is `reading`. */
 export function silentSystemd(reading: Reading<never>): UnitCalls {
   const answer = async () => reading;
-  return { systemState: answer, list: answer, show: answer };
+  return {
+    systemState: answer,
+    list: answer,
+    show: answer,
+    shutdownReason: async () => ({ by: 'somebody' }),
+  };
 }
 
 /** A kernel log with these lines. @param first sequence number of the first one */

@@ -138,6 +138,7 @@ const CASES: readonly Sketch[] = [
   },
   onTrial('person goes home', 'services', during.goBack, HOME, 'asked'),
   onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'asked'),
+  onTrial('unit restarts the machine', 'services', during.rebootByUnit, FIRMWARE, 'unhealthy'),
   onTrial('power cut', 'services', during.powerCut, FIRMWARE, 'firmware'),
   ...powerCuts().map(cutCase),
 ];

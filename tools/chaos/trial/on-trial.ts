@@ -55,6 +55,11 @@ export const failUnit: Fault = by(
   'printf "[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
 );
 
+/** As boot counting is set up with: whose failure restarts the machine, without khop. */
+export const rebootByUnit: Fault = by(
+  'printf "[Unit]\\nFailureAction=reboot\\n[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
+);
+
 /** What the known-good kernel finds on its way home alone, before it is home. */
 function failAtHome(command: string): Fault {
   return async (scene) => {
