@@ -60,6 +60,7 @@ interface ShutdownCause {
   readonly detail: string;
 }
 
+/** The ticket of a trial that this ends. */
 export function withShutdown(
   ticket: Ticket,
   why: ShutdownCause,

@@ -107,7 +107,9 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
   'no-network': byAgent,
   unhealthy: byAgent,
   unconfirmed: (input) =>
-    input.needsConfirm ? byAgent(input) : { ...covered('nobody is asked: the checks decide', 0), seconds: 0 },
+    input.needsConfirm || !input.hasSystemd
+      ? byWhoWaits(input)
+      : { ...covered('nobody is asked: the checks decide', 0), seconds: 0 },
   'power-loss': (input) =>
     byFirmware(
       input,
@@ -221,6 +223,13 @@ function byHome(input: ReturnTableInput, how: string, after: number): Answer {
     return covered(`${how}, without the firmware`, plus(measured.bootSeconds, after));
   const answer = byFirmware(input, `${how} (${home.reason})`, after);
   return answer.isCovered ? { ...answer, remedy: home.remedy } : answer;
+}
+
+/** The guardian has no checks, but it knows when nobody has confirmed. */
+function byWhoWaits(input: ReturnTableInput): Answer {
+  return input.hasSystemd
+    ? byAgent(input)
+    : byHome(input, 'the guardian of the first act goes home at its deadline', input.bootDeadlineSeconds);
 }
 
 function byAgent(input: ReturnTableInput): Answer {

@@ -13,8 +13,9 @@ import { takeBaseline } from '../../trial/health/baseline.ts';
 import { refuseOnWayDown } from '../../trial/need-of-trial.ts';
 import { returnTableInput, startSeconds } from '../../trial/promise.ts';
 import { type ReturnRow, returnTable, uncoveredClasses } from '../../trial/return-table.ts';
-import { type StagedTrial, stageTrial, type TrialDeadlines } from '../../trial/stage-trial.ts';
+import { type StagedTrial, stageTrial } from '../../trial/stage-trial.ts';
 import { orderTrial } from '../../trial/start-trial.ts';
+import { trialDeadlines } from '../../trial/trial-deadlines.ts';
 import type { TrialWorld } from '../../trial/world.ts';
 import type { CliContext } from '../context.ts';
 import { remarkEstimate, remarkFindings, remarkOptimisations } from './load.ts';
@@ -41,7 +42,7 @@ export async function switchOnTrial(
   await refuseOnWayDown(world);
   refuseFailed(world, selector, options);
   const id = newSwitchId(world);
-  const deadlines = deadlinesOf(world, options);
+  const deadlines = trialDeadlines(world.readMachine(), world.configuration, options);
   const staged = await stageTrial(world, { selector, options, id, home: options.home, deadlines });
   const { proposal } = staged;
   await remarkFindings(context, proposal.findings, options);
@@ -66,15 +67,6 @@ export async function switchOnTrial(
     trial: orderTrial(world, staged, { baseline, table, accepted: acceptedClasses(world, options) }),
   });
   await steps.report(record, proposal);
-}
-
-function deadlinesOf({ configuration }: TrialWorld, { deadline, confirm }: SwitchOptions): TrialDeadlines {
-  const totalSeconds = deadline ?? configuration.trialSeconds;
-  return {
-    totalSeconds,
-    bootSeconds: Math.min(configuration.trialBootSeconds, totalSeconds),
-    confirmSeconds: confirm,
-  };
 }
 
 /** @throws E_REFUSED */
