@@ -10,16 +10,19 @@ export const START_CHECKS: readonly HealthCheck[] = [
   { id: 'system.finished', phase: 'system', isRequired: true, isOnce: true, run: checkFinished },
 ];
 
+/** `unknown` is what systemctl prints when systemd does not answer, as while it executes itself anew. */
+const UNFINISHED: ReadonlySet<string> = new Set(['initializing', 'starting', 'unknown']);
+
 /**
  * `starting` lasts until no job is left, also one that nothing waits for; then the default target counts.
- * `degraded` is for services.units to judge, which knows what had failed before.
+ * `degraded` is for services.units to judge, which knows what had failed before. Only the emergency shell stays.
  */
 async function checkFinished({ world }: CheckInput): Promise<CheckOutcome> {
   const state = await world.units.systemState();
   if (state.state === 'absent') return passed('there is no systemd whose start could be waited for');
   if (state.state === 'unreadable') return notReadable(state, 'waiting');
   if (state.value === 'running' || state.value === 'degraded') return passed(`systemd is ${state.value}`);
-  if (state.value !== 'initializing' && state.value !== 'starting')
+  if (state.value === 'maintenance')
     return {
       state: 'failed',
       detail: `systemd is ${state.value}`,
@@ -43,5 +46,5 @@ export async function stateOfMissing({ uptimeMs, units }: HealthWorld): Promise<
   if (uptimeMs() < HOTPLUG_MS) return 'waiting';
   const state = await units.systemState();
   if (state.state === 'unreadable') return 'waiting';
-  return valueOf(state) === 'initializing' || valueOf(state) === 'starting' ? 'waiting' : 'failed';
+  return UNFINISHED.has(valueOf(state) ?? '') ? 'waiting' : 'failed';
 }

@@ -42,6 +42,20 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
   },
   {
     id: 'system.finished',
+    state: 'waiting',
+    situation: 'systemd executes itself anew, and cannot be asked',
+    now: { units: systemd('unknown', []) },
+    says: /unknown/,
+  },
+  {
+    id: 'system.finished',
+    state: 'waiting',
+    situation: 'systemd stops, which is nothing that a check judges',
+    now: { units: systemd('stopping', []) },
+    says: /stopping/,
+  },
+  {
+    id: 'system.finished',
     state: 'failed',
     situation: 'systemd is in the emergency shell',
     now: { units: systemd('maintenance') },
@@ -66,6 +80,13 @@ export const SYSTEM_CASES: readonly CheckCase[] = [
     state: 'waiting',
     situation: 'one is missing while the system starts: what was added to a running machine comes late',
     now: { readCpus: () => read(3), units: systemd('starting') },
+    says: /3 CPUs.*4/,
+  },
+  {
+    id: 'system.cpus',
+    state: 'waiting',
+    situation: 'one is missing, and systemd executes itself anew',
+    now: { readCpus: () => read(3), units: systemd('unknown') },
     says: /3 CPUs.*4/,
   },
   {
