@@ -8,8 +8,8 @@ import { readCpu } from '../machine/cpu.ts';
 import { readDisks } from '../machine/disks.ts';
 import { readKernelLog } from '../machine/kernel-log.ts';
 import { readEphemeralPorts, readListeningSockets } from '../machine/listening-sockets.ts';
-import { readMemoryTotals } from '../machine/memory-totals.ts';
 import { readDefaultRoutes, readInterfaces } from '../machine/network-state.ts';
+import { readOnlineMemory } from '../machine/online-memory.ts';
 import { readTaint } from '../machine/system.ts';
 import { tryTcpConnect } from '../machine/tcp-connect.ts';
 import { unitCalls } from '../machine/units.ts';
@@ -25,7 +25,7 @@ export function healthCalls({ signal }: Pick<CliContext, 'signal'>, root: string
     signal,
     uptimeMs: () => readUptimeMs(root),
     readCpus: () => readCpu(root).online,
-    readMemory: () => readMemoryTotals(root),
+    readMemory: () => readOnlineMemory(root),
     readDisks: () => readDisks(root),
     readMounts: () => readConfiguredMounts(root),
     readTaint: () => readTaint(root),

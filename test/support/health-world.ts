@@ -21,7 +21,6 @@ export const SETTINGS: HealthSettings = {
   ignoredUnits: [],
   scriptFolder: '/nowhere/checks',
   scriptSeconds: 30,
-  reservedBytes: 0,
   trial: { id: '0123456789abcdef', fromRelease: '6.1.0-50-amd64', toRelease: '6.12.0-1-amd64' },
 };
 
@@ -93,7 +92,7 @@ export function healthWorld(over: Partial<HealthWorld> = {}): HealthWorld {
     signal: new AbortController().signal,
     uptimeMs: () => 120_000,
     readCpus: () => read(4),
-    readMemory: () => read({ totalBytes: 8 * GIBIBYTE, crashBytes: 0 }),
+    readMemory: () => read(8 * GIBIBYTE),
     readDisks: () => read(DISKS),
     readMounts: () => read(MOUNTS),
     readTaint: () => read(0),

@@ -10,7 +10,7 @@ import { complaintsOf } from './kernel-complaints.ts';
 import { lastingSockets, whyNoAnswer } from './lasting-sockets.ts';
 import type { HealthWorld } from './world.ts';
 
-export const BASELINE_VERSION = 1;
+export const BASELINE_VERSION = 2;
 
 /** As a Reading, but for a file: a check has to tell "was not there" from "could not be looked at". */
 export type Recorded<T> =
@@ -55,7 +55,8 @@ const InterfaceSchema = v.object({
 export const Baseline = v.object({
   version: v.literal(BASELINE_VERSION),
   cpus: recorded(v.number()),
-  memory: recorded(v.object({ totalBytes: v.number(), crashBytes: v.number() })),
+  /** Bytes that were online. */
+  memory: recorded(v.number()),
   disks: recorded(list(DiskSchema)),
   mounts: recorded(list(MountSchema)),
   taint: recorded(v.number()),

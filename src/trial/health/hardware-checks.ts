@@ -6,7 +6,7 @@ import type { Disk } from '../../machine/disks.ts';
 import { type CheckOutcome, compare, type HealthCheck, outcomeOf, passed } from './check.ts';
 import { stateOfMissing } from './start-checks.ts';
 
-/** Kernels differ in what they keep for themselves, by their size and by tables that grow with the memory. */
+/** Kernels differ in what they leave to the firmware, and in how they round. */
 const LEAST_SLACK = 64 * 2 ** 20;
 const SLACK_SHARE = 1 / 64;
 
@@ -24,21 +24,9 @@ export const HARDWARE_CHECKS: readonly HealthCheck[] = [
     id: 'system.memory',
     phase: 'system',
     isRequired: true,
-    run: async ({ world, baseline, settings }) => {
-      const missingState = await stateOfMissing(world);
-      return compare(baseline.memory, world.readMemory(), (before, now) => {
-        const reserved = Math.max(0, now.crashBytes - before.crashBytes) + settings.reservedBytes;
-        const slack = Math.max(LEAST_SLACK, before.totalBytes * SLACK_SHARE);
-        const missing = before.totalBytes - now.totalBytes - reserved;
-        const [had, has] = [mebibytes(before.totalBytes), mebibytes(now.totalBytes)];
-        if (missing <= slack) return passed(`${has} of memory, before ${had}`);
-        return {
-          state: missingState,
-          detail: `${has} of memory, before ${had}: more is missing than reservations explain`,
-          remedy:
-            'Compare the memory maps at the beginning of both kernel logs, and look for mem= and memmap=.',
-        };
-      });
+    run: async ({ world, baseline }) => {
+      const missing = await stateOfMissing(world);
+      return compare(baseline.memory, world.readMemory(), (before, now) => judgeMemory(before, now, missing));
     },
   },
   {
@@ -64,6 +52,16 @@ function judgeCpus(before: number, now: number, missing: 'waiting' | 'failed'): 
     state: missing,
     detail: `${now} CPUs are online, before ${before}`,
     remedy: 'Look in the kernel log for CPUs that did not start, and for maxcpus= and nosmt.',
+  };
+}
+
+function judgeMemory(before: number, now: number, missing: 'waiting' | 'failed'): CheckOutcome {
+  const detail = `${mebibytes(now)} of memory, before ${mebibytes(before)}`;
+  if (before - now <= Math.max(LEAST_SLACK, before * SLACK_SHARE)) return passed(detail);
+  return {
+    state: missing,
+    detail,
+    remedy: 'Compare the memory maps at the beginning of both kernel logs, and look for mem= and memmap=.',
   };
 }
 

@@ -20,8 +20,6 @@ export interface HealthSettings {
   readonly scriptFolder: string;
   /** Deadline of each script. */
   readonly scriptSeconds: number;
-  /** Memory that the new kernel may keep for itself, besides what it has for its own panic kernel. */
-  readonly reservedBytes: number;
   /** What scripts are told. */
   readonly trial: { readonly id: string; readonly fromRelease: string; readonly toRelease: string | null };
 }
@@ -33,7 +31,6 @@ const SCRIPT_SECONDS = 30;
 export function healthSettings(
   { trialUnits, trialSockets, trialIgnore, trialIgnoreWarnings, trialIgnoreUnits }: Configuration,
   trial: HealthSettings['trial'],
-  reservedBytes = 0,
 ): HealthSettings {
   return {
     requiredUnits: trialUnits,
@@ -43,7 +40,6 @@ export function healthSettings(
     ignoredUnits: trialIgnoreUnits,
     scriptFolder: SCRIPT_FOLDER,
     scriptSeconds: SCRIPT_SECONDS,
-    reservedBytes,
     trial,
   };
 }

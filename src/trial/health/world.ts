@@ -7,7 +7,6 @@ import type { ConfiguredMount } from '../../machine/configured-mounts.ts';
 import type { Disk } from '../../machine/disks.ts';
 import type { KernelLogRecord } from '../../machine/kernel-log.ts';
 import type { ListeningSocket } from '../../machine/listening-sockets.ts';
-import type { MemoryTotals } from '../../machine/memory-totals.ts';
 import type { DefaultRoute, InterfaceState } from '../../machine/network-state.ts';
 import type { Reading } from '../../machine/reading.ts';
 import type { UnitCalls } from '../../machine/units.ts';
@@ -19,7 +18,8 @@ export interface HealthWorld {
   readonly uptimeMs: () => number;
   /** How many are online. */
   readonly readCpus: () => Reading<number>;
-  readonly readMemory: () => Reading<MemoryTotals>;
+  /** Bytes that are online. */
+  readonly readMemory: () => Reading<number>;
   readonly readDisks: () => Reading<readonly Disk[]>;
   readonly readMounts: () => Reading<readonly ConfiguredMount[]>;
   readonly readTaint: () => Reading<number>;

@@ -156,7 +156,7 @@ test('a machine compared with itself passes every check, whatever it is like', a
       const [listed, hasSystemd] = facts.units;
       const world = healthWorld({
         readCpus: () => read(facts.cpus),
-        readMemory: () => read({ totalBytes: facts.bytes, crashBytes: 0 }),
+        readMemory: () => read(facts.bytes),
         readTaint: () => read(facts.taint),
         readDisks: () => read(facts.disks),
         readMounts: () => read(facts.mounts),

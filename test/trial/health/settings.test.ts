@@ -10,7 +10,7 @@ test('what khop.conf names is asked of every trial', () => {
     'trial-units = ssh nginx\ntrial-sockets = localhost:443\ntrial-ignore = system.memory',
     'trial-ignore-warnings = i915 foo_*\ntrial-ignore-units = fwupd*.service\n',
   ].join('\n');
-  const settings = healthSettings(parseConfiguration(text, 'khop.conf'), SETTINGS.trial, 4096);
+  const settings = healthSettings(parseConfiguration(text, 'khop.conf'), SETTINGS.trial);
   assert.deepEqual(settings, {
     requiredUnits: ['ssh', 'nginx'],
     requiredSockets: [{ host: 'localhost', port: 443 }],
@@ -19,7 +19,6 @@ test('what khop.conf names is asked of every trial', () => {
     ignoredUnits: ['fwupd*.service'],
     scriptFolder: '/etc/khop/checks',
     scriptSeconds: 30,
-    reservedBytes: 4096,
     trial: SETTINGS.trial,
   });
   assert.ok(settings.ignore.every((id) => HEALTH_CHECKS.some((check) => check.id === id)));
