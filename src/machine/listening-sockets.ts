@@ -14,7 +14,14 @@ export interface ListeningSocket {
   readonly port: number;
   /** Path of the control group of a process that has it; null where none was found, as for sockets of the kernel. */
   readonly controlGroup: string | null;
+  /** Name of that process, at most 15 bytes; null, too, where it has just ended. */
+  readonly holder: string | null;
 }
+
+/** The process that has a socket. */
+type Owner = Pick<ListeningSocket, 'controlGroup' | 'holder'>;
+
+const NOBODY: Owner = { controlGroup: null, holder: null };
 
 interface Row {
   readonly address: string;
@@ -33,12 +40,12 @@ export function readListeningSockets(root: string): Reading<readonly ListeningSo
   // A kernel may be without IPv6.
   if (six.state === 'unreadable') return six;
   const rows = [...four.value, ...(valueOf(six) ?? [])];
-  const groups = readControlGroups(root, new Set(rows.map(({ inode }) => inode)));
+  const owners = readOwners(root, new Set(rows.map(({ inode }) => inode)));
   return {
     state: 'read',
     source: `${four.source}, ${six.source}`,
     value: rows
-      .map(({ address, port, inode }) => ({ address, port, controlGroup: groups.get(inode) ?? null }))
+      .map(({ address, port, inode }) => ({ address, port, ...(owners.get(inode) ?? NOBODY) }))
       .sort((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1)),
   };
 }
@@ -68,18 +75,19 @@ function addressOf(words: string): string {
   return new URL(`http://[${groups}]`).hostname.slice(1, -1);
 }
 
-/** Inode of a socket -> control group of the first process that has it open. */
-function readControlGroups(root: string, inodes: ReadonlySet<string>): ReadonlyMap<string, string> {
-  const groups = new Map<string, string>();
+/** Inode of a socket -> the first process that has it open. */
+function readOwners(root: string, inodes: ReadonlySet<string>): ReadonlyMap<string, Owner> {
+  const owners = new Map<string, Owner>();
   const processes = (valueOf(readNames(root, '/proc')) ?? []).filter((name) => /^\d+$/.test(name));
   for (const pid of processes.map(Number).sort((a, b) => a - b)) {
-    const fresh = socketsOf(root, pid).filter((inode) => inodes.has(inode) && !groups.has(inode));
+    const fresh = socketsOf(root, pid).filter((inode) => inodes.has(inode) && !owners.has(inode));
     if (fresh.length === 0) continue;
-    const group = valueOf(mapReading(readText(root, `/proc/${pid}/cgroup`), controlGroupOf));
-    if (group !== undefined) for (const inode of fresh) groups.set(inode, group);
-    if (groups.size === inodes.size) break;
+    const controlGroup = valueOf(mapReading(readText(root, `/proc/${pid}/cgroup`), controlGroupOf));
+    const holder = valueOf(readText(root, `/proc/${pid}/comm`)) ?? null;
+    if (controlGroup !== undefined) for (const inode of fresh) owners.set(inode, { controlGroup, holder });
+    if (owners.size === inodes.size) break;
   }
-  return groups;
+  return owners;
 }
 
 function socketsOf(root: string, pid: number): string[] {

@@ -21,25 +21,27 @@ const TCP6 = table(
   row('0000000000000000FFFF00000100007F:1F90', '0A', 105),
 );
 
-test('listening sockets are told with address, port, and the control group that has them', () => {
+test('listening sockets are told with address, port, and the process that has them', () => {
   using tree = buildTree({
     'proc/net/tcp': TCP,
     'proc/net/tcp6': TCP6,
     'proc/1/fd/3': { link: 'socket:[103]' },
     'proc/1/cgroup': '0::/init.scope\n',
+    'proc/1/comm': 'systemd\n',
     'proc/40/fd/4': { link: 'socket:[103]' },
     'proc/40/fd/0': { link: '/dev/null' },
     'proc/40/cgroup': '0::/system.slice/ssh.service\n',
+    'proc/40/comm': 'sshd\n',
     'proc/41/fd/7': { link: 'socket:[104]' },
     'proc/41/cgroup': '3:cpu:/x\n1:name=systemd:/system.slice/nginx.service\n0::/other\n',
     'proc/42/fd/': '',
   });
   assert.deepEqual(valueOf(readListeningSockets(tree.root)), [
-    { address: '0.0.0.0', port: 22, controlGroup: '/init.scope' },
-    { address: '::', port: 80, controlGroup: '/system.slice/nginx.service' },
-    { address: '2001:db8::1', port: 443, controlGroup: null },
-    { address: '127.0.0.1', port: 631, controlGroup: null },
-    { address: '::ffff:7f00:1', port: 8080, controlGroup: null },
+    { address: '0.0.0.0', port: 22, controlGroup: '/init.scope', holder: 'systemd' },
+    { address: '::', port: 80, controlGroup: '/system.slice/nginx.service', holder: null },
+    { address: '2001:db8::1', port: 443, controlGroup: null, holder: null },
+    { address: '127.0.0.1', port: 631, controlGroup: null, holder: null },
+    { address: '::ffff:7f00:1', port: 8080, controlGroup: null, holder: null },
   ]);
 });
 

@@ -44,7 +44,12 @@ export const MOUNTS = [
   { mountPoint: '/srv', fileSystem: 'xfs', identity: 'UUID=2222', isWritable: true, hasFailed: false },
 ] as const;
 
-export const SSH = { address: '0.0.0.0', port: 22, controlGroup: '/system.slice/ssh.service' };
+export const SSH = {
+  address: '0.0.0.0',
+  port: 22,
+  controlGroup: '/system.slice/ssh.service',
+  holder: 'sshd',
+};
 
 export function unit(name: string, active = 'active', sub = 'running', load = 'loaded'): UnitState {
   return { name, active, sub, load };

@@ -7,6 +7,13 @@ import type { ListeningSocket } from '../../machine/listening-sockets.ts';
 import type { Reading } from '../../machine/reading.ts';
 import type { HealthWorld } from './world.ts';
 
+/**
+ * They have the published ports of containers in the control group of docker.service, and whether those containers are
+ * started again is not the service's affair. dockerd has them without its proxies (userland-proxy), beside its own. What Podman
+ * starts is in a scope of its own, or was asked for by the service in whose control group it is.
+ */
+const PORT_FORWARDERS: ReadonlySet<string> = new Set(['docker-proxy', 'dockerd']);
+
 /** The kernel's own default of ip_local_port_range. */
 const USUAL_EPHEMERAL = [32_768, 60_999] as const;
 
@@ -19,6 +26,7 @@ export function lastingSockets(
   const found = sockets
     .filter(({ port }) => port < first || port > last)
     .filter(({ controlGroup }) => controlGroup === null || isOfSystem(controlGroup))
+    .filter(({ holder }) => holder === null || !PORT_FORWARDERS.has(holder))
     .map(({ address, port }) => ({ address, port }));
   // SO_REUSEPORT: one for each worker.
   return [...new Map(found.map((each) => [`${each.address} ${each.port}`, each])).values()];

@@ -59,6 +59,22 @@ test('sockets of sessions, containers and random ports are left out, and workers
   ]);
 });
 
+test('published ports of containers are not those of the service that forwards them', async () => {
+  const docker = { ...SSH, controlGroup: '/system.slice/docker.service' };
+  const { sockets } = await takeBaseline(
+    healthWorld({
+      readSockets: () =>
+        read([
+          { ...docker, port: 5432, holder: 'docker-proxy' },
+          { ...docker, port: 8080, holder: 'dockerd' },
+          { ...docker, port: 9323, holder: null },
+          { ...SSH, port: 8443, controlGroup: '/system.slice/web.service/supervisor', holder: 'conmon' },
+        ]),
+    }),
+  );
+  assert.deepEqual(sockets.state === 'known' && sockets.value.map(({ port }) => port), [9323, 8443]);
+});
+
 test('the usual range of random ports is taken when the kernel does not tell its own', async () => {
   const { sockets } = await takeBaseline(
     healthWorld({ readSockets: () => read([{ ...SSH, port: 40_000 }]), readEphemeralPorts: () => absent() }),

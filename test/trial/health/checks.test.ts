@@ -138,6 +138,7 @@ test('a machine compared with itself passes every check, whatever it is like', a
     address: fc.constantFrom('0.0.0.0', '::', '127.0.0.1', '192.0.2.1', 'fe80::1'),
     port: fc.integer({ min: 1, max: 65_535 }),
     controlGroup: fc.constantFrom(null, '/', '/system.slice/a.service', '/user.slice/session-1.scope'),
+    holder: fc.constantFrom(null, 'sshd', 'docker-proxy'),
   });
   const units = fc.array(fc.record({ name, active: fc.constantFrom('active', 'failed', 'reloading') }));
   const machine = fc.record({
