@@ -17,19 +17,37 @@ const PORT_FORWARDERS: ReadonlySet<string> = new Set(['docker-proxy', 'dockerd']
 /** The kernel's own default of ip_local_port_range. */
 const USUAL_EPHEMERAL = [32_768, 60_999] as const;
 
+/** rpc.statd and its like take any port and tell rpcbind which. */
+const TELLS_RPCBIND = /^(?:rpc\.|ypbind$|ypserv$)/;
+/** Services of systemd, and its own sockets for them. */
+const OF_UNITS = /\.service(?:\/|$)|^\/init\.scope$/;
+
 /** Address and port of each, once. @param ephemeral ports that the kernel gives at random */
 export function lastingSockets(
   sockets: readonly ListeningSocket[],
   ephemeral: Reading<readonly [number, number]>,
 ): { address: string; port: number }[] {
-  const [first, last] = ephemeral.state === 'read' ? ephemeral.value : USUAL_EPHEMERAL;
+  const range = ephemeral.state === 'read' ? ephemeral.value : USUAL_EPHEMERAL;
   const found = sockets
-    .filter(({ port }) => port < first || port > last)
+    .filter((socket) => !isAtRandom(socket, range))
     .filter(({ controlGroup }) => controlGroup === null || isOfSystem(controlGroup))
     .filter(({ holder }) => holder === null || !PORT_FORWARDERS.has(holder))
     .map(({ address, port }) => ({ address, port }));
   // SO_REUSEPORT: one for each worker.
   return [...new Map(found.map((each) => [`${each.address} ${each.port}`, each])).values()];
+}
+
+/**
+ * Who widens the range, for many connections, often has nearly all ports in it, and so those of services as well. Below
+ * the usual one a port counts as chosen where a unit has it, but for those of services that take any.
+ */
+function isAtRandom(
+  { port, controlGroup, holder }: ListeningSocket,
+  [first, last]: readonly [number, number],
+): boolean {
+  if (port < first || port > last) return false;
+  if (port >= USUAL_EPHEMERAL[0] || controlGroup === null) return true;
+  return !OF_UNITS.test(controlGroup) || TELLS_RPCBIND.test(holder ?? '');
 }
 
 /** Sessions of people are below user.slice; containers and virtual machines are scopes, or in slices of their own. */

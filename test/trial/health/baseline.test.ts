@@ -75,6 +75,33 @@ test('published ports of containers are not those of the service that forwards t
   assert.deepEqual(sockets.state === 'known' && sockets.value.map(({ port }) => port), [9323, 8443]);
 });
 
+test('where nearly all ports may be given at random, those of services below the usual range are kept', async () => {
+  const of = (port: number, controlGroup: string | null, holder = 'server') => ({
+    ...{ ...SSH, port, controlGroup, holder },
+  });
+  const { sockets } = await takeBaseline(
+    healthWorld({
+      readEphemeralPorts: () => read([1024, 65_535] as const),
+      readSockets: () =>
+        read([
+          SSH,
+          of(5432, '/system.slice/system-postgresql.slice/postgresql@15-main.service'),
+          of(8080, '/system.slice/web.service/worker'),
+          of(9090, '/init.scope', 'systemd'),
+          of(2049, null),
+          of(7000, '/'),
+          of(20_048, '/system.slice/nfs-mountd.service', 'rpc.mountd'),
+          of(40_000, '/system.slice/web.service'),
+          of(61_000, '/system.slice/web.service'),
+        ]),
+    }),
+  );
+  assert.deepEqual(
+    sockets.state === 'known' && sockets.value.map(({ port }) => port),
+    [22, 5432, 8080, 9090],
+  );
+});
+
 test('the usual range of random ports is taken when the kernel does not tell its own', async () => {
   const { sockets } = await takeBaseline(
     healthWorld({ readSockets: () => read([{ ...SSH, port: 40_000 }]), readEphemeralPorts: () => absent() }),
