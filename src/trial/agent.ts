@@ -280,23 +280,24 @@ async function prove(
         : describeWaiting(waiting);
     calls.show({ phase, upMs, deadlineUpMs, checks, gaps, note });
     if (failed.length > 0) return { state: 'failed', cause: 'unhealthy', detail: sentenceOf(failed) };
-    // What holds at the deadline has held long enough.
-    if (isSteady || (waiting.length === 0 && upMs >= deadlineUpMs)) return { state: 'passed' };
-    if (upMs >= deadlineUpMs)
+    if (isSteady) return { state: 'passed' };
+    // What is well by then may still show that it stays so, for which the guardian has patience; once it waits again, it is over.
+    if (upMs >= deadlineUpMs && waiting.length > 0)
       return {
         state: 'failed',
         cause: 'deadline',
         detail: `after ${Math.round(upMs / 1000)} s still: ${sentenceOf(waiting)}`,
       };
     const leastMs = waiting.length === 0 ? STEADY_PAUSE_MS : PAUSE_MS;
-    const pauseMs = pauseAfter(world.uptimeMs() - beganUpMs, { leastMs, leftMs: deadlineUpMs - upMs });
+    const untilUpMs = goodSinceUpMs === undefined ? deadlineUpMs : goodSinceUpMs + steadyMs;
+    const pauseMs = pauseAfter(world.uptimeMs() - beganUpMs, { leastMs, leftMs: untilUpMs - upMs });
     const isDown = await sleepUnlessGoingDown(world, pauseMs, lookMs);
     if (isDown) return { state: 'decided', decision: { state: 'going-down' } };
     world.signal.throwIfAborted();
   }
 }
 
-/** The last round is to be at the deadline, not behind it. */
+/** The last round is to be when the time is over, not behind it. */
 function pauseAfter(
   roundMs: number,
   { leastMs, leftMs }: { readonly leastMs: number; readonly leftMs: number },

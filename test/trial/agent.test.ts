@@ -56,6 +56,37 @@ test('services have to be well for a while, and from anew when one of them was n
   });
 });
 
+for (const [situation, goodFromMs, roundMs, endsMs] of [
+  ['just before', 597_000, 0, 597_000 + 20_000],
+  ['at', 600_000, 0, 600_000 + 20_000],
+  ['in a slow round that ends after', 590_000, 30_000, undefined],
+] as const)
+  test(`services that become well ${situation} the deadline have all their time to stay so`, async () => {
+    using at = await agentWorld();
+    const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+      if (phase === 'services') await at.world.sleep(roundMs);
+      const isGood = phase !== 'services' || at.world.uptimeMs() >= goodFromMs;
+      return [check(phase, { state: isGood ? 'passed' : 'waiting' })];
+    };
+    assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks, steadyMs: 20_000 }), 'confirmed');
+    if (endsMs !== undefined) assert.equal(at.world.uptimeMs(), endsMs);
+    else assert.ok(at.world.uptimeMs() < 600_000 + 20_000 + 2 * roundMs, String(at.world.uptimeMs()));
+  });
+
+test('services that are well at the deadline, and wait again soon after, lead home', async () => {
+  using at = await agentWorld();
+  let lastRestarts = 0;
+  // As one that dies every fifteen seconds.
+  const runChecks: AgentCalls['runChecks'] = async (_baseline, phase) => {
+    const restarts = Math.floor(at.world.uptimeMs() / 15_000);
+    const hasDied = phase === 'services' && restarts !== lastRestarts;
+    lastRestarts = restarts;
+    return [check(phase, { state: hasDied ? 'waiting' : 'passed', detail: 'died' })];
+  };
+  assert.equal(await runAgent(at.world, { ...callsOf(at), runChecks, steadyMs: 20_000 }), 'went-home');
+  assert.match(at.calls[1]!, /^home: deadline: after 6[01]\d s still: services\.one: died$/);
+});
+
 test('a round that takes long is followed by a longer pause, but never one beyond the deadline', async () => {
   using at = await agentWorld();
   const began: number[] = [];
