@@ -14,6 +14,7 @@ import { readTaint } from '../machine/system.ts';
 import { tryTcpConnect } from '../machine/tcp-connect.ts';
 import { unitCalls } from '../machine/units.ts';
 import { readUptimeMs } from '../machine/uptime.ts';
+import { rememberRestarts } from '../trial/health/remembered-restarts.ts';
 import type { HealthWorld } from '../trial/health/world.ts';
 import type { CliContext } from './context.ts';
 
@@ -35,6 +36,7 @@ export function healthCalls({ signal }: Pick<CliContext, 'signal'>, root: string
     readSockets: () => readListeningSockets(root),
     readEphemeralPorts: () => readEphemeralPorts(root),
     units: unitCalls(root, signal),
+    startedAgain: rememberRestarts(),
     connect: (host, port) => tryTcpConnect(host, port, CONNECT_TIMEOUT_MS, signal),
     listScripts: listCheckScripts,
     runScript: runCheckScript,

@@ -76,7 +76,7 @@ export function parseProperties(text: string): ReadonlyMap<string, string>[] {
 }
 
 /** Microseconds; 0 means that it has not happened. */
-function toMs(text: string | undefined): number | undefined {
+export function toMs(text: string | undefined): number | undefined {
   const value = Number(text);
   return text !== undefined && /^\d+$/.test(text) && value > 0 ? value / 1000 : undefined;
 }

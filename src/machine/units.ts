@@ -4,7 +4,7 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { parseProperties } from './boot-times.ts';
+import { parseProperties, toMs } from './boot-times.ts';
 import { type Reading, valueOf } from './reading.ts';
 import { runProcess } from './run-process.ts';
 import { linesOf, mapReading, readNames } from './source.ts';
@@ -20,6 +20,10 @@ export interface UnitState {
   readonly load: string;
   /** Timers, sockets and paths that start it; only of units that were asked for by name. */
   readonly triggeredBy?: readonly string[];
+  /** How often systemd has started it again by itself (235); only of services that were asked for by name. */
+  readonly restarts?: number | undefined;
+  /** Milliseconds of CLOCK_MONOTONIC; only of units that were asked for by name, and were active once. */
+  readonly activeSinceMs?: number | undefined;
 }
 
 /** Questions to systemd; absent where it does not run. */
@@ -47,6 +51,11 @@ const TIMEOUT_MS = 20_000;
 const STATES = 'active,failed,activating,deactivating,reloading';
 const LIST = ['list-units', '--plain', '--no-legend', '--no-pager', '--full', `--state=${STATES}`];
 
+const PROPERTIES = [
+  ...['Id', 'ActiveState', 'SubState', 'LoadState', 'TriggeredBy'],
+  ...['NRestarts', 'ActiveEnterTimestampMonotonic'],
+];
+
 const STARTING: ReadonlySet<string> = new Set(['initializing', 'starting']);
 /** `1234 shutdown.target start waiting`. */
 const SHUTDOWN_JOB = /^\s*\d+\s+shutdown\.target\s+start\s/m;
@@ -66,7 +75,7 @@ export function unitCalls(root: string, signal: AbortSignal, run: Run = runProce
     },
     list: async () => mapReading(await ask(LIST), (text) => linesOf(text).map(parseUnitLine)),
     show: async (names) => {
-      const properties = '--property=Id,ActiveState,SubState,LoadState,TriggeredBy';
+      const properties = `--property=${PROPERTIES.join(',')}`;
       return mapReading(await ask(['show', properties, '--', ...names]), (text) => unitsOf(text, names));
     },
     shutdownReason: async () => {
@@ -137,5 +146,11 @@ function unitsOf(text: string, names: readonly string[]): UnitState[] | undefine
     sub: block.get('SubState') ?? '',
     load: block.get('LoadState') ?? '',
     triggeredBy: (block.get('TriggeredBy') ?? '').split(' ').filter((name) => name !== ''),
+    restarts: countOf(block.get('NRestarts')),
+    activeSinceMs: toMs(block.get('ActiveEnterTimestampMonotonic')),
   }));
+}
+
+function countOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }

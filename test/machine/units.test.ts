@@ -70,13 +70,30 @@ test('units are listed with their states, marked or not', async () => {
 test('units that are asked for keep their names and order, and a short answer is not understood', async () => {
   using tree = buildTree(SYSTEMD);
   const stdout =
-    'Id=ssh.service\nActiveState=active\nSubState=running\nLoadState=loaded\nTriggeredBy=a.timer ssh.socket\n\n' +
-    'Id=no.service\nActiveState=inactive\nSubState=dead\nLoadState=not-found\n';
+    'Id=ssh.service\nActiveState=active\nSubState=running\nLoadState=loaded\nTriggeredBy=a.timer ssh.socket\n' +
+    'NRestarts=2\nActiveEnterTimestampMonotonic=4500000\n\n' +
+    'Id=no.service\nActiveState=inactive\nSubState=dead\nLoadState=not-found\nActiveEnterTimestampMonotonic=0\n';
   const asked: string[][] = [];
   const { show } = calls(tree.root, { stdout }, asked);
   assert.deepEqual(valueOf(await show(['ssh', 'no'])), [
-    { name: 'ssh', active: 'active', sub: 'running', load: 'loaded', triggeredBy: ['a.timer', 'ssh.socket'] },
-    { name: 'no', active: 'inactive', sub: 'dead', load: 'not-found', triggeredBy: [] },
+    {
+      name: 'ssh',
+      active: 'active',
+      sub: 'running',
+      load: 'loaded',
+      triggeredBy: ['a.timer', 'ssh.socket'],
+      restarts: 2,
+      activeSinceMs: 4500,
+    },
+    {
+      name: 'no',
+      active: 'inactive',
+      sub: 'dead',
+      load: 'not-found',
+      triggeredBy: [],
+      restarts: undefined,
+      activeSinceMs: undefined,
+    },
   ]);
   assert.deepEqual(asked[0]?.slice(-3), ['--', 'ssh', 'no']);
   assert.equal((await show(['ssh'])).state, 'unreadable');

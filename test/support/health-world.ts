@@ -7,6 +7,7 @@ import type { KernelLogRecord } from '../../src/machine/kernel-log.ts';
 import type { InterfaceState } from '../../src/machine/network-state.ts';
 import type { Reading } from '../../src/machine/reading.ts';
 import type { UnitCalls, UnitState } from '../../src/machine/units.ts';
+import { rememberRestarts } from '../../src/trial/health/remembered-restarts.ts';
 import type { HealthSettings } from '../../src/trial/health/settings.ts';
 import type { HealthWorld } from '../../src/trial/health/world.ts';
 import { read } from './machine-facts.ts';
@@ -107,6 +108,7 @@ export function healthWorld(over: Partial<HealthWorld> = {}): HealthWorld {
     readSockets: () => read([SSH]),
     readEphemeralPorts: () => read([32_768, 60_999] as const),
     units: systemd('running'),
+    startedAgain: rememberRestarts(),
     connect: async () => undefined,
     listScripts: listCheckScripts,
     runScript: runCheckScript,

@@ -8,6 +8,7 @@ import type { Reading } from '../../machine/reading.ts';
 import { mapReading } from '../../machine/source.ts';
 import { complaintsOf } from './kernel-complaints.ts';
 import { lastingSockets, whyNoAnswer } from './lasting-sockets.ts';
+import { isRestless } from './remembered-restarts.ts';
 import type { HealthWorld } from './world.ts';
 
 export const BASELINE_VERSION = 2;
@@ -68,6 +69,8 @@ export const Baseline = v.object({
   /** Units of all types. */
   failedUnits: recorded(list(v.string())),
   activeServices: recorded(list(v.string())),
+  /** Those of them that systemd had started again a short while before. */
+  restlessServices: recorded(list(v.string())),
 });
 
 export type Baseline = v.InferOutput<typeof Baseline>;
@@ -77,11 +80,10 @@ export async function takeBaseline(world: HealthWorld): Promise<Baseline> {
   const units = await world.units.list();
   const sockets = await readAnsweringSockets(world);
   const named = (wanted: (name: string, active: string) => boolean) =>
-    record(
-      mapReading(units, (all) =>
-        all.filter((each) => wanted(each.name, each.active)).map(({ name }) => name),
-      ),
-    );
+    mapReading(units, (all) => all.filter((each) => wanted(each.name, each.active)).map(({ name }) => name));
+  const activeServices = named(
+    (name, active) => active === 'active' && name.endsWith('.service') && isLastingUnit(name),
+  );
   return {
     version: BASELINE_VERSION,
     cpus: record(world.readCpus()),
@@ -95,11 +97,20 @@ export async function takeBaseline(world: HealthWorld): Promise<Baseline> {
     interfaces: record(world.readInterfaces()),
     defaultRoutes: record(world.readDefaultRoutes()),
     sockets: record(sockets),
-    failedUnits: named((_name, active) => active === 'failed'),
-    activeServices: named(
-      (name, active) => active === 'active' && name.endsWith('.service') && isLastingUnit(name),
-    ),
+    failedUnits: record(named((_name, active) => active === 'failed')),
+    activeServices: record(activeServices),
+    restlessServices: record(await readRestless(world, activeServices)),
   };
+}
+
+async function readRestless(
+  { units, uptimeMs }: HealthWorld,
+  services: Reading<readonly string[]>,
+): Promise<Reading<readonly string[]>> {
+  if (services.state !== 'read' || services.value.length === 0) return services;
+  return mapReading(await units.show(services.value), (shown) =>
+    shown.filter((unit) => isRestless(unit, uptimeMs())).map(({ name }) => name),
+  );
 }
 
 async function readAnsweringSockets(

@@ -10,6 +10,7 @@ import { FILE_SYSTEM_CHECKS } from './file-system-checks.ts';
 import { HARDWARE_CHECKS } from './hardware-checks.ts';
 import { KERNEL_CHECKS } from './kernel-checks.ts';
 import { NETWORK_CHECKS } from './network-checks.ts';
+import { RESTART_CHECKS } from './restart-checks.ts';
 import { SCRIPT_CHECKS } from './script-checks.ts';
 import type { HealthSettings } from './settings.ts';
 import { SOCKET_CHECKS } from './socket-checks.ts';
@@ -25,6 +26,7 @@ export const HEALTH_CHECKS: readonly HealthCheck[] = [
   ...KERNEL_CHECKS,
   ...NETWORK_CHECKS,
   ...UNIT_CHECKS,
+  ...RESTART_CHECKS,
   ...SOCKET_CHECKS,
   ...SCRIPT_CHECKS,
 ];

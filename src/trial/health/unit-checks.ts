@@ -15,9 +15,10 @@ import {
   passed,
 } from './check.ts';
 import { matchesAny } from './name-pattern.ts';
+import type { HealthSettings } from './settings.ts';
 import type { HealthWorld } from './world.ts';
 
-const REMEDY =
+export const UNIT_REMEDY =
   '`systemctl status UNIT` and `journalctl -b -u UNIT` say why; name it in trial-ignore-units when that may be.';
 
 export const UNIT_CHECKS: readonly HealthCheck[] = [
@@ -45,6 +46,11 @@ const KERNEL_LOADERS: ReadonlySet<string> = new Set([
   'kexec-load.service',
 ]);
 
+/** Whether it counts for nothing that the unit fails or dies. */
+export function mayFail(name: string, { ignoredUnits }: HealthSettings): boolean {
+  return KERNEL_LOADERS.has(name) || matchesAny(name, ignoredUnits);
+}
+
 /**
  * A unit that failed, and had not before: a oneshot as well, which is how a system says that a part of its start went
  * wrong. What a timer starts fails for reasons of that hour, unless it ran before.
@@ -52,10 +58,9 @@ const KERNEL_LOADERS: ReadonlySet<string> = new Set([
 async function checkFailed({ world, baseline, settings }: CheckInput): Promise<CheckOutcome> {
   const activeBefore = baseline.activeServices.state === 'known' ? baseline.activeServices.value : [];
   const units = await world.units.list();
-  const isIgnored = (name: string) => KERNEL_LOADERS.has(name) || matchesAny(name, settings.ignoredUnits);
   const failedBefore = baseline.failedUnits.state === 'known' ? baseline.failedUnits.value : [];
   const failed = namesOf(valueOf(units) ?? [], 'failed').filter(
-    (name) => isLastingUnit(name) && !isIgnored(name) && !failedBefore.includes(name),
+    (name) => isLastingUnit(name) && !mayFail(name, settings) && !failedBefore.includes(name),
   );
   const timed = await startedByTimer(
     world,
@@ -64,19 +69,14 @@ async function checkFailed({ world, baseline, settings }: CheckInput): Promise<C
   return compare(
     baseline.failedUnits,
     units,
-    (_before, now) => {
-      const dying = now
-        .filter(({ name, sub }) => sub.startsWith('auto-restart') && activeBefore.includes(name))
-        .filter(({ name }) => !isIgnored(name));
-      return judgeFailed(
+    () =>
+      judgeFailed(
         failed.filter((name) => !timed.includes(name)),
-        dying.map(({ name }) => name),
         [
           failedBefore.length === 0 ? 'no unit has failed' : 'no unit has failed that had not before',
           ...timed,
         ],
-      );
-    },
+      ),
     'waiting',
   );
 }
@@ -90,18 +90,10 @@ async function startedByTimer({ units }: HealthWorld, names: readonly string[]):
     .map(({ name }) => name);
 }
 
-/** One that dies again and again never fails, if only it is given time in between: it may not be taken for one that runs. */
-function judgeFailed(
-  failed: readonly string[],
-  dying: readonly string[],
-  [fine = '', ...timed]: readonly string[],
-): CheckOutcome {
-  const problems = [
-    ...failed.map((name) => `${name} has failed`),
-    ...dying.map((name) => `${name} has ended and is to be started again, and was active before`),
-  ];
+function judgeFailed(failed: readonly string[], [fine = '', ...timed]: readonly string[]): CheckOutcome {
+  const problems = failed.map((name) => `${name} has failed`);
   const remark = timed.length === 0 ? '' : `; not counted, since a timer starts it: ${timed.join(', ')}`;
-  return outcomeOf(problems, failed.length > 0 ? 'failed' : 'waiting', `${fine}${remark}`, REMEDY);
+  return outcomeOf(problems, 'failed', `${fine}${remark}`, UNIT_REMEDY);
 }
 
 function namesOf(units: readonly UnitState[], active: string): string[] {
@@ -117,7 +109,7 @@ function judgeActive(before: readonly string[], now: readonly UnitState[]): Chec
     missing.map((name) => `${name} is ${now.find((unit) => unit.name === name)?.active ?? 'not active'}`),
     failed.length > 0 ? 'failed' : 'waiting',
     `services: ${before.length}, all active again`,
-    REMEDY,
+    UNIT_REMEDY,
   );
 }
 
@@ -137,6 +129,6 @@ async function checkConfigured({ world, settings }: CheckInput): Promise<CheckOu
     ),
     missing.some(isHopeless) ? 'failed' : 'waiting',
     `active: ${requiredUnits.join(', ')}`,
-    REMEDY,
+    UNIT_REMEDY,
   );
 }

@@ -10,6 +10,7 @@ import type { ListeningSocket } from '../../machine/listening-sockets.ts';
 import type { DefaultRoute, InterfaceState } from '../../machine/network-state.ts';
 import type { Reading } from '../../machine/reading.ts';
 import type { UnitCalls } from '../../machine/units.ts';
+import type { StartedAgain } from './remembered-restarts.ts';
 
 /** Every reading is of the moment in which it is asked for. */
 export interface HealthWorld {
@@ -29,6 +30,8 @@ export interface HealthWorld {
   readonly readSockets: () => Reading<readonly ListeningSocket[]>;
   readonly readEphemeralPorts: () => Reading<readonly [number, number]>;
   readonly units: UnitCalls;
+  /** Remembers, unlike the readings. */
+  readonly startedAgain: StartedAgain;
   /** @returns undefined when somebody answered, else why not */
   readonly connect: (host: string, port: number) => Promise<string | undefined>;
   readonly listScripts: (folder: string) => Reading<readonly CheckScript[]>;
