@@ -23,6 +23,9 @@ const LeavingCause = v.object({
   orderlyMs: v.optional(v.number()),
 });
 
+/** A file, and what was in it. */
+const DigestedFile = v.object({ path: v.string(), sha256: v.string() });
+
 /** What makes a switch a trial: until it is confirmed, every way of failing leads back. */
 const Trial = v.object({
   /** Where the new kernel is on its way; see TRIAL_PHASES. */
@@ -41,10 +44,22 @@ const Trial = v.object({
     title: v.string(),
     release: v.nullable(v.string()),
     /** SHA-256 of its image and each initrd before the jump; without it when they could not be read, or by an older khop. */
-    files: v.optional(v.array(v.object({ path: v.string(), sha256: v.string() }))),
+    files: v.optional(v.array(DigestedFile)),
   }),
   /** Boot entry of the kernel on trial, which becomes the default; null for one that has none (a file by path). */
   entryId: v.nullable(v.string()),
+  /** What is tried, before the jump, since options may differ from the entry and its files may change; an older khop has none. */
+  tried: v.optional(
+    v.object({
+      image: DigestedFile,
+      initrds: v.array(DigestedFile),
+      deviceTree: v.nullable(DigestedFile),
+      /** Without what is added for one boot only. */
+      commandLine: v.string(),
+      /** The same of the entry itself. */
+      entryCommandLine: v.string(),
+    }),
+  ),
   /** Id of the arming of the panic kernel, see guard/guard-return.ts; null without one. */
   arming: v.nullable(v.string()),
   /** Parameters that only the trial needs: sysctl -> value to go back to at confirmation. */

@@ -25,6 +25,7 @@ import { forgetFailedTrial } from './failed-trials.ts';
 import { generationOf, recordKnownGood } from './known-good.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { confirmedEntry, endOnRecord } from './trial-entry.ts';
+import { whyNotAsTried } from './tried-kernel.ts';
 
 /** What only the confirmed kernel itself can do. */
 export interface ConfirmCalls extends Announcer {
@@ -44,7 +45,7 @@ export interface ConfirmCalls extends Announcer {
 /** What became of the boot loader's default. */
 export type DefaultOutcome =
   | { readonly state: 'set' | 'already' }
-  /** The kernel is no boot entry, or the boot loader cannot be changed. */
+  /** The kernel is no boot entry, or none that starts what was tried, or the boot loader cannot be changed. */
   | { readonly state: 'not-set'; readonly reason: string };
 
 /** A trial that ended well. */
@@ -157,17 +158,23 @@ export async function finishConfirmation(
 ): Promise<Confirmation> {
   const problems: string[] = [];
   const kernel = findTrialKernel(world, ticket, problems);
-  const digest = kernel === undefined ? null : recordGeneration(world, ticket, kernel, machine, problems);
-  const defaultEntry = await makeDefault(world, ticket, kernel);
-  // A kernel that was not found is said already.
-  if (defaultEntry.state === 'not-set' && (kernel !== undefined || ticket.trial.entryId === null))
-    problems.push(defaultEntry.reason);
+  const other = kernel && whyNotAsTried(ticket.trial, kernel);
+  if (other !== undefined) problems.push(`${other}; so that is not recorded as known to be good`);
+  const digest =
+    kernel === undefined || other !== undefined
+      ? null
+      : recordGeneration(world, ticket, kernel, machine, problems);
+  const defaultEntry = await makeDefault(world, ticket, kernel, other);
+  // What is not found, or is another, is said already.
+  const isSaid = ticket.trial.entryId !== null && (kernel === undefined || other !== undefined);
+  if (defaultEntry.state === 'not-set' && !isSaid) problems.push(defaultEntry.reason);
   const history = historyPath(world.folders);
   const before = endOnRecord(readHistory(world).entries, ticket.id);
   const entry = before ?? confirmedEntry(ticket, endOf(defaultEntry), machine, world.nowMs());
   if (before === undefined) world.files.append(history, encodeHistoryEntry(entry));
   await attempt(problems, 'an earlier failure of this kernel could not be forgotten', async () => {
-    forgetFailedTrial(world, { release: ticket.toRelease, imageSha256: digest });
+    const imageSha256 = ticket.trial.tried?.image.sha256 ?? digest;
+    forgetFailedTrial(world, { release: ticket.toRelease, imageSha256 });
   });
   if (machine !== undefined)
     for (const path of [confirmedPath(world.folders), arrivedPath(world.folders)])
@@ -238,10 +245,12 @@ async function makeDefault(
   world: GuardWorld,
   { trial }: TrialTicket,
   kernel: Kernel | undefined,
+  other: string | undefined,
 ): Promise<DefaultOutcome> {
   if (trial.entryId === null)
     return { state: 'not-set', reason: 'a kernel that is no boot entry cannot become the default' };
   if (kernel === undefined) return { state: 'not-set', reason: `${trial.entryId} is no boot entry any more` };
+  if (other !== undefined) return { state: 'not-set', reason: other };
   try {
     const { steps } = planDefaultEntry(await world.bootLoader.read(), kernel, bootLoaderOptions(world));
     if (steps.length === 0) return { state: 'already' };

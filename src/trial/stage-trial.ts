@@ -40,6 +40,7 @@ import { type HomeDefault, planHomeDefault } from './home-default.ts';
 import { homeRooms } from './home-room.ts';
 import { planHomecoming } from './load-home.ts';
 import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
+import { describeTried, type Tried } from './tried-kernel.ts';
 import type { TrialWorld } from './world.ts';
 
 /** How long a kernel on trial has, from its start. */
@@ -73,6 +74,8 @@ export type Part<T> =
 export interface StagedTrial {
   readonly request: TrialRequest;
   readonly proposal: Proposal;
+  /** What a confirmation proves. */
+  readonly tried: Tried;
   readonly homeKernel: Kernel;
   readonly home: Part<LoadPlan>;
   readonly guard: Part<GuardPlan>;
@@ -135,6 +138,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   const drop = [...(options.drop ?? []), HOME_PARAMETER, CAUSE_PARAMETER];
   const wanted = { ...options, drop, switchId: id };
   const commandLine = lastingCommandLine(here, machine, kernel, wanted) ?? '';
+  const tried = describeTried(kernel, options, commandLine);
   const archive =
     firstActObstacle !== undefined
       ? undefined
@@ -172,7 +176,10 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
       ...(archive === undefined ? {} : { lastArchives: [archive] }),
     }),
   );
-  return { request, proposal, homeKernel, home, guard, reservation, watchdog, firstActObstacle, homeDefault };
+  return {
+    ...{ request, proposal, tried, homeKernel, home, guard, reservation, watchdog },
+    ...{ firstActObstacle, homeDefault },
+  };
 }
 
 /**

@@ -87,7 +87,7 @@ async function putBack(
 
 function ticketTrial(
   world: TrialWorld,
-  { request, homeKernel, guard, watchdog, proposal }: StagedTrial,
+  { request, homeKernel, guard, watchdog, proposal, tried }: StagedTrial,
   { baseline, table }: TrialPromise,
 ): TicketTrial {
   const { deadlines } = request;
@@ -101,6 +101,7 @@ function ticketTrial(
     confirmSeconds: deadlines.confirmSeconds ?? null,
     home: { id, title, release: release ?? null, ...digestsOf(homeKernel) },
     entryId: FILE_ORIGINS.has(proposal.kernel.origin.kind) ? null : proposal.kernel.id,
+    tried,
     arming: guard.state === 'planned' ? guard.value.id : null,
     restore: sysctlsNow(world),
     watchdog: watchdog.state === 'planned' ? watchdog.driver : null,

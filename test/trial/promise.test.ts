@@ -28,7 +28,7 @@ function inputFor(
     {
       request: { selector: 'new', options: {}, id: 'feedfacecafebeef', home: undefined, deadlines },
       // What is promised does not hang on the proposal.
-      proposal: {} as StagedTrial['proposal'],
+      ...{ proposal: {} as StagedTrial['proposal'], tried: {} as StagedTrial['tried'] },
       homeKernel: { ...healthyKernel(), release: OLD },
       ...{ home: MISSING, guard: MISSING, firstActObstacle: undefined },
       watchdog: { state: 'none', reason: 'there is none' },

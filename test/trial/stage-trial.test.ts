@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
 import { rangesOverlap } from '../../src/formats/range.ts';
 import {
@@ -15,10 +17,21 @@ import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import { returnTableInput } from '../../src/trial/promise.ts';
 import { returnTable, uncoveredClasses } from '../../src/trial/return-table.ts';
 import type { StagedTrial } from '../../src/trial/stage-trial.ts';
+import { whyNotAsTried } from '../../src/trial/tried-kernel.ts';
 import type { TrialWorld } from '../../src/trial/world.ts';
 import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
-import { archiveOf, entryOf, imageOf, lineOf, stage, textOf, watched } from '../support/staged-trial.ts';
+import {
+  archiveOf,
+  entryOf,
+  imageOf,
+  initramfs,
+  lineOf,
+  stage,
+  textOf,
+  watched,
+} from '../support/staged-trial.ts';
+import { buildTree } from '../support/tree-builder.ts';
 import { NEW, OLD, TRIAL_ID } from '../support/trial-world.ts';
 
 test('where everything is possible, both kernels and the watchdog are in the archive of the first act', async () => {
@@ -121,6 +134,33 @@ test('the kernel on trial and all that is loaded with it stay out of the place o
           `${name} of the panic kernel lies outside of it`,
         );
     });
+});
+
+test('what is tried is noted as it is planned: the files of the options, and the lasting command line', async () => {
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+  for (const options of [{}, { fast: true }])
+    await stage({ machine: watched(), request: { options } }, ({ tried, proposal }) => {
+      assert.deepEqual(
+        [tried.image.sha256, tried.initrds.map((file) => file.sha256), tried.deviceTree],
+        [sha256(imageOf(NEW)), [sha256(initramfs)], null],
+      );
+      assert.deepEqual(
+        [tried.commandLine, tried.entryCommandLine],
+        ['root=/dev/vda1 quiet', 'root=/dev/vda1 quiet'],
+      );
+      assert.equal(whyNotAsTried({ tried, entryId: NEW }, proposal.kernel), undefined);
+    });
+  using other = buildTree({
+    'other.img': encodeCpio([cpioFile('init', Buffer.from('#!/bin/false\n'), 0o755)]),
+  });
+  const over = { configuration: { ...DEFAULT_CONFIGURATION, append: 'nosmt', drop: ['quiet'] } };
+  const initrd = [`${other.root}/other.img`];
+  await stage({ request: { options: { initrd, append: ['debug'] } }, over }, ({ tried }) => {
+    assert.deepEqual(
+      [tried.initrds.map(({ path }) => path), tried.commandLine, tried.entryCommandLine],
+      [initrd, 'root=/dev/vda1 nosmt debug', 'root=/dev/vda1 quiet'],
+    );
+  });
 });
 
 test('who asks for kexec_file_load gets it, and under lockdown the kernel on trial chooses the place itself', async () => {

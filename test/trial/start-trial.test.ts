@@ -29,6 +29,11 @@ const WATCHDOG: PlannedWatchdog = {
 };
 const NONE: WatchdogPlan = { state: 'none', reason: 'there is none' };
 
+const TRIED: StagedTrial['tried'] = {
+  ...{ image: { path: '/boot/new', sha256: 'aa' }, initrds: [], deviceTree: null },
+  ...{ commandLine: 'quiet', entryCommandLine: 'quiet' },
+};
+
 function staged(watchdog: WatchdogPlan, kernel: Partial<Kernel> = {}, confirmSeconds?: number): StagedTrial {
   const missing = { state: 'missing', reason: 'no room', code: undefined } as const;
   const home = { ...healthyKernel(), id: OLD, title: 'Old', release: OLD, image: '/gone/old' };
@@ -40,6 +45,7 @@ function staged(watchdog: WatchdogPlan, kernel: Partial<Kernel> = {}, confirmSec
     },
     // Of a proposal only the kernel counts here.
     proposal: { kernel: { ...healthyKernel(), ...kernel } } as StagedTrial['proposal'],
+    tried: TRIED,
     ...{ homeKernel: home, home: missing, guard: missing, watchdog, firstActObstacle: undefined },
   };
 }
@@ -87,6 +93,7 @@ test('the ticket tells of the trial what the kernel on trial, and the one that c
     phases: [{ phase: 'jumping', atMs: NOW_MS, upMs: null }],
     ...{ bootDeadlineSeconds: 240, deadlineSeconds: 600, needsConfirm: false, confirmSeconds: null },
     home: { id: OLD, title: 'Old', release: OLD },
+    tried: TRIED,
     ...{ entryId: 'new', arming: null, watchdog: 'iTCO_wdt', cause: null, baseline: at.baseline },
     restore: { 'kernel.panic': '0', 'kernel.hung_task_panic': '1' },
     coverage: [{ class: 'panic', by: 'b', seconds: 7 }],
