@@ -192,7 +192,7 @@ function failedOf(
   return {
     id: ticket.id,
     release: ticket.toRelease,
-    imageSha256: digestOf(ticket.image),
+    imageSha256: ticket.trial.tried?.image.sha256 ?? digestOf(ticket.image),
     title: ticket.toTitle,
     atMs: world.nowMs(),
     cause,

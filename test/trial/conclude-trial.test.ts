@@ -73,6 +73,21 @@ test('a trial that came home is in the history with its cause, the kernel is rem
   assert.deepEqual(await conclude(at), { state: 'none' });
 });
 
+test('a kernel that failed is known by the image that was tried, whatever lies at its path now', async () => {
+  const file = (sha256: string) => ({ path: '/root/bzImage', sha256 });
+  const tried = {
+    image: file('tried'),
+    initrds: [],
+    deviceTree: null,
+    commandLine: '',
+    entryCommandLine: '',
+  };
+  using at = trialWorld(machineAtHome(HOME), encodeTicket(trialTicket({ cause: CAUSE, tried })));
+  await conclude(at);
+  const find = (imageSha256: string) => findFailedTrial(at.world, { release: NEW, imageSha256 })?.cause;
+  assert.deepEqual([find('tried'), find('rebuilt')], ['unhealthy', undefined]);
+});
+
 test('in the kernel on trial nothing is concluded, whether its ticket can be read or not', async () => {
   for (const ticket of [encodeTicket(trialTicket()), '{"version": 2, "id"']) {
     using at = trialWorld(machineOnTrial(), ticket);
