@@ -72,7 +72,9 @@ export interface KnownOfHome {
   /** What the panic kernel is given. */
   readonly capture?: CapturePlan;
   /** For one start of the known-good kernel. */
-  readonly homeParameters?: readonly string[];
+  readonly homeParameters?: readonly string[] | undefined;
+  /** Why the known-good kernel is none. */
+  readonly homeObstacle?: string | undefined;
 }
 
 /**
@@ -99,6 +101,7 @@ export async function planGuard(
     hasReport: settings.mode === 'capture',
     isChecked: known.isHomeChecked === true,
     added: known.homeParameters,
+    obstacle: known.homeObstacle,
     digest,
   };
   if (settings.mode === 'continue') return planContinue(world, machine, settings, { kernel, id, wish });

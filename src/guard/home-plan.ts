@@ -13,6 +13,7 @@ import { readHistory } from '../switch/read-history.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { type CrashLoop, knownGoodReleases } from './crash-loop.ts';
 import type { DigestOnce } from './drift.ts';
+import { compareWithRunning } from './running-build.ts';
 
 /** Bytes for a report in memory: a kernel log of Debian's size fits, and of a longer one the end. */
 const REPORT_ROOM = 0x4_0000;
@@ -86,6 +87,8 @@ export interface HomeWish {
   readonly isChecked?: boolean;
   /** For this one start of it. */
   readonly added?: readonly string[] | undefined;
+  /** Why that kernel leads nowhere, if somebody knows. */
+  readonly obstacle?: string | undefined;
   /** Asked of its files before they are read. */
   readonly digest: DigestOnce;
 }
@@ -103,8 +106,10 @@ function planHomeKernel(
 ): HomePlan {
   if (roomBytes <= 0n)
     return { state: 'firmware', reason: 'the panic kernel alone needs all of the reservation' };
+  if (wish.obstacle !== undefined) return { state: 'firmware', reason: wish.obstacle };
   try {
-    const { title, image, initrds } = chooseKernel(world, machine, selector);
+    const kernel = chooseKernel(world, machine, selector);
+    const { title, image, initrds } = kernel;
     wish.digest([image, ...initrds]);
     const proposal = propose(world, selector, {
       method: 'segments',
@@ -117,7 +122,10 @@ function planHomeKernel(
       fast: true,
       roomBytes,
     });
-    const wayHome = planHome(agreedPlan(proposal), machine, roomBytes);
+    const plan = agreedPlan(proposal);
+    const build = compareWithRunning(machine, kernel, plan);
+    if (build.state === 'another') return { state: 'firmware', reason: build.reason };
+    const wayHome = planHome(plan, machine, roomBytes);
     return { state: 'planned', wayHome, title, inputs: [image, ...initrds] };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;

@@ -6,6 +6,7 @@
 import { KhopError } from '../error.ts';
 import type { Architecture } from '../formats/architecture.ts';
 import { type ImageKind, identifyImage } from '../formats/image-kind.ts';
+import { versionAfterBuilder } from '../formats/linux-banner.ts';
 import { isPe, parsePe } from '../formats/pe.ts';
 import { isUki, parseUki, type Uki } from '../formats/uki.ts';
 import { OpenFile } from './root-folder.ts';
@@ -19,6 +20,7 @@ const UKI_LIMIT = 2 ** 31;
 
 /** boot.rst, kernel_version: a pointer relative to 0x200. */
 const KERNEL_VERSION = 0x20e;
+const KERNEL_VERSION_LIMIT = 1024;
 
 /** PE machine types and ELF e_machine, of the processors that khop plans for. */
 const PE_MACHINES = new Map<number, Architecture>([
@@ -38,7 +40,9 @@ export interface ImageHeader {
   /** Undefined when it does not say, e.g. because it is compressed; `other` for a processor khop does not know. */
   readonly architecture: Architecture | 'other' | undefined;
   readonly release: string | undefined;
-  /** A UKI's texts; its other parts are zeros here. */
+  /** `uname -v`: two builds of one release differ in it. */
+  readonly version: string | undefined;
+  /** A UKI's texts and the head of its kernel; its other parts are zeros here. */
   readonly uki: Uki | undefined;
 }
 
@@ -49,11 +53,13 @@ export function readImageHeader(root: string, path: string): ImageHeader {
   const kind = identifyImage(head);
   const uki =
     kind === 'bzimage' || kind === 'arm64-image' || !isPe(head) ? undefined : readUkiTexts(file, head);
+  const line = kernelVersionOf(kind === 'bzimage' ? head : uki?.linux);
   return {
     kind: uki === undefined ? kind : 'uki',
     size: file.size,
     architecture: architectureOf(head, kind),
-    release: kind === 'bzimage' ? releaseOfBzImage(head) : uki?.release,
+    release: kind === 'bzimage' ? /^([\x21-\x7e]+)(?: |$)/.exec(line ?? '')?.[1] : uki?.release,
+    version: line === undefined ? undefined : versionAfterBuilder(line),
     uki,
   };
 }
@@ -69,15 +75,18 @@ function architectureOf(head: Uint8Array, kind: ImageKind): Architecture | 'othe
     : undefined;
 }
 
-function releaseOfBzImage(head: Uint8Array): string | undefined {
+/** Of a bzImage: what ends with a NUL. */
+function kernelVersionOf(head: Uint8Array | undefined): string | undefined {
+  if (head === undefined || identifyImage(head) !== 'bzimage') return undefined;
   const at = ((head[KERNEL_VERSION] ?? 0) | ((head[KERNEL_VERSION + 1] ?? 0) << 8)) + 0x200;
-  const text = Buffer.from(head.subarray(at, at + 256)).toString('latin1');
-  return /^([\x21-\x7e]+)[ \0]/.exec(text)?.[1];
+  const text = Buffer.from(head.subarray(at, at + KERNEL_VERSION_LIMIT)).toString('latin1');
+  const end = text.indexOf('\0');
+  return end < 0 ? undefined : text.slice(0, end);
 }
 
 /**
- * The parser wants the whole image and gives views of it. It gets one in which only the section table and the
- * describing texts are filled in; the zeros between cost nothing, as the memory is never touched.
+ * The parser wants the whole image and gives views of it. It gets one in which only the section table, the
+ * describing texts and the head of the kernel are filled in; the zeros between cost nothing, as the memory is never touched.
  */
 function readUkiTexts(file: OpenFile, head: Uint8Array): Uki | undefined {
   if (file.size > UKI_LIMIT) return undefined;
@@ -86,8 +95,10 @@ function readUkiTexts(file: OpenFile, head: Uint8Array): Uki | undefined {
   try {
     if (!isUki(image)) return undefined;
     for (const { name, bytes } of parsePe(image).sections) {
-      if (!TEXT_SECTIONS.has(name) || bytes.length > TEXT_SECTION_LIMIT) continue;
-      image.set(file.read(bytes.byteOffset, bytes.length), bytes.byteOffset);
+      const isKernel = name === '.linux';
+      if (!isKernel && (!TEXT_SECTIONS.has(name) || bytes.length > TEXT_SECTION_LIMIT)) continue;
+      const length = isKernel ? Math.min(bytes.length, HEAD_LENGTH) : bytes.length;
+      image.set(file.read(bytes.byteOffset, length), bytes.byteOffset);
     }
     return parseUki(image);
   } catch (error) {

@@ -189,6 +189,8 @@ export interface MachineFacts {
   readonly root: string;
   readonly architecture: Architecture;
   readonly release: Reading<string>;
+  /** /proc/sys/kernel/version: `uname -v`. */
+  readonly version: Reading<string>;
   readonly bootId: Reading<string>;
   /** Since the kernel's clock started, /proc/uptime, ms. */
   readonly uptimeMs: Reading<number>;

@@ -51,6 +51,7 @@ export function readMachine(root: string, questions: MachineQuestions = {}): Mac
     root,
     architecture,
     release,
+    version: readText(root, '/proc/sys/kernel/version'),
     bootId: readText(root, '/proc/sys/kernel/random/boot_id'),
     uptimeMs: mapReading(readText(root, '/proc/uptime'), (text) => {
       const seconds = Number.parseFloat(text);

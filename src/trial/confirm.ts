@@ -230,6 +230,7 @@ function recordGeneration(
       {
         confirmedAtMs: confirmedAtMs ?? world.nowMs(),
         bootId: (machine && valueOf(machine.bootId)) ?? null,
+        version: machine && valueOf(machine.version),
       },
     );
   } catch (error) {

@@ -21,22 +21,19 @@ export type HomeDefault =
 
 const REMEDY = 'make the known-good kernel the boot loader’s default';
 
+/** What is wrong with the files of the known-good kernel. */
+export type HomeDamage = Pick<Extract<HomeDefault, { state: 'missing' }>, 'reason' | 'remedy'>;
+
 /**
  * Changes nothing.
- * @param damage what is wrong with the files of the known-good kernel: then no default leads home, and nothing else does
- *   that has to read them
+ * @param damage with it no default leads home, and nothing else does that has to read those files
  */
 export async function planHomeDefault(
   world: GuardWorld,
   home: Kernel,
-  damage: string | undefined,
+  damage: HomeDamage | undefined,
 ): Promise<HomeDefault> {
-  if (damage !== undefined)
-    return {
-      state: 'missing',
-      reason: `the files of the known-good kernel are damaged: ${damage}`,
-      remedy: 'install its package again, or name another kernel with --home',
-    };
+  if (damage !== undefined) return { state: 'missing', ...damage };
   const chosen = readKernels(world, world.readMachine()).kernels.find(({ isDefault }) => isDefault);
   const isNext = chosen?.image === home.image;
   if (isNext && !(await isForOneStart(world))) return { state: 'already' };

@@ -16,6 +16,8 @@ const GENERATIONS = 2;
 
 const Generation = v.object({
   release: v.nullable(v.string()),
+  /** `uname -v` as it ran; without it when a later boot finished the confirmation, or by an older khop. */
+  version: v.optional(v.string()),
   title: v.string(),
   /** As `khop list` names it; null for a kernel that is no boot entry. */
   entryId: v.nullable(v.string()),
@@ -60,9 +62,12 @@ export function recordKnownGood(world: SwitchWorld, generation: KnownGoodGenerat
     world.remark(`${error.message}. It is now ${moveAside(world, path)}`);
   }
   const isSame = (other: KnownGoodGeneration): boolean => identityOf(other) === identityOf(generation);
-  const bootId = generation.bootId ?? before.find(isSame)?.bootId ?? null;
+  const same = before.find(isSame);
+  const bootId = generation.bootId ?? same?.bootId ?? null;
+  const version = generation.version ?? same?.version;
+  const known = version === undefined ? { bootId } : { bootId, version };
   const others = before.filter((other) => !isSame(other));
-  const generations = [{ ...generation, bootId }, ...others].slice(0, GENERATIONS);
+  const generations = [{ ...generation, ...known }, ...others].slice(0, GENERATIONS);
   world.files.write(path, `${JSON.stringify({ version: VERSION, generations }, null, 2)}\n`);
 }
 
@@ -90,6 +95,8 @@ export function verifyGeneration(generation: KnownGoodGeneration): readonly Chan
 
 /** When and where a kernel was proven. */
 export interface Proof {
+  /** `uname -v` there. */
+  readonly version?: string | undefined;
   readonly confirmedAtMs: number;
   readonly bootId: string | null;
 }
@@ -98,10 +105,11 @@ export interface Proof {
 export function generationOf(
   { release, title, image, initrds, commandLine }: Kernel,
   entryId: string | null,
-  { confirmedAtMs, bootId }: Proof,
+  { confirmedAtMs, bootId, version }: Proof,
 ): KnownGoodGeneration {
   return {
     release: release ?? null,
+    ...(version === undefined ? {} : { version }),
     title,
     entryId,
     image,

@@ -9,7 +9,7 @@ import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
 import { readRecipients } from '../guard/age-recipients.ts';
-import { type GuardPlan, planGuard } from '../guard/arm.ts';
+import { type GuardPlan, type KnownOfHome, planGuard } from '../guard/arm.ts';
 import { type CapturePlan, planCapture } from '../guard/capture-plan.ts';
 import { DEFAULT_GUARD_SETTINGS, type GuardSettings } from '../guard/guard-settings.ts';
 import { readGuardSettings } from '../guard/guard-status.ts';
@@ -36,8 +36,9 @@ import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from
 import { nothingRemembered, type Remembered } from '../switch/remembered.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { ORDERLY_SECONDS } from './go-home.ts';
-import { type HomeDefault, planHomeDefault } from './home-default.ts';
+import { type HomeDamage, type HomeDefault, planHomeDefault } from './home-default.ts';
 import { homeRooms } from './home-room.ts';
+import { whyNotKnownHome } from './known-home.ts';
 import { planHomecoming } from './load-home.ts';
 import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
 import { describeTried, type Tried } from './tried-kernel.ts';
@@ -127,13 +128,15 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
   };
   const trialWorld = onTrial(here);
   const homeParameters = watchdogArgumentsAtHome(watchdog.state === 'planned' ? watchdog.driver : null);
-  const home = attempt(() =>
+  const homecoming = attempt(() =>
     planHomecoming({ ...trialWorld, remembered: together }, homeKernel.id, { id, added: homeParameters }),
   );
-  const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, home));
+  const homeObstacle = whyNotKnownHome(here, machine, homeKernel, plannedValue(homecoming));
+  const home = homeObstacle === undefined ? homecoming : missingFor(homeObstacle);
+  const homeDefault = await planHomeDefault(here, homeKernel, damageOf(homeKernel, homecoming, homeObstacle));
   const guard =
     reserved.state === 'planned'
-      ? await planPanic(onTrial(watched), panic, { ...reserved.value, homeParameters })
+      ? await planPanic(onTrial(watched), panic, { ...reserved.value, homeParameters, homeObstacle })
       : reserved;
   const drop = [...(options.drop ?? []), HOME_PARAMETER, CAUSE_PARAMETER];
   const wanted = { ...options, drop, switchId: id };
@@ -226,9 +229,23 @@ function lazily<T>(read: () => T): () => T {
 const DAMAGES: ReadonlySet<ErrorCode | undefined> = new Set(['E_FORMAT', 'E_NOT_FOUND', 'E_UNREADABLE']);
 
 /** What the firmware would stumble over as well, if it were to start the known-good kernel. */
-function damageOf({ problems }: Kernel, home: Part<LoadPlan>): string | undefined {
-  if (problems.length > 0) return problems.join('; ');
-  return home.state === 'missing' && DAMAGES.has(home.code) ? home.reason : undefined;
+function damageOf(
+  { problems }: Kernel,
+  home: Part<LoadPlan>,
+  obstacle: string | undefined,
+): HomeDamage | undefined {
+  if (obstacle !== undefined)
+    return {
+      reason: obstacle,
+      remedy: 'restart the machine into it first, or name another kernel with --home',
+    };
+  const isDamaged = home.state === 'missing' && DAMAGES.has(home.code);
+  const damage = problems.join('; ') || (isDamaged ? home.reason : '');
+  if (damage === '') return undefined;
+  return {
+    reason: `the files of the known-good kernel are damaged: ${damage}`,
+    remedy: 'install its package again, or name another kernel with --home',
+  };
 }
 
 /** Without an initramfs the kernel mounts its root itself, and there is no place for a program before init. */
@@ -272,7 +289,7 @@ async function reserve(
   { kernel, settings, place }: PanicWish,
   obstacle: string | undefined,
 ): Promise<Part<PanicPlace>> {
-  if (obstacle !== undefined) return { state: 'missing', reason: obstacle, code: undefined };
+  if (obstacle !== undefined) return missingFor(obstacle);
   try {
     const machine = world.readMachine();
     const capture = await planCapture(world, machine, settings, kernel, place);
@@ -296,10 +313,14 @@ async function reserve(
 async function planPanic(
   world: TrialWorld,
   { settings, place }: PanicWish,
-  { capture, homeParameters }: PanicPlace & { readonly homeParameters: readonly string[] },
+  {
+    capture,
+    homeParameters,
+    homeObstacle,
+  }: PanicPlace & Pick<KnownOfHome, 'homeParameters' | 'homeObstacle'>,
 ): Promise<Part<GuardPlan>> {
   try {
-    const known = { isHomeChecked: true, capture, homeParameters };
+    const known = { isHomeChecked: true, capture, homeParameters, homeObstacle };
     const value = await planGuard(world, settings, newSwitchId(world), place, known);
     return { state: 'planned', value };
   } catch (error) {
@@ -366,6 +387,14 @@ function attempt<T>(make: () => T): Part<T> {
   } catch (error) {
     return missing(error);
   }
+}
+
+function plannedValue<T>(part: Part<T>): T | undefined {
+  return part.state === 'planned' ? part.value : undefined;
+}
+
+function missingFor(reason: string): Extract<Part<never>, { state: 'missing' }> {
+  return { state: 'missing', reason, code: undefined };
 }
 
 function missing(error: unknown): Extract<Part<never>, { state: 'missing' }> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findKernelRelease } from '../../src/formats/linux-banner.ts';
+import { findKernelRelease, findKernelVersion } from '../../src/formats/linux-banner.ts';
 
 describe('findKernelRelease', () => {
   it('reads the release out of the banner, past strings that only begin like it', () => {
@@ -23,6 +23,25 @@ describe('findKernelRelease', () => {
     assert.equal(findKernelRelease(Buffer.from(`Linux version 6.${'1'.repeat(99)} (x)`)), undefined);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => findKernelRelease(bytes) === undefined),
+    );
+  });
+});
+
+describe('findKernelVersion', () => {
+  const banner = (version: string) =>
+    `Linux version 6.1.0-57-arm64 (builder@host) (gcc-12 (Debian 12.2.0) 12.2.0, GNU ld (Binutils) 2.40) ${version}`;
+
+  it('reads what follows builder and compiler, past the banner of the first link, which has no number', () => {
+    const version = '#1 SMP Debian 6.1.192-3 (2026-11-26)';
+    const kernel = `code\0${banner('# SMP Debian 6.1.192-3 (2026-11-26)\n')}\0more\0${banner(`${version}\n`)}\0`;
+    assert.equal(findKernelVersion(Buffer.from(kernel)), version);
+  });
+
+  it('finds none that is cut short, that is no version, or that could steer a terminal', () => {
+    for (const text of ['#1 SMP', 'SMP\n', '#1 \x1b[2J\n', '# SMP\n'])
+      assert.equal(findKernelVersion(Buffer.from(banner(text))), undefined, text);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => findKernelVersion(bytes) === undefined),
     );
   });
 });

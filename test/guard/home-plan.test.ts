@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import type { CrashLoop } from '../../src/guard/crash-loop.ts';
 import { digestOnce } from '../../src/guard/drift.ts';
-import { chooseHome } from '../../src/guard/home-plan.ts';
+import { chooseHome, type HomeWish } from '../../src/guard/home-plan.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { encodeHistoryEntry, type SwitchHistoryEntry } from '../../src/switch/history.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
@@ -41,6 +41,25 @@ function installation(...arrivals: readonly (readonly [string, string])[]): Tree
 
 const RUNNING = 'root=/dev/vda1 quiet crashkernel=192M';
 
+/** Home, whatever it is. */
+function homeOf(
+  files: TreeFiles,
+  { over, ...wished }: Partial<HomeWish> & { readonly over?: Partial<MachineFacts> } = {},
+) {
+  using tree = buildTree(files);
+  const machine = machineWithReservation({ release: read(NEW), commandLine: read(RUNNING), ...over });
+  const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
+  const wish = {
+    selector: undefined,
+    argument: ARGUMENT,
+    loop: undefined,
+    hasReport: true,
+    digest: digestOnce(),
+  };
+  const { home } = chooseHome(world, machine, { ...wish, ...wished }, 192n << 20n);
+  return home.state === 'firmware' ? home.reason.replace(tree.root, '') : home.title;
+}
+
 function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string, running = RUNNING) {
   using tree = buildTree(files);
   const machine: MachineFacts = machineWithReservation({
@@ -66,6 +85,16 @@ test('without a loop home is the running kernel, or the one that was asked for, 
   assert.equal(isStranded, false);
   assert.ok(home.state === 'planned' && home.wayHome.report?.size === 0x4_0000);
   assert.match(choose(installation(), undefined, OLD).title, /6\.1\.0/);
+});
+
+test('a file that another build of the running release has replaced is no way home, unless another is named', () => {
+  const over = { version: read('#1 SMP Debian 6.16.1-1') };
+  assert.equal(
+    homeOf(installation(), { over }),
+    `/boot/vmlinuz-${NEW} is not the kernel that runs: the file says #1 SMP, the running one #1 SMP Debian 6.16.1-1`,
+  );
+  assert.match(homeOf(installation(), { over, selector: OLD }), /6\.1\.0/);
+  assert.equal(homeOf(installation(), { obstacle: 'it has changed' }), 'it has changed');
 });
 
 test('a kernel that fails on its way home restarts the machine, unless it would do so anyway', () => {

@@ -51,9 +51,11 @@ test('the head of an image says what it is without its bulk being read', () => {
   using tree = buildTree({ 'a.efi': buildUki('6.12.1', 'ID=x\n'), b: imageOf('6.1.0') });
   const uki = readImageHeader(tree.root, '/a.efi');
   assert.deepEqual([uki.kind, uki.architecture, uki.release], ['uki', 'x86-64', '6.12.1']);
+  assert.equal(uki.version, '#1 SMP', 'that of the kernel inside');
   assert.equal(uki.uki?.initrd?.at(-1), 0, 'the end of the initrd stays on the disk');
   const image = readImageHeader(tree.root, '/b');
   assert.deepEqual([image.kind, image.architecture, image.release], ['bzimage', 'x86-64', '6.1.0']);
+  assert.equal(image.version, '#1 SMP');
 });
 
 test('a damaged image is described as far as it goes, and never breaks the list', () => {

@@ -237,6 +237,7 @@ test('the running configuration comes from /proc/config.gz, else from /boot', ()
 test('names and small facts are read', () => {
   const machine = machineOf(UEFI_PC);
   assert.equal(read(machine.release), '6.12.9-amd64');
+  assert.equal(read(machine.version), '#1 SMP PREEMPT_DYNAMIC Debian 6.12.9-1 (2025-01-10)');
   assert.equal(read(machine.uptimeMs), 3_600_250);
   assert.equal(read(machine.operatingSystem), 'Debian GNU/Linux 13 (trixie)');
   assert.deepEqual(read(machine.crypttab), ['cryptroot UUID=1-2 none luks,tpm2-device=auto']);

@@ -67,6 +67,8 @@ function identity() {
     root: '/',
     architecture: 'x86-64',
     release: read(RUNNING_RELEASE, '/proc/sys/kernel/osrelease'),
+    // That of the images that tests build.
+    version: read('#1 SMP', '/proc/sys/kernel/version'),
     bootId: read('00000000-0000-4000-8000-00000000b007', '/proc/sys/kernel/random/boot_id'),
     uptimeMs: read(3_600_000, '/proc/uptime'),
     operatingSystem: read('Debian GNU/Linux 13 (trixie)', '/etc/os-release'),

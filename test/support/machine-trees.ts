@@ -67,6 +67,7 @@ export const UEFI_PC: TreeFiles = {
   'proc/self/status': ROOT_STATUS,
   'proc/sys/kernel/arch': 'x86_64\n',
   'proc/sys/kernel/osrelease': '6.12.9-amd64\n',
+  'proc/sys/kernel/version': '#1 SMP PREEMPT_DYNAMIC Debian 6.12.9-1 (2025-01-10)\n',
   'proc/sys/kernel/random/boot_id': '2f3a4c1e-0000-4000-8000-000000000001\n',
   'proc/sys/kernel/tainted': '4097\n',
   'proc/sys/kernel/kexec_load_disabled': '0\n',

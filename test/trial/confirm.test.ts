@@ -103,8 +103,14 @@ test('a confirmed kernel is known to be good, is the default, is in the history,
   assert.deepEqual(verdicts(at), ['arrived confirmed']);
   const [generation] = readKnownGood(at.world);
   assert.deepEqual(
-    [generation?.entryId, generation?.release, generation?.commandLine, generation?.bootId],
-    [NEW, NEW, 'root=/dev/vda1 quiet', 'trial-boot'],
+    [
+      generation?.entryId,
+      generation?.release,
+      generation?.version,
+      generation?.commandLine,
+      generation?.bootId,
+    ],
+    [NEW, NEW, '#1 SMP', 'root=/dev/vda1 quiet', 'trial-boot'],
   );
   assert.deepEqual(verifyGeneration(generation!), []);
   assert.match(at.disk()['boot/loader/loader.conf']!, /^default new\.conf$/m);

@@ -46,7 +46,10 @@ test('two generations are kept, the newest first, and the same kernel is one of 
   recordKnownGood(at.world, generation('b', 9));
   assert.deepEqual(releases(), ['b', 'c']);
   recordKnownGood(at.world, generation('b', 9, null));
-  assert.equal(readKnownGood(at.world)[0]?.bootId, 'b', 'what is known is not forgotten');
+  recordKnownGood(at.world, { ...generation('b', 9), version: '#1 SMP' });
+  recordKnownGood(at.world, generation('b', 9, null));
+  const [{ bootId, version } = generation('none', 0)] = readKnownGood(at.world);
+  assert.deepEqual([bootId, version], ['b', '#1 SMP'], 'what is known is not forgotten');
 });
 
 test('files that are gone or have changed since are named', () => {

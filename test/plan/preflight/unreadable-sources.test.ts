@@ -69,6 +69,7 @@ const MACHINES = {
 /** Nothing is decided by these alone: they are names for people, or another source says the same. */
 const DECIDES_NOTHING = new Set([
   'bootId',
+  'version',
   'uptimeMs',
   'operatingSystem',
   'firmwareMap',
