@@ -34,15 +34,9 @@ export interface UnitCalls {
   readonly list: () => Promise<Reading<readonly UnitState[]>>;
   /** In the order of `names`, also of those that do not exist. */
   readonly show: (names: readonly string[]) => Promise<Reading<readonly UnitState[]>>;
-  /** Who wants a system that is stopping to stop; somebody, where systemd does not tell. */
-  readonly shutdownReason: () => Promise<ShutdownReason>;
+  /** Whether a system that is stopping starts its services anew under the same kernel (systemd 254). */
+  readonly isSoftReboot: () => Promise<boolean>;
 }
-
-/** `action` is what a unit's FailureAction= or StartLimitAction= says is to be done when it fails: `reboot-force`... */
-export type ShutdownReason =
-  | { readonly by: 'somebody' }
-  | { readonly by: 'soft-reboot' }
-  | { readonly by: 'failed-unit'; readonly name: string; readonly action: string };
 
 /** How programs are run; a test gives one that only answers. */
 type Run = typeof runProcess;
@@ -60,7 +54,6 @@ const STARTING: ReadonlySet<string> = new Set(['initializing', 'starting']);
 /** `1234 shutdown.target start waiting`. */
 const SHUTDOWN_JOB = /^\s*\d+\s+shutdown\.target\s+start\s/m;
 const SOFT_REBOOT_JOB = /^\s*\d+\s+soft-reboot\.target\s+start\s/m;
-const FAILED = [...LIST.slice(0, -1), '--state=failed'];
 
 /** systemd of the system below `root`, which has to be the one that runs. */
 export function unitCalls(root: string, signal: AbortSignal, run: Run = runProcess): UnitCalls {
@@ -78,32 +71,27 @@ export function unitCalls(root: string, signal: AbortSignal, run: Run = runProce
       const properties = `--property=${PROPERTIES.join(',')}`;
       return mapReading(await ask(['show', properties, '--', ...names]), (text) => unitsOf(text, names));
     },
-    shutdownReason: async () => {
-      // What cannot be asked for on the way down is no reason.
-      const jobs = valueOf(await ask(['list-jobs', '--no-legend', 'soft-reboot.target']));
-      if (SOFT_REBOOT_JOB.test(jobs ?? '')) return { by: 'soft-reboot' };
-      const failed = linesOf(valueOf(await ask(FAILED)) ?? '').map((line) => parseUnitLine(line).name);
-      const unit = failed.length === 0 ? undefined : await actionOfOne(failed, ask);
-      return unit ?? { by: 'somebody' };
-    },
+    isSoftReboot: async () =>
+      SOFT_REBOOT_JOB.test(valueOf(await ask(['list-jobs', '--no-legend', 'soft-reboot.target'])) ?? ''),
   };
 }
 
-/** The first of `failed` that has the machine restarted, or stopped, when it fails. */
-async function actionOfOne(
-  failed: readonly string[],
-  ask: (args: readonly string[]) => Promise<Reading<string>>,
-): Promise<ShutdownReason | undefined> {
-  const properties = '--property=Id,Result,FailureAction,StartLimitAction';
-  const blocks = parseProperties(valueOf(await ask(['show', properties, '--', ...failed])) ?? '');
-  return blocks
-    .map((block): ShutdownReason => {
+/** A unit that has failed, and what it has the machine do then. */
+export interface FailureAction {
+  readonly name: string;
+  /** Of FailureAction= or StartLimitAction=: `reboot`, `poweroff-force`... */
+  readonly action: string;
+}
+
+/** The first such unit. @param shown what `systemctl show` says of those that have failed, without some of the properties */
+export function findFailureAction(shown: string): FailureAction | undefined {
+  return parseProperties(shown)
+    .map((block) => {
       const limit = block.get('Result') === 'start-limit-hit' ? block.get('StartLimitAction') : undefined;
-      const actions = [block.get('FailureAction'), limit];
-      const action = actions.find((each) => each !== undefined && each !== '' && each !== 'none') ?? '';
-      return { by: 'failed-unit', name: block.get('Id') ?? '', action };
+      const action = [block.get('FailureAction'), limit].find((each) => each && each !== 'none') ?? '';
+      return { name: block.get('Id') ?? '', action };
     })
-    .find((each) => each.by === 'failed-unit' && each.action !== '');
+    .find(({ name, action }) => name !== '' && action !== '');
 }
 
 async function askSystemd(

@@ -15,7 +15,7 @@ import { trialIdOn } from '../switch/on-trial.ts';
 import { ticketPath } from '../switch/state-paths.ts';
 import { encodeTicket, type Ticket, type TicketTrial } from '../switch/ticket.ts';
 import { type Decision, decisionNow, decisionOfOthers, isTicketGone, readTrialTicket } from './decision.ts';
-import { causeOfShutdown, sleepUnlessGoingDown, withShutdown } from './going-down.ts';
+import { sleepUnlessGoingDown, withShutdownAsked } from './going-down.ts';
 import { Baseline } from './health/baseline.ts';
 import type { AskingPhase, CheckResult } from './health/check.ts';
 import { holdSysctls } from './hold-sysctls.ts';
@@ -176,20 +176,19 @@ async function leadThrough(
 /** Leaves the rest to the shutdown, and to the guardian. What others have decided just before it is to be followed. */
 async function noteGoingDown(world: TrialWorld, ticket: Ticket): Promise<Decision | undefined> {
   let others: Decision | undefined;
-  const why = causeOfShutdown(await world.units.shutdownReason());
-  await whenFree(world, world.sleep, () => {
-    others = decisionOfOthers(world, ticket.id);
-    if (others === undefined && why !== undefined)
-      writeIfPossible(world, withShutdown(ticket, why, { atMs: world.nowMs(), upMs: world.uptimeMs() }));
-  });
-  if (others !== undefined && !isTicketGone(others)) return others;
-  if (why === undefined) {
+  if (await world.units.isSoftReboot()) {
     world.remark(
       'Services start anew (soft reboot): nothing is made of what stops, and the trial goes on then.',
     );
     return undefined;
   }
-  world.remark(`The system goes down: ${why.detail}. Nothing is made of what stops.`);
+  await whenFree(world, world.sleep, () => {
+    others = decisionOfOthers(world, ticket.id);
+    if (others === undefined)
+      writeIfPossible(world, withShutdownAsked(ticket, { atMs: world.nowMs(), upMs: world.uptimeMs() }));
+  });
+  if (others !== undefined && !isTicketGone(others)) return others;
+  world.remark('The system goes down, as something has asked it to: nothing is made of what stops.');
   // systemd (256+) starts the known-good kernel, which waits, at a reboot.
   tellGuardian(world, 'leaving');
   return undefined;

@@ -10,6 +10,7 @@ import { guardReturnOf } from '../guard/guard-return.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import type { CrashHistoryEntry } from '../switch/history.ts';
 import type { Ticket, TicketTrial } from '../switch/ticket.ts';
+import type { ShutdownVerdict } from './asked-shutdown.ts';
 import { SHUTDOWN_ASKED } from './going-down.ts';
 import { causeOn, homeIdOn, type ToldCause } from './trial-kernel.ts';
 import { RETURN_CAUSES, type ReturnCause, TRIAL_PHASES, type TrialPhase } from './trial-words.ts';
@@ -27,8 +28,8 @@ export interface ReturnEvidence {
   readonly isCrashOfGuardian: boolean;
   /** Whether a hardware watchdog says that the last reset was its own. */
   readonly watchdogReset: Reading<boolean>;
-  /** Whether somebody asked that kernel to go down; see asked-shutdown.ts. */
-  readonly isShutdownAsked: boolean;
+  /** That kernel was asked to go down. */
+  readonly askedShutdown: ShutdownVerdict | undefined;
   /** When the records of dying kernels in pstore were made: realtime, ms since 1970. Old ones may lie there for ever. */
   readonly persistentRecords: Reading<readonly number[]>;
 }
@@ -56,7 +57,8 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
     const { crashes } = view;
     const told = view.trial?.cause ?? toldByCommandLine(view);
     if (told === undefined) return undefined;
-    const { kind, detail } = told;
+    // The agent sees that the system goes down, and not yet why.
+    const { kind, detail } = told.detail === SHUTDOWN_ASKED ? asked(view, told) : told;
     const known = RETURN_CAUSES.find((name) => name === kind);
     const crash = crashes.at(-1);
     const onTheWay = view.isCrashOfGuardian
@@ -115,10 +117,12 @@ const RULES: readonly ((view: View) => Verdict | undefined)[] = [
       : undefined;
   },
   /** It was asked to go down, and did. How it died on the way has counted before. */
-  ({ isShutdownAsked }) => (isShutdownAsked ? ASKED : undefined),
+  ({ askedShutdown }) => askedShutdown,
 ];
 
-const ASKED: Verdict = { cause: 'asked', detail: SHUTDOWN_ASKED };
+function asked({ askedShutdown }: View, told: ToldCause): ToldCause {
+  return askedShutdown === undefined ? told : { kind: askedShutdown.cause, detail: askedShutdown.detail };
+}
 
 /** What the disk could not take. */
 function toldByCommandLine({ commandLine, ticket }: View): ToldCause | undefined {
@@ -137,10 +141,10 @@ const STUCK_WAY_HOME =
   '; its way home did not get out of the drivers, and the guardian had the panic kernel take over';
 
 /** Nobody wrote down why. */
-function silentReturn({ ticket, phase, isShutdownAsked }: View): Verdict {
+function silentReturn({ ticket, phase, askedShutdown }: View): Verdict {
   if (ticket === undefined)
     return { cause: 'ticket', detail: 'the ticket was gone or could not be read, there and here' };
-  return isShutdownAsked ? ASKED : SILENT_RETURNS[phase];
+  return askedShutdown ?? SILENT_RETURNS[phase];
 }
 
 /** By the last phase on disk, when the machine came home in good order and nobody wrote down why. */

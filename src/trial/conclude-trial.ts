@@ -24,7 +24,7 @@ import { readHistory } from '../switch/read-history.ts';
 import { historyPath, ticketPath } from '../switch/state-paths.ts';
 import { plausibleMs } from '../switch/ticket-entry.ts';
 import { type Announcer, announceTrialEnd } from './announce.ts';
-import { askedShutdownPath, forgetAskedShutdown, wasShutdownAsked } from './asked-shutdown.ts';
+import { askedShutdownPath, forgetAskedShutdown, readAskedShutdown } from './asked-shutdown.ts';
 import { type FoundCause, findCause } from './cause.ts';
 import { finishConfirmation } from './confirm.ts';
 import { mayBeFaultOfKernel, rememberFailedTrial } from './failed-trials.ts';
@@ -138,7 +138,7 @@ function causeOf(
     release: valueOf(machine.release),
     crashes,
     isCrashOfGuardian: isCrashOfGuardian(world, crashes.at(-1)),
-    isShutdownAsked: ticket !== undefined && wasShutdownAsked(world, ticket.id),
+    askedShutdown: ticket === undefined ? undefined : readAskedShutdown(world, ticket.id),
     ...reset,
   });
 }

@@ -6,9 +6,7 @@
  * @module
  */
 import { valueOf } from '../machine/reading.ts';
-import type { ShutdownReason } from '../machine/units.ts';
 import type { Ticket } from '../switch/ticket.ts';
-import type { ReturnCause } from './trial-words.ts';
 import type { TrialWorld } from './world.ts';
 
 /** A way down may take no longer than a pause of the agent. */
@@ -42,33 +40,14 @@ export async function sleepUnlessGoingDown(
   }
 }
 
-/** What is made of a shutdown: undefined for a soft reboot, behind which the same kernel is still on trial. */
-export function causeOfShutdown(reason: ShutdownReason): ShutdownCause | undefined {
-  switch (reason.by) {
-    case 'soft-reboot':
-      return undefined;
-    // Nobody left because of this kernel, so it may be tried again.
-    case 'somebody':
-      return { kind: 'asked', detail: SHUTDOWN_ASKED };
-    case 'failed-unit':
-      return { kind: 'unhealthy', detail: `${reason.name} has failed, and asks for ${reason.action} then` };
-  }
-}
-
-interface ShutdownCause {
-  readonly kind: ReturnCause;
-  readonly detail: string;
-}
-
-/** The ticket of a trial that this ends. */
-export function withShutdown(
+/** The ticket of a trial that this ends: nobody left because of this kernel, as far as is known yet. */
+export function withShutdownAsked(
   ticket: Ticket,
-  why: ShutdownCause,
   { atMs, upMs }: { readonly atMs: number; readonly upMs: number },
 ): Ticket {
   const { trial } = ticket;
   if (trial === null) return ticket;
   const phase = 'returning';
-  const cause = { ...why, atMs };
+  const cause = { kind: 'asked', detail: SHUTDOWN_ASKED, atMs } as const;
   return { ...ticket, trial: { ...trial, phase, phases: [...trial.phases, { phase, atMs, upMs }], cause } };
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
 import { valueOf } from '../../src/machine/reading.ts';
 import type { ProcessResult, runProcess } from '../../src/machine/run-process.ts';
-import { unitCalls } from '../../src/machine/units.ts';
+import { findFailureAction, unitCalls } from '../../src/machine/units.ts';
 import { buildTree } from '../support/tree-builder.ts';
 
 const SYSTEMD = { 'run/systemd/system/': '' };
@@ -120,29 +120,28 @@ test('a machine without systemd has no units, and one that does not answer says 
       assert.equal(reading.state === 'unreadable' && reading.reason, reason);
 });
 
-test('a soft reboot and a unit whose failure restarts the machine are told from what somebody asked for', async () => {
+test('a soft reboot is told from other ways down', async () => {
   using tree = buildTree(SYSTEMD);
-  const failed = 'broken.service loaded failed failed Broken\nplain.service loaded failed failed Plain\n';
+  for (const [stdout, isSoft] of [
+    [' 9 soft-reboot.target start waiting\n', true],
+    ['No jobs listed.\n', false],
+    ['', false],
+  ] as const)
+    assert.equal(await calls(tree.root, { stdout }).isSoftReboot(), isSoft);
+  const silent = new KhopError('E_TIMEOUT', 'systemctl: did not end', { hint: '' });
+  assert.equal(await calls(tree.root, silent).isSoftReboot(), false);
+});
+
+test('a failed unit that has the machine restarted is found among others', () => {
   const plain = 'Id=plain.service\nResult=exit-code\nFailureAction=none\nStartLimitAction=reboot\n';
   const broken = 'Id=broken.service\nResult=exit-code\nFailureAction=reboot-force\nStartLimitAction=none\n';
+  assert.equal(findFailureAction(''), undefined);
+  assert.equal(findFailureAction(plain), undefined);
+  assert.equal(findFailureAction('Id=cut.service\nResult=exi'), undefined);
+  assert.deepEqual(findFailureAction(`${plain}\n${broken}`), {
+    name: 'broken.service',
+    action: 'reboot-force',
+  });
   const limited = plain.replace('exit-code', 'start-limit-hit');
-  for (const [jobs, units, shown, reason] of [
-    ['', '', '', { by: 'somebody' }],
-    [' 9 soft-reboot.target start waiting\n', failed, broken, { by: 'soft-reboot' }],
-    ['No jobs listed.\n', failed, plain, { by: 'somebody' }],
-    [
-      '',
-      failed,
-      `${plain}\n${broken}`,
-      { by: 'failed-unit', name: 'broken.service', action: 'reboot-force' },
-    ],
-    ['', failed, limited, { by: 'failed-unit', name: 'plain.service', action: 'reboot' }],
-  ] as const) {
-    const answers = (verb: string) => ({
-      stdout: { 'list-jobs': jobs, 'list-units': units, show: shown }[verb] ?? '',
-    });
-    assert.deepEqual(await calls(tree.root, answers).shutdownReason(), reason);
-  }
-  const silent = new KhopError('E_TIMEOUT', 'systemctl: did not end', { hint: '' });
-  assert.deepEqual(await calls(tree.root, silent).shutdownReason(), { by: 'somebody' });
+  assert.deepEqual(findFailureAction(limited), { name: 'plain.service', action: 'reboot' });
 });

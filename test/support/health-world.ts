@@ -70,7 +70,7 @@ export function systemd(state: string, units: readonly UnitState[] = UNITS): Uni
     list: async () => read(units),
     show: async (names) =>
       read(names.map((name) => find(name) ?? unit(name, 'inactive', 'dead', 'not-found'))),
-    shutdownReason: async () => ({ by: 'somebody' }),
+    isSoftReboot: async () => false,
   };
 }
 
@@ -81,7 +81,7 @@ export function silentSystemd(reading: Reading<never>): UnitCalls {
     systemState: answer,
     list: answer,
     show: answer,
-    shutdownReason: async () => ({ by: 'somebody' }),
+    isSoftReboot: async () => false,
   };
 }
 

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeTicket } from '../../src/switch/ticket.ts';
-import { wasShutdownAsked } from '../../src/trial/asked-shutdown.ts';
+import { readAskedShutdown } from '../../src/trial/asked-shutdown.ts';
 import { concludeTrial } from '../../src/trial/conclude-trial.ts';
+import { withShutdownAsked } from '../../src/trial/going-down.ts';
 import { absent } from '../support/machine-facts.ts';
-import { machineAtHome, TRIAL_ID, type TrialWorld, trialTicket, trialWorld } from '../support/trial-world.ts';
+import {
+  machineAtHome,
+  NEW,
+  NOW_MS,
+  TRIAL_ID,
+  type TrialWorld,
+  trialTicket,
+  trialWorld,
+} from '../support/trial-world.ts';
 
 const NOTE = 'asked-shutdown';
 const TICKET = encodeTicket(trialTicket());
@@ -33,6 +42,25 @@ test('who asked a kernel on trial to go down is the cause, once, and the kernel 
   assert.deepEqual(await conclude(at), { state: 'none' });
 });
 
+test('a unit whose failure restarts the machine is the kernel’s fault, whether the agent saw the way down begin or not', async () => {
+  const note = [
+    `root=/dev/vda1 khop.trial=${TRIAL_ID}`,
+    ...['Id=old.service', 'Result=exit-code', 'FailureAction=none', 'StartLimitAction=none', ''],
+    ...['Id=db.service', 'Result=exit-code', 'FailureAction=reboot', 'StartLimitAction=none', ''],
+  ].join('\n');
+  const seen = encodeTicket(
+    withShutdownAsked(trialTicket({ phase: 'services' }), { atMs: NOW_MS - 5000, upMs: 40_000 }),
+  );
+  for (const ticket of [TICKET, seen]) {
+    using at = askedWorld(note, ticket);
+    const conclusion = await conclude(at);
+    assert.ok(conclusion.state === 'returned');
+    const { cause, detail } = conclusion.entry.trial ?? {};
+    assert.deepEqual([cause, detail], ['unhealthy', 'db.service had failed, and asks for reboot then']);
+    assert.match(at.text('failed-trials.json') ?? '', new RegExp(NEW));
+  }
+});
+
 test('a shutdown of another trial, of none, and a note that the power cut short say nothing', async () => {
   for (const text of [
     ...['', 'root=/dev/vda1', `root=/dev/vda1 khop.trial=${TRIAL_ID.slice(1)}`],
@@ -55,7 +83,7 @@ test('a note that cannot be read or removed keeps nobody from concluding', async
     return files.read(path);
   };
   const world = { ...at.world, files: { ...files, read } };
-  assert.equal(wasShutdownAsked(world, TRIAL_ID), false);
+  assert.equal(readAskedShutdown(world, TRIAL_ID), undefined);
   assert.equal(await causeOf({ ...at, world }), 'firmware');
   assert.equal(at.text('trial.json'), undefined);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findCause, type ReturnEvidence } from '../../src/trial/cause.ts';
+import { SHUTDOWN_ASKED } from '../../src/trial/going-down.ts';
 import { causeArgument } from '../../src/trial/trial-kernel.ts';
 import { absent, read, unreadable } from '../support/machine-facts.ts';
 import {
@@ -19,13 +20,14 @@ const THROUGH_FIRMWARE: ReturnEvidence = {
   release: OLD,
   crashes: [],
   isCrashOfGuardian: false,
-  isShutdownAsked: false,
+  askedShutdown: undefined,
   watchdogReset: read(false),
   persistentRecords: read([]),
 };
 const HOME = `khop.home=${TRIAL_ID}`;
 const TOLD = causeArgument({ kind: 'unhealthy', detail: 'nginx: 100 % dead' });
 const SHUTDOWN = /^the system was asked to shut down or to restart$/;
+const ASKED = { cause: 'asked', detail: SHUTDOWN_ASKED } as const;
 const AGENT = { kind: 'unhealthy', detail: 'nginx did not come up', atMs: NOW_MS };
 
 const BY_GUARDIAN = {
@@ -120,42 +122,42 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     'panic',
     /^\/sys\/fs\/pstore holds 2 records/,
   ],
-  ['a shutdown that was asked for', { isShutdownAsked: true }, 'asked', SHUTDOWN],
-  ['a restart that was asked for, by kexec', { isShutdownAsked: true, commandLine: HOME }, 'asked', SHUTDOWN],
+  ['a shutdown that was asked for', { askedShutdown: ASKED }, 'asked', SHUTDOWN],
+  ['a restart that was asked for, by kexec', { askedShutdown: ASKED, commandLine: HOME }, 'asked', SHUTDOWN],
   [
     'the guardian, who ended a shutdown that was asked for',
-    { ...BY_GUARDIAN, isShutdownAsked: true },
+    { ...BY_GUARDIAN, askedShutdown: ASKED },
     'asked',
     /^the system was asked to shut down or to restart; its way home did not/,
   ],
   [
     'what the agent wrote, before a shutdown that was asked for',
-    { ticket: trialTicket({ cause: AGENT }), isShutdownAsked: true },
+    { ticket: trialTicket({ cause: AGENT }), askedShutdown: ASKED },
     'unhealthy',
     /^nginx did not come up$/,
   ],
   [
     'what the command line says, before a shutdown that was asked for',
-    { commandLine: `${HOME} ${TOLD}`, isShutdownAsked: true },
+    { commandLine: `${HOME} ${TOLD}`, askedShutdown: ASKED },
     'unhealthy',
     /^nginx: 100 % dead/,
   ],
-  ['a crash in a shutdown', { crashes: [TRIAL_CRASH], isShutdownAsked: true }, 'panic', /^NULL pointer/],
+  ['a crash in a shutdown', { crashes: [TRIAL_CRASH], askedShutdown: ASKED }, 'panic', /^NULL pointer/],
   [
     'a crash in a shutdown without a report',
-    { commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100`, isShutdownAsked: true },
+    { commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100`, askedShutdown: ASKED },
     'panic',
     /no report came with it/,
   ],
   [
     'a watchdog in a shutdown',
-    { watchdogReset: read(true, '/sys/class/watchdog/watchdog0'), isShutdownAsked: true },
+    { watchdogReset: read(true, '/sys/class/watchdog/watchdog0'), askedShutdown: ASKED },
     'watchdog',
     /watchdog0/,
   ],
   [
     'words that survived the end of a shutdown',
-    { persistentRecords: read([NOW_MS], '/sys/fs/pstore'), isShutdownAsked: true },
+    { persistentRecords: read([NOW_MS], '/sys/fs/pstore'), askedShutdown: ASKED },
     'panic',
     /^\/sys\/fs\/pstore holds a record/,
   ],
