@@ -74,14 +74,19 @@ export function readReportPlace(root: string, path: string): Reading<ReportPlace
   };
 }
 
-/** Where the file system with this UUID is mounted, the place that was mounted last; empty for `/`. */
+/**
+ * Where the file system with this UUID is mounted: the place that shows most of it, of equals the one that was mounted
+ * last; empty for `/`. What systemd binds for PrivateTmp= is mounted later than all others, and goes with its service.
+ */
 export function findMount(root: string, uuid: string): Reading<string> {
   const source = `/dev/disk/by-uuid/${uuid}`;
   const name = readLinkName(root, source);
   const mounts = readMounts(root);
   if (name.state !== 'read') return name;
   if (mounts.state !== 'read') return mounts;
-  const mount = mounts.value.findLast((each) => storageOf(root, each).blockDevices[0] === name.value);
+  const places = mounts.value.filter((each) => storageOf(root, each).blockDevices[0] === name.value);
+  const highest = Math.min(...places.map(({ folder }) => folder.length));
+  const mount = places.findLast(({ folder }) => folder.length === highest);
   return mount === undefined
     ? { state: 'unreadable', source, reason: `/dev/${name.value} is not mounted` }
     : { state: 'read', source, value: mount.mountPoint === '/' ? '' : mount.mountPoint };

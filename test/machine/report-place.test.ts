@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readReportPlace } from '../../src/machine/report-place.ts';
+import { findMount, readReportPlace } from '../../src/machine/report-place.ts';
 import { buildTree, type TreeFiles } from '../support/tree-builder.ts';
 
 const UUID = '11111111-2222-3333-4444-555555555555';
@@ -62,4 +62,29 @@ test('btrfs is reached on one disk, by the folder from the top of all subvolumes
   assert.equal(placeOf('/data/crashes', disks('vdb'), 'btrfs'), '/dev/vdb @data/crashes');
   assert.match(reasonOf('/data/crashes', disks('vdb', 'vdc'), 'btrfs'), /several disks: vdb, vdc/);
   assert.match(reasonOf('/data/crashes', disks(), 'btrfs'), /how many disks \/data lies on cannot be read/);
+});
+
+test('a file system is found where most of it is mounted, however late a service got a folder of it for itself', () => {
+  const mountOf = (...mounts: readonly string[]) => {
+    using tree = machine({
+      [`dev/disk/by-uuid/${UUID}`]: { link: '../../vdb' },
+      'proc/self/mountinfo': mounts.map((mount, index) => `${30 + index} 1 ${mount}\n`).join(''),
+    });
+    const found = findMount(tree.root, UUID);
+    return found.state === 'read' ? found.value : found.state;
+  };
+  const ext4 = (folder: string, mountPoint: string) => `254:16 ${folder} ${mountPoint} rw - ext4 /dev/vdb rw`;
+  const ofService = [
+    ext4('/tmp/systemd-private-00ff-khop-guard.service-x/tmp', '/tmp'),
+    ext4('/var/tmp/systemd-private-00ff-khop-guard.service-x/tmp', '/var/tmp'),
+  ];
+  assert.equal(mountOf(ext4('/', '/'), ...ofService), '');
+  assert.equal(mountOf(ext4('/', '/dumps'), ext4('/home', '/home'), ext4('/', '/mnt')), '/mnt');
+  assert.equal(mountOf(ext4('/srv', '/srv')), '/srv');
+  assert.equal(mountOf('254:0 / / rw - ext4 /dev/vda rw'), 'unreadable');
+  const btrfs = (folder: string, mountPoint: string) => `0:33 ${folder} ${mountPoint} rw - btrfs /dev/vdb rw`;
+  assert.equal(
+    mountOf(btrfs('/@', '/'), btrfs('/@home', '/home'), btrfs('/@/var/tmp/x/tmp', '/var/tmp')),
+    '',
+  );
 });
