@@ -27,6 +27,17 @@ test('every unit that arms the guard may ask for addresses and routes and resolv
   }
 });
 
+test('who arms and who brings reports in sees every folder that they may go to, and may write there', () => {
+  const commands = ['/usr/bin/khop guard rearm', '/usr/bin/khop arrive'];
+  const units = UNITS.filter((unit) =>
+    settingsOf(unit, 'ExecStart').some((command) => commands.includes(command)),
+  );
+  assert.deepEqual(units.sort(), ['khop-arrive.service', 'khop-guard-network.service', 'khop-guard.service']);
+  for (const unit of units)
+    for (const setting of ['ProtectHome', 'ProtectSystem', 'PrivateTmp'])
+      assert.deepEqual(settingsOf(unit, setting), [], `${unit} has ${setting}=`);
+});
+
 test('every unit that a target wants is enabled by the package, and forgotten when it is purged', () => {
   const wanted = UNITS.filter((unit) => settingsOf(unit, 'WantedBy').length > 0);
   assert.ok(wanted.includes('khop-guard.service'));
