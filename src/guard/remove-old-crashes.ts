@@ -1,6 +1,7 @@
 /**
  * Keeping what crashes leave within bounds: a machine that crashes again and again must not fill its disk. The newest
- * crash is never touched, nor one of which nobody knows yet how it ended. Parts of reports go when the whole is there.
+ * crash is never touched, nor one of which nobody knows yet how it ended, nor one that was concluded just now. Parts of
+ * reports go when the whole is there.
  * @module
  */
 import { join } from 'node:path';
@@ -42,8 +43,11 @@ const CRASH = /^\d{4}-\d\d-\d\dT\d{6}Z/;
 
 const LOGS = ['dmesg.txt', 'dmesg.txt.age'];
 
-/** Removes whole crashes beyond the number that is kept, and dumps beyond theirs. Never throws. */
-export function removeOldCrashes(world: SwitchWorld): Removal {
+/**
+ * Removes whole crashes beyond the number that is kept, and dumps beyond theirs. Never throws.
+ * @param arrived ids of crashes that nobody was told of yet: by the clock of a machine that had lost the time, they are old
+ */
+export function removeOldCrashes(world: SwitchWorld, arrived: readonly string[] = []): Removal {
   const folder = crashesFolder(world.folders);
   const remarks: string[] = [];
   const removed: RemovedCrash[] = [];
@@ -56,14 +60,15 @@ export function removeOldCrashes(world: SwitchWorld): Removal {
       remarks.push(`${id} cannot be removed: ${(error as Error).message}`);
     }
   };
+  const mayGo = (id: string): boolean => !arrived.includes(id) && isConcluded(folder, id);
   for (const id of needlessParts(folder))
     attempt('part', id, sizeOf(sizesOnDisk(`${folder}/${id}`, REPORT_FILES)), [`${folder}/${id}`]);
-  for (const id of oldest(crashNames(folder), keepCrashes).filter((each) => isConcluded(folder, each)))
+  for (const id of oldest(crashNames(folder), keepCrashes).filter(mayGo))
     attempt('crash', id, sizeOf(dumpsOf(folder, id)), [`${folder}/${id}`, `${folder}/${partOf(id)}`]);
   const elsewhere = otherFolder(world.folders.root, to);
   for (const place of [folder, ...(elsewhere === undefined || elsewhere === folder ? [] : [elsewhere])]) {
     const withDump = crashNames(place).filter((id) => dumpsOf(place, id).length > 0);
-    for (const id of oldest(withDump, keepDumps).filter((each) => isConcluded(folder, each))) {
+    for (const id of oldest(withDump, keepDumps).filter(mayGo)) {
       const dumps = dumpsOf(place, id);
       attempt(
         'dump',

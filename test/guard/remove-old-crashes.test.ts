@@ -65,6 +65,15 @@ test('the newest crash and those that were not concluded are never touched', () 
   );
 });
 
+test('a crash that was concluded just now stays, also where a clock that was behind makes it the oldest', () => {
+  using tree = treeOf('dddd', { keepCrashes: 2, keepDumps: 1 });
+  const removedNow = (arrived: readonly string[]) =>
+    removeOldCrashes(quietWorld(tree.root), arrived).removed.map(({ what, id }) => `${what} ${id}`);
+  assert.deepEqual(removedNow([nameOf(1)]), [`crash ${nameOf(2)}`, `dump ${nameOf(3)}`]);
+  assert.ok(existsSync(`${tree.root}/state/crashes/${nameOf(1)}/vmcore`));
+  assert.deepEqual(removedNow([]), [`crash ${nameOf(1)}`]);
+});
+
 test('dumps in another file system are bounded as well, also of crashes whose report is gone', () => {
   const uuid = '11111111-2222-3333-4444-555555555555';
   const settings = { ...DEFAULT_GUARD_SETTINGS, keepDumps: 1 };

@@ -119,7 +119,7 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
     read: (name) => readSysctl(root, name),
     write: (name, value) => writeSysctl(root, name, value),
   });
-  const { removed, remarks } = removeOldCrashes(world);
+  const { removed, remarks } = removeOldCrashes(world, crashes);
   if (problem !== undefined) context.remark(`${problem}. In this boot it can be tried again: khop arrive`);
   for (const line of [...elsewhere.remarks, ...setting, ...remarks]) context.remark(line);
   if (options.json) {
