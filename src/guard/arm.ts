@@ -35,6 +35,7 @@ import type { EncryptionPlan } from './encryption-plan.ts';
 import { type GuardReturn, guardArgument, guardReturnOf } from './guard-return.ts';
 import type { GuardSettings } from './guard-settings.ts';
 import { chooseHome, type HomePlan, type HomeWish, runningSelector } from './home-plan.ts';
+import { GUARD_LOADER } from './loaded-by.ts';
 import { type ImageNote, noteImage } from './loaded-image.ts';
 import { mayPanicElsewhere } from './panic-processor.ts';
 import { isOnNetwork } from './report-target.ts';
@@ -213,7 +214,7 @@ export async function armGuard(
   const readImage = crashImageReader(world.folders.root);
   const images: ImageNote[] = [];
   const onLoaded = () => void images.push(noteImage(readImage(), plan));
-  const load = () => loadPlan(world, plan, { by: 'khop guard', optimisations: [], onLoaded });
+  const load = () => loadPlan(world, plan, { by: GUARD_LOADER, optimisations: [], onLoaded });
   if (continuing === undefined) await load();
   else await withContinuation(world, describeContinuation(home, machine, id), load);
   const record: ArmedRecord = {

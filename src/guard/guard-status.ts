@@ -4,14 +4,13 @@
  */
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
-import { readKdumpStarts } from '../machine/kdump-units.ts';
 import { valueOf } from '../machine/reading.ts';
-import { readLoadedRecord } from '../switch/load.ts';
 import type { SwitchWorld } from '../switch/world.ts';
-import { type ArmedRecord, armedRecordPath, decodeArmedRecord } from './armed-record.ts';
+import type { ArmedRecord } from './armed-record.ts';
 import { type Continuing, readContinuing } from './continuing.ts';
 import { driftOf } from './drift.ts';
 import { decodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
+import { otherLoads, readArmedRecord } from './loaded-by.ts';
 import { imageProblems } from './loaded-image.ts';
 
 /** Answer of `khop guard status`. */
@@ -58,10 +57,8 @@ export function readGuardSettings(world: SwitchWorld): GuardSettings | undefined
 }
 
 function readArmed(world: SwitchWorld, problems: string[]): ArmedRecord | undefined {
-  const path = armedRecordPath(world.folders);
   try {
-    const text = world.files.read(path);
-    return text === undefined ? undefined : decodeArmedRecord(text, path);
+    return readArmedRecord(world);
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
     problems.push(error.message);
@@ -69,21 +66,16 @@ function readArmed(world: SwitchWorld, problems: string[]): ArmedRecord | undefi
   }
 }
 
-function loadProblems(world: SwitchWorld, machine: MachineFacts, record: ArmedRecord | undefined): string[] {
+function loadProblems(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  record: ArmedRecord | undefined,
+): readonly string[] {
   const { crashLoaded } = machine.kexec;
   if (crashLoaded.state !== 'read') return [`${crashLoaded.source} cannot be read`];
   if (!crashLoaded.value) return ['no panic kernel is loaded'];
   const bootId = valueOf(machine.bootId);
   if (bootId === undefined) return [`${machine.bootId.source} cannot be read`];
-  if (record === undefined || record.bootId !== bootId)
-    return ['the panic kernel that is loaded is not the guard’s'];
-  const loaded = readLoadedRecord(world, 'crash', bootId);
-  if (loaded === undefined || loaded.loadedAtMs > record.armedAtMs)
-    return [`the panic kernel was loaded by ${loaded?.by ?? 'something else'} after the guard was armed`];
-  const started = readKdumpStarts(world.folders.root).filter((start) => !record.kdumpStarts.includes(start));
-  if (started.length === 0) return imageProblems(world.folders.root, record);
-  return started.map(
-    (start) =>
-      `${start.split(' ')[0]} was started after the guard was armed, and loads a panic kernel of its own`,
-  );
+  const others = otherLoads(world, bootId, record);
+  return others.length > 0 || record === undefined ? others : imageProblems(world.folders.root, record);
 }
