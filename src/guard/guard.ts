@@ -18,6 +18,7 @@ import { driftOf } from './drift.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings, readGuardStatus } from './guard-status.ts';
+import { whyNotOfGuard } from './loaded-by.ts';
 import { imageProblems } from './loaded-image.ts';
 import { arriveFromCrash } from './record-crash.ts';
 import { requireSsh } from './ssh-plan.ts';
@@ -65,16 +66,23 @@ async function armAsThingsAre(
   });
 }
 
-/** Succeeds when it is off already. @throws E_STATE in a kernel on trial; E_SYSCALL */
-export function turnGuardOff(world: SwitchWorld): void {
+/**
+ * Succeeds when it is off already. A panic kernel that another program has loaded stays.
+ * @returns why the one that is loaded was left; undefined when none is loaded any more
+ * @throws E_STATE in a kernel on trial; E_SYSCALL
+ */
+export function turnGuardOff(world: SwitchWorld): string | undefined {
   refuseOnTrial(world, 'the guard is as it was');
+  const machine = world.readMachine();
+  const whyLeft = whyNotOfGuard(world, machine);
   world.files.remove(guardSettingsPath(world.folders));
-  unload(world, 'crash');
+  if (whyLeft === undefined) unload(world, 'crash');
   world.files.remove(armedRecordPath(world.folders));
   world.files.remove(armAgainPath(world.folders));
   // A system that goes on still needs it to leave.
-  if (continuationId(world.folders, world.readMachine()) === undefined)
+  if (continuationId(world.folders, machine) === undefined)
     world.files.remove(continuationPath(world.folders));
+  return whyLeft;
 }
 
 /** What `keepArmed` did. */

@@ -75,14 +75,21 @@ function hasSegments(words: readonly bigint[]): boolean {
 }
 
 /** Why what is loaded is not what was armed; empty, too, when it was not noted then. */
-export function imageProblems(root: string, record: ArmedRecord): string[] {
-  if (record.imageObstacle === OTHER_IMAGE) return [OTHER_IMAGE];
-  if (record.imageDigest === null) return [];
+export function imageProblems(root: string, record: ArmedRecord): readonly string[] {
+  const others = otherImages(root, record);
+  if (others.state === 'read') return others.value;
+  return [`whose the panic kernel is that is loaded cannot be seen any more: ${whyUnreadable(others)}`];
+}
+
+/** Signs that the kernel keeps another image; unreadable when it has shown that of the guard and shows none now. */
+export function otherImages(root: string, record: ArmedRecord): Reading<readonly string[]> {
+  const found = (...signs: readonly string[]) => ({ state: 'read', source: 'kcore', value: signs }) as const;
+  if (record.imageObstacle === OTHER_IMAGE) return found(OTHER_IMAGE);
+  if (record.imageDigest === null) return found();
   const reading = crashImageReader(root)();
-  if (reading.state !== 'read')
-    return [`whose the panic kernel is that is loaded cannot be seen any more: ${whyUnreadable(reading)}`];
-  if (digestOfImage(reading.value) === record.imageDigest) return [];
-  return ['another panic kernel was loaded after the guard was armed'];
+  if (reading.state !== 'read') return reading;
+  if (digestOfImage(reading.value) === record.imageDigest) return found();
+  return found('another panic kernel was loaded after the guard was armed');
 }
 
 function whyUnreadable(reading: Exclude<Reading<unknown>, { readonly state: 'read' }>): string {

@@ -152,7 +152,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('disarm the guard, now and at every boot')
     .description(
       'Unload the panic kernel and forget that one was wanted; take crashkernel= out of the boot loader’s settings if\n' +
-        'khop put it there. Reports stay where they are.',
+        'khop put it there. Reports stay where they are. A panic kernel that another program has loaded stays, too:\n' +
+        '`panicKernelLeft` in the JSON says by what it is known. Where the kernel shows nobody what is loaded, and nothing\n' +
+        'speaks of another, it is taken for the guard’s.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => turnOff(context, options));
@@ -245,24 +247,27 @@ async function turnOff(context: CliContext, options: { readonly json?: boolean }
   const { releaseReservation } = await import('../../guard/reservation.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const world = openGuardWorld(context);
-  const released = await world.exclusively(async () => {
+  const { released, whyLeft } = await world.exclusively(async () => {
     refuseOnTrial(world, 'the guard is as it was');
     // First, because the settings tell that there is something to release.
     const outcome = await releaseReservation(world);
-    turnGuardOff(world);
-    return outcome;
+    return { released: outcome, whyLeft: turnGuardOff(world) };
   });
   const steps = released.permanent?.steps ?? [];
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
-    context.print(renderJson({ state: 'off', bootLoader: steps, obstacle: released.obstacle ?? null }));
+    const obstacle = released.obstacle ?? null;
+    context.print(
+      renderJson({ state: 'off', bootLoader: steps, obstacle, panicKernelLeft: whyLeft ?? null }),
+    );
     return;
   }
   const { describeBootLoaderStep } = await import('../../machine/boot-loader/apply-steps.ts');
   for (const step of steps) context.print(describeBootLoaderStep(step));
   if (released.obstacle !== undefined)
     context.remark(`crashkernel= is still in the boot loader’s settings: ${released.obstacle}`);
-  context.print('The guard is off: a panic does what the kernel was told by panic=. Next: khop guard on');
+  const { renderTurnedOff } = await import('../render/guard.ts');
+  context.print(renderTurnedOff(whyLeft));
 }
 
 async function showStatus(context: CliContext, options: { readonly json?: boolean }): Promise<void> {

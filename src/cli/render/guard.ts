@@ -152,6 +152,16 @@ export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext,
   ].join('\n');
 }
 
+/** @param whyLeft why a panic kernel stays loaded; undefined when none does */
+export function renderTurnedOff(whyLeft: string | undefined): string {
+  if (whyLeft === undefined)
+    return 'The guard is off: a panic does what the kernel was told by panic=. Next: khop guard on';
+  return [
+    `The guard is off. The panic kernel that is loaded was left, and a panic starts it: ${whyLeft}.`,
+    'Next: khop guard on, or khop unload --panic',
+  ].join('\n');
+}
+
 const NOTHING_DONE = {
   off: 'The guard is off; nothing to do.',
   armed: 'The guard is armed; nothing to do.',

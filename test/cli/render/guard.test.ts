@@ -5,6 +5,7 @@ import {
   renderContinued,
   renderGuardStatus,
   renderLeaving,
+  renderTurnedOff,
 } from '../../../src/cli/render/guard.ts';
 import type { ArmedRecord } from '../../../src/guard/armed-record.ts';
 import type { Continuing } from '../../../src/guard/continuing.ts';
@@ -142,5 +143,13 @@ test('who is stranded reads what a person finds there, and how that person leave
   assert.match(
     wordsOf(login) ?? '',
     /^a note on the console and a shell by ssh root@10\.0\.2\.15, where Enter or leave starts Debian 6\.1: /,
+  );
+});
+
+test('who turns the guard off reads what a panic does now, also where another panic kernel stays', () => {
+  assert.match(renderTurnedOff(undefined), /^The guard is off: a panic does what .* panic=\./);
+  assert.match(
+    renderTurnedOff('it is so'),
+    /was left, and a panic starts it: it is so\.\nNext: .*unload --panic$/,
   );
 });
