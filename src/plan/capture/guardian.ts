@@ -1,11 +1,13 @@
 /**
  * The second process of a capture: it sees to it that the machine leaves in time, whatever the first one waits
- * for, and keeps a watchdog that was running from ending the capture before.
+ * for, and keeps a watchdog that was running from ending the capture before. The kernel kills it last when memory is short:
+ * beside the first process, which it never kills, it would be the only one.
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
 import { monotonicMs, sleepMs } from '../../formats/static-program/library/clock.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
+import { SPARED, setOomScore } from '../../formats/static-program/library/oom-score.ts';
 import { fork, SIGNAL_SET_SIZE } from '../../formats/static-program/library/process.ts';
 import { WDIOC_KEEPALIVE, WDIOC_SETTIMEOUT } from '../../formats/static-program/library/watchdog-requests.ts';
 import { giveBack, loop, loopWhile, set, store, when } from '../../formats/static-program/statements.ts';
@@ -22,6 +24,8 @@ const TOLD_MS = 20;
 const PAUSE_MS = 500;
 /** How long the orderly way may take once the deadline is over, ms. */
 const LAST_WAIT_MS = 10_000;
+
+const PLACES = { device: '/dev/watchdog', oomScore: '/proc/self/oom_score_adj' };
 
 const leavingSignal = wordsAt(1n << BigInt(LEAVING - 1));
 const pause = wordsAt(0, PAUSE_MS * 1_000_000);
@@ -66,9 +70,11 @@ const sayLeaving = fn('sayLeaving', ['pid'], [], ({ pid }) => [
 export function guardian(
   deadlineMs: number,
   leave: ProgramFunction<readonly []>,
-  device = '/dev/watchdog',
+  { device, oomScore }: typeof PLACES = PLACES,
 ): Guardian {
-  const watch = fn('watch', ['isKeeper'], ['watchdog'], ({ isKeeper, watchdog }) => [
+  const watch = fn('watch', ['isKeeper'], ['watchdog', 'status'], ({ isKeeper, watchdog, status }) => [
+    set(status, setOomScore(oomScore, SPARED, SPARED.length)),
+    when([status, '<', 0], [say('the guardian is not spared when memory is short:', status)]),
     loop([
       when(
         [watchdog, '<=', 0],

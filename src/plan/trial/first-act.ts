@@ -10,7 +10,7 @@
  */
 import { fn } from '../../formats/static-program/functions.ts';
 import { LINUX } from '../../formats/static-program/library/linux.ts';
-import { writeAll } from '../../formats/static-program/library/output.ts';
+import { SPARED, setOomScore } from '../../formats/static-program/library/oom-score.ts';
 import { argumentsOf, environmentOf } from '../../formats/static-program/library/process.ts';
 import { giveBack, set, store, when } from '../../formats/static-program/statements.ts';
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
@@ -33,6 +33,7 @@ const MOUNTS = [
 const [PROC, SYS, DEV] = MOUNTS;
 const OWN_FOLDERS = { crash: inFolder('crash'), home: inFolder('home'), modules: inFolder('modules') };
 
+const OOM_SCORE = `${PROC.folder}/self/oom_score_adj`;
 const MNT_DETACH = 2;
 const AT_REMOVEDIR = 0x200;
 
@@ -72,9 +73,9 @@ export function firstAct(order: FirstActOrder): FirstAct {
     ifFailed('open the kernel’s log', keepKernelLog(KERNEL_LOG_NODE)),
     ifFailed('open sysrq-trigger', keepSysrq(`${PROC.folder}/sysrq-trigger`)),
     // A child inherits it. What init starts would too, so it is taken back.
-    ifFailed('spare the guardian when memory is short', setOomScore('-1000', 5)),
+    ifFailed('spare the guardian when memory is short', setOomScore(OOM_SCORE, SPARED, SPARED.length)),
     set(status, startGuardian(stack)),
-    setOomScore('0', 1),
+    setOomScore(OOM_SCORE, '0', 1),
     said('start the guardian', status),
     ...MOUNTS.map(({ folder }) => sys.umount2(folder, MNT_DETACH)),
     ...[FIRST_ACT_PATH, KERNEL_LOG_NODE, ...files.map(({ path }) => path)].map((path) =>
@@ -95,12 +96,4 @@ export function firstAct(order: FirstActOrder): FirstAct {
 /** What need not be said when it works. */
 const ifFailed = fn('ifFailed', ['step', 'status'], [], ({ step, status }) => [
   when([status, '<', 0], [said(step, status)]),
-]);
-
-const setOomScore = fn('setOomScore', ['text', 'size'], ['fd', 'status'], ({ text, size, fd, status }) => [
-  set(fd, sys.openat(LINUX.AT_FDCWD, `${PROC.folder}/self/oom_score_adj`, LINUX.O_WRONLY | LINUX.O_CLOEXEC)),
-  when([fd, '<', 0], [giveBack(fd)]),
-  set(status, writeAll(fd, text, size)),
-  sys.close(fd),
-  giveBack(status),
 ]);

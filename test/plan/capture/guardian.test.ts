@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,22 +27,23 @@ const LEFT = 7;
 
 const leave = fn('leave', [], [], () => [sys.exit_group(LEFT)]);
 
-/** System calls of the second process, by emulated user mode, which carries no ioctl of a watchdog out. */
+/** System calls of the second process and what it writes as its oom_score_adj, by emulated user mode, which carries no ioctl of a watchdog out. */
 async function callsOf(
   architecture: Architecture,
   deadlineMs: number,
   start: 'startGuardian' | 'startKeeper',
   isTold: boolean,
-): Promise<string[]> {
+): Promise<{ readonly calls: readonly string[]; readonly oomScore: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'khop-capture-guardian-'));
   const result = zeroed(8);
-  const { [start]: begin } = guardian(deadlineMs, leave, 'watchdog');
+  const { [start]: begin } = guardian(deadlineMs, leave, { device: 'watchdog', oomScore: 'oom' });
   const main = fn('main', ['stack'], [], () => [
     store.u64(result, begin()),
     giveBack(writeAll(1, result, 8)),
   ]);
   const program = join(folder, 'program');
   writeFileSync(join(folder, 'watchdog'), '');
+  writeFileSync(join(folder, 'oom'), '0');
   writeFileSync(program, encodeStaticProgram(main, architecture), { mode: 0o755 });
   const options = { cwd: folder, env: {}, timeout: 20_000 };
   const first = spawn(EMULATORS[architecture], ['-strace', program], options);
@@ -59,10 +60,10 @@ async function callsOf(
   await delay(WATCHED_MS);
   process.kill(pid, 'SIGKILL');
   await closed;
+  const oomScore = readFileSync(join(folder, 'oom'), 'utf8');
   rmSync(folder, { recursive: true });
-  return [...traced.slice(begun).matchAll(/(?:ioctl|rt_sigtimedwait|exit_group)\([^ ]*/g)].map(
-    ([call]) => call,
-  );
+  const calls = [...traced.slice(begun).matchAll(/(?:ioctl|rt_sigtimedwait|exit_group)\([^ ]*/g)];
+  return { calls: calls.map(([call]) => call), oomScore };
 }
 
 const countOf = (calls: readonly string[], call: string) =>
@@ -71,10 +72,11 @@ const countOf = (calls: readonly string[], call: string) =>
 for (const architecture of ['x86-64', 'arm64'] as const) {
   const skip = whyNot(EMULATORS[architecture]);
 
-  test(`${architecture}: a watchdog is petted between waits, and its time is left alone`, {
+  test(`${architecture}: spared when memory is short, it pets a watchdog between waits and leaves its time alone`, {
     skip,
   }, async () => {
-    const calls = await callsOf(architecture, FAR_MS, 'startGuardian', false);
+    const { calls, oomScore } = await callsOf(architecture, FAR_MS, 'startGuardian', false);
+    assert.equal(oomScore, '-1000');
     assert.ok(countOf(calls, PETTED) >= 2, calls.join('\n'));
     assert.ok(countOf(calls, WAITED) >= 2, calls.join('\n'));
     assert.equal(countOf(calls, TIME_SET), 0);
@@ -83,7 +85,7 @@ for (const architecture of ['x86-64', 'arm64'] as const) {
   test(`${architecture}: told that the machine leaves, it gives the watchdog time once, and goes on`, {
     skip,
   }, async () => {
-    const calls = await callsOf(architecture, FAR_MS, 'startKeeper', true);
+    const { calls } = await callsOf(architecture, FAR_MS, 'startKeeper', true);
     assert.equal(countOf(calls, TIME_SET), 1, calls.join('\n'));
     const after = calls.slice(calls.findIndex((call) => call.startsWith(TIME_SET)) + 1);
     assert.ok(after[0]?.startsWith(PETTED), 'the new time begins');
@@ -95,13 +97,10 @@ for (const architecture of ['x86-64', 'arm64'] as const) {
   }, async () => {
     // Before the end of what is watched, and after its beginning on a host that has much else to do.
     const soonMs = Number(process.hrtime.bigint() / 1_000_000n) + 1.4 * WATCHED_MS;
-    const calls = await callsOf(architecture, soonMs, 'startGuardian', false);
+    const { calls } = await callsOf(architecture, soonMs, 'startGuardian', false);
     assert.equal(countOf(calls, TIME_SET), 1, calls.join('\n'));
     assert.equal(countOf(calls, `exit_group(${LEFT})`), 1, calls.join('\n'));
-    assert.equal(
-      countOf(await callsOf(architecture, 0, 'startKeeper', false), 'exit_group('),
-      0,
-      'a keeper stays',
-    );
+    const keeper = await callsOf(architecture, 0, 'startKeeper', false);
+    assert.equal(countOf(keeper.calls, 'exit_group('), 0, 'a keeper stays');
   });
 }
