@@ -27,12 +27,17 @@ test('every unit that arms the guard may ask for addresses and routes and resolv
   }
 });
 
-test('who arms and who brings reports in sees every folder that they may go to, and may write there', () => {
+/** Units that conclude what led to this boot. */
+function concludingUnits(): string[] {
   const commands = ['/usr/bin/khop guard rearm', '/usr/bin/khop arrive'];
-  const units = UNITS.filter((unit) =>
+  return UNITS.filter((unit) =>
     settingsOf(unit, 'ExecStart').some((command) => commands.includes(command)),
-  );
-  assert.deepEqual(units.sort(), ['khop-arrive.service', 'khop-guard-network.service', 'khop-guard.service']);
+  ).sort();
+}
+
+test('who arms and who brings reports in sees every folder that they may go to, and may write there', () => {
+  const units = concludingUnits();
+  assert.deepEqual(units, ['khop-arrive.service', 'khop-guard-network.service', 'khop-guard.service']);
   for (const unit of units)
     for (const setting of ['ProtectHome', 'ProtectSystem', 'PrivateTmp'])
       assert.deepEqual(settingsOf(unit, setting), [], `${unit} has ${setting}=`);
@@ -76,6 +81,28 @@ test('only where reports go by the network does arming wait for it, a second tim
       .replace('exec systemctl', 'echo');
     const { stdout } = await runProcess('sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
     assert.equal(stdout, isNetwork ? '--no-block start khop-guard-network.service\n' : '', place);
+  }
+});
+
+test('hooks wait for the network where there is something to tell, and no other machine does', async () => {
+  assert.deepEqual(settingsOf('khop-crash-hooks.service', 'WantedBy'), []);
+  assert.deepEqual(settingsOf('khop-crash-hooks.service', 'Wants'), ['network-online.target']);
+  const [after = ''] = settingsOf('khop-crash-hooks.service', 'After');
+  assert.match(after, /khop-arrive\.service network-online\.target/);
+  const untold = settingsOf('khop-crash-hooks.service', 'ConditionPathExists').map((path) => path.slice(1));
+  assert.deepEqual(untold, ['/run/khop/crashes-untold', '/run/khop/trials-untold']);
+  const scripts = concludingUnits().map((unit) =>
+    settingsOf(unit, 'ExecStartPost')
+      .map((line) => /^-\/bin\/sh -c '(.*)'$/.exec(line)?.[1] ?? '')
+      .find((line) => line.includes('khop-crash-hooks.service')),
+  );
+  const [script = ''] = scripts;
+  assert.ok(scripts.every((each) => each === script));
+  for (const there of [[], untold.slice(0, 1), untold.slice(1), untold]) {
+    using tree = buildTree(Object.fromEntries(there.map((path) => [path.slice(1), 'id\n'])));
+    const here = script.replaceAll('/run/khop/', `${tree.root}/run/khop/`).replace('exec systemctl', 'echo');
+    const { stdout } = await runProcess('sh', ['-c', `${here} || true`], { timeoutMs: 10_000 });
+    assert.equal(stdout, there.length > 0 ? '--no-block start khop-crash-hooks.service\n' : '');
   }
 });
 
