@@ -16,6 +16,8 @@ import { printReportTarget, type ReportTarget } from './report-target.ts';
 
 /** What became of reports that lay elsewhere. */
 interface BroughtIn {
+  /** Ids of those that came in. */
+  readonly ids: readonly string[];
   /** One sentence for each that could not be brought in. */
   readonly remarks: readonly string[];
   /** Where reports are sent to, and stay. */
@@ -23,31 +25,28 @@ interface BroughtIn {
 }
 
 type Remarks = readonly string[];
+type FromElsewhere<Kind> = Extract<ReportTarget, { kind: Kind }>;
 
 /** As the capture program names them. */
 const NAME = /^\d{4}-\d\d-\d\dT\d{6}Z[\w.+~:-]{0,200}$/;
 
 /** Each report is durable here before it goes there. Never throws. */
 export function bringReportsIn(world: SwitchWorld): BroughtIn {
+  const ids: string[] = [];
+  const outcome = (remarks: Remarks, sentTo?: string): BroughtIn => ({ ids, remarks, sentTo });
   try {
     const to = readGuardSettings(world)?.to;
-    if (to?.kind === 'raw') return { remarks: fromRawArea(world, to), sentTo: undefined };
-    if (to?.kind === 'file-system') return { remarks: fromFileSystem(world, to), sentTo: undefined };
-    return {
-      remarks: [],
-      sentTo: to === undefined || to.kind === 'folder' ? undefined : printReportTarget(to),
-    };
+    if (to?.kind === 'raw') return outcome(fromRawArea(world, to, ids));
+    if (to?.kind === 'file-system') return outcome(fromFileSystem(world, to, ids));
+    return outcome([], to === undefined || to.kind === 'folder' ? undefined : printReportTarget(to));
   } catch (error) {
     if (error instanceof KhopError || (error as NodeJS.ErrnoException).code !== undefined)
-      return {
-        remarks: [`a report could not be brought in: ${(error as Error).message}`],
-        sentTo: undefined,
-      };
+      return outcome([`a report could not be brought in: ${(error as Error).message}`]);
     throw error;
   }
 }
 
-function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw' }>): Remarks {
+function fromRawArea(world: SwitchWorld, to: FromElsewhere<'raw'>, ids: string[]): Remarks {
   const { root } = world.folders;
   const device = valueOf(findPartition(root, to.partition));
   if (device === undefined)
@@ -61,12 +60,13 @@ function fromRawArea(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'raw'
     if (REPORT_FILES.some((each) => each === name))
       world.files.write(`${folder}/${name}`, Buffer.from(bytes).toString('utf8'));
   // Last, since it is what others take the folder by.
-  world.files.write(`${folder}/chain.txt`, report.steps);
+  world.files.write(`${folder}/chain.txt`, withHome(report.steps, folder));
+  ids.push(report.name);
   eraseRawAreaReport(join(root, device));
   return [];
 }
 
-function fromFileSystem(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'file-system' }>): Remarks {
+function fromFileSystem(world: SwitchWorld, to: FromElsewhere<'file-system'>, ids: string[]): Remarks {
   const { root } = world.folders;
   const mountPoint = valueOf(findMount(root, to.uuid));
   if (mountPoint === undefined)
@@ -78,8 +78,21 @@ function fromFileSystem(world: SwitchWorld, to: Extract<ReportTarget, { kind: 'f
     const texts = REPORT_FILES.map((name) => ({ name, text: valueOf(readFileText(`${from}/${id}`, name)) }));
     if (texts.every(({ text }) => text === undefined)) continue;
     for (const { name, text } of texts)
-      if (text !== undefined) world.files.write(`${home}/${id}/${name}`, text);
+      if (text !== undefined)
+        world.files.write(
+          `${home}/${id}/${name}`,
+          name === 'chain.txt' ? withHome(text, `${home}/${id}`) : text,
+        );
+    ids.push(id);
     for (const { name } of texts) removeCrashFiles(`${from}/${id}/${name}`);
   }
   return [];
+}
+
+/** The steps with that of the kernel at home, if it has come up already by what came home in memory. */
+function withHome(steps: string, folder: string): string {
+  const lines = (valueOf(readFileText(folder, 'chain.txt')) ?? '').split('\n');
+  const home = lines.find((line) => line.startsWith('home '));
+  if (home === undefined) return steps;
+  return `${steps}${steps === '' || steps.endsWith('\n') ? '' : '\n'}${home}\n`;
 }

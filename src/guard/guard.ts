@@ -4,6 +4,7 @@
  */
 
 import { KhopError } from '../error.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { unload } from '../switch/load.ts';
 import { isOnTrial, refuseOnTrial } from '../switch/on-trial.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
@@ -11,6 +12,7 @@ import type { SwitchWorld } from '../switch/world.ts';
 import { armGuard, loopNow, planGuard } from './arm.ts';
 import type { ArmedRecord } from './armed-record.ts';
 import { armAgainPath, armedRecordPath } from './armed-record.ts';
+import { bringReportsIn } from './bring-reports-in.ts';
 import { continuationPath } from './continuation.ts';
 import { continuationId } from './continuing.ts';
 import { requireHttps } from './curl-plan.ts';
@@ -101,6 +103,7 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
   if (isOnTrial(world, machine)) return { did: 'nothing', because: 'trial' };
   const { state, problems, record } = readGuardStatus(world, machine);
   if (state === 'continuing') return { did: 'nothing', because: state };
+  bringLateReportsIn(world, machine);
   const isArmed = state === 'armed' && record !== undefined;
   const mayReachMore = record?.mode === 'capture' && record.reportDevice === null;
   // Then an unrelated panic, weeks later, is not to end in a shell that waits for somebody.
@@ -116,4 +119,14 @@ export async function keepArmed(world: GuardWorld): Promise<KeepArmedOutcome> {
       ? ['there is a place for reports now']
       : problems;
   return { did: 'armed', because, record: await armAsThingsAre(world, settings, place) };
+}
+
+/** Where they go may be mounted long after khop-arrive.service has looked there. */
+function bringLateReportsIn(world: GuardWorld, machine: MachineFacts): void {
+  const { ids, remarks } = bringReportsIn(world);
+  for (const line of remarks) world.remark(line);
+  if (ids.length === 0) return;
+  const { crashes, problem } = arriveFromCrash(world, machine);
+  for (const id of crashes) world.remark(`the report of a crash came in late: khop crashes show ${id}`);
+  if (problem !== undefined) world.remark(problem);
 }

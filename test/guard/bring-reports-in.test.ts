@@ -15,7 +15,7 @@ const RAW: ReportTarget = { kind: 'raw', partition: 'aaaaaaaa-02' };
 
 const ENCRYPTED_NAME = '2026-11-30T003000Z-6.1.0-50-amd64';
 
-const NOTHING = { remarks: [], sentTo: undefined };
+const NOTHING = { ids: [], remarks: [], sentTo: undefined };
 
 function treeWith(to: ReportTarget, files: TreeFiles) {
   return buildTree({ ...files, 'state/guard.json': encodeGuardSettings({ ...DEFAULT_GUARD_SETTINGS, to }) });
@@ -57,7 +57,7 @@ test('nothing is asked for where reports go to the usual folder', () => {
 test('a report in a raw area comes to the usual folder, once, and only files that belong to a report', () => {
   using tree = rawTree(areaWith(REPORT_NAME));
   const world = quietWorld(tree.root);
-  assert.deepEqual(bringReportsIn(world), NOTHING);
+  assert.deepEqual(bringReportsIn(world), { ...NOTHING, ids: [REPORT_NAME] });
   const folder = `${tree.root}/state/crashes/${REPORT_NAME}`;
   assert.equal(readFileSync(`${folder}/dmesg.txt`, 'utf8'), '<0>[    1.000000] Kernel panic\n');
   assert.equal(readFileSync(`${folder}/chain.txt`, 'utf8'), 'captured 1\nreport 2\n');
@@ -81,32 +81,53 @@ test('a damaged report, a strange name and a partition that is gone are said, an
   assert.match(bringReportsIn(quietWorld(gone.root)).remarks.join(), /raw:PARTUUID=aaaaaaaa-02 is not there/);
 });
 
+const UUID = '11111111-2222-3333-4444-555555555555';
+const DUMPS: ReportTarget = { kind: 'file-system', uuid: UUID, folder: '/crashes' };
+const DUMPS_MOUNTED = {
+  [`dev/disk/by-uuid/${UUID}`]: { link: '../../vdb' },
+  'sys/dev/block/254:16': { link: '../../class/block/vdb' },
+  'sys/class/block/vdb/': '',
+  'proc/self/mountinfo': '30 1 254:16 / /mnt/dumps rw - ext4 /dev/vdb rw\n',
+};
+
 test('reports in another file system come in, their dumps stay', () => {
-  const uuid = '11111111-2222-3333-4444-555555555555';
-  using tree = treeWith(
-    { kind: 'file-system', uuid, folder: '/crashes' },
-    {
-      [`dev/disk/by-uuid/${uuid}`]: { link: '../../vdb' },
-      'sys/dev/block/254:16': { link: '../../class/block/vdb' },
-      'sys/class/block/vdb/': '',
-      'proc/self/mountinfo': '30 1 254:16 / /mnt/dumps rw - ext4 /dev/vdb rw\n',
-      [`mnt/dumps/crashes/${REPORT_NAME}/dmesg.txt`]: 'log\n',
-      [`mnt/dumps/crashes/${REPORT_NAME}/chain.txt`]: 'report 2\n',
-      [`mnt/dumps/crashes/${REPORT_NAME}/vmcore`]: 'memory',
-      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/dmesg.txt.age`]: 'armor\n',
-      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/chain.txt`]: 'encrypted 1\n',
-      [`mnt/dumps/crashes/${ENCRYPTED_NAME}/vmcore.age`]: 'memory',
-      'mnt/dumps/crashes/other/chain.txt': 'not ours\n',
-    },
-  );
-  for (let round = 0; round < 2; round++) {
-    assert.deepEqual(bringReportsIn(quietWorld(tree.root)), NOTHING);
+  using tree = treeWith(DUMPS, {
+    ...DUMPS_MOUNTED,
+    [`mnt/dumps/crashes/${REPORT_NAME}/dmesg.txt`]: 'log\n',
+    [`mnt/dumps/crashes/${REPORT_NAME}/chain.txt`]: 'report 2\n',
+    [`mnt/dumps/crashes/${REPORT_NAME}/vmcore`]: 'memory',
+    [`mnt/dumps/crashes/${ENCRYPTED_NAME}/dmesg.txt.age`]: 'armor\n',
+    [`mnt/dumps/crashes/${ENCRYPTED_NAME}/chain.txt`]: 'encrypted 1\n',
+    [`mnt/dumps/crashes/${ENCRYPTED_NAME}/vmcore.age`]: 'memory',
+    'mnt/dumps/crashes/other/chain.txt': 'not ours\n',
+  });
+  for (const ids of [[REPORT_NAME, ENCRYPTED_NAME], []]) {
+    assert.deepEqual(bringReportsIn(quietWorld(tree.root)), { ...NOTHING, ids });
     const folder = `${tree.root}/state/crashes`;
     assert.equal(readFileSync(`${folder}/${REPORT_NAME}/dmesg.txt`, 'utf8'), 'log\n');
     assert.deepEqual(readdirSync(folder), [REPORT_NAME, ENCRYPTED_NAME]);
     assert.deepEqual(readdirSync(`${folder}/${ENCRYPTED_NAME}`), ['chain.txt', 'dmesg.txt.age']);
     assert.deepEqual(readdirSync(`${tree.root}/mnt/dumps/crashes/${REPORT_NAME}`), ['vmcore']);
   }
-  using elsewhere = treeWith({ kind: 'file-system', uuid, folder: '/crashes' }, {});
+  using elsewhere = treeWith(DUMPS, {});
   assert.match(bringReportsIn(quietWorld(elsewhere.root)).remarks.join(), /is not mounted/);
+});
+
+test('a crash that came home in memory first came home then, whatever its chain elsewhere lacks', () => {
+  const home = 'home 4000 kexec\n';
+  const here = { [`state/crashes/${REPORT_NAME}/chain.txt`]: `captured 1\n${home}` };
+  const chainIn = (root: string) => readFileSync(`${root}/state/crashes/${REPORT_NAME}/chain.txt`, 'utf8');
+  using raw = treeWith(RAW, {
+    ...here,
+    'dev/disk/by-partuuid/aaaaaaaa-02': { link: '../../vda2' },
+    'dev/vda2': areaWith(REPORT_NAME),
+  });
+  bringReportsIn(quietWorld(raw.root));
+  assert.equal(chainIn(raw.root), `captured 1\nreport 2\n${home}`);
+  for (const end of ['\n', '']) {
+    const there = { [`mnt/dumps/crashes/${REPORT_NAME}/chain.txt`]: `captured 1\nreport 2${end}` };
+    using tree = treeWith(DUMPS, { ...DUMPS_MOUNTED, ...here, ...there });
+    bringReportsIn(quietWorld(tree.root));
+    assert.equal(chainIn(tree.root), `captured 1\nreport 2\n${home}`);
+  }
 });
