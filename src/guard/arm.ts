@@ -228,7 +228,7 @@ export async function armGuard(
     deadlineSeconds: settings.deadlineSeconds,
     homeTitle: home.state === 'planned' ? home.title : null,
     homeObstacle: home.state === 'planned' ? null : home.reason,
-    isHomeFromFirstOnly: !isHomeFromAny(home) && mayPanicElsewhere(machine),
+    isHomeFromFirstOnly: ending !== 'firmware' && !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
     rescueShell,
     rescueLogin: rescueLogin === undefined ? null : (valueOf(rescueLogin) ?? null),
@@ -246,7 +246,7 @@ export async function armGuard(
             memoryBytes: encryption.workingBytes + encryption.fileBytes,
             obstacle: encryption.obstacle ?? null,
           },
-    reportInMemory: home.state === 'planned' && home.wayHome.report !== undefined,
+    reportInMemory: ending !== 'firmware' && home.state === 'planned' && home.wayHome.report !== undefined,
     reservedBytes: Number(valueOf(machine.kexec.crashSize) ?? 0n),
     usedBytes:
       plan.method === 'segments' ? plan.segments.reduce((sum, { memorySize }) => sum + memorySize, 0) : 0,

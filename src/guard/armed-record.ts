@@ -37,7 +37,7 @@ const ArmedRecord = v.object({
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
   homeTitle: v.nullable(v.string()),
   homeObstacle: v.nullable(v.string()),
-  /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts. */
+  /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts; false when `ending` is firmware. */
   isHomeFromFirstOnly: v.boolean(),
   /** How a capture ends: with that kernel; or because of a loop for a person, or through the firmware. */
   ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
@@ -63,7 +63,7 @@ const ArmedRecord = v.object({
     ),
     null,
   ),
-  /** Whether the report also comes home in memory, where no disk can refuse it. */
+  /** Whether the report also comes home in memory, where no disk can refuse it, when the kernel does. */
   reportInMemory: v.optional(v.boolean(), false),
   /** Bytes of the reservation, and of it what khop has filled. */
   reservedBytes: v.number(),

@@ -28,6 +28,18 @@ test('a capture is one program beside the way home, for a kernel that is told of
   assert.match(plan.commandLine, / nr_cpus=1 .* panic=1 /);
 });
 
+test('a capture that ends in the firmware takes no report home in memory, from no processor', async () => {
+  using boot = buildBoot();
+  using at = worldFor(boot);
+  const settings = settingsFor(boot);
+  const planned = await planGuard(at.world, settings, ID, NOWHERE);
+  for (const ending of ['home', 'rescue', 'firmware'] as const) {
+    const record = await armGuard(at.world, { ...planned, ending }, settings);
+    const isHome = ending !== 'firmware';
+    assert.deepEqual([record.reportInMemory, record.isHomeFromFirstOnly], [isHome, isHome], ending);
+  }
+});
+
 test('nothing is prepared for memory that is not reserved', async () => {
   using boot = buildBoot();
   using at = worldFor(boot);

@@ -88,17 +88,25 @@ function homeWords({
   }
   if (ending === 'firmware') return 'through the firmware: no other kernel was seen well';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
-  const where = isHomeFromFirstOnly ? ' when the panic is on CPU 0, else through it' : '';
+  const where = isHomeFromFirstOnly ? `${FIRST_ONLY}, else through it` : '';
   if (continuing !== null) return `${homeTitle}, without the firmware${where}: khop guard leave`;
   return `${homeTitle}, without the firmware${where}${loopReason === null ? '' : ', because of the loop'}`;
 }
 
-function reportPlaces({ reportDevice, reportObstacle, reportInMemory }: ArmedRecord): string[] {
+const FIRST_ONLY = ' when the panic is on CPU 0';
+
+function reportPlaces({
+  reportDevice,
+  reportObstacle,
+  reportInMemory,
+  isHomeFromFirstOnly,
+}: ArmedRecord): string[] {
+  const when = isHomeFromFirstOnly ? `, only${FIRST_ONLY}` : '';
   return [
     reportDevice === null
       ? `on no disk: ${reportObstacle ?? 'no place is known'}`
       : `on ${reportDevice}, khop crashes`,
-    reportInMemory ? 'in memory, with the kernel that comes home' : 'not in memory',
+    reportInMemory ? `in memory, with the kernel that comes home${when}` : 'not in memory',
   ];
 }
 

@@ -153,3 +153,16 @@ test('who turns the guard off reads what a panic does now, also where another pa
     /was left, and a panic starts it: it is so\.\nNext: .*unload --panic$/,
   );
 });
+
+test('who reads that the report comes home in memory reads from where it does', () => {
+  const placesOf = (over: Partial<ArmedRecord>) =>
+    /^ {2}report +.*; (.*)$/m.exec(
+      renderArmed({ ...RECORD, mode: 'capture', continuing: null, reportInMemory: true, ...over }),
+    )?.[1];
+  assert.equal(placesOf({}), 'in memory, with the kernel that comes home');
+  assert.equal(
+    placesOf({ isHomeFromFirstOnly: true }),
+    'in memory, with the kernel that comes home, only when the panic is on CPU 0',
+  );
+  assert.equal(placesOf({ reportInMemory: false, isHomeFromFirstOnly: true }), 'not in memory');
+});
