@@ -4,7 +4,6 @@
  * all this is worth, class by class. Changes nothing.
  * @module
  */
-import { basename } from 'node:path';
 import { KhopError } from '../error.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { Range } from '../formats/range.ts';
@@ -20,8 +19,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
-import type { TrialWatchdog } from '../plan/trial/first-act-order.ts';
-import { type PlannedWatchdog, planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
+import { planWatchdog, type WatchdogPlan } from '../plan/trial/plan-watchdog.ts';
 import { trialArchive } from '../plan/trial/trial-archive.ts';
 import {
   isBelowKernels,
@@ -40,6 +38,7 @@ import { type HomeDamage, type HomeDefault, planHomeDefault } from './home-defau
 import { homeRooms } from './home-room.ts';
 import { whyNotKnownHome } from './known-home.ts';
 import { planHomecoming } from './load-home.ts';
+import { startableWatchdog } from './startable-watchdog.ts';
 import { CAUSE_PARAMETER, HOME_PARAMETER } from './trial-kernel.ts';
 import { describeTried, type Tried } from './tried-kernel.ts';
 import type { TrialWorld } from './world.ts';
@@ -326,59 +325,6 @@ async function planPanic(
   } catch (error) {
     return missing(error);
   }
-}
-
-/** A watchdog, and what the first act needs to have it count. */
-interface StartableWatchdog {
-  readonly watchdog: WatchdogPlan;
-  readonly start: TrialWatchdog | undefined;
-}
-
-/** One that nobody pets in the new kernel would end every trial: it is only used where the first act can. */
-async function startableWatchdog(
-  world: TrialWorld,
-  { release }: Kernel,
-  watchdog: WatchdogPlan,
-  obstacle: string | undefined,
-): Promise<StartableWatchdog> {
-  if (watchdog.state === 'none') return { watchdog, start: undefined };
-  const without = (reason: string): StartableWatchdog => ({
-    watchdog: { state: 'none', reason: `nobody could pet the watchdog in the new kernel: ${reason}` },
-    start: undefined,
-  });
-  const holder = otherHolder(world, watchdog);
-  if (holder !== undefined)
-    return {
-      watchdog: {
-        state: 'none',
-        reason: `${watchdog.device} is held by ${holder}, which will want it in the new kernel, too`,
-      },
-      start: undefined,
-    };
-  if (obstacle !== undefined) return without(obstacle);
-  if (release === undefined) return without('its release is not known, and so are its modules');
-  const { device, timeoutSeconds, leaveSeconds, driver, moduleParameters } = watchdog;
-  const parameters = Object.entries(moduleParameters).map(([name, value]) => `${name}=${value}`);
-  try {
-    const modules = (await world.collectModules(release, watchdog.modules, [])).map(({ name, bytes }) => ({
-      name,
-      bytes,
-      parameters: name === driver ? parameters.join(' ') : '',
-    }));
-    return { watchdog, start: { device, timeoutSeconds, leaveSeconds, modules } };
-  } catch (error) {
-    return without(missing(error).reason);
-  }
-}
-
-/** A daemon that pets it, as those of clusters: in the new kernel it would find it taken, and fail. */
-function otherHolder(
-  { guardian, watchdog }: Pick<TrialWorld, 'guardian' | 'watchdog'>,
-  { device, isHeldByServiceManager }: PlannedWatchdog,
-): string | undefined {
-  // The guardian of a trial before this one gives it away.
-  if (isHeldByServiceManager || guardian.find().state === 'read') return undefined;
-  return watchdog.findHolder(basename(device));
 }
 
 function attempt<T>(make: () => T): Part<T> {
