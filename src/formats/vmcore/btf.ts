@@ -21,6 +21,10 @@ const LAST_KIND = 19;
 const MODIFIERS = new Set([8, 9, 10, 11, 18]);
 /** Anonymous structures within structures. */
 const NESTING_LIMIT = 8;
+/** Members that are looked at for one name: vlen has 16 bits, so no structure has more of its own. */
+const MEMBERS_LIMIT = 65_536;
+/** KSYM_NAME_LEN: linux kernel/bpf/btf.c refuses longer ones, btf_name_valid_identifier(). */
+const NAME_LIMIT = 512;
 
 /** Where a member is. */
 export interface MemberPlace {
@@ -32,7 +36,10 @@ export interface MemberPlace {
 
 /** The types by the names of structures. */
 export interface KernelTypes {
-  /** A member, also one of an anonymous structure within; undefined when there is none. */
+  /**
+   * A member, also one of an anonymous structure within; undefined when there is none.
+   * @throws E_FORMAT when the types are damaged there
+   */
   readonly member: (structure: string, name: string) => MemberPlace | undefined;
 }
 
@@ -54,10 +61,13 @@ export function readKernelTypes(memory: KernelMemory, symbols: KernelSymbols): K
   const read = memory.read(start, Number(stop - start));
   if (read.state !== 'read') return undefined;
   const table = readTable(new ByteReader(read.bytes, 'BTF'));
+  // Readers of lists ask for the same few members again and again.
+  const known = new Map<string, MemberPlace | undefined>();
   return {
     member: (structure, name) => {
-      const type = table.structures.get(structure);
-      return type === undefined ? undefined : findMember(table, type, name, NESTING_LIMIT);
+      const key = `${structure}.${name}`;
+      if (!known.has(key)) known.set(key, findIn(table, structure, name));
+      return known.get(key);
     },
   };
 }
@@ -71,13 +81,19 @@ function readTable(reader: ByteReader): TypeTable {
   const end = at + reader.u32(12, 'type_len');
   const types = [0];
   const structures = new Map<string, number>();
+  let named = 0;
   while (at < end) {
     const info = reader.u32(at + 4, 'info');
     const kind = (info >>> 24) & 31;
     if (kind === 0 || kind > LAST_KIND) reader.fail('info', at + 4, `kind ${kind} is not known`);
     if (kind === KINDS.struct || kind === KINDS.union) {
       const name = textAt(reader, strings + reader.u32(at, 'name_off'));
-      if (name !== '' && !structures.has(name)) structures.set(name, types.length);
+      if (name !== '' && !structures.has(name)) {
+        structures.set(name, types.length);
+        named += name.length;
+        // Each name is in the strings once; those of a damaged table may be parts of one another.
+        if (named > reader.length) reader.fail('name_off', at, 'names overlap');
+      }
     }
     types.push(at);
     at += TYPE_SIZE + (ONCE[kind] ?? 0) + (PER_ELEMENT[kind] ?? 0) * (info & 0xffff);
@@ -86,12 +102,26 @@ function readTable(reader: ByteReader): TypeTable {
 }
 
 function textAt(reader: ByteReader, offset: number): string {
-  const end = reader.bytes.indexOf(0, offset);
-  if (end < 0) reader.fail('string', offset, 'does not end');
-  return Buffer.from(reader.slice(offset, end - offset, 'string')).toString('latin1');
+  const length = reader.bytes.subarray(offset, offset + NAME_LIMIT).indexOf(0);
+  if (length < 0) reader.fail('string', offset, `does not end within ${NAME_LIMIT} bytes`);
+  return Buffer.from(reader.slice(offset, length, 'string')).toString('latin1');
 }
 
-function findMember(table: TypeTable, type: number, wanted: string, depth: number): MemberPlace | undefined {
+function findIn(table: TypeTable, structure: string, name: string): MemberPlace | undefined {
+  const type = table.structures.get(structure);
+  if (type === undefined) return undefined;
+  return findMember({ table, name, members: 0 }, type, NESTING_LIMIT);
+}
+
+/** One look for a name, and how many members it has seen. */
+interface Search {
+  readonly table: TypeTable;
+  readonly name: string;
+  members: number;
+}
+
+function findMember(search: Search, type: number, depth: number): MemberPlace | undefined {
+  const { table } = search;
   const { reader, strings } = table;
   const at = table.types[type];
   if (at === undefined || at === 0 || depth === 0) return undefined;
@@ -100,13 +130,14 @@ function findMember(table: TypeTable, type: number, wanted: string, depth: numbe
   if (kind !== KINDS.struct && kind !== KINDS.union) return undefined;
   for (let index = 0; index < (info & 0xffff); index++) {
     const member = at + TYPE_SIZE + index * 12;
+    if (++search.members > MEMBERS_LIMIT) reader.fail('member', member, 'nameless structures have no end');
     const name = textAt(reader, strings + reader.u32(member, 'name_off'));
     const memberType = reader.u32(member + 4, 'type');
     const bits = reader.u32(member + 8, 'offset');
     // kind_flag: the upper 8 bits are the width of a bit field.
     const offset = Math.floor((info >>> 31 ? bits & 0xffffff : bits) / 8);
-    if (name === wanted) return { offset, elementSize: sizeOf(table, memberType) };
-    const inner = name === '' ? findMember(table, memberType, wanted, depth - 1) : undefined;
+    if (name === search.name) return { offset, elementSize: sizeOf(table, memberType) };
+    const inner = name === '' ? findMember(search, memberType, depth - 1) : undefined;
     if (inner !== undefined) return { ...inner, offset: offset + inner.offset };
   }
   return undefined;

@@ -11,7 +11,7 @@ import { buildCrashedMachine } from '../../support/crashed-machine.ts';
 import { encodeElfDump, encodeFlattened, encodeKdump, sourceOf } from '../../support/dump-writers.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
 import { inputs } from '../../support/inputs.ts';
-import { processorTimeMs } from '../../support/processor-time.ts';
+import { assertEndsSoon } from '../../support/processor-time.ts';
 
 const MACHINE = buildCrashedMachine(
   Array.from({ length: 40 }, (_none, index) => ({
@@ -30,12 +30,6 @@ function readAll(source: ByteSource): void {
   const vmcoreinfo = dump.vmcoreinfo ?? findVmcoreinfo(dump);
   const log = readCrashLog(openKernelMemory({ ...dump, vmcoreinfo }));
   assert.ok(log.records.length <= 64, 'more records than the ring can hold');
-}
-
-/** Runs `work`, which must come to an end soon whatever the file says. */
-function assertEndsSoon(work: () => void, limitMs = 5000): void {
-  const took = processorTimeMs(work);
-  assert.ok(took < limitMs, `took ${Math.round(took)} ms`);
 }
 
 const FILES = {
