@@ -199,6 +199,35 @@ test('tasks in uninterruptible sleep are found among all threads, without idle k
   assert.deepEqual(frame!.symbol, { name: 'wait_for_disk', offset: 0x10n, size: 0xf00n, module: undefined });
 });
 
+test('processes that all have the same thousands of threads end soon, and not each is traced', () => {
+  const memory = buildKernel(PROCESSES);
+  const first = readKernelSymbols(memory).find('init_task')! + 48n;
+  const [tasks, signal] = [0xffff_9000_0000_0000n, 0xffff_a000_0000_0000n];
+  const [leaders, threads] = [200n, 20_000n];
+  /** Tasks of 256 bytes that wait: the first lead, and each of these has all of them as its threads. */
+  const wordAt = (address: bigint) => {
+    if (address === first) return tasks + 48n;
+    if (address === signal) return tasks + 80n;
+    const [index, member] = [(address - tasks) / 256n, (address - tasks) % 256n];
+    if (member === 48n) return index + 1n < leaders ? address + 256n : first;
+    if (member === 80n) return index + 1n < threads ? address + 256n : signal;
+    return member === 64n ? signal : 2n;
+  };
+  let reads = 0;
+  const read: KernelMemory['read'] = (address, length) => {
+    reads++;
+    if (address !== first && (address < tasks || address > signal)) return memory.read(address, length);
+    const bytes = Buffer.alloc(Math.max(8, length));
+    bytes.writeBigUInt64LE(wordAt(address));
+    return { state: 'read', bytes: bytes.subarray(0, length) };
+  };
+  const found = readBlockedTasks({ ...memory, read });
+  assert.ok(reads < 1_000_000, `${reads} reads`);
+  assert.equal(found.length, 20_000);
+  assert.match(found[4095]!.trace.end, /its stack is not in the dump/);
+  assert.match(found[4096]!.trace.end, /it is not traced: 4096 tasks before it wait as well/);
+});
+
 test('members of nameless structures and of arrays are found by the types', () => {
   const memory = buildKernel(PROCESSES);
   const types = readKernelTypes(memory, readKernelSymbols(memory))!;
