@@ -3,15 +3,16 @@
  * Reference: linux 3.4 kernel/printk.c, emit_log_char(); log_buf_len is a power of two.
  * @module
  */
-
-import { KhopError } from '../../error.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { readKernelBytes, readPointer, readU32 } from './kernel-values.ts';
-import type { CrashLog, CrashLogRecord } from './log-record.ts';
+import {
+  type CrashLog,
+  type CrashLogRecord,
+  RECORDS_LIMIT,
+  requireLogSize,
+  TOO_MANY_RECORDS,
+} from './log-record.ts';
 import { requireKnown, symbolAddress } from './vmcoreinfo.ts';
-
-/** log_buf_len= of those kernels was not larger in practice. */
-const LARGEST_BUFFER = 256 * 1024 * 1024;
 
 /**
  * All that was written, or the last log_buf_len bytes of it; logged_chars is less after `dmesg -c`.
@@ -20,19 +21,32 @@ const LARGEST_BUFFER = 256 * 1024 * 1024;
 export function readCharacterRing(memory: KernelMemory): CrashLog {
   const symbol = (name: string) => requireKnown(symbolAddress(memory.vmcoreinfo, name), `SYMBOL(${name})`);
   const buffer = readPointer(memory, symbol('log_buf'), 'log_buf');
-  const size = readU32(memory, symbol('log_buf_len'), 'log_buf_len');
+  const size = requireLogSize(readU32(memory, symbol('log_buf_len'), 'log_buf_len'));
   const end = readU32(memory, symbol('log_end'), 'log_end');
-  if (size === 0 || size > LARGEST_BUFFER)
-    throw new KhopError('E_FORMAT', `log_buf_len is ${size}, which no kernel has`, {
-      hint: 'The dump is damaged there; `khop vmcore info` says what it has.',
-    });
   const read = (from: number, length: number) =>
-    Buffer.from(readKernelBytes(memory, buffer + BigInt(from), length, 'log_buf')).toString('latin1');
+    readKernelBytes(memory, buffer + BigInt(from), length, 'log_buf');
   const at = end % size;
-  const text = end <= size ? read(0, end) : read(at, size - at) + read(0, at);
-  const lines = text.split('\n');
+  const { lines, before } = lastLines(
+    Buffer.concat(end <= size ? [read(0, end)] : [read(at, size - at), read(0, at)]),
+  );
+  return {
+    generation: 'ring of characters',
+    records: lines.map(parseLine),
+    lost: before === 0 ? [] : [{ sequence: undefined, count: before, reason: TOO_MANY_RECORDS }],
+  };
+}
+
+const NEWLINE = 10;
+
+/** As many lines as are read, and how many there are before them. */
+function lastLines(bytes: Buffer): { readonly lines: readonly string[]; readonly before: number } {
+  let newlines = 0;
+  let start = 0;
+  for (let at = bytes.length - 2; at >= 0; at--)
+    if (bytes[at] === NEWLINE && ++newlines === RECORDS_LIMIT) start = at + 1;
+  const lines = bytes.toString('latin1', start).split('\n');
   if (lines.at(-1) === '') lines.pop();
-  return { generation: 'ring of characters', records: lines.map(parseLine), lost: [] };
+  return { lines, before: Math.max(0, newlines + 1 - RECORDS_LIMIT) };
 }
 
 /** `<6>[    0.000000] text`; without CONFIG_PRINTK_TIME there is no time. */

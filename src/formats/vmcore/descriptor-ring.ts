@@ -7,7 +7,15 @@
 import { ByteReader } from '../byte-reader.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { readKernelBytes, readPointer } from './kernel-values.ts';
-import { type CrashLog, type CrashLogRecord, type LostRecords, readCaller } from './log-record.ts';
+import {
+  type CrashLog,
+  type CrashLogRecord,
+  LARGEST_LOG,
+  type LostRecords,
+  RECORDS_LIMIT,
+  readCaller,
+  TOO_MANY_RECORDS,
+} from './log-record.ts';
 import { memberOffset, requireKnown, structureSize, symbolAddress, type Vmcoreinfo } from './vmcoreinfo.ts';
 
 /** The two highest bits of state_var are the state, the others the number of the descriptor. */
@@ -48,6 +56,8 @@ interface Ring {
   readonly infos: bigint;
   readonly text: bigint;
   readonly textSize: bigint;
+  /** Bytes that the texts of records can still have: no two of them overlap. */
+  readonly room: { left: number };
 }
 
 /** @throws E_FORMAT when the ring itself is damaged or not in the dump; E_UNSUPPORTED when an offset is missing */
@@ -81,6 +91,7 @@ export function readDescriptorRing(memory: KernelMemory): CrashLog {
         : 0n,
     text: reader.u64(text + offset('prb_data_ring.data'), 'data'),
     textSize: 1n << BigInt(sizeBits),
+    room: { left: Math.min(2 ** sizeBits, LARGEST_LOG) },
   };
   const head = reader.u64(descriptors + offset('prb_desc_ring.head_id') + counter, 'head_id') & ID_MASK;
   const tail = reader.u64(descriptors + offset('prb_desc_ring.tail_id') + counter, 'tail_id') & ID_MASK;
@@ -113,29 +124,32 @@ type Slot =
   /** Free, or no descriptor of this round. */
   | { readonly state: 'none' };
 
+/** The newest first: where there are too many, the oldest are given up. */
 function readRecords(ring: Ring, tail: bigint, count: number): CrashLog {
   const records: CrashLogRecord[] = [];
   const lost: LostRecords[] = [];
   let misses = 0;
-  for (let index = 0; index < count; index++) {
+  for (let index = count - 1; index >= 0; index--) {
+    const reason = misses === MISSES_LIMIT ? 'the ring is damaged there' : TOO_MANY_RECORDS;
+    if (misses === MISSES_LIMIT || records.length === RECORDS_LIMIT) {
+      lost.push({ sequence: undefined, count: index + 1, reason });
+      break;
+    }
     const slot = readSlot(ring, (tail + BigInt(index)) & ID_MASK);
     misses = slot.state === 'record' ? 0 : misses + 1;
     if (slot.state === 'record') records.push(slot.record);
     else if (slot.state === 'lost') addLost(lost, slot.sequence, slot.reason);
-    if (misses < MISSES_LIMIT) continue;
-    lost.push({ sequence: undefined, count: count - index - 1, reason: 'the ring is damaged there' });
-    break;
   }
-  return { generation: 'ring of descriptors', records, lost };
+  return { generation: 'ring of descriptors', records: records.reverse(), lost: lost.reverse() };
 }
 
 /** Losses in a row for one reason are one loss. */
 function addLost(lost: LostRecords[], sequence: number | undefined, reason: string): void {
   const last = lost.at(-1);
-  const follows =
+  const precedes =
     last?.reason === reason &&
-    (sequence === undefined ? last.sequence === undefined : last.sequence === sequence - last.count);
-  if (last !== undefined && follows) lost[lost.length - 1] = { ...last, count: last.count + 1 };
+    (sequence === undefined ? last.sequence === undefined : last.sequence === sequence + 1);
+  if (last !== undefined && precedes) lost[lost.length - 1] = { ...last, sequence, count: last.count + 1 };
   else lost.push({ sequence, count: 1, reason });
 }
 
@@ -205,6 +219,8 @@ function readText(ring: Ring, block: TextBlock): string | { readonly reason: str
   const room = ((block.next - 1n) & mask) + 1n - start - BigInt(BLOCK_HEADER);
   if (room < 0n || room > ring.textSize) return { reason: 'its text block is damaged' };
   const length = room < BigInt(block.length) ? Number(room) : block.length;
+  if (length > ring.room.left) return { reason: 'newer records have more text than there can be' };
+  ring.room.left -= length;
   const read = ring.memory.read(ring.text + start + BigInt(BLOCK_HEADER), length);
   if (read.state !== 'read') return { reason: `${read.state}: ${read.reason}` };
   return Buffer.from(read.bytes).toString('latin1');

@@ -3,6 +3,7 @@
  * print it.
  * @module
  */
+import { KhopError } from '../../error.ts';
 
 /** Who wrote a record: a task by its pid, or a CPU outside of any task. */
 export interface LogCaller {
@@ -37,6 +38,20 @@ export interface CrashLog {
   readonly generation: 'ring of descriptors' | 'ring of records' | 'ring of characters';
   readonly records: readonly CrashLogRecord[];
   readonly lost: readonly LostRecords[];
+}
+
+/** Bytes of text that are read. log_buf_len= takes 2 GiB, but kernels are not given so much in practice. */
+export const LARGEST_LOG = 256 * 1024 * 1024;
+/** Records that are read: a log of 64 MiB has some. */
+export const RECORDS_LIMIT = 2 ** 20;
+export const TOO_MANY_RECORDS = `the log has more than the ${RECORDS_LIMIT} records that khop reads`;
+
+/** @throws E_FORMAT when `size`, log_buf_len, is none that a kernel has */
+export function requireLogSize(size: number): number {
+  if (size > 0 && size <= LARGEST_LOG) return size;
+  throw new KhopError('E_FORMAT', `log_buf_len is ${size}, which no kernel has`, {
+    hint: 'The dump is damaged there; `khop vmcore info` says what it has.',
+  });
 }
 
 /** The highest bit tells a CPU from a task. */

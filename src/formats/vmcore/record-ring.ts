@@ -9,7 +9,15 @@
 import { ByteReader } from '../byte-reader.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { readPointer, readU32 } from './kernel-values.ts';
-import { type CrashLog, type CrashLogRecord, type LostRecords, readCaller } from './log-record.ts';
+import {
+  type CrashLog,
+  type CrashLogRecord,
+  type LostRecords,
+  RECORDS_LIMIT,
+  readCaller,
+  requireLogSize,
+  TOO_MANY_RECORDS,
+} from './log-record.ts';
 import { memberOffset, requireKnown, structureSize, symbolAddress } from './vmcoreinfo.ts';
 
 /** Without caller_id. */
@@ -29,13 +37,14 @@ export function readRecordRing(memory: KernelMemory): CrashLog {
     textLength: offset('text_len'),
   };
   const buffer = readPointer(memory, symbol('log_buf'), 'log_buf');
-  const bufferSize = readU32(memory, symbol('log_buf_len'), 'log_buf_len');
+  const bufferSize = requireLogSize(readU32(memory, symbol('log_buf_len'), 'log_buf_len'));
   const end = readU32(memory, symbol('log_next_idx'), 'log_next_idx');
   const records: CrashLogRecord[] = [];
   const lost: LostRecords[] = [];
   let hasWrapped = false;
   for (let at = readU32(memory, symbol('log_first_idx'), 'log_first_idx'); at !== end; ) {
-    const next = readNext(memory, layout, buffer + BigInt(at));
+    const next =
+      records.length < RECORDS_LIMIT ? readNext(memory, layout, buffer + BigInt(at)) : TOO_MANY_RECORDS;
     if (typeof next === 'string' || at >= bufferSize || (hasWrapped && at > end)) {
       lost.push({
         sequence: undefined,

@@ -6,7 +6,7 @@ import { openKernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
 import { formatLogRecord } from '../../../src/formats/vmcore/log-record.ts';
 import { openDump } from '../../../src/formats/vmcore/open-dump.ts';
 import { buildCrashedMachine, type CrashedMachine } from '../../support/crashed-machine.ts';
-import type { RingRecord } from '../../support/descriptor-ring-writer.ts';
+import { DESCRIPTOR_SIZE, INFO_SIZE, type RingRecord } from '../../support/descriptor-ring-writer.ts';
 import { encodeElfDump, encodeKdump, type KdumpOptions, sourceOf } from '../../support/dump-writers.ts';
 import { inputs } from '../../support/inputs.ts';
 
@@ -89,6 +89,30 @@ test('records whose text is not in the dump are lost, and the others are there',
     /printk_ringbuffer at 0x[0-9a-f]+ is excluded/,
   );
   assert.match(readWith({ excluded: [machine.places.tables] }).lost[0]!.reason, /page table/);
+});
+
+test('records that share one text have no more of it than the ring has room for, and the oldest are lost', () => {
+  const machine = buildCrashedMachine(
+    Array.from({ length: 200 }, () => plain('x')),
+    { countBits: 8, sizeBits: 14 },
+  );
+  const bytes = Buffer.from(machine.bytes);
+  const [descriptors, infos] = [machine.places.descriptors, machine.places.infos].map((place) =>
+    Number(place - machine.base),
+  );
+  for (let slot = 0; slot < 256; slot++) {
+    bytes.writeBigUInt64LE(0n, descriptors! + slot * DESCRIPTOR_SIZE + 8);
+    bytes.writeBigUInt64LE(4096n, descriptors! + slot * DESCRIPTOR_SIZE + 16);
+    bytes.writeUInt16LE(4000, infos! + slot * INFO_SIZE + 16);
+  }
+  const log = logOf({ ...machine, bytes });
+  assert.deepEqual(
+    log.records.map(({ sequence }) => sequence),
+    [196, 197, 198, 199],
+  );
+  assert.deepEqual(log.lost, [
+    { sequence: 0, count: 196, reason: 'newer records have more text than there can be' },
+  ]);
 });
 
 test('a line has the form of makedumpfile: continuation lines are indented, unprintable bytes escaped', () => {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readCrashLog } from '../../../src/formats/vmcore/crash-log.ts';
+import type { KernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
 import { formatLogRecord } from '../../../src/formats/vmcore/log-record.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
+import { assertEndsSoon } from '../../support/processor-time.ts';
 import { sparseKernel } from '../../support/sparse-kernel.ts';
 
 const VARIABLES = 0xffff_ffff_8200_0000n;
@@ -54,10 +56,15 @@ function writeRecords(entries: readonly LogEntry[], size: number) {
   return { ring, first, next, kept: entries.slice(firstIndex) };
 }
 
-function recordKernel(ring: Uint8Array, first: number, next: number, structure = 'printk_log') {
+function recordKernel(
+  ring: Uint8Array,
+  first: number,
+  next: number,
+  { structure = 'printk_log', size = ring.length } = {},
+) {
   const variables = Buffer.alloc(64);
   variables.writeBigUInt64LE(BUFFER, 0);
-  variables.writeUInt32LE(ring.length, 8);
+  variables.writeUInt32LE(size, 8);
   variables.writeUInt32LE(first, 16);
   variables.writeUInt32LE(next, 24);
   const symbol = (offset: number) => (VARIABLES + BigInt(offset)).toString(16);
@@ -95,9 +102,9 @@ test('the records of 3.5 to 5.9 are read from the first to the next, round the e
     fc.property(
       fc.array(entry, { minLength: 1, maxLength: 60 }),
       fc.constantFrom('printk_log', 'log'),
-      (entries, name) => {
+      (entries, structure) => {
         const { ring, first, next, kept } = writeRecords(entries, 1024);
-        const log = readCrashLog(recordKernel(ring, first, next, name));
+        const log = readCrashLog(recordKernel(ring, first, next, { structure }));
         assert.deepEqual(log.lost, []);
         assert.deepEqual(
           log.records.map(({ text, nanoseconds, level, facility }) => ({
@@ -133,6 +140,30 @@ test('a ring of records that leads in a circle or nowhere ends, and says that re
       },
     ),
   );
+});
+
+/** `memory` with a log that is `bytes` again and again, as page tables can have it. */
+function repeatLog(memory: KernelMemory, bytes: Uint8Array): KernelMemory {
+  const read: KernelMemory['read'] = (address, length) => {
+    if (address >= VARIABLES) return memory.read(address, length);
+    const at = Number(address - BUFFER) % bytes.length;
+    return { state: 'read', bytes: bytes.subarray(at, at + length) };
+  };
+  return { ...memory, read };
+}
+
+test('a ring of records larger than any kernel has is an error, and too many records are lost', () => {
+  const ring = Buffer.alloc(1024);
+  for (let at = 0; at < ring.length; at += HEADER) ring.writeUInt16LE(HEADER, at + 8);
+  assert.throws(
+    () => readCrashLog(recordKernel(ring, 0, 1, { size: 0xffff_ffff })),
+    /log_buf_len is 4294967295, which no kernel has/,
+  );
+  assertEndsSoon(() => {
+    const log = readCrashLog(repeatLog(recordKernel(ring, 0, 1, { size: 2 ** 26 }), ring));
+    assert.equal(log.records.length, 2 ** 20);
+    assert.match(log.lost[0]!.reason, /more than the 1048576 records that khop reads/);
+  });
 });
 
 function characterKernel(ring: Uint8Array, end: number) {
@@ -181,4 +212,17 @@ test('the characters before 3.5 become lines with level and time, and the ring m
 
 test('a ring of characters of an absurd size is an error', () => {
   assert.throws(() => readCrashLog(characterKernel(Buffer.alloc(0), 5)), /log_buf_len is 0/);
+});
+
+test('of a ring of more lines than khop reads the last ones are there, and the others are lost', () => {
+  const text = `first\nsecond\n${'\n'.repeat(2 ** 20 - 1)}last\n`;
+  assertEndsSoon(() => {
+    const log = readCrashLog(characterKernel(Buffer.from(text), text.length));
+    assert.equal(log.records.length, 2 ** 20);
+    assert.deepEqual([log.records[0]!.text, log.records.at(-1)!.text], ['', 'last']);
+    assert.deepEqual(
+      log.lost.map(({ count }) => count),
+      [2],
+    );
+  });
 });
