@@ -90,17 +90,24 @@ function readHeaders(source: ByteSource): ElfFile {
   return parseElf(bytes);
 }
 
-function readNotes(source: ByteSource, elf: ElfFile): { notes: ElfNote[]; problems: string[] } {
-  const found = elf.programHeaders
+function readNotes(
+  source: ByteSource,
+  elf: ElfFile,
+): { readonly notes: readonly ElfNote[]; readonly problems: readonly string[] } {
+  const parts = elf.programHeaders
     .filter(({ type }) => type === SEGMENT_TYPES.note)
-    .map(({ offset, fileSize }) =>
-      offset + fileSize > BigInt(source.size)
-        ? { notes: [], problem: `the notes at byte ${offset} are not in the file` }
-        : readDumpNotes(source, Number(offset), Number(fileSize)),
-    );
+    .map(({ offset, fileSize }) => ({ offset: Number(offset), size: Number(fileSize) }));
+  const beyond = parts.find(({ offset, size }) => offset + size > source.size);
+  const { notes, problem } = readDumpNotes(
+    source,
+    parts.filter(({ offset, size }) => offset + size <= source.size),
+  );
   return {
-    notes: found.flatMap(({ notes }) => notes),
-    problems: found.flatMap(({ problem }) => problem ?? []),
+    notes,
+    problems: [
+      ...(beyond === undefined ? [] : [`the notes at byte ${beyond.offset} are not in the file`]),
+      ...(problem === undefined ? [] : [problem]),
+    ],
   };
 }
 

@@ -39,7 +39,7 @@ export function openKdumpDump(source: ByteSource, isFlattened: boolean): Crashed
   const pages = new RecentValues<number, Page>(PAGES_KEPT);
   const readPage = (frame: number) =>
     pages.get(frame, () => findPage({ source, header, memory, saved }, frame));
-  const { notes, problem } = readDumpNotes(source, header.notes.offset, header.notes.size);
+  const { notes, problem } = readDumpNotes(source, [header.notes]);
   return {
     format: 'kdump-compressed',
     isFlattened,
