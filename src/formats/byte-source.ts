@@ -9,8 +9,15 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** Bytes that are stored somewhere, of a source that knows how little of it is more than holes. */
+  readonly stored?: number | undefined;
   /** The bytes from `offset`; fewer than `length` where the source ends or has a hole. */
   readonly read: (offset: number, length: number) => Uint8Array;
+}
+
+/** No more than so many bytes of `source` can differ from each other and from zero. */
+export function storedSize({ size, stored }: ByteSource): number {
+  return Math.min(size, stored ?? size);
 }
 
 /** 64 KiB: a record of the kernel log, a page or a table entry rarely comes alone. */
@@ -31,7 +38,7 @@ export function cacheSource(source: ByteSource): ByteSource {
     if (head.length < BLOCK_SIZE - within) return head;
     return Buffer.concat([head, blockAt(index + 1).subarray(0, length - head.length)]);
   };
-  return { name: source.name, size: source.size, read };
+  return { name: source.name, size: source.size, stored: source.stored, read };
 }
 
 /** Values by key, of which the least recently used goes when there are too many. */

@@ -48,8 +48,13 @@ export interface CrashedMemory {
   readonly savedAt: number | undefined;
   /** Why the file cannot hold all it should: empty for a complete dump. */
   readonly problems: readonly string[];
-  /** Physical memory of the machine as the dump knows it, ascending, joined. */
+  /**
+   * Physical memory of the machine as the dump knows it, ascending, joined.
+   * @throws E_FORMAT when there are more ranges than a machine has
+   */
   readonly memoryRanges: () => readonly Range[];
+  /** Physical memory that the file holds, ascending: never more than the file has room for, whatever its headers say. */
+  readonly savedRanges: () => Iterable<Range>;
   /** Bytes of memory that the file holds. */
   readonly savedBytes: () => bigint;
   /** @throws E_FORMAT never: damage is `lost` */

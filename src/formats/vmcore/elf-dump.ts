@@ -4,7 +4,7 @@
  * @module
  */
 import { ByteReader } from '../byte-reader.ts';
-import type { ByteSource } from '../byte-source.ts';
+import { type ByteSource, storedSize } from '../byte-source.ts';
 import {
   ELF_HEADER_SIZE,
   ELF_TYPES,
@@ -17,7 +17,7 @@ import {
   SEGMENT_TYPES,
 } from '../elf.ts';
 import type { ElfNote } from '../elf-notes.ts';
-import { mergeRanges, rangeFromSize, rangeSize } from '../range.ts';
+import { mergeRanges, type Range, rangeFromSize, rangeSize } from '../range.ts';
 import type { CrashedMemory, MemoryRead } from './crashed-memory.ts';
 import { readDumpNotes } from './dump-notes.ts';
 import { indexPieces, type PieceIndex } from './piece-index.ts';
@@ -62,8 +62,8 @@ export function openElfDump(source: ByteSource, isFlattened: boolean): CrashedMe
       ...cutProblem(source, loads),
     ],
     memoryRanges: () => ranges(loads, ({ memorySize }) => memorySize),
-    savedBytes: () =>
-      ranges(loads, ({ fileSize }) => fileSize).reduce((sum, each) => sum + rangeSize(each), 0n),
+    savedRanges: () => savedRanges(source, loads),
+    savedBytes: () => savedRanges(source, loads).reduce((sum, each) => sum + rangeSize(each), 0n),
     readPhysical: (address, length) => readSegments(source, index, address, length),
   };
 }
@@ -123,6 +123,23 @@ function ranges(loads: readonly ProgramHeader[], sizeOf: (load: ProgramHeader) =
   return mergeRanges(loads.map((load) => rangeFromSize(load.physicalAddress, sizeOf(load))));
 }
 
+/** Segments of a damaged dump may all name the same bytes of the file: what is beyond its size is left out. */
+function savedRanges(source: ByteSource, loads: readonly ProgramHeader[]): Range[] {
+  const size = BigInt(source.size);
+  let left = BigInt(storedSize(source));
+  const present = ({ offset, fileSize, memorySize }: ProgramHeader) =>
+    least(fileSize, memorySize, offset < size ? size - offset : 0n);
+  return ranges(loads, present).flatMap((range) => {
+    const part = least(left, rangeSize(range));
+    left -= part;
+    return part > 0n ? [rangeFromSize(range.start, part)] : [];
+  });
+}
+
+function least(...values: readonly bigint[]): bigint {
+  return values.reduce((low, value) => (value < low ? value : low));
+}
+
 /** Where the bytes of physical addresses are. Addresses have 52 bits, so they are safe as numbers. */
 interface SegmentIndex {
   /** What is in the file. */
@@ -143,7 +160,7 @@ function indexSegments(loads: readonly ProgramHeader[]): SegmentIndex {
       .filter(({ length }) => length > 0);
   return {
     // On x86 the kernel's text has a segment of its own and lies in one of RAM too: any will do.
-    saved: indexPieces(pieces(({ fileSize, memorySize }) => (fileSize < memorySize ? fileSize : memorySize))),
+    saved: indexPieces(pieces(({ fileSize, memorySize }) => least(fileSize, memorySize))),
     memory: indexPieces(pieces(({ memorySize }) => memorySize)),
   };
 }

@@ -13,25 +13,29 @@ import { parseVmcoreinfo, symbolAddress } from './vmcoreinfo.ts';
 const PAGE_SIZE = 4096;
 /** struct elf_note, and the name with its padding. */
 const NOTE_START = Buffer.from('\x0b\0\0\0____\0\0\0\0VMCOREINFO\0\0OSRELEASE=', 'latin1');
-/** Of a kernel that was left by kexec there may be a note in memory as well. */
-const CANDIDATES_LIMIT = 64;
+/** A kernel that was left by kexec has a note in memory as well, and so has each virtual machine. */
+const CANDIDATES_LIMIT = 1024;
 /** struct uts_namespace: five names of 65 bytes behind a reference count. */
 const UTS_NAMESPACE_SIZE = 512;
 
 /**
- * Looks at the beginning of every page that the dump has: it reads all of an ELF dump. A note counts when the kernel
+ * Looks at the beginning of every page that the file holds: it reads all of an ELF dump. A note counts when the kernel
  * that it describes is in memory where it says.
  * @returns undefined when there is none, or more than one
  */
 export function findVmcoreinfo(dump: CrashedMemory): Uint8Array | undefined {
-  const found: Uint8Array[] = [];
-  for (const range of dump.memoryRanges())
+  let found: Uint8Array | undefined;
+  let candidates = 0;
+  for (const range of dump.savedRanges())
     for (let at = 0n; at < rangeSize(range); at += BigInt(PAGE_SIZE)) {
       const text = noteAt(dump, range.start + at);
-      if (text !== undefined && isAlive(dump, text)) found.push(text);
-      if (found.length > CANDIDATES_LIMIT) return undefined;
+      if (text === undefined) continue;
+      if (++candidates > CANDIDATES_LIMIT) return undefined;
+      if (!isAlive(dump, text)) continue;
+      if (found !== undefined) return undefined;
+      found = text;
     }
-  return found.length === 1 ? found[0] : undefined;
+  return found;
 }
 
 function noteAt(dump: CrashedMemory, address: bigint): Uint8Array | undefined {

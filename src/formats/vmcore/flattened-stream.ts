@@ -43,6 +43,7 @@ export function openFlattened(source: ByteSource): FlattenedFile {
   return {
     name: source.name,
     size: index.size,
+    stored: source.size,
     problem,
     read: (offset, length) => readThrough(source, index, { offset, length, isWhole: problem === undefined }),
   };

@@ -7,7 +7,7 @@
 import { inflateSync } from 'node:zlib';
 import { KhopError } from '../../error.ts';
 import { ByteReader } from '../byte-reader.ts';
-import { type ByteSource, RecentValues } from '../byte-source.ts';
+import { type ByteSource, RecentValues, storedSize } from '../byte-source.ts';
 import { decodeLzo1x } from '../lzo.ts';
 import type { Range } from '../range.ts';
 import { decodeSnappy } from '../snappy.ts';
@@ -21,6 +21,8 @@ const DESCRIPTOR_SIZE = 24;
 /** Bits of a descriptor's flags. */
 const PACKED_BY = { zlib: 1, lzo: 2, snappy: 4, zstd: 0x20 } as const;
 const PAGES_KEPT = 512;
+/** A map of memory has some dozens of ranges; a damaged bitmap has one for every other page. */
+const RANGES_LIMIT = 65_536;
 /** VMCOREINFO is at most one page of the largest size. */
 const LARGEST_VMCOREINFO = 65_536;
 
@@ -55,7 +57,8 @@ export function openKdumpDump(source: ByteSource, isFlattened: boolean): Crashed
       ...(header.split === undefined ? [] : [describeSplit(header.split)]),
       ...cutProblem({ source, header, saved }),
     ],
-    memoryRanges: () => [...memory.runs()].map((run) => toRange(run, header.blockSize)),
+    memoryRanges: () => memoryRanges({ source, header, memory }),
+    savedRanges: () => savedRanges({ source, header, saved }),
     savedBytes: () => BigInt(countSaved(saved, header) ?? 0) * BigInt(header.blockSize),
     readPhysical: (address, length) => readPages(readPage, header.blockSize, address, length),
   };
@@ -90,6 +93,32 @@ function countSaved(saved: PageBitmap, header: KdumpHeader): number | undefined 
   const before = saved.rank(Math.min(start, header.pages));
   const upTo = saved.rank(Math.min(end, header.pages));
   return before === undefined || upTo === undefined ? undefined : Math.max(0, upTo - before);
+}
+
+function memoryRanges({ source, header, memory }: Omit<KdumpFile, 'saved'>): Range[] {
+  const ranges: Range[] = [];
+  for (const run of memory.runs()) {
+    if (ranges.length === RANGES_LIMIT)
+      throw new KhopError('E_FORMAT', `${source.name}: its memory is in more than ${RANGES_LIMIT} ranges`, {
+        hint: 'The list of pages is damaged. The log may still be good: khop vmcore dmesg',
+      });
+    ranges.push(toRange(run, header.blockSize));
+  }
+  return ranges;
+}
+
+/** Pages that the bitmap names, as far as there can be descriptors of them. */
+function* savedRanges({ source, header, saved }: Omit<KdumpFile, 'memory'>): Generator<Range> {
+  const { start, end } = header.split ?? { start: 0, end: header.pages };
+  let left = Math.floor(Math.min(storedSize(source), source.size - header.descriptors) / DESCRIPTOR_SIZE);
+  for (const run of saved.runs()) {
+    if (left <= 0) return;
+    const first = Math.max(run.start, start);
+    const last = Math.min(run.end, end, first + left);
+    if (last <= first) continue;
+    left -= last - first;
+    yield toRange({ start: first, end: last }, header.blockSize);
+  }
 }
 
 function toRange(run: { readonly start: number; readonly end: number }, pageSize: number): Range {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ByteSource } from '../../../src/formats/byte-source.ts';
+import { rangeSize } from '../../../src/formats/range.ts';
 import { readCrashLog } from '../../../src/formats/vmcore/crash-log.ts';
+import type { CrashedMemory } from '../../../src/formats/vmcore/crashed-memory.ts';
 import { readDumpFacts } from '../../../src/formats/vmcore/dump-facts.ts';
 import { findVmcoreinfo } from '../../../src/formats/vmcore/find-vmcoreinfo.ts';
 import { openKernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
@@ -97,6 +99,58 @@ test('program headers that all name the same memory do not slow reads down', () 
   assertEndsSoon(() => {
     const dump = openDump(sparse(head, 2 ** 31));
     for (let at = 0n; at < 1000n; at++) assert.equal(dump.readPhysical(at * 4096n, 8).state, 'read');
+  });
+});
+
+/** An ELF dump without notes, of `count` segments of which one begins where the one before ends. */
+function headersOf(count: number, sizes: { readonly file: bigint; readonly memory: bigint }): Buffer {
+  const head = Buffer.alloc(64 + count * 56);
+  head.set(FILES['an ELF dump'].subarray(0, 64));
+  head.writeUInt16LE(count, 0x38);
+  for (let at = 64; at < head.length; at += 56) {
+    head.writeUInt32LE(1, at);
+    head.writeBigUInt64LE(BigInt((at - 64) / 56) * sizes.memory, at + 24);
+    head.writeBigUInt64LE(sizes.file, at + 32);
+    head.writeBigUInt64LE(sizes.memory, at + 40);
+  }
+  return head;
+}
+
+const savedSize = (dump: CrashedMemory) =>
+  [...dump.savedRanges()].reduce((sum, range) => sum + rangeSize(range), 0n);
+
+test('VMCOREINFO is looked for where the file holds memory, not wherever its headers name some', () => {
+  const unbacked = openDump(sourceOf(headersOf(1, { file: 64n, memory: 2n ** 52n })));
+  const cutOff = openDump(sourceOf(headersOf(1, { file: 2n ** 52n, memory: 2n ** 52n })));
+  const shared = openDump(sparse(headersOf(1000, { file: 2n ** 20n, memory: 2n ** 20n }), 2 ** 20));
+  const holes = [
+    { offset: 0, bytes: headersOf(1, { file: 2n ** 50n, memory: 2n ** 50n }) },
+    { offset: 2 ** 50, bytes: new Uint8Array(1) },
+  ];
+  const flattened = openDump(sourceOf(encodeFlattened(holes)));
+  assert.deepEqual([unbacked, cutOff, shared, flattened].map(savedSize), [64n, 120n, 2n ** 20n, 4265n]);
+  assertEndsSoon(() => {
+    for (const dump of [unbacked, cutOff, shared, flattened]) assert.equal(findVmcoreinfo(dump), undefined);
+  });
+});
+
+/** A kdump file whose bitmaps say that every other page is memory and saved, and that has no descriptors. */
+function everyOtherPage(pages: number): Uint8Array {
+  const file = Buffer.alloc(8192 + pages / 4, 0x55);
+  file.set(encodeKdump(MACHINE).subarray(0, 8192));
+  file.writeUInt32LE(1, 432);
+  file.writeUInt32LE(pages / 4 / 4096, 436);
+  file.writeBigUInt64LE(BigInt(pages), 4096 + 96);
+  return file;
+}
+
+test('a bitmap with a run for every other page is an error, and no page without a descriptor is looked at', () => {
+  const file = everyOtherPage(2 ** 23);
+  assertEndsSoon(() => {
+    const dump = openDump(sourceOf(Buffer.concat([file, Buffer.alloc(24 * 1000)])));
+    assert.equal(savedSize(dump), 1000n * 4096n);
+    assert.throws(() => readDumpFacts(dump), /its memory is in more than 65536 ranges/);
+    assert.equal(findVmcoreinfo(dump), undefined);
   });
 });
 
