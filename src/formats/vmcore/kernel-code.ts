@@ -3,6 +3,7 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
+import { partitionPoint } from '../partition-point.ts';
 import { type KernelTypes, readKernelTypes } from './btf.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { type KernelModule, readKernelModules } from './kernel-modules.ts';
@@ -46,7 +47,8 @@ export function openKernelCode(memory: KernelMemory): KernelCode {
     return start === undefined || end === undefined ? [] : [{ start, end }];
   });
   const isOwn = (address: bigint) => texts.some(({ start, end }) => address >= start && address < end);
-  const moduleAt = (address: bigint) => modules.find(({ start, end }) => address >= start && address < end);
+  const sorted = modules.toSorted((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  const moduleAt = (address: bigint) => findModule(sorted, address);
   return {
     memory,
     symbols,
@@ -59,6 +61,12 @@ export function openKernelCode(memory: KernelMemory): KernelCode {
     },
     orc: (address) => (isOwn(address) ? orc?.table(address) : moduleAt(address)?.orc?.(address)),
   };
+}
+
+/** Modules do not overlap: none but the last that begins before `address` can have it. */
+function findModule(sorted: readonly KernelModule[], address: bigint): KernelModule | undefined {
+  const module = sorted[partitionPoint(sorted.length, (index) => sorted[index]!.start <= address) - 1];
+  return module !== undefined && address < module.end ? module : undefined;
 }
 
 function describeIn(module: KernelModule | undefined, address: bigint): CodePlace | undefined {

@@ -9,6 +9,7 @@
  */
 import { KhopError } from '../../error.ts';
 import { ByteReader } from '../byte-reader.ts';
+import { partitionPoint } from '../partition-point.ts';
 import { printableText } from '../printable-text.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import { readKernelBytes, readPointer, readU32 } from './kernel-values.ts';
@@ -18,8 +19,8 @@ import { requireKnown, symbolAddress } from './vmcoreinfo.ts';
 const SYMBOLS_LIMIT = 4_000_000;
 /** KSYM_NAME_LEN is 512 since 6.1. */
 const NAME_LIMIT = 1024;
-/** All names together: a kernel has some 4 MiB. */
-const NAMES_LIMIT = 128 * 1024 * 1024;
+/** Of all names together, letters and tokens each: a kernel has some 4 MiB. */
+const NAMES_LIMIT = 64 * 1024 * 1024;
 const TOKENS = 256;
 const CHUNK = 256 * 1024;
 
@@ -99,7 +100,8 @@ function readNames(memory: KernelMemory, start: bigint, count: number, tokens: r
       name += tokens[cursor.next()]!;
       if (name.length > NAME_LIMIT) throw damaged(`symbol ${index} has a name without end`);
     }
-    total += name.length;
+    // A token may be empty.
+    total += Math.max(name.length, length);
     if (total > NAMES_LIMIT) throw damaged('the names do not end');
     names.push(printableText(name.slice(1)));
   }
@@ -178,19 +180,12 @@ function describe(
   order: Uint32Array,
   address: bigint,
 ): SymbolPlace | undefined {
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (addresses[order[middle]!]! <= address) low = middle + 1;
-    else high = middle;
-  }
-  if (low === 0) return undefined;
-  const start = addresses[order[low - 1]!]!;
-  let first = low - 1;
+  const addressOf = (index: number) => addresses[order[index]!]!;
+  const after = partitionPoint(order.length, (index) => addressOf(index) <= address);
+  if (after === 0) return undefined;
+  const start = addressOf(after - 1);
   // Of several names for one place, the kernel prints the first.
-  while (first > 0 && addresses[order[first - 1]!] === start) first--;
-  const next = order[low];
-  const end = next === undefined ? start : addresses[next]!;
+  const first = partitionPoint(after, (index) => addressOf(index) < start);
+  const end = after === order.length ? start : addressOf(after);
   return { name: names[order[first]!]!, offset: address - start, size: end - start };
 }
