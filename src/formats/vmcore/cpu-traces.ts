@@ -38,7 +38,9 @@ export function readCpuTraces(memory: KernelMemory): CpuTrace[] {
     saved.length > 0
       ? saved
       : // Without kdump the dump was made from outside, and its notes are in the order of the virtual CPUs.
-        readCpuRegisters(memory.dump).map((registers, cpu) => ({ cpu, registers, pid: undefined }));
+        readCpuRegisters(memory.dump)
+          .slice(0, CPUS_LIMIT)
+          .map((registers, cpu) => ({ cpu, registers, pid: undefined }));
   return cpus.map(({ cpu, pid, registers }) => ({
     cpu,
     ...(orUndefined(() => readCurrentTask(code, cpu)) ?? { pid, taskName: undefined }),

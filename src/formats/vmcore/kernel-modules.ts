@@ -3,7 +3,9 @@
  * Reference: linux include/linux/module.h, struct module; the members' places come from BTF.
  * @module
  */
+import { KhopError } from '../../error.ts';
 import { ByteReader } from '../byte-reader.ts';
+import { partitionPoint } from '../partition-point.ts';
 import { printableText } from '../printable-text.ts';
 import type { KernelTypes } from './btf.ts';
 import type { KernelMemory } from './kernel-memory.ts';
@@ -18,11 +20,12 @@ export interface KernelModule {
   readonly start: bigint;
   readonly end: bigint;
   readonly orc: OrcTable | undefined;
-  /** Read when it is first asked. */
+  /** Read when it is first asked. @throws E_FORMAT when the symbols are damaged or not in the dump */
   readonly describe: (address: bigint) => SymbolPlace | undefined;
 }
 
 const MODULES_LIMIT = 4096;
+/** Of all modules together. */
 const SYMBOLS_LIMIT = 500_000;
 const SYMBOL_SIZE = 24;
 const NAME_SIZE = 56;
@@ -39,9 +42,10 @@ export function readKernelModules(
   const list = parts.types.member('module', 'list');
   if (head === undefined || list === undefined) return [];
   const modules: KernelModule[] = [];
+  const room = { left: SYMBOLS_LIMIT };
   let at = readPointer(memory, head, 'modules');
   while (at !== head && modules.length < MODULES_LIMIT) {
-    const found = readModule(memory, at - BigInt(list.offset), parts);
+    const found = readModule(memory, at - BigInt(list.offset), { ...parts, room });
     if (found !== undefined) modules.push(found);
     const next = memory.read(at, 8);
     if (next.state !== 'read') break;
@@ -53,8 +57,9 @@ export function readKernelModules(
 function readModule(
   memory: KernelMemory,
   module: bigint,
-  { types, orc }: { readonly types: KernelTypes; readonly orc: OrcReader | undefined },
+  parts: { readonly types: KernelTypes; readonly orc: OrcReader | undefined; readonly room: SymbolRoom },
 ): KernelModule | undefined {
+  const { types, orc, room } = parts;
   const place = (structure: string, name: string) => types.member(structure, name)?.offset;
   const at = (offset: number | undefined) => (offset === undefined ? undefined : module + BigInt(offset));
   // Since 6.4 memory of each kind, the first is the code; before, one piece with the code in front.
@@ -82,7 +87,7 @@ function readModule(
     orc: orc === undefined ? undefined : readModuleOrc(memory, types, module, orc),
     describe: (address) => {
       if (kallsymsAt === undefined) return undefined;
-      table ??= readModuleSymbols(memory, types, readPointer(memory, kallsymsAt, 'module kallsyms'));
+      table ??= readModuleSymbols(memory, types, kallsymsAt, room);
       return describe(table, address, start + length);
     },
   };
@@ -114,10 +119,30 @@ interface ModuleSymbols {
   readonly readName: (at: bigint) => string;
 }
 
+/** How many symbols more are read: tables of damaged modules may all be the same. */
+interface SymbolRoom {
+  left: number;
+}
+
 /** struct mod_kallsyms: an ELF symbol table with its strings. */
-function readModuleSymbols(memory: KernelMemory, types: KernelTypes, kallsyms: bigint): ModuleSymbols {
+function readModuleSymbols(
+  memory: KernelMemory,
+  types: KernelTypes,
+  kallsymsAt: bigint,
+  room: SymbolRoom,
+): ModuleSymbols {
+  const kallsyms = readPointer(memory, kallsymsAt, 'module kallsyms');
   const place = (name: string) => BigInt(types.member('mod_kallsyms', name)?.offset ?? 0);
-  const count = Math.min(SYMBOLS_LIMIT, readU32(memory, kallsyms + place('num_symtab'), 'num_symtab'));
+  const count = readU32(memory, kallsyms + place('num_symtab'), 'num_symtab');
+  if (count > room.left)
+    throw new KhopError(
+      'E_FORMAT',
+      `a module has ${count} symbols, and all together no more than ${SYMBOLS_LIMIT}`,
+      {
+        hint: 'The dump is damaged there; the names of its other functions are still good.',
+      },
+    );
+  room.left -= count;
   const table = readPointer(memory, kallsyms + place('symtab'), 'symtab');
   const strings = readPointer(memory, kallsyms + place('strtab'), 'strtab');
   const read = memory.read(table, count * SYMBOL_SIZE);
@@ -149,7 +174,7 @@ function describe(
   address: bigint,
   end: bigint,
 ): SymbolPlace | undefined {
-  const index = symbols.findLastIndex((symbol) => symbol.address <= address);
+  const index = partitionPoint(symbols.length, (each) => symbols[each]!.address <= address) - 1;
   const found = symbols[index];
   if (found === undefined) return undefined;
   const next = symbols[index + 1]?.address ?? end;

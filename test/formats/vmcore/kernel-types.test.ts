@@ -6,6 +6,7 @@ import { readKernelTypes } from '../../../src/formats/vmcore/btf.ts';
 import type { KernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
 import { readKernelModules } from '../../../src/formats/vmcore/kernel-modules.ts';
 import { readKernelSymbols } from '../../../src/formats/vmcore/kernel-symbols.ts';
+import { readPointer } from '../../../src/formats/vmcore/kernel-values.ts';
 import { encodeBtf, type StructureSpec } from '../../support/btf-writer.ts';
 import { outcomeOf } from '../../support/hostile-bytes.ts';
 import { inputs } from '../../support/inputs.ts';
@@ -251,6 +252,25 @@ test('a module is known with its code and its own symbols, undefined ones left o
   assert.deepEqual(module!.describe(MODULE_CODE + 0x68n), { name: 'probe', offset: 0x28n, size: 0x1c0n });
   assert.deepEqual(module!.describe(MODULE_CODE + 0x300n), { name: 'remove', offset: 0x100n, size: 0xe00n });
   assert.equal(module!.describe(MODULE_CODE + 0x10n), undefined);
+});
+
+test('modules that share one large table of symbols read it once, and then it is an error', () => {
+  const memory = buildKernel(PROCESSES);
+  const symbols = readKernelSymbols(memory);
+  const node = readPointer(memory, symbols.find('modules')!, 'modules');
+  const kallsyms = readPointer(memory, node + 184n, 'kallsyms');
+  const table = Buffer.alloc(300_000 * 24);
+  const read: KernelMemory['read'] = (address, length) => {
+    if (length === table.length) return { state: 'read', bytes: table };
+    // The module is the next one of itself.
+    const word = address === node ? node : address === kallsyms + 8n ? 300_000n : undefined;
+    if (word === undefined) return memory.read(address, length);
+    return { state: 'read', bytes: Buffer.from(BigUint64Array.of(word).buffer).subarray(0, length) };
+  };
+  const types = readKernelTypes(memory, symbols)!;
+  const [first, second] = readKernelModules({ ...memory, read }, symbols, { types, orc: undefined });
+  assert.equal(first!.describe(MODULE_CODE), undefined);
+  assert.throws(() => second!.describe(MODULE_CODE), /a module has 300000 symbols/);
 });
 
 test('damaged lists, types and symbols of modules give a value or an error of khop, and always an end', () => {

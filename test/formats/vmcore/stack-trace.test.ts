@@ -194,6 +194,15 @@ test('without ORC tables only the instruction itself is certain, and the rest is
   );
 });
 
+test('of more registers than Linux has CPUs no more are traced', () => {
+  const memory = buildKernel({ damage: (bytes) => bytes.fill(0, 0, 12) });
+  const note = prstatusNote(1, { ip: 0x1000n, sp: 0n });
+  const dump = { ...memory.dump, notes: new Array(9000).fill(note) };
+  const traces = readCpuTraces({ ...memory, dump });
+  assert.equal(traces.length, 8192);
+  assert.equal(traces[0]!.trace.end, 'it was in user space');
+});
+
 test('names of up to 16383 tokens have their length in two bytes', () => {
   const long = 'x'.repeat(300);
   const tables = encodeKallsyms(
