@@ -7,6 +7,7 @@
 import { KhopError } from '../../error.ts';
 import { RecentValues } from '../byte-source.ts';
 import { ELF_MACHINES } from '../elf.ts';
+import { partitionPoint } from '../partition-point.ts';
 import type { CrashedMemory, DumpMapping, MemoryGap, MemoryRead } from './crashed-memory.ts';
 import { arm64Tables, type TableGeometry, walkPageTables, x86Tables } from './page-tables.ts';
 import { numberValue, parseVmcoreinfo, symbolAddress, type Vmcoreinfo } from './vmcoreinfo.ts';
@@ -35,6 +36,8 @@ export interface KernelMemory {
 interface Layout {
   /** Addresses that need no tables: the kernel's image, and arm64's linear map. */
   readonly direct: readonly DumpMapping[];
+  /** What the file says itself, by virtual address. */
+  readonly told: readonly DumpMapping[];
   readonly tables: TableGeometry;
   /** Virtual address of the top table. */
   readonly top: bigint | undefined;
@@ -72,14 +75,16 @@ function x86Layout(dump: CrashedMemory, info: Vmcoreinfo): Layout {
   const physBase = numberValue(info, 'phys_base') ?? 0n;
   const size = numberValue(info, 'KERNEL_IMAGE_SIZE') ?? X86_TEXT_SIZE;
   return {
-    direct: [
-      { virtualAddress: X86_TEXT, physicalAddress: physBase, size },
-      // Headers that were made by hand have 0 or -1 for what they do not know.
-      ...dump.mappings.filter(
+    direct: [{ virtualAddress: X86_TEXT, physicalAddress: physBase, size }],
+    // Headers that were made by hand have 0 or -1 for what they do not know.
+    told: dump.mappings
+      .filter(
         ({ virtualAddress, size: bytes }) =>
           virtualAddress >= KERNEL_HALF && virtualAddress + bytes <= ALL_BITS,
+      )
+      .sort((a, b) =>
+        a.virtualAddress < b.virtualAddress ? -1 : a.virtualAddress > b.virtualAddress ? 1 : 0,
       ),
-    ],
     tables: x86Tables(numberValue(info, 'pgtable_l5_enabled') === 1n, numberValue(info, 'sme_mask') ?? 0n),
     top: symbolAddress(info, 'init_top_pgt') ?? symbolAddress(info, 'swapper_pg_dir'),
   };
@@ -102,6 +107,7 @@ function arm64Layout(info: Vmcoreinfo): Layout {
       { virtualAddress: text, physicalAddress: text - voffset, size: 64n << 20n },
       { virtualAddress: linear, physicalAddress: numberValue(info, 'PHYS_OFFSET') ?? 0n, size: linearSize },
     ],
+    told: [],
     tables: arm64Tables(pageShift, addressBits, configured),
     top: symbolAddress(info, 'swapper_pg_dir'),
   };
@@ -142,8 +148,10 @@ function translatePage(dump: CrashedMemory, layout: Layout, page: bigint): Trans
   };
 }
 
-function translateDirect(layout: Layout, address: bigint): bigint | undefined {
-  for (const { virtualAddress, physicalAddress, size } of layout.direct)
+/** Of a million mappings that a file may tell, only the last that begins before `address` is looked at. */
+function translateDirect({ direct, told }: Layout, address: bigint): bigint | undefined {
+  const last = told[partitionPoint(told.length, (index) => told[index]!.virtualAddress <= address) - 1];
+  for (const { virtualAddress, physicalAddress, size } of last === undefined ? direct : [...direct, last])
     if (address >= virtualAddress && address < virtualAddress + size)
       return (physicalAddress + (address - virtualAddress)) & ALL_BITS;
   return undefined;

@@ -119,6 +119,26 @@ function headersOf(count: number, sizes: { readonly file: bigint; readonly memor
 const savedSize = (dump: CrashedMemory) =>
   [...dump.savedRanges()].reduce((sum, range) => sum + rangeSize(range), 0n);
 
+test('a kernel whose dump tells thousands of mappings is read as soon as any other', () => {
+  const mappings = Array.from({ length: 200_000 }, (_none, index) => ({
+    virtualAddress: 0xffff_8880_0000_0000n + BigInt(index * 4096),
+    physicalAddress: MACHINE.base + BigInt((index % 64) * 4096),
+    size: 4096n,
+  })).reverse();
+  const memory = openKernelMemory({ ...openDump(sourceOf(FILES['an ELF dump'])), mappings });
+  assertEndsSoon(() => {
+    for (let at = 0; at < 10_000; at++) {
+      const read = memory.read(0xffff_8880_0000_0000n + BigInt(at * 4096 + 8), 8);
+      const page = (at % 64) * 4096;
+      assert.ok(
+        read.state === 'read' &&
+          MACHINE.bytes.subarray(page + 8, page + 16).every((byte, i) => byte === read.bytes[i]),
+      );
+    }
+    assert.equal(memory.read(0xffff_8880_0000_0000n + 200_000n * 4096n, 8).state, 'absent');
+  });
+});
+
 test('VMCOREINFO is looked for where the file holds memory, not wherever its headers name some', () => {
   const unbacked = openDump(sourceOf(headersOf(1, { file: 64n, memory: 2n ** 52n })));
   const cutOff = openDump(sourceOf(headersOf(1, { file: 2n ** 52n, memory: 2n ** 52n })));
