@@ -149,15 +149,15 @@ interface SegmentIndex {
 }
 
 function indexSegments(loads: readonly ProgramHeader[]): SegmentIndex {
-  const pieces = (sizeOf: (load: ProgramHeader) => bigint) =>
-    loads
-      .map((load) => ({
-        start: Number(load.physicalAddress),
-        length: Number(sizeOf(load)),
-        // What is beyond 2^53 is in no file, and reading there gives nothing.
-        from: Math.min(Number(load.offset), Number.MAX_SAFE_INTEGER),
-      }))
-      .filter(({ length }) => length > 0);
+  const pieces = (sizeOf: (load: ProgramHeader) => bigint) => {
+    const present = loads.filter((load) => sizeOf(load) > 0n);
+    return {
+      starts: present.map(({ physicalAddress }) => Number(physicalAddress)),
+      lengths: present.map((load) => Number(sizeOf(load))),
+      // What is beyond 2^53 is in no file, and reading there gives nothing.
+      froms: present.map(({ offset }) => Math.min(Number(offset), Number.MAX_SAFE_INTEGER)),
+    };
+  };
   return {
     // On x86 the kernel's text has a segment of its own and lies in one of RAM too: any will do.
     saved: indexPieces(pieces(({ fileSize, memorySize }) => least(fileSize, memorySize))),

@@ -11,12 +11,14 @@
  */
 import { ByteReader } from '../byte-reader.ts';
 import type { ByteSource } from '../byte-source.ts';
-import { indexPieces, type PieceIndex, type StreamPiece } from './piece-index.ts';
+import { indexPieces, type PieceIndex, type StreamPieces } from './piece-index.ts';
 
 const SIGNATURE = Buffer.from('makedumpfile\0\0\0\0', 'latin1');
 const HEADER_SIZE = 4096;
 const PIECE_HEADER_SIZE = 16;
 const END_MARK = (1n << 64n) - 1n;
+/** Of 4 KiB each, which makedumpfile writes, they are 128 GiB; each takes some 80 bytes of memory. */
+const PIECES_LIMIT = 2 ** 25;
 
 /** The file that the stream describes. */
 export interface FlattenedFile extends ByteSource {
@@ -32,13 +34,14 @@ export function isFlattened(source: ByteSource): boolean {
 /**
  * Reads where the pieces are, not the pieces. A place that no piece covers is zero, as in the file that
  * `makedumpfile -R` makes; when the stream is not whole it is a hole instead.
+ * @param limit how many pieces are read; what follows them is missing
  * @throws E_FORMAT for another type or version
  */
-export function openFlattened(source: ByteSource): FlattenedFile {
+export function openFlattened(source: ByteSource, limit = PIECES_LIMIT): FlattenedFile {
   const header = new ByteReader(source.read(0, 32), `${source.name}: flattened dump`);
   if (header.u64be(16, 'type') !== 1n) header.fail('type', 16, 'is not 1');
   if (header.u64be(24, 'version') !== 1n) header.fail('version', 24, 'is not 1');
-  const { pieces, problem } = readPieces(source);
+  const { pieces, problem } = readPieces(source, limit);
   const index = indexPieces(pieces);
   return {
     name: source.name,
@@ -49,8 +52,11 @@ export function openFlattened(source: ByteSource): FlattenedFile {
   };
 }
 
-function readPieces(source: ByteSource): { pieces: StreamPiece[]; problem: string | undefined } {
-  const pieces: StreamPiece[] = [];
+function readPieces(
+  source: ByteSource,
+  limit: number,
+): { readonly pieces: StreamPieces; readonly problem: string | undefined } {
+  const pieces = { starts: [] as number[], lengths: [] as number[], froms: [] as number[] };
   let at = HEADER_SIZE;
   for (;;) {
     const bytes = source.read(at, PIECE_HEADER_SIZE);
@@ -64,9 +70,15 @@ function readPieces(source: ByteSource): { pieces: StreamPiece[]; problem: strin
         pieces,
         problem: `the stream is damaged at byte ${at}: a piece of ${size} bytes at ${offset}`,
       };
+    if (pieces.starts.length === limit)
+      return { pieces, problem: `the stream has more than ${limit} pieces: it was read up to byte ${at}` };
     at += PIECE_HEADER_SIZE;
     const present = Math.min(Number(size), source.size - at);
-    if (present > 0) pieces.push({ start: Number(offset), length: present, from: at });
+    if (present > 0) {
+      pieces.starts.push(Number(offset));
+      pieces.lengths.push(present);
+      pieces.froms.push(at);
+    }
     if (present < Number(size))
       return { pieces, problem: `the stream is cut off at byte ${source.size}, within a piece` };
     at += Number(size);

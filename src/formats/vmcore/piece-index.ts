@@ -3,11 +3,14 @@
  * @module
  */
 
-/** A piece of a file: `length` bytes that belong to `start`, found at `from`. */
-export interface StreamPiece {
-  readonly start: number;
-  readonly length: number;
-  readonly from: number;
+/**
+ * Pieces of a file, in the order they came: `lengths[i]` bytes that belong to `starts[i]`, found at `froms[i]`. A stream
+ * of 64 GiB has 16 million, which as objects would not fit in memory.
+ */
+export interface StreamPieces {
+  readonly starts: readonly number[];
+  readonly lengths: readonly number[];
+  readonly froms: readonly number[];
 }
 
 /** The pieces without their overlaps, by place. */
@@ -22,10 +25,16 @@ export interface PieceIndex {
  * Sweeps over the edges of all pieces in order of place, with the pieces that are open there in a heap by order of
  * arrival: n log n for any pieces, hostile ones too.
  */
-export function indexPieces(pieces: readonly StreamPiece[]): PieceIndex {
-  const order = Uint32Array.from(pieces.keys()).sort((a, b) => pieces[a]!.start - pieces[b]!.start);
-  const edges = Float64Array.from(pieces.flatMap(({ start, length }) => [start, start + length])).sort();
-  const starts: number[] = [];
+export function indexPieces({ starts, lengths, froms }: StreamPieces): PieceIndex {
+  const order = Uint32Array.from(starts.keys()).sort((a, b) => starts[a]! - starts[b]!);
+  const endOf = (piece: number) => starts[piece]! + lengths[piece]!;
+  const edges = new Float64Array(starts.length * 2);
+  for (let piece = 0; piece < starts.length; piece++) {
+    edges[piece * 2] = starts[piece]!;
+    edges[piece * 2 + 1] = endOf(piece);
+  }
+  edges.sort();
+  const changes: number[] = [];
   const sources: number[] = [];
   const open = new LatestFirst();
   let next = 0;
@@ -34,21 +43,17 @@ export function indexPieces(pieces: readonly StreamPiece[]): PieceIndex {
   for (const edge of edges) {
     if (edge === previous) continue;
     previous = edge;
-    for (; next < order.length && pieces[order[next]!]!.start === edge; next++) open.push(order[next]!);
-    while (open.top !== undefined && endOf(pieces[open.top]!) <= edge) open.pop();
+    for (; next < order.length && starts[order[next]!] === edge; next++) open.push(order[next]!);
+    while (open.top !== undefined && endOf(open.top) <= edge) open.pop();
     const owner = open.top ?? -1;
     if (owner === shownOwner) continue;
     shownOwner = owner;
-    starts.push(edge);
-    sources.push(owner < 0 ? -1 : pieces[owner]!.from + (edge - pieces[owner]!.start));
+    changes.push(edge);
+    sources.push(owner < 0 ? -1 : froms[owner]! + (edge - starts[owner]!));
   }
   const size = edges.at(-1) ?? 0;
-  const sorted = Float64Array.from(starts);
+  const sorted = Float64Array.from(changes);
   return { size, find: (offset) => find(sorted, sources, offset) };
-}
-
-function endOf(piece: StreamPiece): number {
-  return piece.start + piece.length;
 }
 
 function find(starts: Float64Array, sources: readonly number[], offset: number) {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { readCrashLog } from '../../../src/formats/vmcore/crash-log.ts';
 import type { CrashedMemory } from '../../../src/formats/vmcore/crashed-memory.ts';
+import { openFlattened } from '../../../src/formats/vmcore/flattened-stream.ts';
 import { openKernelMemory } from '../../../src/formats/vmcore/kernel-memory.ts';
 import { openDump } from '../../../src/formats/vmcore/open-dump.ts';
 import { buildCrashedMachine, RELEASE } from '../../support/crashed-machine.ts';
@@ -91,6 +92,14 @@ test('a stream without its end mark is said to be cut off, and still gives what 
   const dump = openDump(sourceOf(encodeFlattened([{ offset: 0, bytes: file }], { hasEnd: false })));
   assert.match(dump.problems[0]!, /cut off at byte \d+, before its end mark/);
   assertHoldsAll(dump);
+});
+
+test('a stream of more pieces than are read is said to be, and what they would be is no zeros', () => {
+  const piece = (offset: number) => ({ offset, bytes: Uint8Array.of(offset + 1, offset + 2) });
+  const file = openFlattened(sourceOf(encodeFlattened([piece(0), piece(6), piece(2)])), 2);
+  assert.match(file.problem!, /more than 2 pieces: it was read up to byte 4132/);
+  assert.deepEqual([...file.read(0, 8)], [1, 2]);
+  assert.deepEqual([...file.read(6, 2)], [7, 8]);
 });
 
 test('excluded, lost and absent are different answers', () => {
