@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { KhopError } from '../../src/error.ts';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
 import { rangesOverlap } from '../../src/formats/range.ts';
@@ -18,7 +17,6 @@ import { returnTableInput } from '../../src/trial/promise.ts';
 import { returnTable, uncoveredClasses } from '../../src/trial/return-table.ts';
 import type { StagedTrial } from '../../src/trial/stage-trial.ts';
 import { whyNotAsTried } from '../../src/trial/tried-kernel.ts';
-import type { TrialWorld } from '../../src/trial/world.ts';
 import { CRASH_RANGE, machineWithReservation, segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, restingWatchdog } from '../support/machine-facts.ts';
 import {
