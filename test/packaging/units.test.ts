@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { findFailureAction } from '../../src/machine/units.ts';
 import { goingHomePath } from '../../src/trial/asked-shutdown.ts';
 import { ORDERLY_SECONDS } from '../../src/trial/go-home.ts';
 
@@ -68,13 +69,25 @@ test('what notes a shutdown is stopped before its folder is unmounted, and by no
 /** As systemd lists it while what it stops has not stopped. */
 const SHUTDOWN = ' 1234 shutdown.target start waiting';
 
-/** What the unit writes as it is stopped. @param job of shutdown.target */
-function noteOf(job: string, files: readonly string[]): string | undefined {
+/** What it says of a unit. */
+const BROKEN = 'Id=db.service\nResult=exit-code\nFailureAction=reboot\nStartLimitAction=none\n';
+
+/** What the unit writes as it is stopped. @param job of shutdown.target @param failed shown, if there is such a unit */
+function noteOf(job: string, files: readonly string[], failed = ''): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'khop-asked-'));
   try {
     for (const name of files) writeFileSync(join(folder, name), '');
     const asked = 'list-jobs --no-legend shutdown.target';
-    const systemctl = `#!/bin/sh\n[ "$*" = '${asked}' ] && echo '${job}' || echo starting\n`;
+    const isFailed = failed === '' ? '' : 'db.service loaded failed failed The base';
+    const systemctl = [
+      ...['#!/bin/sh', 'case "$*" in', `'${asked}') echo '${job}';;`, 'is-system-running) echo starting;;'],
+      ...[
+        `list-units\\ *--state=failed) printf '${isFailed}\\n' | grep .;;`,
+        `*'-- db.service') printf '${failed}';;`,
+        'esac',
+      ],
+      '',
+    ].join('\n');
     writeFileSync(join(folder, 'systemctl'), systemctl, { mode: 0o755 });
     const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
     const script = /^-\/bin\/sh -c '([^']*)'$/.exec(stop)?.[1]?.replace(/\/(?:var\/lib|run)\/khop/g, folder);
@@ -104,6 +117,13 @@ test('a shutdown in a trial is noted with the command line; a unit that is stopp
   for (const job of ['', 'No jobs listed.', '7 shutdown.target stop waiting'])
     assert.equal(noteOf(job, ['trial.json']), undefined);
   assert.equal(noteOf(SHUTDOWN, []), undefined);
+});
+
+test('with a shutdown it is noted what had failed, since the failure of a unit may be what asked for it', () => {
+  const note = noteOf(SHUTDOWN, ['trial.json'], BROKEN) ?? '';
+  const [commandLine, ...shown] = note.split('\n');
+  assert.equal(`${commandLine}\n`, readFileSync('/proc/cmdline', 'utf8'));
+  assert.deepEqual(findFailureAction(shown.join('\n')), { name: 'db.service', action: 'reboot' });
 });
 
 test('the way home of an agent is no shutdown that somebody asked for', () => {

@@ -54,11 +54,6 @@ test('every unit that a target wants is enabled by the package, and forgotten wh
   }
 });
 
-test('what concludes a trial reads kernels wherever they lie, and writes none of them', () => {
-  const [home = ''] = settingsOf('khop-arrive.service', 'ProtectHome');
-  assert.equal(home, 'read-only');
-});
-
 test('only where reports go by the network does arming wait for it, a second time', async () => {
   assert.deepEqual(settingsOf('khop-guard-network.service', 'WantedBy'), []);
   const [after = ''] = settingsOf('khop-guard-network.service', 'After');
