@@ -31,6 +31,8 @@ const STACK_SIZE = 16_384n;
 const PT_REGS = { bp: 32n, ip: 128n, cs: 136n, sp: 152n };
 const IRET_FRAME = { ip: 0n, cs: 8n, sp: 24n };
 const USER_MODE = 3n;
+/** Of arch/x86/lib/retpoline.S. The tables of 5.18 to 6.4 say of them that nothing called them (UNWIND_HINT_EMPTY). */
+const THUNK = /^__x86_(?:indirect|return)_thunk/;
 
 interface State {
   readonly ip: bigint;
@@ -73,14 +75,26 @@ function traceOrc(code: KernelCode, start: State): StackTrace {
   while (frames.length < FRAMES_LIMIT) {
     frames.push(frame(code, state.ip, state.isExact));
     const entry = code.orc(state.isExact ? state.ip : state.ip - 1n);
-    if (entry?.type === 'end') return { frames, end: 'the first function of the task' };
-    const next = entry === undefined ? undefined : step(code.memory, state, entry);
+    const isThunk = THUNK.test(frames.at(-1)?.symbol?.name ?? '');
+    if (entry?.type === 'end' && !isThunk) return { frames, end: 'the first function of the task' };
+    const isTold = entry !== undefined && entry.type !== 'end';
+    const next = isTold
+      ? step(code.memory, state, entry)
+      : isThunk
+        ? leaveThunk(code.memory, state)
+        : undefined;
     if (next === 'user') return { frames, end: 'called from user space' };
     if (next === undefined || !code.isCode(next.ip) || !isProgress(state, next))
       return guessFrames(code, state.sp, frames);
     state = next;
   }
   return { frames, end: `more than ${FRAMES_LIMIT} calls` };
+}
+
+/** Where the caller of a thunk goes on, or another part of the thunk: nothing else is on top of its stack. */
+function leaveThunk(memory: KernelMemory, { sp, bp }: State): State | undefined {
+  const ip = word(memory, sp);
+  return ip === undefined ? undefined : { ip, sp: sp + 8n, bp, isExact: false };
 }
 
 /** Within one stack, callers are above; a switch between stacks may go anywhere else. */

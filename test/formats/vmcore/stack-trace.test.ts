@@ -19,7 +19,16 @@ import { sparseKernel } from '../../support/sparse-kernel.ts';
 
 const IMAGE = 0xffff_ffff_8100_0000n;
 /** Functions of 256 bytes from the beginning of the text on. */
-const FUNCTIONS = ['_stext', 'start_function', 'middle_function', 'task_start', 'asm_exc', 'crashed_here'];
+const THUNK = '__x86_indirect_thunk_array';
+const FUNCTIONS = [
+  '_stext',
+  'start_function',
+  'middle_function',
+  'task_start',
+  'asm_exc',
+  'crashed_here',
+  THUNK,
+];
 const functionAt = (name: string) => IMAGE + BigInt(FUNCTIONS.indexOf(name) * 256);
 const DATA = IMAGE + 0x10000n;
 const STACK = 0xffff_c900_0001_0000n;
@@ -29,6 +38,8 @@ interface Options {
   readonly encoding?: AddressEncoding;
   readonly layout?: OrcLayout;
   readonly hasOrc?: boolean;
+  /** Where the CPU is, and the offset of its stack pointer. */
+  readonly at?: { readonly ip: bigint; readonly sp: bigint };
   readonly damage?: (bytes: Buffer) => void;
 }
 
@@ -40,6 +51,7 @@ function buildKernel({
   encoding = 'place-relative',
   layout = '7.2',
   hasOrc = true,
+  at: { ip, sp } = { ip: functionAt('crashed_here') + 0x10n, sp: 0x100n },
   damage,
 }: Options): KernelMemory {
   const data = Buffer.alloc(0x8000);
@@ -52,9 +64,7 @@ function buildKernel({
   };
   const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
   const u64 = (value: bigint) => Buffer.from(BigUint64Array.of(BigInt.asUintN(64, value)).buffer);
-  const note = encodeElfNotes([
-    prstatusNote(321, { ip: functionAt('crashed_here') + 0x10n, sp: STACK + 0x100n }),
-  ]);
+  const note = encodeElfNotes([prstatusNote(321, { ip, sp: STACK + sp })]);
   // The offset of CPU 1 leads from a variable's address to its own copy of it.
   const notesAt = put(Buffer.concat([note, Buffer.alloc(512 - note.length + 64)]));
   const base = 0x1_0000n;
@@ -105,6 +115,9 @@ function buildKernel({
 function buildStack(): Buffer {
   const stack = Buffer.alloc(STACK_SIZE);
   const set = (offset: number, value: bigint) => stack.writeBigUInt64LE(BigInt.asUintN(64, value), offset);
+  // A thunk that crashed_here has called, and that has called a part of itself.
+  set(0xf0, functionAt(THUNK) + 5n);
+  set(0xf8, functionAt('crashed_here') + 0x10n);
   // crashed_here: 16 bytes, then the return address into middle_function.
   set(0x108, functionAt('start_function') + 0x99n);
   set(0x110, functionAt('middle_function') + 0x20n);
@@ -141,6 +154,7 @@ function orcEntries(): OrcSpec[] {
     { address: functionAt('task_start'), sp: ['undefined', 0], type: 'end' },
     { address: functionAt('asm_exc'), sp: ['sp', 0], type: 'regs', isSignal: true },
     call('crashed_here', 24),
+    { address: functionAt(THUNK), sp: ['undefined', 0], type: 'end' },
   ];
 }
 
@@ -169,6 +183,13 @@ for (const layout of ['6.1', '6.3', '6.4', '7.2'] as const)
     assert.deepEqual([cpu!.cpu, cpu!.pid, cpu!.hasPanicked], [1, 321, true]);
     assert.equal(cpu!.trace.end, 'the first function of the task');
   });
+
+test('a thunk of which the tables say that nothing has called it is left for its caller', () => {
+  const inside = (offset: bigint, sp: bigint) =>
+    linesOf(buildKernel({ layout: '6.1', at: { ip: functionAt(THUNK) + offset, sp } }));
+  assert.deepEqual(inside(0n, 0xf8n), [`${THUNK}+0x0/0x100`, ...TRACE]);
+  assert.deepEqual(inside(9n, 0xf0n), [`${THUNK}+0x9/0x100`, `${THUNK}+0x5/0x100`, ...TRACE]);
+});
 
 for (const encoding of ['absolute-percpu', 'relative', 'place-relative'] as const)
   test(`symbols are found and named, addresses ${encoding}`, () => {
