@@ -215,8 +215,8 @@ async function call(
 ): Promise<void> {
   using _held = holdSignals();
   using log = markKernelLog();
+  await nameThreads();
   for (let left = triesOf(sizes.slot); ; left--) {
-    await nameThreads();
     const result = await forgettingPages(read, () => startSyscall(name, ...args));
     if (result.ok) return;
     if (result.name !== 'EBUSY' || left === 1) throw explained(name, sizes, args, result, log.newTexts());

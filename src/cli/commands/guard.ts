@@ -47,9 +47,9 @@ interface TestOptions {
   readonly json?: boolean;
 }
 
-/** guard-settings.ts has the same, but costs its library of checks when it is imported. */
 /** As `khop arrive` waits for others at the start of a system. */
 const REARM_BUSY_MS = 60_000;
+/** guard-settings.ts has the same, but costs its library of checks when it is imported. */
 const DUMP_KINDS = ['none', 'filtered', 'whole'] as const satisfies readonly GuardSettings['dump'][];
 
 export function addGuardCommand(program: Command, context: CliContext): void {

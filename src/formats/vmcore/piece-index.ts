@@ -2,6 +2,7 @@
  * Which of many overlapping pieces holds a byte, when the piece that came last wins.
  * @module
  */
+import { partitionPoint } from '../partition-point.ts';
 
 /**
  * Pieces of a file, in the order they came: `lengths[i]` bytes that belong to `starts[i]`, found at `froms[i]`. A stream
@@ -57,16 +58,10 @@ export function indexPieces({ starts, lengths, froms }: StreamPieces): PieceInde
 }
 
 function find(starts: Float64Array, sources: readonly number[], offset: number) {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle]! <= offset) low = middle + 1;
-    else high = middle;
-  }
-  const end = starts[low] ?? Number.POSITIVE_INFINITY;
-  const source = sources[low - 1] ?? -1;
-  return { from: source < 0 ? undefined : source + (offset - starts[low - 1]!), length: end - offset };
+  const after = partitionPoint(starts.length, (index) => starts[index]! <= offset);
+  const end = starts[after] ?? Number.POSITIVE_INFINITY;
+  const source = sources[after - 1] ?? -1;
+  return { from: source < 0 ? undefined : source + (offset - starts[after - 1]!), length: end - offset };
 }
 
 /** A binary heap of numbers, the largest at the top. */

@@ -77,14 +77,11 @@ function traceOrc(code: KernelCode, start: State): StackTrace {
     const entry = code.orc(state.isExact ? state.ip : state.ip - 1n);
     const isThunk = THUNK.test(frames.at(-1)?.symbol?.name ?? '');
     if (entry?.type === 'end' && !isThunk) return { frames, end: 'the first function of the task' };
-    const isTold = entry !== undefined && entry.type !== 'end';
-    const next = isTold
-      ? step(code.memory, state, entry)
-      : isThunk
-        ? leaveThunk(code.memory, state)
-        : undefined;
+    const told = entry?.type === 'end' ? undefined : entry;
+    const next =
+      told !== undefined ? step(code.memory, state, told) : isThunk && leaveThunk(code.memory, state);
     if (next === 'user') return { frames, end: 'called from user space' };
-    if (next === undefined || !code.isCode(next.ip) || !isProgress(state, next))
+    if (!next || !code.isCode(next.ip) || !isProgress(state, next))
       return guessFrames(code, state.sp, frames);
     state = next;
   }

@@ -51,14 +51,16 @@ export const nmi: Fault = async ({ machine }) => {
   return 'goes-on';
 };
 
-export const failUnit: Fault = by(
-  'printf "[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
-);
+export const failUnit: Fault = by(startBroken('[Service]'));
 
 /** As boot counting is set up with: whose failure restarts the machine, without khop. */
-export const rebootByUnit: Fault = by(
-  'printf "[Unit]\\nFailureAction=reboot\\n[Service]\\nType=oneshot\\nExecStart=/bin/false\\n" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service',
-);
+export const rebootByUnit: Fault = by(startBroken('[Unit]\\nFailureAction=reboot\\n[Service]'));
+
+/** @param head of the unit that fails, up to its section of the service */
+function startBroken(head: string): string {
+  const unit = `${head}\\nType=oneshot\\nExecStart=/bin/false\\n`;
+  return `printf "${unit}" >/run/systemd/system/broken.service; systemctl daemon-reload; systemctl start broken.service`;
+}
 
 /** What the known-good kernel finds on its way home alone, before it is home. */
 function failAtHome(command: string): Fault {
