@@ -37,6 +37,8 @@ const MAGIC_WITH_CHECKSUM = '070702';
 const FIELD_WIDTH = 8;
 /** PATH_MAX: the kernel passes over longer names. */
 const NAME_LIMIT = 4096;
+/** How much is read before anybody is told. */
+const READ_STEP = 4 * 1024 * 1024;
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
 
@@ -57,11 +59,18 @@ export interface CpioArchive {
   readonly size: number;
 }
 
-/** @throws E_FORMAT when a header is damaged or the archive ends without its trailer */
-export function parseCpio(bytes: Uint8Array): CpioArchive {
+/**
+ * @param onRead called from time to time with the bytes that were read since the last time
+ * @throws E_FORMAT when a header is damaged or the archive ends without its trailer
+ */
+export function parseCpio(bytes: Uint8Array, onRead?: (read: Uint8Array) => void): CpioArchive {
   const reader = new ByteReader(bytes, 'cpio archive');
   const members: Member[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0, told = 0; ; ) {
+    if (at - told >= READ_STEP) {
+      onRead?.(bytes.subarray(told, at));
+      told = at;
+    }
     const member = readMember(reader, at);
     // The trailer's padding may be cut off with the file.
     if (member.entry.name === CPIO_TRAILER)

@@ -46,21 +46,31 @@ const PAGE_SIZE = 4096;
 /** arch/x86/kernel/cpu/microcode: found by name in the first archive, which has to be plain. */
 const MICROCODE_FOLDER = 'kernel/x86/microcode/';
 
-/**
- * @param maxOutputBytes what all compressed parts together may unpack to
- * @throws E_FORMAT for what the kernel would not unpack, E_UNSUPPORTED for more output than allowed
- */
-export function readInitramfs(bytes: Uint8Array, name: string, maxOutputBytes = DEFAULT_LIMIT): Initramfs {
+/** How an initrd is read. */
+export interface InitramfsReading {
+  /** What all compressed parts together may unpack to. */
+  readonly maxOutputBytes?: number;
+  /** Called with bytes of the initrd that were read, and will not be looked at for a while. */
+  readonly onRead?: ((read: Uint8Array) => void) | undefined;
+}
+
+/** @throws E_FORMAT for what the kernel would not unpack, E_UNSUPPORTED for more output than allowed */
+export function readInitramfs(
+  bytes: Uint8Array,
+  name: string,
+  { maxOutputBytes = DEFAULT_LIMIT, onRead }: InitramfsReading = {},
+): Initramfs {
   const parts: InitramfsPart[] = [];
   const misalignedArchives: number[] = [];
   let room = maxOutputBytes;
   for (let at = skipZeros(bytes, 0); at < bytes.length; ) {
     const isPlain = isCpio(bytes.subarray(at));
     const isBehindPlain = parts.at(-1)?.compression === 'none';
-    const read = isPlain ? readPlain(bytes, at, name) : readCompressed(bytes, at, name, room);
+    const read = isPlain ? readPlain(bytes, at, name, onRead) : readCompressed(bytes, at, name, room);
     if ((at % 4 !== 0 && (isPlain || isBehindPlain)) || read.isMisaligned) misalignedArchives.push(at);
     room -= read.unpackedSize;
     parts.push(read.part);
+    onRead?.(bytes.subarray(at, at + read.part.size));
     at = skipZeros(bytes, at + read.part.size);
   }
   const entries = parts.flatMap((part) => part.entries);
@@ -82,8 +92,13 @@ interface ReadPart {
   readonly isMisaligned: boolean;
 }
 
-function readPlain(bytes: Uint8Array, offset: number, name: string): ReadPart {
-  const { entries, size } = named(name, () => parseCpio(bytes.subarray(offset)));
+function readPlain(
+  bytes: Uint8Array,
+  offset: number,
+  name: string,
+  onRead: InitramfsReading['onRead'],
+): ReadPart {
+  const { entries, size } = named(name, () => parseCpio(bytes.subarray(offset), onRead));
   return { part: { offset, size, compression: 'none', entries }, unpackedSize: 0, isMisaligned: false };
 }
 

@@ -5,6 +5,8 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { forgetCleanPages } from './clean-pages.ts';
+import { changed, leaseOf } from './leased-file.ts';
 import {
   type SyscallArgument,
   type SyscallOutcome,
@@ -36,6 +38,12 @@ const SEALS = 0xf;
  *   bytes that were planned with; E_SYSCALL when there is no memory for a memfd
  */
 export function openKernelFile(file: NamedBytes): KernelFile {
+  const lease = file.path === undefined ? undefined : leaseOf(file.bytes);
+  if (lease !== undefined) {
+    if (!lease.isHeld()) throw changed(lease.path);
+    // It belongs to the lease.
+    return { descriptor: lease.descriptor, [Symbol.dispose]: () => undefined };
+  }
   const descriptor = file.path === undefined ? writeMemfd(file) : openUnchanged(file, file.path);
   return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
 }
@@ -54,9 +62,7 @@ function openUnchanged(file: NamedBytes, path: string): number {
   }
   if (holdsBytes(descriptor, file.bytes)) return descriptor;
   closeSync(descriptor);
-  throw new KhopError('E_REFUSED', `${path} has changed since it was read and checked`, {
-    hint: 'Wait until what changes it (a package update) is done, then run the command again.',
-  });
+  throw changed(path);
 }
 
 function holdsBytes(descriptor: number, bytes: Uint8Array): boolean {
@@ -65,6 +71,7 @@ function holdsBytes(descriptor: number, bytes: Uint8Array): boolean {
   for (let offset = 0; offset < bytes.length; ) {
     const length = readSync(descriptor, chunk, 0, chunk.length, offset);
     if (length === 0 || chunk.compare(bytes, offset, offset + length, 0, length) !== 0) return false;
+    forgetCleanPages(bytes.subarray(offset, offset + length));
     offset += length;
   }
   return true;

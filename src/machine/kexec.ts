@@ -13,6 +13,7 @@ import { hostArchitecture } from './host-architecture.ts';
 import { openKernelFile } from './kernel-file.ts';
 import { markKernelLog } from './kernel-log.ts';
 import { hasLoadLimit, type LoadSlot, readLoadCircumstances } from './kexec-gates.ts';
+import { requireLeases } from './leased-file.ts';
 import { forgetProgram } from './program-pages.ts';
 import {
   addressOf,
@@ -79,6 +80,7 @@ export async function kexecLoad(load: {
   const arch = KEXEC_ARCH[hostArchitecture()];
   const names = { ...KEXEC_FLAGS, [arch.name]: arch.bits };
   const holds = load.segments.map((segment) => segment.bytes);
+  requireLeases(holds);
   const read = holds.flatMap(cleanRuns);
   if (read.length > 0) forgetProgram();
   const segments = encodeSegments(load.segments);
@@ -97,6 +99,12 @@ export async function kexecLoad(load: {
       read,
     ),
   );
+  try {
+    requireLeases(holds);
+  } catch (error) {
+    kexecUnload(slot);
+    throw error;
+  }
 }
 
 /** struct kexec_segment {void *buf; size_t bufsz; unsigned long mem; size_t memsz}, 32 bytes each. */

@@ -2,7 +2,8 @@
  * A file as memory of this process: pages come from the page cache when they are touched, and go back when
  * memory is short. A copy of its own, which reading makes, costs its whole size once more.
  *
- * Whoever makes a mapped file shorter ends this process with SIGBUS: only for files that nobody else writes.
+ * Whoever makes a mapped file shorter ends this process with SIGBUS: only for files that nobody else writes, or that
+ * leased-file.ts keeps others from writing.
  * @module
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
@@ -27,23 +28,28 @@ export function isMapped({ buffer }: Uint8Array): boolean {
 export function mapFile(path: string): Uint8Array {
   const descriptor = openSync(path, 'r');
   try {
-    const { size } = fstatSync(descriptor);
-    if (size === 0) return new Uint8Array(0);
-    const address = syscall(
-      'mmap',
-      { name: 'addr', value: null },
-      { name: 'length', value: size },
-      { name: 'prot', value: PROT_READ_WRITE, shown: 'PROT_READ|PROT_WRITE' },
-      { name: 'flags', value: MAP_PRIVATE, shown: 'MAP_PRIVATE' },
-      { name: 'fd', value: descriptor, shown: `${descriptor}<${path}>` },
-      { name: 'offset', value: 0 },
-    );
-    const bytes = memoryAt(address, size);
-    mapped.add(bytes.buffer);
-    return bytes;
+    return mapDescriptor(descriptor, path);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** As `mapFile`, of a file that is open; the mapping does not need it any longer. @throws E_SYSCALL; errors of node:fs */
+export function mapDescriptor(descriptor: number, path: string): Uint8Array {
+  const { size } = fstatSync(descriptor);
+  if (size === 0) return new Uint8Array(0);
+  const address = syscall(
+    'mmap',
+    { name: 'addr', value: null },
+    { name: 'length', value: size },
+    { name: 'prot', value: PROT_READ_WRITE, shown: 'PROT_READ|PROT_WRITE' },
+    { name: 'flags', value: MAP_PRIVATE, shown: 'MAP_PRIVATE' },
+    { name: 'fd', value: descriptor, shown: `${descriptor}<${path}>` },
+    { name: 'offset', value: 0 },
+  );
+  const bytes = memoryAt(address, size);
+  mapped.add(bytes.buffer);
+  return bytes;
 }
 
 /**

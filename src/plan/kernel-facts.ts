@@ -131,11 +131,17 @@ function signersOf(bytes: Uint8Array): readonly ImageSigner[] {
   return signatures.flatMap((signature) => signature.signers);
 }
 
-/** Absent without any; unreadable when one of them is not an initrd or cannot be unpacked. */
-export function describeInitrds(initrd: NamedBytes | undefined): Reading<InitrdView> {
+/**
+ * Absent without any; unreadable when one of them is not an initrd or cannot be unpacked.
+ * @param onRead as for readInitramfs
+ */
+export function describeInitrds(
+  initrd: NamedBytes | undefined,
+  onRead?: (read: Uint8Array) => void,
+): Reading<InitrdView> {
   if (initrd === undefined) return { state: 'absent', source: 'the initrd' };
   return attempt(initrd.name, () => {
-    const content = readInitramfs(initrd.bytes, initrd.name);
+    const content = readInitramfs(initrd.bytes, initrd.name, { onRead });
     return {
       packedBytes: initrd.bytes.length,
       unpackedBytes: content.unpackedBytes,

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readInitramfs } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { forgetCleanPages } from '../machine/clean-pages.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
 import type { Reading } from '../machine/reading.ts';
 import { mapReading } from '../machine/source.ts';
@@ -81,7 +82,7 @@ export function prepareInitramfs(
   wish: InitramfsWish,
 ): PreparedInitramfs | undefined {
   if (initrd === undefined) return undefined;
-  const content = readInitramfs(initrd.bytes, initrd.name);
+  const content = readInitramfs(initrd.bytes, initrd.name, { onRead: forgetCleanPages });
   const trimmed =
     wish.needs === undefined ? undefined : trimInitramfs(content, { ...wish, needs: wish.needs });
   const entries = trimmed?.entries ?? mainParts(content).flatMap((part) => part.entries);

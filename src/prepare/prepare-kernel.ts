@@ -9,7 +9,9 @@ import { joinInitrds } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { type UnpackedKernel, unpackKernel } from '../formats/unpacked-kernel.ts';
 import { readNamedFile } from '../kernels/kernel-files.ts';
+import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
+import { readInitrdFiles } from './initrd-files.ts';
 import { describeInitramfs, type InitramfsWish, prepareInitramfs, variantOf } from './prepare-initramfs.ts';
 import {
   PREPARED_RECIPE,
@@ -25,6 +27,8 @@ import {
   type PreparedEntry,
   writePrepared,
 } from './prepared-store.ts';
+
+const DIGEST_STEP = 4 * 1024 * 1024;
 
 /** What preparing needs of the world. */
 export interface PrepareWorld {
@@ -57,7 +61,7 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const found = findPrepared(world.cacheFolder, image, initrds, variant);
   if (found !== undefined && !request.isForced) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
-  const files = { image: readNamedFile(request.image), initrds: request.initrds.map(readNamedFile) };
+  const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
   const unwrapped = unwrapImage(files.image);
   const kernel = attempt(() => unpack(unwrapped));
   const initramfs = attempt(() =>
@@ -115,8 +119,19 @@ function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {
 
 function keyOf(files: readonly NamedBytes[], variant: string): string {
   const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${variant}\n`);
-  for (const { bytes } of files) key.update(createHash('sha256').update(bytes).digest());
+  for (const { bytes } of files) key.update(digestOf(bytes));
   return key.digest('hex');
+}
+
+/** SHA-256. Takes no more of memory than a step where the bytes are of a mapped file. */
+function digestOf(bytes: Uint8Array): Uint8Array {
+  const digest = createHash('sha256');
+  for (let at = 0; at < bytes.length; at += DIGEST_STEP) {
+    const step = bytes.subarray(at, at + DIGEST_STEP);
+    digest.update(step);
+    forgetCleanPages(step);
+  }
+  return digest.digest();
 }
 
 function kernelContents({ image, relocationTable }: UnpackedKernel): FileContent[] {

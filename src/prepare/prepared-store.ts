@@ -284,6 +284,7 @@ function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile 
       for (let offset = 0; offset < piece.length; ) offset += writeSync(descriptor, piece, offset);
       size += piece.length;
       sum = crc32(piece, sum);
+      forgetCleanPages(piece);
     }
     fsyncSync(descriptor);
     return { name, size, crc32: sum };

@@ -8,6 +8,7 @@ import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { KernelFiles } from '../kernels/kernel-files.ts';
 import { readModuleNames } from '../kernels/module-names.ts';
+import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { type ImaMark, readImaMark } from '../machine/ima-attribute.ts';
 import type { Reading } from '../machine/reading.ts';
 import { parseCommandLine } from '../plan/command-line.ts';
@@ -31,6 +32,7 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
     }),
     initrd: describeInitrds(
       joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]),
+      forgetCleanPages,
     ),
     commandLine: withoutFirstAct(request.commandLine ?? inner.commandLine),
   };

@@ -21,6 +21,7 @@ import type { KexecSlot, LoadMethod, LoadPlan, PlannedSegment } from '../plan/lo
 import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
+import { readInitrdFiles } from '../prepare/initrd-files.ts';
 import { addParameters, withoutAddedParameters } from './added-parameters.ts';
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
@@ -138,8 +139,8 @@ function filesFor(kernel: Kernel, options: ProposalOptions): KernelFiles {
   };
 }
 
-function readInitrds(kernel: Kernel, { initrd }: ProposalOptions): readonly NamedBytes[] {
-  return (initrd ?? kernel.initrds).map((path) => readNamedFile(path));
+function readInitrds(kernel: Kernel, { initrd, isWayHome }: ProposalOptions): readonly NamedBytes[] {
+  return readInitrdFiles(initrd ?? kernel.initrds, isWayHome === true);
 }
 
 function requestFor(

@@ -65,6 +65,20 @@ test('the same entries give the same bytes', () => {
   assert.deepEqual(encodeCpio(TREE), encodeCpio(TREE));
 });
 
+test('whoever wants to know is told what was read, in steps and in order', () => {
+  const archive = encodeCpio(
+    Array.from({ length: 10 }, (_, index) => cpioFile(`f${index}`, new Uint8Array(2 ** 20))),
+  );
+  const told: number[] = [];
+  let end = archive.byteOffset;
+  parseCpio(archive, (read) => {
+    assert.equal(read.byteOffset, end);
+    end += read.length;
+    told.push(Math.floor(read.length / 2 ** 20));
+  });
+  assert.deepEqual(told, [4, 4]);
+});
+
 test('every cut before the end of the trailer is an error', () => {
   const bytes = encodeCpio(TREE);
   // 'TRAILER!!!' with its NUL ends the header; only zeros follow.

@@ -207,14 +207,31 @@ test('a compressed part that holds no whole archive is refused', () => {
   });
 });
 
+test('each part is told as read, without what lies between them', () => {
+  const packed = gzipSync(MAIN);
+  const initrd = new Uint8Array(Buffer.concat([MAIN, new Uint8Array(8), packed]));
+  const told: [number, number][] = [];
+  readInitramfs(initrd, 'i', {
+    onRead: ({ byteOffset, length }) => told.push([byteOffset - initrd.byteOffset, length]),
+  });
+  const { parts } = readInitramfs(initrd, 'i');
+  assert.equal(parts.length, 2);
+  assert.deepEqual(
+    told,
+    parts.map(({ offset, size }) => [offset, size]),
+  );
+});
+
 test('output above the limit is refused, counted over all parts', () => {
   const parts = Buffer.concat([gzipSync(LATER), gzipSync(LATER)]);
-  assert.equal(readInitramfs(parts, 'i', 2 * LATER.length).parts.length, 2);
-  assert.throws(() => readInitramfs(parts, 'i', 2 * LATER.length - 1), { code: 'E_UNSUPPORTED' });
+  assert.equal(readInitramfs(parts, 'i', { maxOutputBytes: 2 * LATER.length }).parts.length, 2);
+  assert.throws(() => readInitramfs(parts, 'i', { maxOutputBytes: 2 * LATER.length - 1 }), {
+    code: 'E_UNSUPPORTED',
+  });
 });
 
 test('cut off or damaged, it is refused or read, and never breaks', () => {
-  const read = (bytes: Uint8Array) => readInitramfs(bytes, 'initrd', 1 << 20);
+  const read = (bytes: Uint8Array) => readInitramfs(bytes, 'initrd', { maxOutputBytes: 1 << 20 });
   const initrd = new Uint8Array(Buffer.concat([MAIN, gzipSync(MAIN), zstdCompressSync(LATER)]));
   assertSurvivesTruncation(read, initrd);
   assertSurvivesDamage(read, initrd);

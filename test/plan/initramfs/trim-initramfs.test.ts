@@ -349,7 +349,7 @@ test('trimming again changes nothing', () => {
 test('cut off or damaged, an image is refused, left alone, or trimmed and read back', () => {
   const image = initramfsImage({ modules: SOME_MODULES, files: FIRMWARE_FILES });
   const attempt = (bytes: Uint8Array): void => {
-    const content = readInitramfs(bytes, 'initrd', 1 << 22);
+    const content = readInitramfs(bytes, 'initrd', { maxOutputBytes: 1 << 22 });
     const { entries, obstacle } = trimInitramfs(content, trimRequest());
     if (obstacle !== undefined) return;
     const packed = packInitramfs({ name: 'initrd', path: undefined, bytes }, content, entries, 'none');
