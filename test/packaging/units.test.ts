@@ -78,15 +78,10 @@ function noteOf(job: string, files: readonly string[], failed = ''): string | un
   try {
     for (const name of files) writeFileSync(join(folder, name), '');
     const asked = 'list-jobs --no-legend shutdown.target';
-    const isFailed = failed === '' ? '' : 'db.service loaded failed failed The base';
     const systemctl = [
       ...['#!/bin/sh', 'case "$*" in', `'${asked}') echo '${job}';;`, 'is-system-running) echo starting;;'],
-      ...[
-        `list-units\\ *--state=failed) printf '${isFailed}\\n' | grep .;;`,
-        `*'-- db.service') printf '${failed}';;`,
-        'esac',
-      ],
-      '',
+      `'show --state=failed '*' *') printf '${failed}';;`,
+      ...['esac', ''],
     ].join('\n');
     writeFileSync(join(folder, 'systemctl'), systemctl, { mode: 0o755 });
     const [, stop = ''] = settingsOf('khop-trial-asked.service').find(([key]) => key === 'ExecStop') ?? [];
