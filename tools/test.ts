@@ -49,12 +49,8 @@ const all = globSync('test/**/*.test.ts', { cwd: ROOT })
   .filter((file) => isChaos(file) === (only === '--chaos'));
 const chosen = all.filter((file) => words.every((word) => file.includes(word)));
 const isVm = (file: string) => file.startsWith('test/vm/') || isChaos(file);
-if (only !== '--vm')
-  await runFiles(
-    chosen.filter((file) => !isVm(file)),
-    'none',
-  );
-if (only !== '--unit') await runFiles(chosen.filter(isVm).sort(byLength), 'process');
+if (only !== '--vm') await runUnitTests(chosen.filter((file) => !isVm(file)));
+if (only !== '--unit') await runMachineTests(chosen.filter(isVm).sort(byLength));
 finish();
 
 async function checkAll(): Promise<void> {
@@ -79,40 +75,54 @@ function machinesAtOnce(): number {
   return only === '--chaos' ? 1 : Math.max(1, Math.min(2, availableParallelism()));
 }
 
-/** Unit tests share this process; files with machines have one each, so that their machines end with it. */
-async function runFiles(files: readonly string[], isolation: 'none' | 'process'): Promise<void> {
+/** A process for each processor, with every so many of the files: many wait for something else. */
+async function runUnitTests(files: readonly string[]): Promise<void> {
+  const shares = Array.from({ length: Math.min(2, availableParallelism()) }, () => [] as string[]);
+  for (const [index, file] of files.entries()) shares[index % shares.length]!.push(join(ROOT, file));
+  const share = join(import.meta.dirname, 'unit-share.ts');
+  await Promise.all(
+    shares
+      .filter(({ length }) => length > 0)
+      .map((argv) => follow(run({ files: [share], argv, cwd: ROOT }), { isEachTold: false })),
+  );
+  if (files.length > 0) say('done', `unit tests: ${files.length} files, ${tally.passed} passed so far`);
+}
+
+/** Each file has a process of its own, so that its machines end with it. */
+async function runMachineTests(files: readonly string[]): Promise<void> {
   if (files.length === 0) return;
-  const stream = run({
+  const tests = run({
     files: files.map((file) => join(ROOT, file)),
-    isolation,
-    concurrency: isolation === 'none' ? undefined : machinesAtOnce(),
+    concurrency: machinesAtOnce(),
     timeout: FILE_TIMEOUT_MS,
     cwd: ROOT,
-  } as Parameters<typeof run>[0]);
-  stream.on('test:pass', ({ name, file, skip, details }) => {
+  });
+  await follow(tests, { isEachTold: true });
+}
+
+async function follow(tests: ReturnType<typeof run>, how: { readonly isEachTold: boolean }): Promise<void> {
+  tests.on('test:pass', ({ name, file, skip, details }) => {
     if (details.type === 'suite' || isFileItself(name)) return;
     if (skip !== undefined && skip !== false) {
       tally.skipped.push(`${name}: ${skip === true ? 'no reason given' : skip}`);
       return;
     }
     tally.passed++;
-    if (isolation === 'process')
-      say('ok  ', `${place(file)}: ${name} (${(details.duration_ms / 1000).toFixed(1)} s)`);
+    if (how.isEachTold) say('ok  ', `${place(file)}: ${name} (${(details.duration_ms / 1000).toFixed(1)} s)`);
   });
-  stream.on('test:fail', ({ name, file, details }) => {
+  tests.on('test:fail', ({ name, file, details }) => {
     tally.failed++;
     say('FAIL', `${place(file)}: ${name}`);
     console.log(describeFailure(details.error));
   });
-  stream.on('test:stderr', ({ message }) => process.stderr.write(message));
-  stream.resume();
-  await new Promise((resolve) => stream.on('end', resolve));
-  if (isolation === 'none') say('done', `unit tests: ${files.length} files, ${tally.passed} passed so far`);
+  tests.on('test:stderr', ({ message }) => process.stderr.write(message));
+  tests.resume();
+  await new Promise((resolve) => tests.on('end', resolve));
 }
 
 /** In process isolation each file is a test of its own; its tests are what counts. */
 function isFileItself(name: string): boolean {
-  return name.endsWith('.test.ts');
+  return name.endsWith('.test.ts') || name.endsWith('unit-share.ts');
 }
 
 function place(file: string | undefined): string {
