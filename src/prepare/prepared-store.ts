@@ -293,7 +293,7 @@ function writeFile(folder: string, { name, pieces }: FileContent): PreparedFile 
   }
 }
 
-/** Small pieces together, large ones as they are: an archive has four for each of its thousands of files. */
+/** Small pieces together, large ones in steps: an archive has four for each of its thousands of files. */
 function* inChunks(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   const chunk = new Uint8Array(CHUNK);
   let filled = 0;
@@ -302,7 +302,8 @@ function* inChunks(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
       yield chunk.subarray(0, filled);
       filled = 0;
     }
-    if (piece.length > CHUNK) yield piece;
+    if (piece.length > CHUNK)
+      for (let at = 0; at < piece.length; at += SUM_STEP) yield piece.subarray(at, at + SUM_STEP);
     else {
       chunk.set(piece, filled);
       filled += piece.length;
