@@ -3,10 +3,11 @@
  * firmware started with can a kernel come home that has all processors (docs/decisions/way-home.md).
  *
  * `panic_force_cpu=0` makes a kernel hand its panic to that one. Debian's 7.2 has it, its 6.1 and 6.12 do not; a kernel
- * that does not know it ignores it.
+ * that does not know it ignores it. It is asked in panic() alone: an oops starts the panic kernel before that, where it is
+ * (oops_end() in arch/x86/kernel/dumpstack.c), and nmi_panic() has decided for its processor before it calls panic().
  * @module
  */
-import type { MachineFacts } from '../machine/facts.ts';
+import type { CpuFacts, MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 
@@ -21,10 +22,21 @@ export function panicProcessorArgument(release: string | undefined): string | un
   return Number.parseInt(release ?? '', 10) >= SINCE ? `${PANIC_PROCESSOR}=0` : undefined;
 }
 
+/** Which deaths of a kernel may start its panic kernel on another processor than the first; `oopses`: and NMIs. */
+export type PanicsElsewhere = 'none' | 'oopses' | 'all';
+
+/** What is not known counts as several processors, and as a kernel that cannot be told. */
+export function panicsElsewhere(
+  { online }: Pick<CpuFacts, 'online'>,
+  release: string | undefined,
+  commandLine: string,
+): PanicsElsewhere {
+  if (valueOf(online) === 1) return 'none';
+  const isForced = commandLineValue(commandLine, PANIC_PROCESSOR) === '0';
+  return isForced && panicProcessorArgument(release) !== undefined ? 'oopses' : 'all';
+}
+
 /** Whether a panic may be on a processor from which home leads through the firmware. Unknown counts as yes. */
-export function mayPanicElsewhere(machine: MachineFacts): boolean {
-  if (valueOf(machine.cpu.online) === 1) return false;
-  const release = valueOf(machine.release);
-  const isForced = commandLineValue(valueOf(machine.commandLine) ?? '', PANIC_PROCESSOR) === '0';
-  return !(isForced && panicProcessorArgument(release) !== undefined);
+export function mayPanicElsewhere({ cpu, release, commandLine }: MachineFacts): boolean {
+  return panicsElsewhere(cpu, valueOf(release), valueOf(commandLine) ?? '') === 'all';
 }

@@ -8,6 +8,7 @@ import { valueOf } from '../machine/reading.ts';
 import { mayUnpackInto } from '../plan/trial/trial-memory.ts';
 import type { History } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
+import { panicsOutOfReach } from './first-processor.ts';
 import type { Planned, ReturnTableInput } from './return-table.ts';
 import type { Part, StagedTrial } from './stage-trial.ts';
 import type { TrialWorld } from './world.ts';
@@ -30,6 +31,7 @@ export function returnTableInput(
   return {
     panicKernel: withChance(planned(guard, firstActObstacle), missesOneIn(machine, staged)),
     panicHome: wayHomeOf(guard),
+    panicsElsewhere: panicsOutOfReach(machine, staged),
     home: planned(home, firstActObstacle),
     watchdog: watchdog.state === 'planned' ? watchdog : { ...watchdog, remedy: null },
     homeDefault:

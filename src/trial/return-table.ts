@@ -6,6 +6,7 @@
  * on this machine has measured it; 0 where the known-good kernel was never left.
  * @module
  */
+import type { PanicsElsewhere } from '../guard/panic-processor.ts';
 import { HUNG_TASK_SECONDS, PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
 import { HOME_PANIC_SECONDS } from '../switch/restart-on-way-home.ts';
 import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
@@ -38,6 +39,8 @@ export interface ReturnTableInput {
   readonly panicKernel: Planned;
   /** The known-good kernel, in the panic kernel's reservation. */
   readonly panicHome: Planned;
+  /** Which panics it is not started after: those are on a processor from which the panic kernel restarts the machine. */
+  readonly panicsElsewhere: PanicsElsewhere;
   /** The known-good kernel, in memory, for whoever goes home. */
   readonly home: Planned;
   readonly watchdog:
@@ -97,7 +100,7 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
     const answer = byPanicKernel(input);
     return {
       ...answer,
-      by: answer.isCovered ? `a detector of the kernel panics; ${answer.by}` : answer.by,
+      by: `a detector of the kernel panics; ${answer.by}`,
       seconds: plus(answer.seconds, HUNG_TASK_SECONDS),
     };
   },
@@ -166,7 +169,7 @@ function byPanicKernel(input: ReturnTableInput): Answer {
 }
 
 function byThePanicKernel(input: ReturnTableInput): Answer {
-  const { panicKernel, panicHome, measured } = input;
+  const { panicKernel, panicHome } = input;
   if (panicKernel.state === 'none') {
     const answer = byFirmware(
       input,
@@ -175,14 +178,31 @@ function byThePanicKernel(input: ReturnTableInput): Answer {
     );
     return answer.isCovered ? { ...answer, remedy: panicKernel.remedy } : answer;
   }
-  if (panicHome.state === 'planned')
-    return covered('the panic kernel saves a report and starts the known-good kernel', measured.bootSeconds);
+  if (panicHome.state === 'planned') return byPanicHome(input);
   const answer = byFirmware(
     input,
     `the panic kernel saves a report and restarts the machine (${panicHome.reason})`,
     0,
   );
   return answer.isCovered ? { ...answer, remedy: panicHome.remedy } : answer;
+}
+
+const ELSEWHERE: Readonly<Record<Exclude<PanicsElsewhere, 'none'>, string>> = {
+  all: 'a panic',
+  oopses: 'an oops or an NMI',
+};
+
+/** Nobody knows which processor it will be: what is promised is the slower way, and nothing where that leads elsewhere. */
+function byPanicHome({ panicsElsewhere, homeDefault, measured }: ReturnTableInput): Answer {
+  const { bootSeconds, firmwareSeconds } = measured;
+  const fromFirst = 'the panic kernel saves a report and starts the known-good kernel';
+  if (panicsElsewhere === 'none') return covered(fromFirst, bootSeconds);
+  const both = `${fromFirst}; after ${ELSEWHERE[panicsElsewhere]} on another CPU than the first it restarts the machine`;
+  if (homeDefault.state === 'none')
+    return uncovered(`${both}, and ${homeDefault.reason}`, homeDefault.remedy);
+  const isKnown = bootSeconds !== null && firmwareSeconds !== null;
+  const seconds = isKnown ? Math.max(bootSeconds, firmwareSeconds) : null;
+  return covered(`${both}, the firmware starts the known-good kernel`, seconds);
 }
 
 /** Only hardware sees a kernel that nothing runs in any more. */

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayPanicElsewhere, panicProcessorArgument } from '../../src/guard/panic-processor.ts';
+import {
+  mayPanicElsewhere,
+  panicProcessorArgument,
+  panicsElsewhere,
+} from '../../src/guard/panic-processor.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
 
@@ -29,6 +33,15 @@ test('a panic stays on the first processor when it is the only one, or when the 
     true,
     'a kernel that does not know the parameter ignores it',
   );
+});
+
+test('an oops is where it is, whatever the kernel was told', () => {
+  const { cpu } = healthyMachine();
+  const elsewhere = (cpus: number, release: string) =>
+    panicsElsewhere({ ...cpu, online: read(cpus) }, release, 'panic_force_cpu=0');
+  assert.equal(elsewhere(2, '7.2.13-amd64'), 'oopses');
+  assert.equal(elsewhere(1, '7.2.13-amd64'), 'none');
+  assert.equal(elsewhere(2, '6.12.9-amd64'), 'all');
 });
 
 test('what is not known counts as a panic anywhere', () => {

@@ -63,13 +63,35 @@ test('what is missing is missing for the reason that was found, or for want of a
   assert.deepEqual(inputFor({ home: planned }).home, { state: 'planned' });
   const guardWith = (way: unknown) =>
     inputFor({ guard: { state: 'planned', value: { home: way } as never } }).panicHome;
-  assert.deepEqual(guardWith({ state: 'planned' }), { state: 'planned' });
+  assert.deepEqual(guardWith({ state: 'planned', wayHome: {} }), { state: 'planned' });
   assert.deepEqual(guardWith({ state: 'firmware', reason: 'no room' }), none);
   const obstacle = 'there is no initramfs';
   assert.deepEqual(inputFor({ home: planned, firstActObstacle: obstacle }).home, {
     ...none,
     reason: obstacle,
   });
+});
+
+test('panics on other processors count where only the first one leads home and the kernel on trial has more', () => {
+  const elsewhere = (
+    bootProcessor: number | undefined,
+    cpus: Reading<number>,
+    release: string,
+    words = '',
+  ) => {
+    const machine = { ...machineAtHome(), cpu: { ...machineAtHome().cpu, online: cpus } };
+    const proposal = { kernel: { release }, plan: { commandLine: `quiet ${words}` } } as never;
+    const guard = { state: 'planned', value: { home: { state: 'planned', wayHome: { bootProcessor } } } };
+    return inputFor({ proposal, guard: guard as never }, { readMachine: () => machine }).panicsElsewhere;
+  };
+  assert.equal(elsewhere(0, read(2), '6.12.9-amd64'), 'all');
+  assert.equal(elsewhere(0, absent(), '6.12.9-amd64'), 'all');
+  assert.equal(elsewhere(0, read(1), '6.12.9-amd64'), 'none');
+  assert.equal(elsewhere(undefined, read(2), '6.12.9-arm64'), 'none');
+  assert.equal(elsewhere(0, read(2), '7.2.13-amd64', 'panic_force_cpu=0'), 'oopses');
+  assert.equal(elsewhere(0, read(2), '7.2.13-amd64'), 'all');
+  assert.equal(elsewhere(0, read(2), '6.12.9-amd64', 'panic_force_cpu=0'), 'all');
+  assert.equal(inputFor().panicsElsewhere, 'none', 'without a panic kernel the firmware leads home anyway');
 });
 
 test('the firmware leads home where the boot loader starts the known-good kernel, and nowhere else', () => {

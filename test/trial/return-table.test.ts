@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { renderReturnTable } from '../../src/cli/render/return-table.ts';
@@ -13,6 +15,7 @@ import { FAILURE_CLASSES, type FailureClass } from '../../src/trial/trial-words.
 const BEST: ReturnTableInput = {
   panicKernel: { state: 'planned' },
   panicHome: { state: 'planned' },
+  panicsElsewhere: 'none',
   home: { state: 'planned' },
   watchdog: { state: 'planned', isOverJump: true, overJumpSeconds: 120, timeoutSeconds: 120 },
   homeDefault: { state: 'already' },
@@ -68,6 +71,17 @@ const GAPS: readonly (readonly [string, Partial<ReturnTableInput>, readonly Fail
   ['no panic kernel leaves nothing, with the firmware', { panicKernel: none('no reservation') }, []],
   ['no kernel in memory leaves nothing, with the firmware', { home: none('no room') }, []],
   ['nor does none for the panic kernel', { panicHome: none('no room') }, []],
+  ['nor do panics on other processors, with the firmware', { panicsElsewhere: 'all' }, []],
+  [
+    'with another default panics on other processors leave the class, since one may be there',
+    { homeDefault: none('6.12 is the default'), panicsElsewhere: 'all' },
+    ['early-panic', 'panic', 'hang', 'dead-hang', 'power-loss', 'fallback'],
+  ],
+  [
+    'and so do oopses, which no kernel hands to the first one',
+    { homeDefault: none('6.12 is the default'), panicsElsewhere: 'oopses' },
+    ['early-panic', 'panic', 'hang', 'dead-hang', 'power-loss', 'fallback'],
+  ],
   [
     'neither of them with another default leaves nearly all',
     { homeDefault: none('x'), panicKernel: none('a'), home: none('b') },
@@ -111,6 +125,38 @@ test('reasons and remedies are those of the parts that are missing', () => {
   assert.equal(rowOf('unconfirmed', { needsConfirm: false, hasSystemd: false }).isCovered, true);
 });
 
+test('where the processor of a panic decides the way home, both are named, and the slower one is promised', () => {
+  const { by, seconds } = rowOf('panic', { panicsElsewhere: 'all' });
+  assert.equal(
+    by,
+    'the panic kernel saves a report and starts the known-good kernel; after a panic on another CPU than the first it restarts the machine, the firmware starts the known-good kernel',
+  );
+  assert.equal(seconds, 90);
+  const hang = rowOf('hang', { panicsElsewhere: 'all' });
+  assert.deepEqual([hang.by, hang.seconds], [`a detector of the kernel panics; ${by}`, 330]);
+  for (const [bootSeconds, firmwareSeconds, slower] of [
+    [5, null, null],
+    [null, 90, null],
+    [100, 90, 100],
+  ] as const) {
+    const measured = { bootSeconds, firmwareSeconds };
+    assert.equal(rowOf('panic', { panicsElsewhere: 'all', measured }).seconds, slower);
+  }
+  assert.match(rowOf('panic', { panicsElsewhere: 'oopses' }).by, /; after an oops or an NMI on another CPU /);
+});
+
+test('where the firmware leads elsewhere, a panic that may be on any processor says so and names its remedy', () => {
+  const row = rowOf('panic', {
+    panicsElsewhere: 'all',
+    homeDefault: none('the firmware starts another kernel'),
+  });
+  assert.match(
+    row.by,
+    /and starts the known-good kernel; after .* it restarts the machine, and the firmware starts another kernel$/,
+  );
+  assert.deepEqual([row.seconds, row.remedy], [null, 'mend the firmware starts another kernel']);
+});
+
 const plain = { style: (_style: string, text: string) => text };
 
 test('whatever is missing, the text fits 80 columns, has every class and says what is not covered', () => {
@@ -120,6 +166,7 @@ test('whatever is missing, the text fits 80 columns, has every class and says wh
     ...{
       panicKernel: planned,
       panicHome: planned,
+      panicsElsewhere: fc.constantFrom('none', 'oopses', 'all'),
       home: planned,
       homeDefault: fc.constantFrom({ state: 'already' } as const, { state: 'planned' } as const, none('x')),
       needsConfirm: fc.boolean(),
@@ -151,4 +198,22 @@ test('a row says what happens, how long it takes, and what brings the machine ho
       '    panic=10 restarts the machine, the firmware starts the known-good kernel',
     ].join('\n'),
   );
+});
+
+test('the example of the overview is what such a machine prints', () => {
+  const text = renderReturnTable(
+    returnTable({
+      ...BEST,
+      panicsElsewhere: 'all',
+      watchdog: { state: 'none', reason: 'there is no hardware watchdog', remedy: null },
+      ...{ bootDeadlineSeconds: 240, deadlineSeconds: 600, needsConfirm: false },
+      hasHardLockupDetector: false,
+      measured: { bootSeconds: 5, firmwareSeconds: null },
+    }),
+    plain,
+  );
+  for (const name of ['README.md', 'README.zh.md']) {
+    const overview = readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
+    assert.ok(overview.includes(`\n${text}\n`), `${name} has another table than this:\n${text}`);
+  }
 });
