@@ -17,7 +17,7 @@ export const PANIC_PROCESSOR = 'panic_force_cpu';
 /** The oldest release that is told it. */
 const SINCE = 7;
 
-/** What the guarded kernel is started with, besides its reservation; undefined where it would not be understood. */
+/** What a guarded kernel and one on trial are started with, besides their reservation; undefined where it would not be understood. */
 export function panicProcessorArgument(release: string | undefined): string | undefined {
   return Number.parseInt(release ?? '', 10) >= SINCE ? `${PANIC_PROCESSOR}=0` : undefined;
 }

@@ -3,7 +3,7 @@
  * (docs/decisions/way-home.md).
  * @module
  */
-import { type PanicsElsewhere, panicsElsewhere } from '../guard/panic-processor.ts';
+import { type PanicsElsewhere, panicProcessorArgument, panicsElsewhere } from '../guard/panic-processor.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import type { StagedTrial } from './stage-trial.ts';
 
@@ -15,6 +15,14 @@ export function panicsOutOfReach(
   return isHomeFromFirstOnly(guard)
     ? panicsElsewhere(machine.cpu, proposal.kernel.release, proposal.plan?.commandLine ?? '')
     : 'none';
+}
+
+/** What the kernel on trial is told, so that fewer of them are: where it has the parameter, and it makes a difference. */
+export function panicProcessorOnTrial(
+  guard: StagedTrial['guard'],
+  release: string | undefined,
+): string | undefined {
+  return isHomeFromFirstOnly(guard) ? panicProcessorArgument(release) : undefined;
 }
 
 function isHomeFromFirstOnly(guard: StagedTrial['guard']): boolean {

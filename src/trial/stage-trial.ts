@@ -33,6 +33,7 @@ import { chooseKernel } from '../switch/choose-kernel.ts';
 import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from '../switch/proposal.ts';
 import { nothingRemembered, type Remembered } from '../switch/remembered.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
+import { panicProcessorOnTrial } from './first-processor.ts';
 import { ORDERLY_SECONDS } from './go-home.ts';
 import { type HomeDamage, type HomeDefault, planHomeDefault } from './home-default.ts';
 import { homeRooms } from './home-room.ts';
@@ -162,6 +163,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
         guard.state === 'planned' && reserved.state === 'planned'
           ? reservationArgument(reserved.value.range, guard.value.plan.method)
           : undefined,
+      panicProcessor: panicProcessorOnTrial(guard, kernel.release),
       watchdog: watchdog.state === 'planned' ? watchdog.kernelArguments : [],
     },
     commandLine,

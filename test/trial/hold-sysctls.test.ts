@@ -12,7 +12,13 @@ import { machineOnTrial, TRIAL_ID } from '../support/trial-world.ts';
 
 /** The settings of a kernel on trial as its command line has made them, or as `over` says; undefined: it has none. */
 function sysctlsOnTrial(over: Readonly<Record<string, string | undefined>> = {}, own = '') {
-  const order = { id: TRIAL_ID, hasFirstAct: true, reservation: undefined, watchdog: [] };
+  const order = {
+    id: TRIAL_ID,
+    hasFirstAct: true,
+    reservation: undefined,
+    panicProcessor: undefined,
+    watchdog: [],
+  };
   const commandLine = read([own, ...trialParameters(order, own)].join(' '));
   const values: Record<string, string | undefined> = {};
   for (const [key, value] of Object.entries({ ...TRIAL_SYSCTLS, ...over })) values[`kernel.${key}`] = value;

@@ -238,6 +238,27 @@ test('without an initramfs there is no first act, nothing to come home with, and
   });
 });
 
+test('a kernel that can hand its panics to the first processor is told to, where only that one leads home', async () => {
+  const release = '7.2.13-amd64';
+  const files = {
+    'boot/new': imageOf(release),
+    'boot/loader/entries/new.conf': `title new\nversion ${release}\nlinux /new\ninitrd /new.img\noptions quiet\n`,
+  };
+  const request = { selector: 'new' };
+  await stage({ files, request }, (staged, world) => {
+    assert.match(lineOf(staged), /crashkernel=\S+ panic_force_cpu=0 panic=10 /);
+    assert.doesNotMatch(withoutAddedParameters(lineOf(staged)), /panic_force_cpu/, 'for this start alone');
+    assert.equal(returnTableInput(world, staged).panicsElsewhere, 'oopses');
+  });
+  await stage({ files, request, machine: { lockdown: read('integrity') } }, (staged) =>
+    assert.doesNotMatch(lineOf(staged), /panic_force_cpu/, 'the firmware leads home from any processor'),
+  );
+  await stage({}, (staged, world) => {
+    assert.doesNotMatch(lineOf(staged), /panic_force_cpu/);
+    assert.equal(returnTableInput(world, staged).panicsElsewhere, 'all');
+  });
+});
+
 test('a watchdog is told of on the command line, and the panic kernel of the trial pets it, too', async () => {
   await stage({ machine: watched() }, (staged) => {
     assert.match(lineOf(staged), / iTCO_wdt\.heartbeat=30 /);

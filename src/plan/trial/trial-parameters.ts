@@ -4,6 +4,9 @@
  *
  * `sysctl.NAME=VALUE` is carried out by the kernel just before init (5.8+, Documentation/admin-guide/kernel-parameters.txt);
  * one that the kernel does not have is an error in its log and no more. systemd-sysctl comes later: see trial/hold-sysctls.ts.
+ *
+ * What is read before any sysctl, and has none, stays as it is until the confirmed kernel is started again: `rd.emergency`,
+ * `rd.shell`, and `panic_force_cpu`, by which a panic is handed to the processor that the panic kernel can go home from.
  * @module
  */
 import { commandLineValue, hasArgument } from '../command-line.ts';
@@ -42,21 +45,24 @@ export interface TrialParameters {
   readonly hasFirstAct: boolean;
   /** `crashkernel=...`; undefined without a panic kernel. */
   readonly reservation: string | undefined;
+  /** `panic_force_cpu=...`; undefined where the kernel does not know it, or its panic kernel goes home from any processor. */
+  readonly panicProcessor: string | undefined;
   /** Of the watchdog, e.g. `watchdog.open_timeout=120`. */
   readonly watchdog: readonly string[];
 }
 
 /** In the order in which they are appended. What the administrator has set already stays as it is. */
 export function trialParameters(
-  { id, hasFirstAct, reservation, watchdog }: TrialParameters,
+  { id, hasFirstAct, reservation, panicProcessor, watchdog }: TrialParameters,
   commandLine: string,
 ): string[] {
   const sysctls = Object.entries(TRIAL_SYSCTLS).map(([name, value]) => `sysctl.kernel.${name}=${value}`);
+  const early = [...(panicProcessor === undefined ? [] : [panicProcessor]), ...EARLY];
   return [
     `${TRIAL_PARAMETER}=${id}`,
     ...(hasFirstAct ? [`rdinit=${FIRST_ACT_PATH}`] : []),
     ...(reservation === undefined ? [] : [reservation]),
-    ...EARLY.filter((text) => !isSet(commandLine, text.split('=')[0]!)),
+    ...early.filter((text) => !isSet(commandLine, text.split('=')[0]!)),
     ...sysctls.filter((text) => !hasArgument(commandLine, text.split('=')[0]!)),
     ...watchdog,
   ];

@@ -12,6 +12,7 @@ const TRIAL: TrialParameters = {
   id: 'feedfacecafebeef',
   hasFirstAct: true,
   reservation: 'crashkernel=98304K@0x70000000',
+  panicProcessor: undefined,
   watchdog: ['iTCO_wdt.heartbeat=30', 'systemd.watchdog_sec=off'],
 };
 
@@ -30,6 +31,16 @@ test('a trial names itself first, then its first act, its reservation, and what 
   const line = parameters.join(' ');
   for (const [name, value] of Object.entries(TRIAL_SYSCTLS))
     assert.equal(commandLineValue(line, `sysctl.kernel.${name}`), value);
+});
+
+test('a kernel that can hand its panic to one processor is told which, unless the administrator has said so', () => {
+  const told = { ...TRIAL, panicProcessor: 'panic_force_cpu=0' };
+  assert.deepEqual(trialParameters(told, 'quiet').slice(2, 5), [
+    'crashkernel=98304K@0x70000000',
+    'panic_force_cpu=0',
+    'panic=10',
+  ]);
+  assert.doesNotMatch(trialParameters(told, 'quiet panic_force_cpu=3').join(' '), /panic_force_cpu/);
 });
 
 test('without a first act and without a panic kernel neither is named', () => {
