@@ -15,6 +15,18 @@ test('each firmware has every case once, and power is cut at fifty moments and m
   }
 });
 
+test('a panic on another processor than the first comes home through the firmware, and its report is asked for', () => {
+  const cases = trialCases().filter(({ name }) => name === 'panic on CPU 1');
+  assert.deepEqual(
+    cases.map(({ bed, expected, cause }) => [bed.firmware, expected, cause]),
+    ['seabios', 'ovmf'].map((firmware) => [firmware, 'home by firmware', 'panic']),
+  );
+  for (const { detail } of cases) {
+    assert.match('sysrq triggered crash (khop crashes show 2027-01-15T075000Z-6.12)', detail ?? /never/);
+    assert.doesNotMatch('/sys/fs/pstore holds a record of a kernel that died', detail ?? /./);
+  }
+});
+
 test('only a machine with a watchdog can be expected to be brought home by it', () => {
   for (const { name, bed, cause } of trialCases())
     if (cause === 'watchdog' || name.endsWith(', watchdog')) assert.equal(bed.hasWatchdog, true, name);

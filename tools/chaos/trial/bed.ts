@@ -107,6 +107,8 @@ function packageOnce(): Promise<Uint8Array> {
 export async function describeTrialBed(bed: TrialBed): Promise<MachineDescription> {
   return await describeFullMachine({
     firmware: bed.firmware,
+    // The second one is for panics from which no kernel that has both comes home by kexec.
+    cpus: 2,
     memoryMib: 2048,
     kernelsToHopTo: [],
     withoutKhop: true,

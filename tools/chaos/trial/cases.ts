@@ -99,6 +99,15 @@ const CASES: readonly Sketch[] = [
     ...onTrial('panic', 'services', during.crash('echo c >/proc/sysrq-trigger'), HOME, 'panic'),
     watchdog: 'both',
   },
+  onTrial(
+    'panic on CPU 1',
+    'services',
+    during.crash('echo c >/proc/sysrq-trigger', 1),
+    FIRMWARE,
+    'panic',
+    // What the panic kernel left on the disk: from there no report comes home in memory.
+    /\(khop crashes show \S+\)$/,
+  ),
   onTrial('oops in a module', 'services', during.crashModule('null-dereference'), HOME, 'panic'),
   onTrial('stack overflow in a module', 'services', during.crashModule('stack-overflow'), HOME, 'panic'),
   onTrial('hang, interrupts on', 'services', during.crashModule('hang'), HOME, 'panic'),

@@ -30,9 +30,9 @@ export const waitOnly: Fault = async ({ machine }) => {
 };
 
 /** @param script must panic on the CPU that it runs on: from another than the first, the firmware leads home */
-export function crash(script: string): Fault {
+export function crash(script: string, cpu = 0): Fault {
   return async ({ machine }) => {
-    await machine.start(`taskset 1 sh -c '${script}'`);
+    await machine.start(`taskset ${1 << cpu} sh -c '${script}'`);
     return 'goes-on';
   };
 }
