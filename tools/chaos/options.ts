@@ -40,7 +40,7 @@ Makes faults in virtual machines and looks how they end. Without a SUITE, all of
   good     fifty trials of good kernels under each firmware, of which none may be sent home; three hours each
 
   --json FILE    write the rows of guard, trial and good to FILE: {suite, case, point, firmware, outcome, expected,
-                 cause, seconds}
+                 cause, seconds}; those of trial have watchdog, true or false, as well
   --case NAME    of guard and trial only cases that begin so in --list; may be repeated
   --firmware F   of guard, trial and good only cases under seabios, or under ovmf
   --switches N   so many switches of good under each firmware, 50 unless told

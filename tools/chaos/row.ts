@@ -5,8 +5,17 @@
 import { renderTable } from '../../src/cli/render/table.ts';
 
 /** One fault and how it ended. The JSON file is a list of these. */
-export interface ChaosRow {
-  readonly suite: string;
+export type ChaosRow = (FaultRow & { readonly suite: 'guard' | 'good' }) | TrialRow;
+
+/** One of a kernel on trial. */
+export interface TrialRow extends FaultRow {
+  readonly suite: 'trial';
+  /** Whether the machine had a hardware watchdog. */
+  readonly watchdog: boolean;
+}
+
+/** What all of them have. */
+interface FaultRow {
   readonly case: string;
   /** Where in the chain the fault was made. */
   readonly point: string;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseOptions } from '../../../tools/chaos/options.ts';
 import { type ChaosRow, isAsExpected, renderRows } from '../../../tools/chaos/row.ts';
+import { trialCases } from '../../../tools/chaos/trial/cases.ts';
+import { trialRow } from '../../../tools/chaos/trial/trial-row.ts';
 
 const ROW: ChaosRow = {
   suite: 'guard',
@@ -26,6 +28,27 @@ test('the table says of each row whether it is as expected, and counts them', ()
   assert.match(lines[1]!, /^ok .* home by kexec with report +12\.3 +Kernel panic$/);
   assert.match(lines[2]!, /^FAIL .*hangs \(expected: home by kexec\)/);
   assert.equal(lines.at(-1), '2 cases in 61 s: 1 as expected, 1 not');
+});
+
+test('the row of a trial has the fields of all rows, and says whether the machine had a watchdog', () => {
+  const rows = trialCases()
+    .filter(
+      ({ name, point, bed }) =>
+        /^panic(, watchdog)?$/.test(name) && `${point} ${bed.firmware}` === 'services ovmf',
+    )
+    .map((each) => trialRow(each, { outcome: 'home by kexec, panic', cause: 'sysrq', seconds: 12.34 }));
+  const common = { suite: 'trial', point: 'services', firmware: 'ovmf', outcome: 'home by kexec, panic' };
+  const rest = { ...common, expected: 'home by kexec, panic', cause: 'sysrq', seconds: 12.3 };
+  assert.deepEqual(rows, [
+    { ...rest, case: 'panic', watchdog: false },
+    { ...rest, case: 'panic, watchdog', watchdog: true },
+  ]);
+  assert.deepEqual(
+    Object.keys(rows[0]!)
+      .filter((field) => field !== 'watchdog')
+      .sort(),
+    Object.keys(ROW).sort(),
+  );
 });
 
 test('without a suite all of them run, a case belongs to the suites that have cases, and other words are refused', () => {

@@ -11,10 +11,11 @@ import { machineFiles } from '../../../src/lab/qemu.ts';
 import { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import { findDamage } from '../guard/disk-check.ts';
 import { takeInventory } from '../guard/homecoming.ts';
-import type { ChaosRow } from '../row.ts';
+import type { TrialRow } from '../row.ts';
 import { describeTrialBed, leaveWords, startBed } from './bed.ts';
 import type { TrialCase } from './cases.ts';
 import { describeEnd, type TrialEnd, waitForEnd } from './trial-end.ts';
+import { trialRow } from './trial-row.ts';
 
 /** Of the root file system among the disks. */
 const ROOT_INDEX = 0;
@@ -24,22 +25,14 @@ const READ_ONLY =
   'sync; echo u >/proc/sysrq-trigger; for i in 1 2 3 4 5 6 7 8 9; do grep -q " / ext4 ro" /proc/mounts && exit 0; sleep 1; done; exit 1';
 
 /** Never throws what the lab or the machine reports: that is an outcome too. */
-export async function runTrialCase(each: TrialCase): Promise<ChaosRow> {
-  const { name, point, bed, expected } = each;
+export async function runTrialCase(each: TrialCase): Promise<TrialRow> {
   const started = performance.now();
   const end = await tryAndWait(each).catch((error: unknown): TrialEnd => {
     if (!(error instanceof KhopError)) throw error;
     const seconds = (performance.now() - started) / 1000;
     return { outcome: `failed: ${error.code}`, cause: error.message.split('\n')[0]!, seconds };
   });
-  const { outcome, cause, seconds } = end;
-  return {
-    ...{ suite: 'trial', case: name, point, firmware: bed.firmware },
-    outcome,
-    expected: each.cause === undefined ? expected : `${expected}, ${each.cause}`,
-    cause,
-    seconds: Math.round(seconds * 10) / 10,
-  };
+  return trialRow(each, end);
 }
 
 async function tryAndWait(each: TrialCase): Promise<TrialEnd> {
