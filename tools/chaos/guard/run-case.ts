@@ -76,7 +76,7 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
   }
 }
 
-/** Pulls the plug: QEMU is killed, and what it had not written is lost. */
+/** Pulls the plug: QEMU is killed. What that takes: power-cuts.ts. */
 async function crashUntil(
   machine: VirtualMachine,
   { crash, bed }: GuardCase,

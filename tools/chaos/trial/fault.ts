@@ -26,7 +26,7 @@ export const REFUSAL = { words: '/run/refusal', status: '/run/refused' } as cons
 /** For commands in an emulated machine. */
 export const COMMAND = { timeoutMs: 120_000 };
 
-/** Pulls the plug: what QEMU had not written is lost. */
+/** Pulls the plug: QEMU is killed. What that takes: guard/power-cuts.ts. */
 export async function cutPower(machine: VirtualMachine): Promise<FaultEnd> {
   process.kill(machine.pid, 'SIGKILL');
   await machine.waitForEnd(10_000);
