@@ -14,6 +14,7 @@ import type { GuardCase } from './cases.ts';
 import { findDamage } from './disk-check.ts';
 import { type Homecoming, inspect, takeInventory } from './homecoming.ts';
 import type { CutPoint } from './power-cuts.ts';
+import { lateness } from './time-to-home.ts';
 
 /** Panic kernel, its deadline, firmware and the start of the known-good kernel, in an emulated machine. */
 const HOME_TIMEOUT_MS = 180_000;
@@ -60,20 +61,31 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
       await crashUntil(machine, each, each.cut);
       return await switchOnAgain(machine, each, before);
     }
-    const fault = each.fault && waitForLine(machine, each.fault.at).then(() => each.fault?.make(machine));
+    const fault = makeFault(machine, each);
     await each.crash(machine, each.bed);
-    await fault;
+    const heldSeconds = await fault;
     const isHome = await comesHome(machine, bootId, each.expected === 'hangs');
     const seconds = (performance.now() - crashed) / 1000;
     if (!isHome)
       return { outcome: 'hangs', cause: [...complaints.slice(-1), lastLine(machine)].join('; '), seconds };
     const home = await inspect(machine, before);
     await machine.quit();
-    return await describe(machine, home, complaints, seconds);
+    const late = lateness(seconds - heldSeconds);
+    const losses = late === undefined ? home.losses : [...home.losses, late];
+    return await describe(machine, { ...home, losses }, complaints, seconds);
   } finally {
     await machine[Symbol.asyncDispose]();
     await rm(machine.folder, { recursive: true, force: true });
   }
+}
+
+/** Gives back for how long: a machine that a debugger leads step by step stands still, and so do its clocks. */
+async function makeFault(machine: VirtualMachine, { fault }: GuardCase): Promise<number> {
+  if (fault === undefined) return 0;
+  await waitForLine(machine, fault.at);
+  const began = performance.now();
+  await fault.make(machine);
+  return (performance.now() - began) / 1000;
 }
 
 /** Pulls the plug: QEMU is killed. What that takes: power-cuts.ts. */
