@@ -20,3 +20,12 @@ test('a report that the panic kernel has called saved is there after a power cut
   assert.deepEqual(expectedAt(/^(report|leave)/), ['home by firmware with report']);
   assert.deepEqual(expectedAt(/^(panic|captured|home|log|target)/), ['home by firmware']);
 });
+
+test('a disk that takes no report keeps none away from home', () => {
+  const names = ['target-missing', 'target-full', 'target-read-only'];
+  const found = ALL.filter(({ name }) => names.includes(name));
+  assert.deepEqual(
+    found.map(({ name, expected }) => [name, expected]),
+    names.map((name) => [name, 'home by kexec with report']),
+  );
+});

@@ -26,12 +26,20 @@ export async function unplugTarget(machine: VirtualMachine): Promise<void> {
   });
 }
 
+const FILLERS = ['/var/lib/khop/filler', '/var/lib/khop/rest'] as const;
+
 /** Not a block is left. */
 export async function fillDisk(machine: VirtualMachine): Promise<void> {
+  const [filler, rest] = FILLERS;
   await machine.run(
-    'dd if=/dev/zero of=/var/lib/khop/filler bs=64k 2>/dev/null; dd if=/dev/zero of=/var/lib/khop/rest bs=1k 2>/dev/null; sync; true',
+    `dd if=/dev/zero of=${filler} bs=64k 2>/dev/null; dd if=/dev/zero of=${rest} bs=1k 2>/dev/null; sync; true`,
     COMMAND,
   );
+}
+
+/** Somebody makes room, in a kernel that has mounted it. */
+export async function freeDisk(machine: VirtualMachine): Promise<void> {
+  await machine.run(`rm ${FILLERS.join(' ')} && sync`, COMMAND);
 }
 
 /** The disk refuses to be written to, as one with its switch set does. */

@@ -48,8 +48,15 @@ export function lossesSince(before: Inventory, after: Inventory, toleranceKib = 
   return losses;
 }
 
-/** Looks at the kernel that came up, and has it read the report. */
-export async function inspect(machine: VirtualMachine, before: Inventory): Promise<Homecoming> {
+/**
+ * Looks at the kernel that came up, and has it read the report.
+ * @param repair what has to be done before a report can be written down here; undefined: nothing
+ */
+export async function inspect(
+  machine: VirtualMachine,
+  before: Inventory,
+  repair?: (machine: VirtualMachine) => Promise<void>,
+): Promise<Homecoming> {
   const after = await takeInventory(machine);
   const losses = lossesSince(before, after);
   if (after.release !== before.release) losses.unshift(`${after.release} runs, not ${before.release}`);
@@ -58,7 +65,7 @@ export async function inspect(machine: VirtualMachine, before: Inventory): Promi
     losses.push(`${after.memoryKib} KiB instead of ${before.memoryKib}`);
   const { status } = await machine.exec('grep -q khop.guard= /proc/cmdline', COMMAND);
   const way = status === 0 ? 'kexec' : 'firmware';
-  return { way, losses, ...(await readReport(machine)) };
+  return { way, losses, ...(await readReport(machine, repair)) };
 }
 
 interface Listed {
@@ -72,10 +79,19 @@ interface Listed {
   }[];
 }
 
-/** It may come home in memory too: then it is there although the disk is not. */
-async function readReport(machine: VirtualMachine): Promise<Pick<Homecoming, 'hasReport' | 'words'>> {
+/** It may come home in memory too: then it is there although the disk is not, or cannot be written to. */
+async function readReport(
+  machine: VirtualMachine,
+  repair: ((machine: VirtualMachine) => Promise<void>) | undefined,
+): Promise<Pick<Homecoming, 'hasReport' | 'words'>> {
   const mounted = await machine.exec(MOUNT_TARGET, COMMAND);
-  const isThere = (await machine.exec('grep -q /var/lib/khop /proc/mounts', COMMAND)).status === 0;
+  const isThere = mounted.status === 0;
+  // Where it is mounted read-only, what is written there has to go to the folder below.
+  if (!isThere) await machine.exec('umount /var/lib/khop', COMMAND);
+  if (repair !== undefined) {
+    await machine.exec('khop arrive', COMMAND);
+    await repair(machine);
+  }
   const listed = await machine.exec('khop arrive >&2; khop crashes list --json', COMMAND);
   const names = await machine.exec('ls /var/lib/khop/crashes', COMMAND);
   if (isThere) await machine.run('umount /var/lib/khop', COMMAND);

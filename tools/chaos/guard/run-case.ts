@@ -68,7 +68,7 @@ async function crashAndWait(each: GuardCase): Promise<Ending> {
     const seconds = (performance.now() - crashed) / 1000;
     if (!isHome)
       return { outcome: 'hangs', cause: [...complaints.slice(-1), lastLine(machine)].join('; '), seconds };
-    const home = await inspect(machine, before);
+    const home = await inspect(machine, before, each.repair);
     await machine.quit();
     const late = lateness(seconds - heldSeconds);
     const losses = late === undefined ? home.losses : [...home.losses, late];
