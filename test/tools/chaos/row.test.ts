@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseOptions } from '../../../tools/chaos/options.ts';
-import { type ChaosRow, isAsExpected, renderRows } from '../../../tools/chaos/row.ts';
+import { anyOf, type ChaosRow, isAsExpected, renderRows } from '../../../tools/chaos/row.ts';
 import { trialCases } from '../../../tools/chaos/trial/cases.ts';
 import { trialRow } from '../../../tools/chaos/trial/trial-row.ts';
 
@@ -21,6 +21,20 @@ test('an outcome is as expected when it says at least what was expected, in whol
   assert.equal(isAsExpected({ ...ROW, expected: ROW.outcome }), true);
   assert.equal(isAsExpected({ ...ROW, expected: 'home by kexec without report' }), false);
   assert.equal(isAsExpected({ ...ROW, outcome: 'home, but 1 of 2 CPUs', expected: 'home' }), false);
+});
+
+test('where several outcomes are right, any of them is, and nothing between them', () => {
+  const expected = anyOf(['never left', 'home by firmware, firmware']);
+  const isRight = (outcome: string) => isAsExpected({ ...ROW, outcome, expected });
+  assert.equal(isRight('never left'), true);
+  assert.equal(isRight('home by firmware, firmware'), true);
+  for (const other of [
+    'home by firmware',
+    'home by firmware, firmware, but it ended 2 times',
+    'confirmed',
+    '',
+  ])
+    assert.equal(isRight(other), false, other);
 });
 
 test('the table says of each row whether it is as expected, and counts them', () => {

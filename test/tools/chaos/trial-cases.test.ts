@@ -32,6 +32,38 @@ test('only a machine with a watchdog can be expected to be brought home by it', 
     if (cause === 'watchdog' || name.endsWith(', watchdog')) assert.equal(bed.hasWatchdog, true, name);
 });
 
+/** What is expected of cuts at moments whose names end so, in the order of their times. */
+function expectedAfter(moment: string): string[] {
+  const found = trialCases().filter(
+    ({ name, point, bed }) =>
+      name === 'power cut' && bed.firmware === 'seabios' && point.endsWith(` ms after ${moment}`),
+  );
+  assert.notEqual(found.length, 0, moment);
+  return found.map(({ expected }) => expected);
+}
+
+test('a trial that is cut off before its decision comes home once it is on the disk, and behind it is confirmed', () => {
+  const home = 'home by firmware, firmware';
+  assert.deepEqual(new Set(expectedAfter('somebody said yes')), new Set([`never left or ${home}`]));
+  for (const moment of ['the way down began', 'the agent began', 'the network'])
+    assert.deepEqual(new Set(expectedAfter(moment)), new Set([home]), moment);
+  for (const moment of ['the jump', 'the services']) {
+    const [first, ...others] = expectedAfter(moment);
+    assert.equal(first, home);
+    assert.equal(others.at(-1), `${home} or confirmed`);
+  }
+  const decided = expectedAfter('the decision');
+  assert.equal(decided[0], `${home} or confirmed`);
+  assert.equal(decided.at(-1), 'confirmed');
+  assert.deepEqual(new Set(expectedAfter('the confirmation')), new Set(['confirmed']));
+});
+
+test('the cause that the agent has written outlives a cut on its way home', () => {
+  const causes = expectedAfter('the way home began');
+  assert.equal(causes[0], 'home by firmware, firmware or home by firmware, unhealthy');
+  assert.equal(causes.at(-1), 'home by firmware, unhealthy');
+});
+
 test('what is done in turns begins when the one before has ended, also by an error; other keys do not wait', async () => {
   const events: string[] = [];
   const gate = Promise.withResolvers<void>();

@@ -3,12 +3,12 @@
  * for a check; those of the jump itself begin in the known-good kernel.
  * @module
  */
+import { anyOf } from '../row.ts';
 import type { BedState, TrialBed } from './bed.ts';
 import * as before from './before-jump.ts';
 import type { Fault } from './fault.ts';
 import * as during from './on-trial.ts';
 import { type CutMoment, powerCuts } from './power-cuts.ts';
-import { EITHER } from './trial-end.ts';
 
 /** One case. */
 export interface TrialCase {
@@ -19,9 +19,12 @@ export interface TrialCase {
   /** From which checkpoint. */
   readonly from: BedState;
   readonly fault: Fault;
-  /** `confirmed`, `home by kexec`, `home by firmware`, `stays`: nothing was loaded or stopped. */
+  /**
+   * `confirmed`, `home by kexec`, `home by firmware`, `stays`: nothing was loaded or stopped. After a power cut, with their
+   * causes, those that it may have; see power-cuts.ts.
+   */
   readonly expected: string;
-  /** Of the history; undefined where no trial ends. */
+  /** Of the history; undefined where no trial ends, or `expected` says it. */
   readonly cause: string | undefined;
   /** What the history has to say of it, where the cause alone could be of another fault. */
   readonly detail?: RegExp | undefined;
@@ -167,8 +170,8 @@ export function trialCases(): readonly TrialCase[] {
   );
 }
 
-function cutCase({ point, from, fault }: CutMoment): Sketch {
-  return { name: 'power cut', point, from, fault, expected: EITHER, cause: undefined };
+function cutCase({ point, from, fault, ends }: CutMoment): Sketch {
+  return { name: 'power cut', point, from, fault, expected: anyOf(ends), cause: undefined };
 }
 
 /** @param script finds the path in `$ticket` */

@@ -14,8 +14,8 @@ const END_TIMEOUT_MS = 1_200_000;
 /** For a command that is to be refused before anything is loaded. */
 const REFUSAL_TIMEOUT_MS = 300_000;
 const PAUSE_MS = 1000;
-/** After a power cut: what had reached the disk decides. */
-export const EITHER = 'home or confirmed';
+/** The power went before anything of the trial was on the disk: no ticket, and no end of one. */
+export const NEVER_LEFT = 'never left';
 
 /** Words for a row. */
 export interface TrialEnd {
@@ -54,18 +54,21 @@ async function waitUntil(machine: VirtualMachine, condition: string, until: numb
   });
 }
 
+/** Of the history. */
+interface ListedEntry {
+  readonly kind: string;
+  readonly outcome?: string;
+  readonly cause?: string;
+  readonly detail?: string;
+  readonly trial?: {
+    readonly verdict: string;
+    readonly cause: string | null;
+    readonly detail: string;
+  } | null;
+}
+
 interface Listed {
-  readonly entries: readonly {
-    readonly kind: string;
-    readonly outcome?: string;
-    readonly cause?: string;
-    readonly detail?: string;
-    readonly trial?: {
-      readonly verdict: string;
-      readonly cause: string | null;
-      readonly detail: string;
-    } | null;
-  }[];
+  readonly entries: readonly ListedEntry[];
 }
 
 /** @param before undefined after a power cut, where another machine was switched on */
@@ -79,25 +82,34 @@ export async function describeEnd(
   const release = (await machine.run('uname -r', COMMAND)).stdout.trim();
   const isHome = isKnownGood(release);
   const { stdout } = await machine.run(`${INSTALLED} sh -c 'khop arrive >&2; khop history --json'`, COMMAND);
-  const last = (JSON.parse(stdout) as Listed).entries.findLast(
+  // A machine of this suite leaves once.
+  const ends = (JSON.parse(stdout) as Listed).entries.filter(
     ({ kind }) => kind === 'switch' || kind === 'trial-lost',
   );
+  const last = ends.at(-1);
   const recorded = last?.kind === 'trial-lost' ? last.cause : last?.trial?.cause;
   const detail = last?.kind === 'trial-lost' ? last.detail : last?.trial?.detail;
   // One that began on trial had its reservation; home has more.
   const problems = isHome && before !== undefined ? lossesSince(before, await takeInventory(machine)) : [];
-  const missing = await missingAfter(machine, recorded ?? undefined, last?.trial?.verdict);
-  // Where either end is right, why it came to that is a remark.
-  const isEither = each.expected === EITHER;
+  const missing = await missingAfter(machine, each, recorded ?? undefined, last?.trial?.verdict);
+  const unfinished = before === undefined ? await unfinishedAfterCut(machine, ends) : [];
   const other = each.detail === undefined || each.detail.test(detail ?? '') ? [] : ['but of another fault'];
-  const tail = [isEither ? undefined : recorded, ...other, ...problems, ...missing]
-    .filter(Boolean)
-    .join(', ');
+  const tail = [recorded, ...other, ...problems, ...missing, ...unfinished].filter(Boolean).join(', ');
   const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
   const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
-  const words = outcomeWords(each, { isHome, way, verdict: last?.trial?.verdict });
-  const cause = [isEither ? recorded : undefined, detail].filter(Boolean).join(': ');
-  return { outcome: tail === '' ? words : `${words}, ${tail}`, cause, seconds };
+  const hasLeft = before !== undefined || last !== undefined;
+  const words = outcomeWords({ isHome, hasLeft, way, verdict: last?.trial?.verdict });
+  return { outcome: tail === '' ? words : `${words}, ${tail}`, cause: detail ?? '', seconds };
+}
+
+/** Whenever the power goes, a trial that was on the disk ends once, by a ticket that can be read and is gone then. */
+async function unfinishedAfterCut(machine: VirtualMachine, ends: readonly ListedEntry[]): Promise<string[]> {
+  const ticket = await machine.exec('test -e /var/lib/khop/trial.json', COMMAND);
+  return [
+    ...(ticket.status === 0 ? ['but its ticket is still there'] : []),
+    ...(ends.some(({ kind }) => kind === 'trial-lost') ? ['but its ticket could not be read'] : []),
+    ...(ends.length > 1 ? [`but it ended ${ends.length} times`] : []),
+  ];
 }
 
 /** Refused, with nothing loaded, nothing on its way, and the kernel that was there. */
@@ -117,10 +129,13 @@ async function describeRefusal(machine: VirtualMachine, seconds: number): Promis
 /** What a confirmed kernel and a panic leave besides the history. */
 async function missingAfter(
   machine: VirtualMachine,
+  { from }: TrialCase,
   cause: string | undefined,
   verdict: string | undefined,
 ): Promise<string[]> {
   if (verdict === 'confirmed') {
+    // What was tried there has a parameter more than its entry, so the default stays.
+    if (from === 'asked') return [];
     const { stdout } = await machine.run(`${INSTALLED} khop list --json`, COMMAND);
     const { kernels } = JSON.parse(stdout) as {
       kernels: readonly { readonly release: string; readonly isDefault: boolean }[];
@@ -135,11 +150,14 @@ async function missingAfter(
     : ['without a report'];
 }
 
-function outcomeWords(
-  { expected }: TrialCase,
-  found: { readonly isHome: boolean; readonly way: string; readonly verdict: string | undefined },
-): string {
-  if (found.verdict === 'confirmed') return expected === EITHER ? EITHER : 'confirmed';
+function outcomeWords(found: {
+  readonly isHome: boolean;
+  /** Whether it is known to have been on its way at least. */
+  readonly hasLeft: boolean;
+  readonly way: string;
+  readonly verdict: string | undefined;
+}): string {
+  if (found.verdict === 'confirmed') return 'confirmed';
   if (!found.isHome) return 'on the kernel that was tried';
-  return expected === EITHER ? EITHER : `home by ${found.way}`;
+  return found.hasLeft ? `home by ${found.way}` : NEVER_LEFT;
 }
