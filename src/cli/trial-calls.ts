@@ -59,6 +59,6 @@ export function goHomeCalls(root: string): GoHomeCalls {
   return {
     crashKernel,
     wait: async (ms) => await sleep(ms),
-    sayLeaving: () => sayLeaving(root),
+    sayLeaving: (message) => sayLeaving(root, message),
   };
 }

@@ -63,7 +63,7 @@ export function tellGuardian(pid: number, message: GuardianMessage): void {
 }
 
 /** Does nothing without a guardian. @throws E_NOT_FOUND when it ends meanwhile */
-export function sayLeaving(root: string): void {
+export function sayLeaving(root: string, message: 'leaving' | 'goingHome' = 'leaving'): void {
   const pid = valueOf(findGuardian(root));
-  if (pid !== undefined) tellGuardian(pid, 'leaving');
+  if (pid !== undefined) tellGuardian(pid, message);
 }

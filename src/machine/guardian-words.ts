@@ -22,5 +22,7 @@ export const GUARDIAN = {
     keepPetting: 35,
     /** SIGRTMIN+2: this kernel is left in good order. The watchdog gets time for the start of the next one. */
     leaving: 36,
+    /** SIGRTMIN+3: the same, and this kernel goes home. When that is not over in its time, the guardian goes home itself. */
+    goingHome: 37,
   },
 } as const;

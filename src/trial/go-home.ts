@@ -23,14 +23,19 @@ import { whenFree } from './when-free.ts';
 
 /** How long services have to stop, where nobody says otherwise: systemd gives each of them 90 s. */
 export const ORDERLY_SECONDS = 120;
+/** From the decision until the guardian goes home itself: not while services still stop, nor while disks are unmounted. */
+export const WAY_HOME_SECONDS = ORDERLY_SECONDS + 60;
 
 /** What going home needs besides the world. */
 export interface GoHomeCalls {
   /** A panic; returns only by throwing. */
   readonly crashKernel: () => void;
   readonly wait: (ms: number) => Promise<void>;
-  /** Tells the guardian, if there is one: its watchdog gets time for the start of the known-good kernel. @throws E_NOT_FOUND */
-  readonly sayLeaving: () => void;
+  /**
+   * Tells the guardian, if there is one: its watchdog gets time for the start of the known-good kernel, and with `goingHome` it
+   * takes over when this way home hangs. @throws E_NOT_FOUND
+   */
+  readonly sayLeaving: (message: 'leaving' | 'goingHome') => void;
 }
 
 /** Why, and how long the orderly way may take. */
@@ -58,7 +63,8 @@ export async function goHome(world: GuardWorld, calls: GoHomeCalls, order: HomeO
   sayNobodyAsked(world, order);
   await reloadHome(world, order, isRecorded);
   try {
-    calls.sayLeaving();
+    // Whoever gives services longer has the time of the trial.
+    calls.sayLeaving(order.orderlyMs > ORDERLY_SECONDS * 1000 ? 'leaving' : 'goingHome');
   } catch (error) {
     world.remark((error as Error).message);
   }

@@ -7,8 +7,10 @@
  * @module
  */
 import type { PanicsElsewhere } from '../guard/panic-processor.ts';
+import { LEAVE_SECONDS } from '../plan/trial/leave-trial.ts';
 import { HUNG_TASK_SECONDS, PANIC_SECONDS } from '../plan/trial/trial-parameters.ts';
 import { HOME_PANIC_SECONDS } from '../switch/restart-on-way-home.ts';
+import { WAY_HOME_SECONDS } from './go-home.ts';
 import { FAILURE_CLASSES, type FailureClass } from './trial-words.ts';
 
 /** One way of failing. */
@@ -121,12 +123,7 @@ const ANSWERS: Readonly<Record<FailureClass, (input: ReturnTableInput) => Answer
         : 'the boot loader’s default was not touched',
       0,
     ),
-  fallback: (input) =>
-    byFirmware(
-      input,
-      `panic=${HOME_PANIC_SECONDS} restarts the machine when home panics or finds no root`,
-      HOME_PANIC_SECONDS,
-    ),
+  fallback: byFallback,
 };
 
 /** One row for each class, in their order. */
@@ -243,6 +240,28 @@ function byHome(input: ReturnTableInput, how: string, after: number): Answer {
     return covered(`${how}, without the firmware`, plus(measured.bootSeconds, after));
   const answer = byFirmware(input, `${how} (${home.reason})`, after);
   return answer.isCovered ? { ...answer, remedy: home.remedy } : answer;
+}
+
+/** Either end of the way home may be what fails: the kernel that is left, or the one that comes. */
+function byFallback(input: ReturnTableInput): Answer {
+  const answer = byFirmware(
+    input,
+    `panic=${HOME_PANIC_SECONDS} restarts the machine when home panics or finds no root`,
+    HOME_PANIC_SECONDS,
+  );
+  if (!answer.isCovered) return answer;
+  const isPanic = input.panicKernel.state === 'planned';
+  const endSeconds = WAY_HOME_SECONDS + (isPanic ? LEAVE_SECONDS.panic : LEAVE_SECONDS.reset);
+  const how = isPanic ? 'has the panic kernel take over' : 'resets the machine';
+  const seconds = plus(
+    isPanic ? byThePanicKernel(input).seconds : input.measured.firmwareSeconds,
+    endSeconds,
+  );
+  return {
+    ...answer,
+    by: `${answer.by}; when the drivers of the kernel that is left hang, the guardian ${how} within ${endSeconds} s`,
+    seconds: answer.seconds === null || seconds === null ? null : Math.max(answer.seconds, seconds),
+  };
 }
 
 /** The guardian has no checks, but it knows when nobody has confirmed. */

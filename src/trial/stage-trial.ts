@@ -34,7 +34,7 @@ import { lastingCommandLine, type Proposal, type ProposalOptions, propose } from
 import { nothingRemembered, type Remembered } from '../switch/remembered.ts';
 import { newSwitchId } from '../switch/switch-kernel.ts';
 import { panicProcessorOnTrial } from './first-processor.ts';
-import { ORDERLY_SECONDS } from './go-home.ts';
+import { WAY_HOME_SECONDS } from './go-home.ts';
 import { type HomeDamage, type HomeDefault, planHomeDefault } from './home-default.ts';
 import { homeRooms } from './home-room.ts';
 import { whyNotKnownHome } from './known-home.ts';
@@ -91,7 +91,7 @@ export interface StagedTrial {
 /** Seconds of the way down and of the firmware-free start, until the first act takes the watchdog over. */
 const JUMP_SECONDS = 120;
 /** The guardian goes home so long after the agent should have: not while its last checks run, or services still stop. */
-const GUARDIAN_SLACK_SECONDS = 60 + ORDERLY_SECONDS;
+const GUARDIAN_SLACK_SECONDS = WAY_HOME_SECONDS;
 
 /**
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for kernels that cannot be found or read. A known-good kernel or a
@@ -154,6 +154,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
           bootDeadlineMs: deadlines.bootSeconds * 1000,
           deadlineMs:
             (deadlines.totalSeconds + (deadlines.confirmSeconds ?? 0) + GUARDIAN_SLACK_SECONDS) * 1000,
+          wayHomeMs: WAY_HOME_SECONDS * 1000,
         });
   const parameters = trialParameters(
     {

@@ -113,6 +113,7 @@ async function enterTrial(
     architecture: 'x86-64',
     init: '/init',
     bootDeadlineMs: BOOT_DEADLINE_MS,
+    wayHomeMs: BOOT_DEADLINE_MS,
     ...order,
   });
   await machine.copyIn(joinBytes(pieces), '/tmp/trial.cpio');

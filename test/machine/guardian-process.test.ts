@@ -79,14 +79,19 @@ test('each message arrives as its signal, the real-time ones as well', async () 
     assert.equal(await statusAfter((pid) => tellGuardian(pid, message)), status);
 });
 
-test('the guardian that runs is told that its kernel is left, and where none runs nobody is', async () => {
+test('the guardian that runs is told that its kernel is left, and whether for home, and where none runs nobody is', async () => {
   using none = buildTree(processOf(1, 'systemd'));
   assert.doesNotThrow(() => sayLeaving(none.root));
-  const status = await statusAfter((pid) => {
-    using tree = buildTree(processOf(pid, 'khop-guardian'));
-    sayLeaving(tree.root);
-  });
-  assert.equal(status, 164);
+  for (const [message, expected] of [
+    [undefined, 164],
+    ['goingHome', 165],
+  ] as const) {
+    const status = await statusAfter((pid) => {
+      using tree = buildTree(processOf(pid, 'khop-guardian'));
+      sayLeaving(tree.root, message);
+    });
+    assert.equal(status, expected);
+  }
 });
 
 test('a guardian that is gone is an error that says what is left', async () => {

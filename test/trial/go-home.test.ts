@@ -47,11 +47,7 @@ async function leave(
   const world = { ...at.world, shutdown, rebootThroughFirmware: async('reboot') };
   const wait = async (ms: number) => note(`wait ${ms}`);
   try {
-    await goHome(
-      world,
-      { wait, crashKernel: () => note('crash'), sayLeaving: () => void note('leaving') },
-      { ...ORDER, ...order },
-    );
+    await goHome(world, { wait, crashKernel: () => note('crash'), sayLeaving: note }, { ...ORDER, ...order });
   } catch (error) {
     // Further ways are tried after a throw, so what the machine did not live to see is cut off.
     assert.ok(at.calls.includes(ends) || error instanceof Gone);
@@ -74,7 +70,7 @@ function phasesOf(at: TrialWorld): string[] {
 test('with the known-good kernel in memory each way is harder than the one before, and each is written down first', async () => {
   using at = trialWorld(loaded());
   await leave(at, 'crash');
-  assert.deepEqual(at.calls, ['leaving', 'kexec.target', 'wait 7000', 'now', 'crash']);
+  assert.deepEqual(at.calls, ['goingHome', 'kexec.target', 'wait 7000', 'now', 'crash']);
   assert.deepEqual(phasesOf(at), ['returning', 'home-orderly', 'home-now', 'home-panic']);
   const { phase, cause } = decodeTicket(at.text('trial.json')!, 't').trial!;
   assert.deepEqual(
@@ -87,11 +83,22 @@ test('with the known-good kernel in memory each way is harder than the one befor
 test('without systemd khop stops the processes itself, and without a kernel in memory the firmware leads home', async () => {
   using own = trialWorld(loaded({ serviceManager: read('busybox') }));
   await leave(own, 'stop within 7000');
-  assert.deepEqual(own.calls, ['leaving', 'stop within 7000']);
+  assert.deepEqual(own.calls, ['goingHome', 'stop within 7000']);
   using firmware = trialWorld(machineOnTrial());
   await leave(firmware, 'crash');
-  assert.deepEqual(firmware.calls, ['leaving', 'reboot', 'wait 7000', 'crash']);
+  assert.deepEqual(firmware.calls, ['goingHome', 'reboot', 'wait 7000', 'crash']);
   assert.deepEqual(phasesOf(firmware), ['returning', 'home-firmware', 'home-panic']);
+});
+
+test('the guardian takes over from a way home that hangs, unless services are given longer than usual to stop', async () => {
+  for (const [orderlyMs, message] of [
+    [120_000, 'goingHome'],
+    [120_001, 'leaving'],
+  ] as const) {
+    using at = trialWorld(loaded());
+    await leave(at, 'kexec.target', { orderlyMs });
+    assert.deepEqual(at.calls, [message, 'kexec.target']);
+  }
 });
 
 test('the first cause stays, and neither a disk that refuses nor a ticket that is damaged keeps anybody', async () => {
@@ -121,7 +128,7 @@ test('before anything stops it is said that nobody asked for it, where nobody di
     const path = goingHomePath(at.world.folders);
     const seen: string[] = [];
     await leave(at, 'kexec.target', { cause }, (call) => seen.push(`${call}: ${at.world.files.read(path)}`));
-    assert.deepEqual(seen.slice(0, 2), [`leaving: ${said}`, `kexec.target: ${said}`]);
+    assert.deepEqual(seen.slice(0, 2), [`goingHome: ${said}`, `kexec.target: ${said}`]);
   }
   using full = trialWorld(loaded());
   const { files, folders } = full.world;
@@ -239,12 +246,16 @@ test('another kernel in the place of the known-good one is no home: it goes, and
     },
   };
   await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
-  assert.deepEqual(at.calls, ['unload', 'leaving', 'reboot']);
+  assert.deepEqual(at.calls, ['unload', 'goingHome', 'reboot']);
   isLoaded = true;
   at.calls.length = 0;
   at.world.files.write(`${at.world.folders.state}/trial.json`, 'junk');
   await leave({ ...at, world: { ...at.world, kexec } }, 'reboot');
-  assert.deepEqual(at.calls, ['unload', 'leaving', 'reboot'], 'also where nothing says which kernel home is');
+  assert.deepEqual(
+    at.calls,
+    ['unload', 'goingHome', 'reboot'],
+    'also where nothing says which kernel home is',
+  );
 });
 
 test('when nothing led away, that is said with every way that was tried', async () => {

@@ -32,6 +32,8 @@ export interface FirstActOrder {
   readonly bootDeadlineMs: number;
   /** From the start of the kernel until everything is confirmed, ms. */
   readonly deadlineMs: number;
+  /** From the word that the agent goes home until the guardian does so itself, ms. */
+  readonly wayHomeMs: number;
 }
 
 /** The watchdog that the guardian keeps. */

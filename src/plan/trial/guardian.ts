@@ -38,17 +38,37 @@ const formerMask = zeroed(SIGNAL_SET_SIZE);
  * @param leave what it does when a deadline is over
  */
 export function guardian(
-  { bootDeadlineMs, deadlineMs }: Pick<FirstActOrder, 'bootDeadlineMs' | 'deadlineMs'>,
+  {
+    bootDeadlineMs,
+    deadlineMs,
+    wayHomeMs,
+  }: Pick<FirstActOrder, 'bootDeadlineMs' | 'deadlineMs' | 'wayHomeMs'>,
   leave: ProgramFunction<readonly []>,
 ): ProgramFunction<readonly ['stack']> {
+  /**
+   * A way home that has begun hangs without anybody who would see it: the agent is ended on it. A later word that the agent
+   * runs does not put this off, nor does a second one that it goes home.
+   */
+  const hurry = fn('hurry', ['last'], ['homeBy'], ({ last, homeBy }) => [
+    giveTimeToLeave(),
+    set(homeBy, [bootMs(), '+', wayHomeMs]),
+    when([homeBy, '<', last], [giveBack(homeBy)]),
+    giveBack(last),
+  ]);
+
   /** Until it has nothing to do any more; gives back its exit status. A deadline of 0 is none. */
-  const watch = fn('watch', [], ['deadline', 'signal'], ({ deadline, signal }) => [
+  const watch = fn('watch', [], ['deadline', 'last', 'signal'], ({ deadline, last, signal }) => [
+    set(last, deadlineMs),
     set(deadline, Math.min(bootDeadlineMs, deadlineMs)),
     loop([
       when(
         [[deadline, '!=', 0], '&&', [bootMs(), '>=', deadline]],
         [
-          warn(`${GUARDIAN.verdict}: nobody answered until ms`, deadline),
+          when(
+            [last, '==', deadlineMs],
+            [warn(`${GUARDIAN.verdict}: nobody answered until ms`, deadline)],
+            [warn(`${GUARDIAN.verdict}: the way home was not over at ms`, deadline)],
+          ),
           // From here on nobody pets the watchdog: a way home that hangs ends in a reset.
           giveTimeToLeave(),
           leave(),
@@ -57,10 +77,14 @@ export function guardian(
       ),
       petWatchdog(),
       set(signal, sys.rt_sigtimedwait(agentSignals, 0, pause, SIGNAL_SET_SIZE)),
-      when([[signal, '==', signals.checkedIn], '&&', [deadline, '!=', 0]], [set(deadline, deadlineMs)]),
+      when([[signal, '==', signals.checkedIn], '&&', [deadline, '!=', 0]], [set(deadline, last)]),
       when([signal, '==', signals.confirmed], [stopWatchdog(), giveBack(0)]),
       when([signal, '==', signals.handOver], [giveBack(0)]),
       when([signal, '==', signals.leaving], [giveTimeToLeave()]),
+      when(
+        [signal, '==', signals.goingHome],
+        [set(last, hurry(last)), when([last, '<', deadline], [set(deadline, last)])],
+      ),
       when([signal, '==', signals.keepPetting], [set(deadline, 0)]),
     ]),
   ]);

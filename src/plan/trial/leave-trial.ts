@@ -29,6 +29,11 @@ const JUMP_MS = 60_000;
 /** The key does not come back from a panic. */
 const PANIC_MS = 1000;
 const PAUSE_MS = 50;
+/** From the guardian's deadline until a kernel whose drivers do not stop panics; without a panic kernel, until it is reset. */
+export const LEAVE_SECONDS = {
+  panic: (SYNC_MS + REMOUNT_MS + JUMP_MS + PANIC_MS) / 1000,
+  reset: (SYNC_MS + REMOUNT_MS + JUMP_MS + JUMP_MS) / 1000,
+} as const;
 
 /** Of /proc/sysrq-trigger, which works whatever kernel.sysrq says; 0 is none. */
 const sysrq = zeroed(8);

@@ -32,14 +32,14 @@ const leave = fn('leave', [], ['fd'], ({ fd }) => [
 /** A guardian with files in place of devices, in a folder of its own. */
 function startGuardian(
   runner: ProgramRunner,
-  deadlines: { readonly bootDeadlineMs: number; readonly deadlineMs: number },
+  deadlines: { readonly bootDeadlineMs: number; readonly deadlineMs: number; readonly wayHomeMs?: number },
   args: readonly string[] = [],
   device = '/dev/watchdog0',
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'khop-guardian-'));
   for (const name of ['watchdog0', 'log']) writeFileSync(join(folder, name), '');
   const watchdog = watchdogStart({ modules: [], device, timeoutSeconds: 30, leaveSeconds: 180 }, '', '.');
-  const start = guardian(deadlines, leave);
+  const start = guardian({ wayHomeMs: FAR, ...deadlines }, leave);
   const result = zeroed(8);
   const main = fn('main', ['stack'], [], ({ stack }) => [
     keepKernelLog('log'),
@@ -160,6 +160,40 @@ for (const runner of PROGRAM_RUNNERS) {
     assert.equal(run.hasLeft(), true);
   });
 
+  test(`${architecture}: a way home that hangs is over in its time, whatever else is said on it`, {
+    skip: native,
+  }, async () => {
+    using run = startGuardian(runner, { bootDeadlineMs: FAR, deadlineMs: FAR, wayHomeMs: 5000 });
+    await run.nextLook();
+    const begunMs = nowMs();
+    process.kill(run.pid, GUARDIAN.signals.goingHome);
+    await run.nextLook();
+    await run.nextLook();
+    const againMs = nowMs();
+    // An agent that was started again; it is to find what was decided.
+    process.kill(run.pid, GUARDIAN.signals.checkedIn);
+    process.kill(run.pid, GUARDIAN.signals.goingHome);
+    assert.equal(run.isAlive() && !run.hasLeft(), true);
+    await run.end();
+    assert.equal(run.hasLeft(), true);
+    const [, atMs] = /<1>khop: the trial is over: the way home was not over at ms (\d+)\n$/.exec(
+      run.read('log'),
+    )!;
+    assert.ok(
+      Number(atMs) >= begunMs + 5000 && Number(atMs) < againMs + 5000,
+      `${atMs}, begun at ${begunMs}`,
+    );
+  });
+
+  test(`${architecture}: a way home gives no trial more time than it has`, { skip: native }, async () => {
+    const deadlineMs = nowMs() + 2500;
+    using run = startGuardian(runner, { bootDeadlineMs: deadlineMs, deadlineMs });
+    process.kill(run.pid, GUARDIAN.signals.goingHome);
+    await run.end();
+    assert.equal(run.hasLeft(), true);
+    assert.match(run.read('log'), new RegExp(`nobody answered until ms ${deadlineMs}\\n$`));
+  });
+
   test(`${architecture}: it hands a watchdog over that runs on`, { skip: native }, async () => {
     using run = startGuardian(runner, { bootDeadlineMs: FAR, deadlineMs: FAR });
     process.kill(run.pid, GUARDIAN.signals.handOver);
@@ -171,9 +205,11 @@ for (const runner of PROGRAM_RUNNERS) {
     skip: native,
   }, async () => {
     const deadlineMs = nowMs() + 2000;
-    using run = startGuardian(runner, { bootDeadlineMs: deadlineMs, deadlineMs });
+    using run = startGuardian(runner, { bootDeadlineMs: deadlineMs, deadlineMs, wayHomeMs: 0 });
     process.kill(run.pid, GUARDIAN.signals.keepPetting);
+    await run.nextLook();
     process.kill(run.pid, GUARDIAN.signals.checkedIn);
+    process.kill(run.pid, GUARDIAN.signals.goingHome);
     await until(() => nowMs() > deadlineMs);
     await run.nextLook();
     assert.equal(run.hasLeft(), false);

@@ -35,6 +35,7 @@ const ORDER: FirstActOrder = {
   watchdog: undefined,
   bootDeadlineMs: FAR,
   deadlineMs: FAR,
+  wayHomeMs: FAR,
 };
 
 const base = {
