@@ -65,7 +65,7 @@ function rowsOf(table: Uint8Array): Buffer[] {
 }
 
 /** A signature that no longer fits is refused; without one, the kernel only notes it (taint E). */
-function withoutSignature(module: Uint8Array): Buffer {
+export function withoutSignature(module: Uint8Array): Buffer {
   const { signature } = parseModule(module);
   const trailer = signature === undefined ? 0 : signature.bytes.length + TRAILER_SIZE;
   return Buffer.from(module.subarray(0, module.length - trailer));

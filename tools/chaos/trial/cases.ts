@@ -28,6 +28,8 @@ export interface TrialCase {
   readonly cause: string | undefined;
   /** What the history has to say of it, where the cause alone could be of another fault. */
   readonly detail?: RegExp | undefined;
+  /** How long it may take, where something slower would come to the same end. */
+  readonly withinSeconds?: number | undefined;
 }
 
 /** @param watchdog with one alone, with and without; undefined: without */
@@ -147,6 +149,18 @@ const CASES: readonly Sketch[] = [
   {
     ...onTrial('home hangs, too', 'way home', during.moduleAtHome('dead-hang'), FIRMWARE, 'unhealthy'),
     watchdog: 'needed',
+  },
+  {
+    ...onTrial(
+      'way home hangs',
+      'way home',
+      during.hangOnTheWay,
+      HOME,
+      'unhealthy',
+      /services\.units.*the guardian had the panic kernel take over/,
+    ),
+    // The deadline of the trial, which the guardian would wait for, is 13 minutes.
+    withinSeconds: 600,
   },
   onTrial('person goes home', 'services', during.goBack, HOME, 'asked'),
   onTrial('person reboots', 'services', during.reboot, FIRMWARE, 'asked'),

@@ -17,14 +17,21 @@ export async function readCrashModule(
   release: string,
   code: CrashCode,
 ): Promise<Uint8Array> {
-  const { stdout } = await machine.run(`find /lib/modules/${release} -name '${DONOR}.ko*'`, COMMAND);
+  return withCrashingInit(await readModule(machine, release, DONOR), code);
+}
+
+/** As it is before it was packed. @param name of its file, without `.ko` */
+export async function readModule(
+  machine: VirtualMachine,
+  release: string,
+  name: string,
+): Promise<Uint8Array> {
+  const { stdout } = await machine.run(`find /lib/modules/${release} -name '${name}.ko*'`, COMMAND);
   const path = stdout.trim();
   const { bytes } = await machine.copyOut(path);
-  const module =
-    detectCompression(bytes) === undefined
-      ? bytes
-      : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
-  return withCrashingInit(module, code);
+  return detectCompression(bytes) === undefined
+    ? bytes
+    : decompress(bytes, { name: path, maxOutputBytes: MODULE_LIMIT });
 }
 
 /**

@@ -94,7 +94,10 @@ export async function describeEnd(
   const missing = await missingAfter(machine, each, recorded ?? undefined, last?.trial?.verdict);
   const unfinished = before === undefined ? await unfinishedAfterCut(machine, ends) : [];
   const other = each.detail === undefined || each.detail.test(detail ?? '') ? [] : ['but of another fault'];
-  const tail = [recorded, ...other, ...problems, ...missing, ...unfinished].filter(Boolean).join(', ');
+  const late = seconds > (each.withinSeconds ?? Number.POSITIVE_INFINITY) ? ['but late'] : [];
+  const tail = [recorded, ...other, ...late, ...problems, ...missing, ...unfinished]
+    .filter(Boolean)
+    .join(', ');
   const ways = (await machine.run('cat /proc/cmdline', COMMAND)).stdout;
   const way = /khop\.(home|guard)=/.test(ways) ? 'kexec' : 'firmware';
   const hasLeft = before !== undefined || last !== undefined;
