@@ -35,6 +35,8 @@ const TrialEnd = v.object({
   phase: v.string(),
   /** From the moment of the cause, as far as that is known, to this record. */
   returnMs: v.nullable(Milliseconds),
+  /** RETURN_WAYS that were tried, in their order, as far as the disk took them; older entries and confirmed trials do not say. */
+  ways: v.optional(v.array(v.string())),
 });
 
 const SwitchEntry = v.object({

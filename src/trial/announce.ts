@@ -5,7 +5,7 @@
  */
 import { dirname, join } from 'node:path';
 import { KhopError } from '../error.ts';
-import type { LostTrialEntry, SwitchHistoryEntry } from '../switch/history.ts';
+import type { LostTrialEntry, SwitchHistoryEntry, TrialEnd } from '../switch/history.ts';
 import { readHistory } from '../switch/read-history.ts';
 import type { Folders, SwitchWorld } from '../switch/world.ts';
 
@@ -36,10 +36,16 @@ export function describeTrialEnd(entry: EndedTrial): string {
       : `came home from a trial whose ticket could not be read: ${entry.detail}. It is kept as ${entry.movedTo}`;
   const kernel = entry.toRelease ?? entry.image;
   if (entry.trial?.verdict === 'confirmed') return `runs ${kernel}, which was confirmed`;
-  const cause = `${entry.trial?.cause ?? 'unknown cause'} in phase ${entry.trial?.phase}: ${entry.trial?.detail}`;
+  const cause = `${entry.trial?.cause ?? 'unknown cause'} in phase ${entry.trial?.phase}: ${entry.trial?.detail}${describeWays(entry.trial)}`;
   return entry.outcome === 'elsewhere'
     ? `left the trial of ${kernel} and came up on ${entry.arrivedRelease ?? 'an unnamed kernel'}, which is not the known-good one (${cause})`
     : `came home from the trial of ${kernel} (${cause})`;
+}
+
+/** To be put behind the cause: empty where the first way led home, or none was written down. */
+export function describeWays(end: TrialEnd | null): string {
+  const ways = end?.ways ?? [];
+  return ways.length < 2 ? '' : `; ways home that were tried: ${ways.join(', ')}`;
 }
 
 /** What announcing needs of the machine. */
@@ -83,6 +89,7 @@ export function hookEnvironment(entry: EndedTrial): Readonly<Record<string, stri
     KHOP_TRIAL_CAUSE: (isLost ? entry.cause : end?.cause) ?? '',
     KHOP_TRIAL_DETAIL: (isLost ? entry.detail : end?.detail) ?? '',
     KHOP_TRIAL_PHASE: end?.phase ?? '',
+    KHOP_TRIAL_WAYS: (end?.ways ?? []).join(' '),
     KHOP_TRIAL_RELEASE: (isLost ? undefined : entry.toRelease) ?? '',
     KHOP_TRIAL_HOME: isLost ? '' : entry.fromRelease,
     KHOP_TRIAL_RUNNING: entry.arrivedRelease ?? '',

@@ -32,6 +32,7 @@ import { asideOf } from './move-aside.ts';
 import { readTrialPlace, type TrialTicket } from './read-trial.ts';
 import { endOnRecord, returnedEntry } from './trial-entry.ts';
 import { homeIdOn } from './trial-kernel.ts';
+import { RETURN_WAYS } from './trial-words.ts';
 
 /** What says why the machine was reset, if it was. */
 export interface ResetEvidence {
@@ -181,7 +182,14 @@ function endOf(
   crashes: readonly CrashHistoryEntry[],
 ): NonNullable<SwitchHistoryEntry['trial']> {
   const momentMs = ticket.trial.cause?.atMs ?? crashes.at(-1)?.atMs;
-  return { verdict: 'returned', cause, detail, phase, returnMs: plausibleMs(momentMs, world.nowMs()) };
+  const returnMs = plausibleMs(momentMs, world.nowMs());
+  return { verdict: 'returned', cause, detail, phase, returnMs, ways: waysOf(ticket) };
+}
+
+/** Each once: `khop back` and the agent behind it may both begin with the first. */
+function waysOf({ trial }: TrialTicket): string[] {
+  const phases = new Set(trial.phases.map(({ phase }) => phase));
+  return [...phases].filter((phase) => RETURN_WAYS.some((way) => way === phase));
 }
 
 function failedOf(

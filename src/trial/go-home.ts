@@ -18,7 +18,7 @@ import { goingHomePath } from './asked-shutdown.ts';
 import { isHomeUnchanged, loadHome, whyHomeIsGone } from './load-home.ts';
 import { readTrialPlace } from './read-trial.ts';
 import type { ToldCause } from './trial-kernel.ts';
-import type { ReturnCause } from './trial-words.ts';
+import type { ReturnCause, ReturnWay } from './trial-words.ts';
 import { whenFree } from './when-free.ts';
 
 /** How long services have to stop, where nobody says otherwise: systemd gives each of them 90 s. */
@@ -47,9 +47,6 @@ export interface HomeOrder {
   /** As whoever gives the order knows it: written where it is gone from the disk. */
   readonly ticket?: Ticket | undefined;
 }
-
-/** The ways, in their order; they stand among the ticket's phases. */
-type ReturnWay = 'home-orderly' | 'home-now' | 'home-firmware' | 'home-panic';
 
 type Way = readonly [ReturnWay, () => Promise<void>];
 

@@ -39,6 +39,20 @@ export const FAILURE_CLASSES = [
 
 export type FailureClass = (typeof FAILURE_CLASSES)[number];
 
+/** The ways home of the agent and of `khop back`, each harder than those before; they stand among the ticket's phases. */
+export const RETURN_WAYS = [
+  /** The service manager stops all services, and jumps. */
+  'home-orderly',
+  /** File systems become read-only, and the machine jumps. */
+  'home-now',
+  /** Where the known-good kernel is not loaded: services stop, and the firmware starts it. */
+  'home-firmware',
+  /** The panic kernel takes over. */
+  'home-panic',
+] as const;
+
+export type ReturnWay = (typeof RETURN_WAYS)[number];
+
 /** Why the machine came home. */
 export const RETURN_CAUSES = [
   /** The kernel died; there is a crash report, or a panic kernel brought it home. */

@@ -13,7 +13,10 @@ import { machineAtHome, NEW, OLD, TRIAL_ID, trialTicket, trialWorld } from '../s
 
 const ENTRY = returnedEntry(
   trialTicket(),
-  { verdict: 'returned', cause: 'panic', detail: 'it died', phase: 'network', returnMs: null },
+  {
+    ...{ verdict: 'returned', cause: 'panic', detail: 'it died', phase: 'network', returnMs: null },
+    ways: ['home-orderly', 'home-now'],
+  },
   machineAtHome(),
 );
 const quiet = { tellUsers: async () => undefined };
@@ -37,7 +40,7 @@ test('hooks get the end of a trial in their environment, once, and one that fail
     {
       ...{ KHOP_TRIAL_ID: TRIAL_ID, KHOP_TRIAL_VERDICT: 'returned', KHOP_TRIAL_CAUSE: 'panic' },
       ...{ KHOP_TRIAL_DETAIL: 'it died', KHOP_TRIAL_PHASE: 'network', KHOP_TRIAL_RELEASE: NEW },
-      ...{ KHOP_TRIAL_HOME: OLD, KHOP_TRIAL_RUNNING: OLD },
+      ...{ KHOP_TRIAL_HOME: OLD, KHOP_TRIAL_RUNNING: OLD, KHOP_TRIAL_WAYS: 'home-orderly home-now' },
     },
   ]);
   assert.deepEqual(at.remarks, ['/a: exit code 1']);

@@ -61,7 +61,10 @@ test('a trial that came home is in the history with its cause, the kernel is rem
     [entry?.outcome, entry?.trial, entry?.arrivedRelease],
     [
       'returned',
-      { verdict: 'returned', cause: 'unhealthy', detail: CAUSE.detail, phase: 'proof', returnMs: 8000 },
+      {
+        ...{ verdict: 'returned', cause: 'unhealthy', detail: CAUSE.detail, phase: 'proof', returnMs: 8000 },
+        ways: [],
+      },
       OLD,
     ],
   );
@@ -71,6 +74,23 @@ test('a trial that came home is in the history with its cause, the kernel is rem
     `khop: this machine came home from the trial of ${NEW} (unhealthy in phase proof: nginx did not come up). See khop history`,
   ]);
   assert.deepEqual(await conclude(at), { state: 'none' });
+});
+
+test('the ways home that were tried outlive the ticket, each once and in their order', async () => {
+  const tried = ['returning', 'home-orderly', 'home-orderly', 'home-now', 'returning', 'home-panic'];
+  const { phases } = trialTicket().trial;
+  const ticket = trialTicket({
+    ...{ phase: 'returning', cause: CAUSE },
+    phases: [...phases, ...tried.map((phase) => ({ phase, atMs: NOW_MS, upMs: null }))],
+  });
+  using at = trialWorld(machineAtHome(HOME), encodeTicket(ticket));
+  const told: string[] = [];
+  await conclude(at, told);
+  assert.deepEqual(switches(at)[0]?.trial?.ways, ['home-orderly', 'home-now', 'home-panic']);
+  assert.match(
+    told[0]!,
+    /\(unhealthy in phase proof: nginx did not come up; ways home that were tried: home-orderly, home-now, home-panic\)/,
+  );
 });
 
 test('a kernel that failed is known by the image that was tried, whatever lies at its path now', async () => {

@@ -80,7 +80,7 @@ const FILES = [
   ],
   [
     '/etc/khop/hooks/trial.d',
-    'Programs that are started in the order of their names when a trial is over, with KHOP_TRIAL_VERDICT (confirmed, returned or lost), KHOP_TRIAL_CAUSE, KHOP_TRIAL_DETAIL, KHOP_TRIAL_PHASE, KHOP_TRIAL_ID, KHOP_TRIAL_RELEASE, KHOP_TRIAL_HOME and KHOP_TRIAL_RUNNING in their environment. Each has 30 seconds.',
+    'Programs that are started in the order of their names when a trial is over, with KHOP_TRIAL_VERDICT (confirmed, returned or lost), KHOP_TRIAL_CAUSE, KHOP_TRIAL_DETAIL, KHOP_TRIAL_PHASE, KHOP_TRIAL_WAYS (the ways home that were tried, in their order: home-orderly, home-now, home-firmware, home-panic), KHOP_TRIAL_ID, KHOP_TRIAL_RELEASE, KHOP_TRIAL_HOME and KHOP_TRIAL_RUNNING in their environment. Each has 30 seconds.',
   ],
   ['/var/lib/khop/known-good.json', 'Kernels that were confirmed, with the SHA-256 of their files.'],
   [

@@ -30,7 +30,7 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .description(
       'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a ' +
         'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when ' +
-        'it came home, its cause. Crashes that this machine came home from stand ' +
+        'it came home, its cause, and the ways home that were tried where the first one did not do. Crashes that this machine came home from stand ' +
         'between them, with their cause.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)

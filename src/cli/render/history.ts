@@ -10,6 +10,7 @@ import type {
   SwitchHistoryEntry,
   TrialEnd,
 } from '../../switch/history.ts';
+import { describeWays } from '../../trial/announce.ts';
 import type { CliContext } from '../context.ts';
 import { nameOutcome } from './crash-words.ts';
 import { renderMilliseconds, renderTime } from './quantity.ts';
@@ -63,12 +64,10 @@ function renderLostTrial(entry: LostTrialEntry, context: Pick<CliContext, 'style
 }
 
 /** `confirmed`, or the cause and where the trial was then. */
-function renderTrialEnd(
-  { verdict, cause, detail, phase }: TrialEnd,
-  context: Pick<CliContext, 'style'>,
-): string {
+function renderTrialEnd(end: TrialEnd, context: Pick<CliContext, 'style'>): string {
+  const { verdict, cause, detail, phase } = end;
   if (verdict === 'confirmed') return detail;
-  return `${context.style('red', cause ?? 'unknown cause')} in phase ${phase}: ${detail}`;
+  return `${context.style('red', cause ?? 'unknown cause')} in phase ${phase}: ${detail}${describeWays(end)}`;
 }
 
 /** `ready 9.0 s (init 2.1 s, slowest ssh.service 3.4 s)`, as far as it is known. */

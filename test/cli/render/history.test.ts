@@ -25,6 +25,20 @@ test('a trial that came home shows its cause, its phase and how long it took', (
   );
 });
 
+test('ways home are shown where the first one did not do', () => {
+  const end = { verdict: 'returned', cause: 'asked', detail: 'khop back', phase: 'proof' } as const;
+  const outcomeOf = (ways: string[] | undefined) =>
+    rowOf(returnedEntry(trialTicket(), { ...end, returnMs: null, ways }, machineAtHome()))
+      .split('; ')
+      .slice(1);
+  assert.deepEqual(outcomeOf(undefined), ['asked in phase proof: khop back']);
+  assert.deepEqual(outcomeOf(['home-orderly']), outcomeOf(undefined));
+  assert.deepEqual(outcomeOf(['home-orderly', 'home-now']), [
+    'asked in phase proof: khop back',
+    'ways home that were tried: home-orderly, home-now',
+  ]);
+});
+
 test('a confirmed trial says whether the kernel starts by itself', () => {
   const end = {
     verdict: 'confirmed',
