@@ -8,6 +8,7 @@
  */
 import { guardReturnOf } from '../guard/guard-return.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
+import { commandLineValue } from '../plan/command-line.ts';
 import type { CrashHistoryEntry } from '../switch/history.ts';
 import type { Ticket, TicketTrial } from '../switch/ticket.ts';
 import type { ShutdownVerdict } from './asked-shutdown.ts';
@@ -189,6 +190,13 @@ function isPhase(text: string): text is TrialPhase {
   return TRIAL_PHASES.some((phase) => phase === text);
 }
 
+/** Neither leaves a trace, and a power cut looks the same. But that kernel was told to: see plan/trial/trial-parameters.ts. */
+function earlyRestarts({ commandLine }: Ticket): string {
+  const panic = commandLineValue(commandLine, 'panic') ?? '0';
+  const isTold = panic !== '0' && commandLineValue(commandLine, 'rd.emergency') === 'reboot';
+  return isTold ? ', which restarts by itself when it panics before its first program or finds no root' : '';
+}
+
 function describeFirmware({ ticket, trial, phase, release, watchdogReset }: View): string {
   const when =
     ticket === undefined || trial === undefined
@@ -196,7 +204,7 @@ function describeFirmware({ ticket, trial, phase, release, watchdogReset }: View
       : ticket.step === 'loaded'
         ? 'before the way down had begun, so that kernel never ran'
         : phase === 'jumping'
-          ? 'before the agent ran: on the way down, or early in that kernel'
+          ? `before the agent ran: on the way down, or early in that kernel${earlyRestarts(ticket)}`
           : `in phase ${phase}`;
   const watchdog =
     watchdogReset.state === 'unreadable'

@@ -71,7 +71,7 @@ export const RETURN_CAUSES = [
   'asked',
   /** The ticket could not be read by the kernel on trial. */
   'ticket',
-  /** Through the firmware, and nothing says why: power, reset, or a panic before the first act. */
+  /** Through the firmware, and nothing says why: power, reset, a panic before the first act, or no root. */
   'firmware',
 ] as const;
 

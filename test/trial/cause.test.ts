@@ -30,6 +30,9 @@ const SHUTDOWN = /^the system was asked to shut down or to restart$/;
 const ASKED = { cause: 'asked', detail: SHUTDOWN_ASKED } as const;
 const AGENT = { kind: 'unhealthy', detail: 'nginx did not come up', atMs: NOW_MS };
 
+/** Nobody there has written anything. */
+const EARLY = trialTicket({ phase: 'jumping', phases: [] });
+
 const BY_GUARDIAN = {
   commandLine: `khop.guard=${TRIAL_ARMING},1,1795912100`,
   crashes: [{ ...TRIAL_CRASH, summary: 'crash asked for through sysrq' }],
@@ -162,6 +165,18 @@ const CASES: readonly (readonly [string, Partial<ReturnEvidence>, string, RegExp
     /^\/sys\/fs\/pstore holds a record/,
   ],
   ['nothing', {}, 'firmware', /by a power cut, a reset or a reboot, in phase proof; it was no watchdog$/],
+  [
+    'nothing before the agent ran',
+    { ticket: EARLY },
+    'firmware',
+    /before the agent ran: on the way down, or early in that kernel; it was no watchdog$/,
+  ],
+  [
+    'nothing before the agent ran in a kernel that was told to restart',
+    { ticket: { ...EARLY, commandLine: `${EARLY.commandLine} panic=10 rd.emergency=reboot` } },
+    'firmware',
+    /early in that kernel, which restarts by itself when it panics before its first program or finds no root; it/,
+  ],
   ['nothing and a ticket that is damaged', { ticket: undefined }, 'firmware', /nothing says when/],
 ];
 
