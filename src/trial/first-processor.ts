@@ -17,12 +17,17 @@ export function panicsOutOfReach(
     : 'none';
 }
 
-/** What the kernel on trial is told, so that fewer of them are: where it has the parameter, and it makes a difference. */
+/**
+ * What the kernel on trial is told, so that fewer of them are: where it has the parameter, and it makes a difference. A panic
+ * that is handed to a processor that takes no interrupts is lost, so where the firmware would lead home from any of them,
+ * a watchdog has to be there to end that.
+ */
 export function panicProcessorOnTrial(
-  guard: StagedTrial['guard'],
+  { guard, homeDefault, watchdog }: Pick<StagedTrial, 'guard' | 'homeDefault' | 'watchdog'>,
   release: string | undefined,
 ): string | undefined {
-  return isHomeFromFirstOnly(guard) ? panicProcessorArgument(release) : undefined;
+  const isNeeded = homeDefault.state === 'missing' || watchdog.state === 'planned';
+  return isNeeded && isHomeFromFirstOnly(guard) ? panicProcessorArgument(release) : undefined;
 }
 
 function isHomeFromFirstOnly(guard: StagedTrial['guard']): boolean {

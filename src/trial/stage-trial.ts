@@ -164,7 +164,7 @@ export async function stageTrial(world: TrialWorld, request: TrialRequest): Prom
         guard.state === 'planned' && reserved.state === 'planned'
           ? reservationArgument(reserved.value.range, guard.value.plan.method)
           : undefined,
-      panicProcessor: panicProcessorOnTrial(guard, kernel.release),
+      panicProcessor: panicProcessorOnTrial({ guard, homeDefault, watchdog }, kernel.release),
       watchdog: watchdog.state === 'planned' ? watchdog.kernelArguments : [],
     },
     commandLine,

@@ -246,11 +246,16 @@ test('a kernel that can hand its panics to the first processor is told to, where
   };
   const request = { selector: 'new' };
   await stage({ files, request }, (staged, world) => {
+    assert.notEqual(staged.homeDefault.state, 'missing');
+    assert.doesNotMatch(lineOf(staged), /panic_force_cpu/, 'nothing would end a panic that is lost');
+    assert.equal(returnTableInput(world, staged).panicsElsewhere, 'all');
+  });
+  await stage({ files, request, machine: watched() }, (staged, world) => {
     assert.match(lineOf(staged), /crashkernel=\S+ panic_force_cpu=0 panic=10 /);
     assert.doesNotMatch(withoutAddedParameters(lineOf(staged)), /panic_force_cpu/, 'for this start alone');
     assert.equal(returnTableInput(world, staged).panicsElsewhere, 'oopses');
   });
-  await stage({ files, request, machine: { lockdown: read('integrity') } }, (staged) =>
+  await stage({ files, request, machine: { ...watched(), lockdown: read('integrity') } }, (staged) =>
     assert.doesNotMatch(lineOf(staged), /panic_force_cpu/, 'the firmware leads home from any processor'),
   );
   await stage({}, (staged, world) => {
