@@ -4,7 +4,14 @@ import { DEADLINE_SECONDS } from '../../../tools/chaos/guard/bed.ts';
 import { HOME_WITHIN_SECONDS, lateness } from '../../../tools/chaos/guard/time-to-home.ts';
 import { isAsExpected } from '../../../tools/chaos/row.ts';
 
-const ROW = { suite: 'guard', case: 'any', point: 'any', firmware: 'seabios', cause: '', seconds: 0 };
+const ROW = {
+  suite: 'guard' as const,
+  case: 'any',
+  point: 'any',
+  firmware: 'seabios',
+  cause: '',
+  seconds: 0,
+};
 
 test('a way home may take longer than the deadline, and not without an end', () => {
   assert.ok(HOME_WITHIN_SECONDS > DEADLINE_SECONDS);
