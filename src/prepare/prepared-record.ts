@@ -4,11 +4,12 @@
  * its name after that, so a folder with a name is whole.
  * @module
  */
+import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
 export const PREPARED_VERSION = 1;
 /** Changes whenever other bytes come out of the same inputs. */
-export const PREPARED_RECIPE = 3;
+export const PREPARED_RECIPE = 4;
 
 /** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
 const FileIdentity = v.object({
@@ -90,16 +91,27 @@ export type FileIdentity = v.InferOutput<typeof FileIdentity>;
 export type PreparedFile = v.InferOutput<typeof PreparedFile>;
 export type PreparedRecord = v.InferOutput<typeof PreparedRecord>;
 
+/** With a sum over all of it: what it says of the kernel's place and entry is jumped to as it stands. */
 export function encodePreparedRecord(record: PreparedRecord): string {
-  return `${JSON.stringify(record, null, 2)}\n`;
+  return `${JSON.stringify({ ...record, sum: sumOf(record) }, null, 2)}\n`;
 }
 
-/** Undefined for anything but a record of this version: a cache entry that is not understood is made anew. */
+/**
+ * Undefined for anything but a record of this version that is as it was written: a cache entry that is not understood
+ * or has decayed is made anew.
+ */
 export function decodePreparedRecord(text: string): PreparedRecord | undefined {
   try {
-    const result = v.safeParse(PreparedRecord, JSON.parse(text));
+    const { sum, ...record }: { readonly sum?: unknown } = JSON.parse(text);
+    if (sum !== sumOf(record)) return undefined;
+    const result = v.safeParse(PreparedRecord, record);
     return result.success && result.output.recipe === PREPARED_RECIPE ? result.output : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** CRC-32 of the record as JSON. It depends on the order of the fields, which a file keeps. */
+function sumOf(record: object): number {
+  return crc32(JSON.stringify(record));
 }

@@ -19,6 +19,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import { encodePreparedRecord, type PreparedRecord } from '../../src/prepare/prepared-record.ts';
 import {
   identifyFile,
   listPrepared,
@@ -184,11 +185,20 @@ for (const [what, change] of otherRecords)
   test(`a record of ${what} is passed over, and preparing makes the entry anew`, () => {
     using boot = buildBoot();
     const entry = boot.prepare();
-    writeRecord(entry, JSON.stringify(change(entry.record)));
+    writeRecord(entry, encodePreparedRecord(change(entry.record) as PreparedRecord));
     assert.equal(boot.find(), undefined);
     assert.equal(boot.prepare().wasThere, false);
     assert.ok(boot.find() !== undefined);
   });
+
+test('a record that has decayed is passed over, and preparing makes the entry anew', () => {
+  using boot = buildBoot();
+  const entry = boot.prepare();
+  writeRecord(entry, recordText(entry).replace('"entryOffset": 64', '"entryOffset": 65'));
+  assert.equal(boot.find(), undefined);
+  assert.equal(boot.prepare().wasThere, false);
+  assert.equal(boot.find()?.record.kernel?.layout.entryOffset, 64);
+});
 
 /** Ways for a file to decay that leave its name in the folder, or not. */
 const decays: readonly [string, (path: string) => void, RegExp][] = [
