@@ -1,5 +1,6 @@
 /**
- * Which prepared kernels have to go: those that fit no files any more, and all but a few for the same files.
+ * Which prepared kernels have to go: those that fit no files any more, those that another version of khop made, and all
+ * but a few for the same files.
  * @module
  */
 import { rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import {
   identifyFile,
   isSameFile,
   listForFiles,
+  listNotUnderstood,
   listPrepared,
   type PreparedEntry,
 } from './prepared-store.ts';
@@ -16,7 +18,7 @@ import {
 const VARIANTS_KEPT = 2;
 
 /** It is no error when the entry is gone. */
-function removePrepared({ folder }: PreparedEntry): void {
+function removePrepared({ folder }: Pick<PreparedEntry, 'folder'>): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -33,9 +35,16 @@ export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
   for (const surplus of others.slice(VARIANTS_KEPT - 1)) removePrepared(surplus);
 }
 
-/** Removes entries whose kernel or initrd is gone or has changed. @returns what was removed */
-export function removeOutdated(cacheFolder: string): PreparedEntry[] {
-  const outdated = listPrepared(cacheFolder).filter((entry) => !isFresh(entry));
+/**
+ * Removes entries whose kernel or initrd is gone or has changed, and those that nobody can read any more: they are as
+ * large as the others.
+ * @returns what was removed
+ */
+export function removeOutdated(cacheFolder: string): Pick<PreparedEntry, 'folder'>[] {
+  const outdated = [
+    ...listPrepared(cacheFolder).filter((entry) => !isFresh(entry)),
+    ...listNotUnderstood(cacheFolder).map((folder) => ({ folder })),
+  ];
   for (const entry of outdated) removePrepared(entry);
   return outdated;
 }

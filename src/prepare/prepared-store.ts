@@ -17,7 +17,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
@@ -35,6 +35,8 @@ import {
 } from './prepared-record.ts';
 
 const RECORD = 'prepared.json';
+/** SHA-256, in hexadecimal: what an entry's folder is named by. */
+const KEY = /^[0-9a-f]{64}$/;
 /** Whole pages. */
 const SUM_STEP = 1 << 22;
 /** Of one write, in bytes. */
@@ -82,6 +84,15 @@ export function listPrepared(cacheFolder: string): PreparedEntry[] {
     const record = readRecord(folder);
     return record === undefined || record.key !== name ? [] : [{ folder, record }];
   });
+}
+
+/** Folders of entries whose record has decayed, or that another version of khop made. */
+export function listNotUnderstood(cacheFolder: string): string[] {
+  const parent = preparedFolder(cacheFolder);
+  return namesIn(parent)
+    .filter((name) => KEY.test(name))
+    .map((name) => join(parent, name))
+    .filter((folder) => readRecord(folder)?.key !== basename(folder));
 }
 
 /** The newest entry that was made from exactly these files, as they are now, in this variant. */

@@ -39,7 +39,7 @@ export function prepareChosen(
   world: SwitchWorld,
   selector: string | undefined,
   options: PrepareChoice,
-): { readonly outcome: PrepareOutcome; readonly removed: readonly PreparedEntry[] } {
+): { readonly outcome: PrepareOutcome; readonly removed: readonly Pick<PreparedEntry, 'folder'>[] } {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
   const removed = removeOutdated(world.folders.cache);

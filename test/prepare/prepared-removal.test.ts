@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { removeOutdated } from '../../src/prepare/prepared-removal.ts';
 import { virtioNeeds } from '../support/initramfs-builder.ts';
@@ -15,7 +16,7 @@ test('outdated entries are those whose files are gone or have changed; the other
   const [kept, changed, gone] = [boot.image, second, third].map((image) => boot.prepare({ image }));
   writeFileSync(second, 'x', { flag: 'a' });
   rmSync(third);
-  const removed = removeOutdated(boot.cache).map(({ record }) => record.key);
+  const removed = removeOutdated(boot.cache).map(({ folder }) => basename(folder));
   assert.deepEqual(removed.toSorted(), [changed!.record.key, gone!.record.key].toSorted());
   assert.deepEqual(readdirSync(boot.prepared), [kept!.record.key]);
   assert.deepEqual(removeOutdated(boot.cache), []);
@@ -26,6 +27,17 @@ test('an entry is outdated when one of its initrds is', () => {
   boot.prepare();
   rmSync(boot.initrd);
   assert.equal(removeOutdated(boot.cache).length, 1);
+});
+
+test('an entry whose record is not understood is outdated; what is no entry stays', () => {
+  using boot = buildBoot();
+  const { folder } = boot.prepare();
+  const other = boot.prepare({ initrds: [] });
+  const notOurs = join(boot.prepared, 'notes');
+  mkdirSync(notOurs);
+  writeFileSync(join(folder, 'prepared.json'), '{ "version": 1, "recipe": 1 }');
+  assert.deepEqual(removeOutdated(boot.cache), [{ folder }]);
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), [keyOf(other), 'notes'].toSorted());
 });
 
 test('without a cache there is nothing to remove', () => {

@@ -129,7 +129,7 @@ async function prune(context: CliContext, options: PrepareOptions): Promise<void
 }
 
 function describeRemoval(count: number): string {
-  return `Removed ${count} that ${count === 1 ? 'was' : 'were'} made from files that are gone or have changed.`;
+  return `Removed ${count} that ${count === 1 ? 'was' : 'were'} made from files that are gone or have changed, or by another khop.`;
 }
 
 async function printOutcome(context: CliContext, outcome: PrepareOutcome, removed: number): Promise<void> {
