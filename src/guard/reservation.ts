@@ -204,6 +204,7 @@ export async function switchToReserve(
   try {
     await switchKernel(world, {
       plan,
+      sources: proposal.sources,
       id,
       optimisations: usedOptimisations(proposal.optimisations),
       way: manager === 'systemd' ? 'systemd' : 'own',

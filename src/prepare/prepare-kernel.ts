@@ -27,6 +27,7 @@ import {
   type PreparedEntry,
   writePrepared,
 } from './prepared-store.ts';
+import { requireUnchanged } from './source-files.ts';
 
 const DIGEST_STEP = 4 * 1024 * 1024;
 
@@ -52,7 +53,8 @@ export interface PrepareOutcome extends PreparedEntry {
 
 /**
  * Finds the entry for these files as they are now, or makes it.
- * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for files that cannot be read or are no kernel
+ * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for files that cannot be read or are no kernel; E_REFUSED when somebody
+ *   changes them meanwhile
  */
 export function prepareKernel(world: PrepareWorld, request: PrepareRequest): PrepareOutcome {
   const image = identifyFile(request.image);
@@ -71,21 +73,26 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     ...(kernel.value === undefined ? [] : kernelContents(kernel.value)),
     ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
   ];
-  const entry = writePrepared(world.cacheFolder, contents, (written) => ({
-    version: PREPARED_VERSION,
-    recipe: PREPARED_RECIPE,
-    key: keyOf([files.image, ...files.initrds], variant),
-    release: request.release ?? null,
-    image,
-    initrds,
-    variant,
-    kernel: describeKernel(kernel.value, written),
-    kernelObstacle: kernel.obstacle,
-    initramfs: describeInitramfs(initramfs.value, written),
-    initramfsObstacle: initramfs.obstacle,
-    madeAtMs: startedMs,
-    tookMs: Math.max(0, world.nowMs() - startedMs),
-  }));
+  const entry = writePrepared(world.cacheFolder, contents, (written) => {
+    const key = keyOf([files.image, ...files.initrds], variant);
+    // Nothing is read of them from here on.
+    requireUnchanged([image, ...initrds]);
+    return {
+      version: PREPARED_VERSION,
+      recipe: PREPARED_RECIPE,
+      key,
+      release: request.release ?? null,
+      image,
+      initrds,
+      variant,
+      kernel: describeKernel(kernel.value, written),
+      kernelObstacle: kernel.obstacle,
+      initramfs: describeInitramfs(initramfs.value, written),
+      initramfsObstacle: initramfs.obstacle,
+      madeAtMs: startedMs,
+      tookMs: Math.max(0, world.nowMs() - startedMs),
+    };
+  });
   removeSurplus(world.cacheFolder, entry);
   return { ...entry, wasThere: false };
 }

@@ -5,6 +5,8 @@
 import { KhopError } from '../error.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { KexecSlot, LoadPlan } from '../plan/load-plan.ts';
+import type { FileIdentity } from '../prepare/prepared-record.ts';
+import { requireUnchanged } from '../prepare/source-files.ts';
 import { encodeHistoryEntry } from './history.ts';
 import {
   decodeLoadedRecord,
@@ -22,6 +24,8 @@ export interface LoadOrigin {
   readonly by: string;
   /** Names of the optimisations in the plan. */
   readonly optimisations: readonly string[];
+  /** What the plan was made from, as it was before it was read; see Proposal. */
+  readonly sources?: readonly FileIdentity[];
   /** The kernel on trial may load the one that it goes home to, and nothing else. */
   readonly isWayHome?: true;
   /** To look at what the kernel has right after the call: what is recorded takes a while. */
@@ -31,12 +35,13 @@ export interface LoadOrigin {
 /**
  * Gives the plan to the kernel, verifies that the kernel says so, and records it.
  *
- * @throws E_STATE in a kernel on trial; E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded
+ * @throws E_STATE in a kernel on trial; E_REFUSED when its files have changed since; E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded
  *   or, where the kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again:
  *   what nobody knows of would be jumped to by the next reboot
  */
 export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): Promise<LoadedRecord> {
   if (asked.isWayHome !== true) refuseOnTrial(world, 'nothing was loaded');
+  requireUnchanged(asked.sources ?? []);
   const path = loadedRecordPath(world.folders, plan.slot);
   const before = world.files.read(path);
   const startedMs = world.nowMs();

@@ -22,6 +22,8 @@ import type { LoadRequest } from '../plan/load-request.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { runPreflight, type Verdict, verdictOf } from '../plan/preflight/check.ts';
 import { readInitrdFiles } from '../prepare/initrd-files.ts';
+import type { FileIdentity } from '../prepare/prepared-record.ts';
+import { identifySources } from '../prepare/source-files.ts';
 import { addParameters, withoutAddedParameters } from './added-parameters.ts';
 import { TOKEN_PARAMETER, tokenArgument } from './arrive.ts';
 import { chooseKernel } from './choose-kernel.ts';
@@ -76,6 +78,8 @@ export interface ProposalOptions {
 export interface Proposal {
   readonly kernel: Kernel;
   readonly machine: MachineFacts;
+  /** The files that the plan is made from, as they were before they were read: a person may take hours to agree. */
+  readonly sources: readonly FileIdentity[];
   readonly findings: readonly Finding[];
   readonly verdict: Verdict;
   /** Undefined when no plan exists: then `planError` says why. */
@@ -94,6 +98,7 @@ export function propose(
 ): Proposal {
   const machine = world.readMachine();
   const kernel = chooseKernel(world, machine, selector);
+  const sources = identifySources(sourcePaths(kernel, options));
   const files = filesFor(kernel, options);
   const history = readHistory(world);
   const wanted = requestFor(world, machine, kernel, files, options);
@@ -118,7 +123,7 @@ export function propose(
   const verdict = verdictOf(findings, accepted);
   const used = usedOptimisations(optimisations);
   const estimate = plan && estimateFromHistory(history, { method: plan.method, optimisations: used });
-  return { kernel, machine, findings, verdict, plan, planError, estimate, optimisations };
+  return { kernel, machine, sources, findings, verdict, plan, planError, estimate, optimisations };
 }
 
 /**
@@ -127,6 +132,11 @@ export function propose(
  */
 function saveMemory({ isWayHome }: ProposalOptions): void {
   if (isWayHome !== true) forgetProgram();
+}
+
+function sourcePaths(kernel: Kernel, { initrd, dtb }: ProposalOptions): string[] {
+  const deviceTree = dtb ?? kernel.deviceTree;
+  return [kernel.image, ...(initrd ?? kernel.initrds), ...(deviceTree === undefined ? [] : [deviceTree])];
 }
 
 /** The files but for the initrds: a fast plan that has a prepared one never reads them. */

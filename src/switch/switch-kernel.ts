@@ -8,6 +8,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { misplacedSegments } from '../plan/machine-memory.ts';
+import type { FileIdentity } from '../prepare/prepared-record.ts';
 import { abandonSwitch } from './arrive.ts';
 import { loadPlan, unload } from './load.ts';
 import type { LoadedRecord } from './loaded-record.ts';
@@ -21,6 +22,8 @@ export type ShutdownWay = Ticket['shutdown'];
 /** What to do with a plan that was agreed to. */
 export interface SwitchOrder {
   readonly plan: LoadPlan;
+  /** What it was made from, as it was before it was read. */
+  readonly sources: readonly FileIdentity[];
   /** Names of the optimisations in it, for the record. */
   readonly optimisations: readonly string[];
   /** The id on the plan's command line, see `tokenArgument`. */
@@ -47,7 +50,7 @@ export function newSwitchId(world: SwitchWorld): string {
 /**
  * Returns only through the service manager (which goes on by itself), or by throwing.
  *
- * @throws E_REFUSED when memory has changed since the plan was made; E_SYSCALL when loading fails: no service was
+ * @throws E_REFUSED when memory or a file has changed since the plan was made; E_SYSCALL when loading fails: no service was
  *   touched. When the way down fails, or somebody interrupts before it: what was loaded is unloaded again, the history
  *   says `abandoned`, and the error of the way down is thrown
  */
@@ -55,7 +58,8 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
   const machine = world.readMachine();
   const requestedAtMs = world.nowMs();
   refuseOutdated(order.plan, machine);
-  const record = await loadPlan(world, order.plan, { by: 'khop switch', optimisations: order.optimisations });
+  const { plan, sources, optimisations } = order;
+  const record = await loadPlan(world, plan, { by: 'khop switch', optimisations, sources });
   await leaveFor(world, machine, record, { ...order, requestedAtMs });
   return record;
 }

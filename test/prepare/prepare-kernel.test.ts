@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
@@ -104,6 +104,33 @@ test('files that are missing, empty or no kernel are errors, and no entry comes 
   ] as const)
     assert.throws(() => boot.prepare(over), { code }, JSON.stringify(over));
   assert.deepEqual(listPrepared(boot.cache), []);
+});
+
+/** When this clock is read, the files were identified and not yet read. */
+function clockThat(changes: () => void): () => number {
+  let readings = 0;
+  return () => {
+    if (readings++ === 0) changes();
+    return 1000;
+  };
+}
+
+test('a file that is replaced or rewritten while it is prepared is an error that names it, and no entry comes of it', () => {
+  for (const name of ['image', 'initrd'] as const)
+    for (const target of ['', '.new']) {
+      using boot = buildBoot();
+      const path = boot[name];
+      const change = () => {
+        cpSync(path, `${path}.new`);
+        utimesSync(`${path}${target}`, new Date(0), new Date(1));
+        if (target !== '') renameSync(`${path}.new`, path);
+      };
+      assert.throws(() => boot.prepare({}, clockThat(change)), {
+        code: 'E_REFUSED',
+        message: `${path} has changed since it was read and checked`,
+      });
+      assert.deepEqual(readdirSync(boot.prepared), []);
+    }
 });
 
 test('a clock that is set back while it works gives no negative time', () => {

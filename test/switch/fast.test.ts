@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { listPrepared, type PreparedEntry } from '../../src/prepare/prepared-store.ts';
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import type { Optimisation } from '../../src/switch/fast.ts';
+import { loadPlan } from '../../src/switch/load.ts';
 import { type Proposal, type ProposalOptions, propose } from '../../src/switch/proposal.ts';
 import { segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, unreadable } from '../support/machine-facts.ts';
@@ -105,6 +114,22 @@ test('a kernel that changed since is never started from what was prepared before
   await new Promise((resolve) => setTimeout(resolve, 20));
   chmodSync(boot.image, 0o600);
   assert.match(proposeFast(boot).remarks.join(), /not prepared yet/);
+});
+
+test('what was prepared of files that change before it is agreed to is not loaded', async () => {
+  for (const name of ['image', 'initrd'] as const) {
+    using boot = buildBoot();
+    preparedBefore(boot);
+    const { proposal } = proposeFast(boot);
+    assert.ok(isDirect(proposal));
+    const { plan, sources } = proposal;
+    utimesSync(boot[name], new Date(0), new Date(1));
+    const load = loadPlan(quietWorld(boot.root), plan!, { by: 'a test', optimisations: [], sources });
+    await assert.rejects(load, {
+      code: 'E_REFUSED',
+      message: `${boot[name]} has changed since it was read and checked`,
+    });
+  }
 });
 
 test('a cache that cannot be written means the ordinary way, with the reason', () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { valueOf } from '../../src/machine/reading.ts';
+import { identifyFile } from '../../src/prepare/prepared-store.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { ticketPath } from '../../src/switch/state-paths.ts';
 import { type OrderedTrial, type SwitchOrder, switchKernel } from '../../src/switch/switch-kernel.ts';
@@ -24,7 +27,12 @@ async function leave(
   {
     interruptedAt,
     machine: over = {},
-  }: { readonly interruptedAt?: Failure; readonly machine?: Partial<MachineFacts> } = {},
+    sources = [],
+  }: {
+    readonly interruptedAt?: Failure;
+    readonly machine?: Partial<MachineFacts>;
+    readonly sources?: SwitchOrder['sources'];
+  } = {},
 ) {
   using tree = buildTree({ 'state/': '', 'run/': '' });
   const steps: string[] = [];
@@ -69,7 +77,7 @@ async function leave(
     prepareJump: async () => step('prepare'),
     undoPreparation: async () => step('undo'),
   };
-  const order = { plan: segmentPlan(), optimisations: [], id: TRIAL_ID, way };
+  const order = { plan: segmentPlan(), sources, optimisations: [], id: TRIAL_ID, way };
   const error = await switchKernel(world, hasTrial ? { ...order, trial } : order).then(
     () => undefined,
     (thrown: unknown) => (thrown as Error).message,
@@ -154,4 +162,15 @@ test('a plan whose memory is gone or reserved by the time it is agreed to is not
     assert.match(error ?? '', /memory has changed since the plan was made: .* nothing was loaded/);
     assert.deepEqual(steps, []);
   }
+});
+
+test('a plan whose files have changed by the time it is agreed to is not loaded', async () => {
+  using tree = buildTree({ 'boot/vmlinuz': 'kernel' });
+  const path = join(tree.root, 'boot/vmlinuz');
+  const sources = [identifyFile(path)];
+  assert.equal((await leave([], 'own', false, { sources })).error, undefined);
+  utimesSync(path, new Date(0), new Date(1));
+  const { steps, error } = await leave([], 'own', false, { sources });
+  assert.equal(error, `${path} has changed since it was read and checked`);
+  assert.deepEqual(steps, []);
 });

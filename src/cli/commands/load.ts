@@ -76,7 +76,8 @@ export async function loadKernel(
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
     const optimisations = usedOptimisations(proposal.optimisations);
-    const record = await loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations });
+    const { sources } = proposal;
+    const record = await loadPlan(world, agreedPlan(proposal), { by: 'khop load', optimisations, sources });
     return { record, proposal };
   });
   if (options.json) {

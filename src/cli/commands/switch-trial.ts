@@ -61,6 +61,7 @@ export async function switchOnTrial(
   const baseline = await takeBaseline(world);
   const record = await switchKernel(world, {
     plan,
+    sources: proposal.sources,
     id,
     optimisations: usedOptimisations(proposal.optimisations),
     way: steps.way,

@@ -161,7 +161,8 @@ export async function switchToKernel(
   await remarkEstimate(context, proposal, options);
   await agree(context, options, proposal.kernel.title);
   const optimisations = usedOptimisations(proposal.optimisations);
-  const record = await switchKernel(world, { plan, id, optimisations, way: wayOf(world, options) });
+  const { sources } = proposal;
+  const record = await switchKernel(world, { plan, sources, id, optimisations, way: wayOf(world, options) });
   await report(context, options, record, proposal);
 }
 
