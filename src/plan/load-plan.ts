@@ -6,6 +6,7 @@
 import type { Architecture } from '../formats/architecture.ts';
 import type { MemoryMap } from '../formats/memory-map.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import type { Range } from '../formats/range.ts';
 
 /** Where an image is loaded: for a jump that is asked for, or for a panic. */
 export type KexecSlot = 'normal' | 'crash';
@@ -77,8 +78,18 @@ export interface SegmentsLoadPlan extends PlanBase {
   /** KEXEC_* flags without the architecture bits. */
   readonly flags: number;
   readonly optionalFlags: number;
+  /** Memory that has to be there for the new kernel, and nobody else's, without being copied. */
+  readonly keptFree?: readonly KeptFree[] | undefined;
   /** Memory that no segment fills: whoever makes the jump may put a report there. */
   readonly report?: ReportRoom | undefined;
+}
+
+/** Memory that a segment grows into after the jump, such as .bss, or that is filled by others. */
+export interface KeptFree {
+  /** A segment's name, or what else it is for. */
+  readonly owner: string;
+  /** With the segment itself. */
+  readonly range: Range;
 }
 
 /** A node of setup_data, the last of the list, whose data come later than the plan. */

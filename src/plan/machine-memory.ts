@@ -8,7 +8,7 @@ import { KhopError } from '../error.ts';
 import { mergeRanges, type Range, rangeContains, rangeFromSize, subtractRanges } from '../formats/range.ts';
 import type { IomemEntry, MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import type { PlannedSegment } from './load-plan.ts';
+import type { SegmentsLoadPlan } from './load-plan.ts';
 
 /** Where segments may lie and where not. */
 export interface PlacementMemory {
@@ -46,21 +46,31 @@ export function placementMemory(machine: MachineFacts): PlacementMemory {
   return { ram: ram.map(extentOf), avoid: reserved.map(extentOf) };
 }
 
+/** A part of a plan, and where it would lie. */
+export interface PlannedPlace {
+  readonly name: string;
+  readonly range: Range;
+}
+
 /**
- * The segments of a normal load that are no longer in memory that may be overwritten: memory was taken away or
- * reserved since they were placed. The kernel would take them all the same.
+ * What of a normal load is no longer in memory that may be overwritten, .bss and the like included: memory was taken
+ * away or reserved since it was placed. The kernel would take it all the same.
  * @throws E_UNREADABLE
  */
-export function misplacedSegments(
-  segments: readonly PlannedSegment[],
+export function misplacedParts(
+  { segments, keptFree = [] }: Pick<SegmentsLoadPlan, 'segments' | 'keptFree'>,
   machine: MachineFacts,
-): readonly PlannedSegment[] {
+): readonly PlannedPlace[] {
   const { ram, avoid } = placementMemory(machine);
   const free = mergeRanges(subtractRanges(ram, avoid));
-  return segments.filter(({ address, memorySize }) => {
-    const place = rangeFromSize(address, BigInt(memorySize));
-    return !free.some((range) => rangeContains(range, place));
-  });
+  const places = [
+    ...segments.map(({ name, address, memorySize }) => ({
+      name,
+      range: rangeFromSize(address, BigInt(memorySize)),
+    })),
+    ...keptFree.map(({ owner, range }) => ({ name: `the memory of ${owner}`, range })),
+  ];
+  return places.filter((place) => !free.some((range) => rangeContains(range, place.range)));
 }
 
 function extentOf({ start, end }: IomemEntry): Range {

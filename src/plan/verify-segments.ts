@@ -6,7 +6,7 @@
  */
 import { KhopError } from '../error.ts';
 import type { Range } from '../formats/range.ts';
-import type { PlannedSegment } from './load-plan.ts';
+import type { KeptFree, PlannedSegment } from './load-plan.ts';
 
 /** KEXEC_SEGMENT_MAX, include/uapi/linux/kexec.h. */
 export const MAXIMUM_SEGMENTS = 16;
@@ -21,8 +21,8 @@ export interface SegmentRules {
   readonly lowest: bigint;
   /** Bytes. */
   readonly pageSize: number;
-  /** Memory that a segment grows into after the jump, or that is filled by others: usable, and nobody else's. */
-  readonly keptFree?: readonly { readonly owner: string; readonly range: Range }[] | undefined;
+  /** Usable, and nobody else's. */
+  readonly keptFree?: readonly KeptFree[] | undefined;
   /** MemTotal in bytes: the kernel refuses segments that together need more than half of it. */
   readonly memoryTotal: bigint;
 }

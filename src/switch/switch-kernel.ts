@@ -7,7 +7,7 @@ import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
-import { misplacedSegments } from '../plan/machine-memory.ts';
+import { misplacedParts } from '../plan/machine-memory.ts';
 import type { FileIdentity } from '../prepare/prepared-record.ts';
 import { abandonSwitch } from './arrive.ts';
 import { loadPlan, unload } from './load.ts';
@@ -67,9 +67,9 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
 /** Somebody may have thought about the answer for hours. @throws E_REFUSED */
 function refuseOutdated(plan: LoadPlan, machine: MachineFacts): void {
   if (plan.method === 'file' || plan.slot === 'crash') return;
-  const [misplaced] = misplacedSegments(plan.segments, machine);
+  const [misplaced] = misplacedParts(plan, machine);
   if (misplaced === undefined) return;
-  const where = `0x${misplaced.address.toString(16)}`;
+  const where = `0x${misplaced.range.start.toString(16)}`;
   throw new KhopError(
     'E_REFUSED',
     `this machine’s memory has changed since the plan was made: ${misplaced.name} at ${where} would lie in memory that is gone or reserved; nothing was loaded`,

@@ -10,7 +10,8 @@ import { ticketPath } from '../../src/switch/state-paths.ts';
 import { type OrderedTrial, type SwitchOrder, switchKernel } from '../../src/switch/switch-kernel.ts';
 import { decodeTicket } from '../../src/switch/ticket.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
-import { segmentPlan } from '../support/load-requests.ts';
+import { directPlan } from '../support/direct-requests.ts';
+import { segmentOf, segmentPlan } from '../support/load-requests.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
 import { quietWorld } from '../support/switch-world.ts';
 import { buildTree } from '../support/tree-builder.ts';
@@ -28,10 +29,12 @@ async function leave(
     interruptedAt,
     machine: over = {},
     sources = [],
+    plan = segmentPlan(),
   }: {
     readonly interruptedAt?: Failure;
     readonly machine?: Partial<MachineFacts>;
     readonly sources?: SwitchOrder['sources'];
+    readonly plan?: SwitchOrder['plan'];
   } = {},
 ) {
   using tree = buildTree({ 'state/': '', 'run/': '' });
@@ -77,7 +80,7 @@ async function leave(
     prepareJump: async () => step('prepare'),
     undoPreparation: async () => step('undo'),
   };
-  const order = { plan: segmentPlan(), sources, optimisations: [], id: TRIAL_ID, way };
+  const order = { plan, sources, optimisations: [], id: TRIAL_ID, way };
   const error = await switchKernel(world, hasTrial ? { ...order, trial } : order).then(
     () => undefined,
     (thrown: unknown) => (thrown as Error).message,
@@ -149,19 +152,37 @@ for (const interruptedAt of ['load', 'sync', 'prepare'] as const)
     }
   });
 
-test('a plan whose memory is gone or reserved by the time it is agreed to is not loaded', async () => {
-  const { iomem } = healthyMachine();
-  const ram = (valueOf(iomem) ?? []).filter(({ name }) => name === 'System RAM');
-  const { address } = segmentPlan().segments[0]!;
+/** System RAM with a page of it reserved since. */
+function withReserved(address: bigint) {
   const page = { start: address, end: address + 0x1000n, name: 'Reserved', children: [] };
-  const reserved = ram.map((range) =>
+  return systemRam().map((range) =>
     range.start <= address && address < range.end ? { ...range, children: [...range.children, page] } : range,
   );
-  for (const now of [reserved, ram.slice(0, 1)]) {
+}
+
+function systemRam() {
+  return (valueOf(healthyMachine().iomem) ?? []).filter(({ name }) => name === 'System RAM');
+}
+
+test('a plan whose memory is gone or reserved by the time it is agreed to is not loaded', async () => {
+  const { address } = segmentPlan().segments[0]!;
+  for (const now of [withReserved(address), systemRam().slice(0, 1)]) {
     const { steps, error } = await leave([], 'own', false, { machine: { iomem: read(now) } });
     assert.match(error ?? '', /memory has changed since the plan was made: .* nothing was loaded/);
     assert.deepEqual(steps, []);
   }
+});
+
+test('memory that a kernel clears and uses behind its content counts as much as the content', async () => {
+  const plan = directPlan();
+  const { address, memorySize } = segmentOf(plan, 'kernel');
+  const behind = { machine: { iomem: read(withReserved(address + BigInt(memorySize))) }, plan };
+  const { steps, error } = await leave([], 'own', false, behind);
+  assert.match(
+    error ?? '',
+    /: the memory of kernel at 0x[0-9a-f]+ would lie in memory that is gone or reserved;/,
+  );
+  assert.deepEqual(steps, []);
 });
 
 test('a plan whose files have changed by the time it is agreed to is not loaded', async () => {

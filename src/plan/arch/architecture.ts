@@ -8,7 +8,7 @@ import type { NamedBytes } from '../../formats/named-bytes.ts';
 import type { Range } from '../../formats/range.ts';
 import type { UnpackedKernel } from '../../formats/unpacked-kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
-import type { KexecSlot, PlannedSegment, ReportRoom, SegmentsLoadPlan } from '../load-plan.ts';
+import type { KeptFree, KexecSlot, PlannedSegment, ReportRoom, SegmentsLoadPlan } from '../load-plan.ts';
 import type { UnwrappedImage } from '../unwrap-image.ts';
 
 /** What a segment plan is made from. */
@@ -35,6 +35,7 @@ export interface SegmentLayout {
   readonly commandLine: string;
   readonly notes: readonly string[];
   readonly optionalFlags: number;
+  readonly keptFree?: readonly KeptFree[] | undefined;
   readonly report?: ReportRoom | undefined;
 }
 

@@ -95,13 +95,14 @@ export function planHandover(kernel: X86Kernel, parts: SegmentParts): SegmentLay
   const segments = placed.segments.filter(({ name }) => name !== REPORT);
   const entry = addressOf('stub');
   const kernelStart = addressOf('kernel');
+  const keptFree = [
+    { owner: 'kernel', range: rangeFromSize(kernelStart, BigInt(kernel.memorySize)) },
+    ...(report === undefined
+      ? []
+      : [{ owner: REPORT, range: rangeFromSize(report.address, BigInt(report.size)) }]),
+  ];
   verifySegments(segments, entry, {
-    keptFree: [
-      { owner: 'kernel', range: rangeFromSize(kernelStart, BigInt(kernel.memorySize)) },
-      ...(report === undefined
-        ? []
-        : [{ owner: REPORT, range: rangeFromSize(report.address, BigInt(report.size)) }]),
-    ],
+    keptFree,
     allowed: memory.ram,
     forbidden: memory.avoid,
     lowest: LOW_MEMORY.end,
@@ -115,6 +116,7 @@ export function planHandover(kernel: X86Kernel, parts: SegmentParts): SegmentLay
     commandLine: commandLineFor(handover, addressOf),
     notes: [...efiNotes(efi), ...planScreen(machine).notes, ...(crash?.header.notes ?? [])],
     optionalFlags: crash?.header.optionalFlags ?? 0,
+    keptFree,
     report,
   };
 }
