@@ -11,7 +11,9 @@ import { type UnpackedKernel, unpackKernel } from '../formats/unpacked-kernel.ts
 import { readNamedFile } from '../kernels/kernel-files.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
+import { VERSION } from '../version.ts';
 import { readInitrdFiles } from './initrd-files.ts';
+import { attemptPart } from './part-attempt.ts';
 import { describeInitramfs, type InitramfsWish, prepareInitramfs, variantOf } from './prepare-initramfs.ts';
 import {
   PREPARED_RECIPE,
@@ -65,8 +67,8 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
   const unwrapped = unwrapImage(files.image);
-  const kernel = attempt(() => unpack(unwrapped));
-  const initramfs = attempt(() =>
+  const kernel = attemptPart(() => unpack(unwrapped));
+  const initramfs = attemptPart(() =>
     prepareInitramfs(joinInitrds([...unwrapped.initrds, ...files.initrds]), request),
   );
   const contents: FileContent[] = [
@@ -89,28 +91,14 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
       kernelObstacle: kernel.obstacle,
       initramfs: describeInitramfs(initramfs.value, written),
       initramfsObstacle: initramfs.obstacle,
+      isLasting: kernel.isLasting && initramfs.isLasting,
+      madeBy: VERSION,
       madeAtMs: startedMs,
       tookMs: Math.max(0, world.nowMs() - startedMs),
     };
   });
   removeSurplus(world.cacheFolder, entry);
   return { ...entry, wasThere: false };
-}
-
-/** What came of one part: a value, or the clause that says why there is none. */
-interface Attempt<T> {
-  readonly value: T | undefined;
-  readonly obstacle: string | null;
-}
-
-/** A part that cannot be prepared is left to the ordinary way; the other part still counts. */
-function attempt<T>(work: () => T): Attempt<T> {
-  try {
-    return { value: work(), obstacle: null };
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return { value: undefined, obstacle: error.message };
-  }
 }
 
 function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {

@@ -6,6 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
+import { VERSION } from '../version.ts';
 
 export const PREPARED_VERSION = 1;
 /** Changes whenever other bytes come out of the same inputs. */
@@ -83,6 +84,10 @@ const PreparedRecord = v.object({
   kernelObstacle: v.nullable(v.string()),
   initramfs: v.nullable(PreparedInitramfs),
   initramfsObstacle: v.nullable(v.string()),
+  /** Whether an obstacle is one of the files: for want of memory, the next one tries again. */
+  isLasting: v.boolean(),
+  /** Version of khop. */
+  madeBy: v.string(),
   madeAtMs: v.number(),
   tookMs: v.number(),
 });
@@ -90,6 +95,12 @@ const PreparedRecord = v.object({
 export type FileIdentity = v.InferOutput<typeof FileIdentity>;
 export type PreparedFile = v.InferOutput<typeof PreparedFile>;
 export type PreparedRecord = v.InferOutput<typeof PreparedRecord>;
+
+/** Whether trying again would come to the same. Another khop may be able to do what the one before was not. */
+export function isSettled({ kernelObstacle, initramfsObstacle, isLasting, madeBy }: PreparedRecord): boolean {
+  if (kernelObstacle === null && initramfsObstacle === null) return true;
+  return isLasting && madeBy === VERSION;
+}
 
 /** With a sum over all of it: what it says of the kernel's place and entry is jumped to as it stands. */
 export function encodePreparedRecord(record: PreparedRecord): string {

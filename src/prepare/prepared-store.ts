@@ -30,6 +30,7 @@ import {
   decodePreparedRecord,
   encodePreparedRecord,
   type FileIdentity,
+  isSettled,
   type PreparedFile,
   type PreparedRecord,
 } from './prepared-record.ts';
@@ -95,14 +96,16 @@ export function listNotUnderstood(cacheFolder: string): string[] {
     .filter((folder) => readRecord(folder)?.key !== basename(folder));
 }
 
-/** The newest entry that was made from exactly these files, as they are now, in this variant. */
+/** The newest entry that was made from exactly these files, as they are now, in this variant; see `isSettled`. */
 export function findPrepared(
   cacheFolder: string,
   image: FileIdentity,
   initrds: readonly FileIdentity[],
   variant: string,
 ): PreparedEntry | undefined {
-  return listForFiles(cacheFolder, [image, ...initrds]).find(({ record }) => record.variant === variant);
+  return listForFiles(cacheFolder, [image, ...initrds]).find(
+    ({ record }) => record.variant === variant && isSettled(record),
+  );
 }
 
 /** The entries that were made from exactly these files, as they are now; the newest first. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
 import { unpackKernel } from '../../src/formats/unpacked-kernel.ts';
+import { encodePreparedRecord } from '../../src/prepare/prepared-record.ts';
 import { listPrepared, readPreparedInitramfs, readPreparedKernel } from '../../src/prepare/prepared-store.ts';
 import { buildBzImage } from '../support/bzimage-builder.ts';
 import { buildBoot } from '../support/prepared-boot.ts';
@@ -74,6 +75,23 @@ test('a kernel that cannot be unpacked beforehand is said, and its initrd is pre
   assert.ok(readPreparedInitramfs(entry) !== undefined);
   assert.equal(boot.prepare().wasThere, true, 'and is not tried again each time');
 });
+
+for (const [what, change] of [
+  ['another version of khop', { madeBy: '0.0.1' }],
+  ['a moment without memory', { isLasting: false }],
+] as const)
+  test(`what could not be prepared by ${what} is tried again, what could is found`, () => {
+    for (const [vmlinuz, wasThere] of [
+      [buildBzImage(), false],
+      [buildKernelImage(), true],
+    ] as const) {
+      using boot = buildBoot({ 'boot/vmlinuz': vmlinuz });
+      const { folder, record } = boot.prepare();
+      writeFileSync(join(folder, 'prepared.json'), encodePreparedRecord({ ...record, ...change }));
+      assert.equal(boot.prepare().wasThere, wasThere);
+      assert.equal(boot.prepare().wasThere, true);
+    }
+  });
 
 test('an initrd that cannot be read is said, and the kernel is prepared all the same', () => {
   using boot = buildBoot({ 'boot/initrd.img': 'no archive of any kind' });
