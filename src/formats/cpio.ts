@@ -6,7 +6,7 @@
  *     0 ino   1 mode   2 uid   3 gid   4 nlink   5 mtime   6 filesize   7 major   8 minor
  *     9 rmajor   10 rminor   11 namesize   12 check
  *
- * The name follows, with its NUL, then zeros to a multiple of 4, the data, and zeros again.
+ * The name follows, with its NUL or several, then zeros to a multiple of 4, the data, and zeros again.
  * @module
  */
 import { ByteReader } from './byte-reader.ts';
@@ -98,7 +98,7 @@ function readMember(reader: ByteReader, at: number): Member {
   if (nameSize < 1 || nameSize > NAME_LIMIT) reader.fail('c_namesize', at + 94, `${nameSize} is absurd`);
   if (reader.u8(at + CPIO_HEADER_SIZE + nameSize - 1, 'name') !== 0)
     reader.fail('name', at + CPIO_HEADER_SIZE, 'does not end with a NUL');
-  const path = Buffer.from(reader.slice(at + CPIO_HEADER_SIZE, nameSize - 1, 'name')).toString('utf8');
+  const path = textBeforeNul(reader.slice(at + CPIO_HEADER_SIZE, nameSize, 'name'));
   const dataAt = align4(at + CPIO_HEADER_SIZE + nameSize);
   const isTrailer = path === CPIO_TRAILER;
   const data = isTrailer ? new Uint8Array() : reader.slice(dataAt, field(6, 'c_filesize'), `data of ${path}`);
@@ -121,6 +121,11 @@ function readMember(reader: ByteReader, at: number): Member {
       ? `${field(7, 'c_major')} ${field(8, 'c_minor')} ${field(0, 'c_ino')}`
       : undefined;
   return { entry, linkKey, end: align4(dataAt + data.length) };
+}
+
+/** As the kernel reads it: dracut's own cpio fills names up with more of them, so that data begin with a page. */
+function textBeforeNul(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString('utf8');
 }
 
 function failMagic(reader: ByteReader, at: number, magic: string): never {

@@ -101,6 +101,25 @@ test('a checksum archive is read, and refused when a sum is wrong', () => {
   assert.throws(() => parseCpio(bytes), { code: 'E_FORMAT', message: /c_check.*data of a/ });
 });
 
+test('a name ends with its first NUL, the trailer’s too', () => {
+  const bytes = Buffer.from(
+    encodeCpio([cpioFile('init-filler', Buffer.from('data')), cpioFile('etc', Buffer.from('x'))]),
+  );
+  bytes.fill(0, bytes.indexOf('-filler'), bytes.indexOf('-filler') + '-filler'.length);
+  const read = parseCpio(bytes);
+  assert.deepEqual(
+    read.entries.map(({ name, bytes: data }) => [name, Buffer.from(data).toString()]),
+    [
+      ['init', 'data'],
+      ['etc', 'x'],
+    ],
+  );
+  const trailer = bytes.lastIndexOf('070701');
+  const longer = Buffer.concat([bytes.subarray(0, trailer + 124), Buffer.alloc(8)]);
+  longer.write((11 + 8).toString(16).padStart(8, '0'), trailer + 94);
+  assert.equal(parseCpio(longer).entries.length, 2);
+});
+
 test('the old binary-compatible kind is named', () => {
   assert.throws(() => parseCpio(Buffer.from('070707'.padEnd(200, '0'))), { message: /use -H newc/ });
 });
