@@ -3,7 +3,8 @@
  * @module
  */
 import { KhopError } from '../error.ts';
-import { valueOf } from '../machine/reading.ts';
+import type { MachineFacts } from '../machine/facts.ts';
+import { type Reading, valueOf } from '../machine/reading.ts';
 import type { KexecSlot, LoadPlan } from '../plan/load-plan.ts';
 import type { FileIdentity } from '../prepare/prepared-record.ts';
 import { requireUnchanged } from '../prepare/source-files.ts';
@@ -50,7 +51,11 @@ export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOr
   try {
     await carryOut(world, plan);
   } catch (error) {
-    if (before !== undefined) attempt(world, 'keeping the record', () => world.files.write(path, before));
+    if (before !== undefined)
+      attempt(world, 'keeping the record', () => {
+        // Some failures leave an empty slot: the kernel dropped what was there first, or khop unloaded it again.
+        if (valueOf(slotReading(world.readMachine(), plan.slot)) !== false) world.files.write(path, before);
+      });
     throw error;
   }
   const loadMs = Math.max(0, world.nowMs() - startedMs);
@@ -61,6 +66,11 @@ export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOr
     attempt(world, 'unloading again', () => unload(world, plan.slot));
     throw error;
   }
+}
+
+/** Whether the kernel says that something is loaded. */
+function slotReading({ kexec }: MachineFacts, slot: KexecSlot): Reading<boolean> {
+  return slot === 'normal' ? kexec.loaded : kexec.crashLoaded;
 }
 
 /** For what must not hide how the load went: what fails here is a remark. */
@@ -79,7 +89,7 @@ function recordLoad(
   { startedMs, loadMs }: { readonly startedMs: number; readonly loadMs: number },
 ): LoadedRecord {
   const machine = world.readMachine();
-  const slot = plan.slot === 'normal' ? machine.kexec.loaded : machine.kexec.crashLoaded;
+  const slot = slotReading(machine, plan.slot);
   if (valueOf(slot) !== true)
     throw new KhopError('E_UNREADABLE', `the load was accepted, but ${slot.source} does not say "1"`, {
       hint: 'Check that /sys is mounted, then `khop status`.',

@@ -109,3 +109,16 @@ test('while a load lasts no record names what was loaded before; a load that fai
   assert.deepEqual(during, [undefined]);
   assert.deepEqual(readLoadedRecord(world, 'normal', bootId()), first);
 });
+
+test('a load that fails and leaves nothing loaded leaves no record either', async () => {
+  using tree = buildTree({ 'state/': '', 'run/': '' });
+  const { slot, world } = loadingWorld(tree.root, [], () => ({}));
+  await loadPlan(world, segmentPlan(), ORIGIN);
+  const segmentsLoad = async () => {
+    slot.isLoaded = false;
+    throw new Error('the file has changed');
+  };
+  const failing: SwitchWorld = { ...world, kexec: { ...world.kexec, segmentsLoad } };
+  await assert.rejects(loadPlan(failing, segmentPlan(), ORIGIN), /the file has changed/);
+  assert.equal(readLoadedRecord(world, 'normal', bootId()), undefined);
+});
