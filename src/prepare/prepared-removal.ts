@@ -32,7 +32,12 @@ export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
   const others = listForFiles(cacheFolder, [image, ...initrds]).filter(
     ({ folder }) => folder !== entry.folder,
   );
-  for (const surplus of others.slice(VARIANTS_KEPT - 1)) removePrepared(surplus);
+  for (const surplus of others.slice(VARIANTS_KEPT - 1))
+    try {
+      removePrepared(surplus);
+    } catch {
+      // It is in nobody's way but the disk's, and the entry that was asked for is there: the next one tries again.
+    }
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { removeOutdated } from '../../src/prepare/prepared-removal.ts';
@@ -69,6 +70,25 @@ test('what was just prepared stays, even when the clock was set back', () => {
     assert.ok(readdirSync(boot.prepared).includes(record.key), folder);
   }
   assert.equal(readdirSync(boot.prepared).length, 2);
+});
+
+test('a surplus entry that cannot be removed is left, and what was prepared counts all the same', (t) => {
+  using boot = buildBoot();
+  const all = ['a', 'b'].map((module, index) => boot.prepare({ needs: needsWith(module) }, () => 1 + index));
+  const { folder } = all[0]!;
+  const remove = fs.rmSync;
+  t.mock.method(fs, 'rmSync', (path: string, options: fs.RmOptions) => {
+    if (path === folder) throw new Error('EPERM: operation not permitted');
+    remove(path, options);
+  });
+  syncBuiltinESMExports();
+  try {
+    const { record } = boot.prepare({ needs: needsWith('c') }, () => 3);
+    assert.deepEqual(readdirSync(boot.prepared).toSorted(), [...all.map(keyOf), record.key].toSorted());
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
 });
 
 test('entries for other kernels are no surplus', () => {
