@@ -6,10 +6,11 @@ import type { BenchReport, KernelResult, LoadStepResult, RecoveryResult } from '
 import { median } from './statistics.ts';
 import { renderCount } from './text-report.ts';
 
-/** One goal; undefined figures were not measured. */
+/** One goal. */
 export interface Goal {
   readonly title: string;
   readonly aim: string;
+  /** Undefined: it was not measured. */
   readonly measured: string | undefined;
   readonly isReached: boolean;
 }
@@ -44,7 +45,10 @@ const RECOVERY_PAIRS = [
 /** Of kdump-tools' reservation. */
 const RESERVATION_MOST = 0.5;
 
-/** The header first. Goals of sections that the report does not have are left out. */
+/**
+ * The header first. Goals of sections and kernels that the report does not have are left out; what is missing in those
+ * that it has is said.
+ */
 export function goalTable(report: BenchReport): string[][] {
   const goals = [
     ...BLACKOUT_GOALS.flatMap((goal) => blackoutGoals(report.kernels[goal.line], goal)),
@@ -54,9 +58,12 @@ export function goalTable(report: BenchReport): string[][] {
   ];
   return [
     ['Goal', 'Aim', 'Measured', 'Reached'],
-    ...goals.flatMap(({ title, aim, measured, isReached }) =>
-      measured === undefined ? [] : [[title, aim, measured, isReached ? 'yes' : 'no']],
-    ),
+    ...goals.map(({ title, aim, measured, isReached }) => [
+      title,
+      aim,
+      measured ?? 'not measured',
+      measured === undefined ? '-' : isReached ? 'yes' : 'no',
+    ]),
   ];
 }
 
@@ -70,20 +77,25 @@ function atMost(title: string, value: number | undefined, most: number, render: 
   };
 }
 
+function notMeasured(title: string, aim: string): Goal {
+  return { title, aim, measured: undefined, isReached: false };
+}
+
 function blackoutGoals(
   kernel: KernelResult | undefined,
   { line, most, timesLess }: (typeof BLACKOUT_GOALS)[number],
 ): Goal[] {
-  const medianOf = (id: string) => kernel?.methods.find((method) => method.id === id)?.median;
+  if (kernel === undefined) return [];
+  const medianOf = (id: string) => kernel.methods.find((method) => method.id === id)?.median;
   const fast = medianOf('khop-fast');
-  const phases = kernel?.phases['khop-fast'];
+  const phases = kernel.phases['khop-fast'];
   const jump = phases?.filter(({ id }) => id === 'jump' || id === 'early');
   return [
     atMost(`blackout of --fast, ${line}`, fast, most, renderCount),
     ...Object.entries(timesLess).map(([id, least]): Goal => {
       const other = medianOf(id);
       const ratio = fast === undefined || other === undefined ? undefined : other / fast;
-      const title = kernel?.methods.find((method) => method.id === id)?.title ?? id;
+      const title = kernel.methods.find((method) => method.id === id)?.title ?? id;
       return {
         title: `against ${title}, ${line}`,
         aim: `${least} times less`,
@@ -106,7 +118,8 @@ function loadGoals(results: readonly LoadStepResult[]): Goal[] {
   return sizes.flatMap((size): Goal[] => {
     const useOf = (id: string) => results.find((one) => one.id === id && one.initrdMib === size)?.use;
     const [fast, other] = [useOf('khop-fast'), useOf('kexec-l-i')];
-    if (fast === undefined || other === undefined) return [];
+    if (fast === undefined || other === undefined)
+      return [notMeasured(`load, ${size} MiB`, 'at most what kexec -l -i takes')];
     const mib = (kib: number): string => `${Math.round(kib / 1024)} MiB`;
     const owned = [fast.chargedKib, other.chargedKib] as const;
     const largestKib = size * 1024;
@@ -122,7 +135,8 @@ function loadGoals(results: readonly LoadStepResult[]): Goal[] {
 }
 
 function downtimeGoals({ downtime }: BenchReport): Goal[] {
-  const find = (id: string) => downtime?.find((one) => one.id === id);
+  if (downtime === undefined) return [];
+  const find = (id: string) => downtime.find((one) => one.id === id);
   const fast = find('khop-switch-fast')?.median;
   return DOWNTIME_GOALS.map(({ than, most }) => {
     const other = find(than);
@@ -137,10 +151,14 @@ function downtimeGoals({ downtime }: BenchReport): Goal[] {
 }
 
 function recoveryGoals(results: readonly RecoveryResult[]): Goal[] {
+  if (results.length === 0) return [];
   const find = (id: string) => results.find((one) => one.id === id && one.samples.length > 0);
   return RECOVERY_PAIRS.flatMap(({ ours, theirs }): Goal[] => {
     const [khop, other] = [find(ours), find(theirs)];
-    if (khop === undefined || other === undefined) return [];
+    if (khop === undefined || other === undefined) {
+      const title = results.find(({ id }) => id === theirs)?.title ?? theirs;
+      return [notMeasured(`after a panic, against ${title}`, 'sooner, with less memory')];
+    }
     const sooner = RECOVERY_GOALS.map(({ moment, title, least }): Goal => {
       const ratioOf = (clock: 'wallMs' | 'cpuMs'): number => {
         const medianOf = ({ samples }: RecoveryResult) => median(samples.map((one) => one[moment][clock]));
