@@ -24,9 +24,11 @@ import {
 import { removeSurplus } from './prepared-removal.ts';
 import {
   type FileContent,
+  findByKey,
   findPrepared,
   identifyFile,
   type PreparedEntry,
+  renewPrepared,
   writePrepared,
 } from './prepared-store.ts';
 import { requireUnchanged } from './source-files.ts';
@@ -66,6 +68,12 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   if (found !== undefined && !request.isForced) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
+  const key = keyOf([files.image, ...files.initrds], variant);
+  const same = request.isForced ? undefined : findByKey(world.cacheFolder, key);
+  if (same !== undefined) {
+    requireUnchanged([image, ...initrds]);
+    return { ...renewPrepared(same, { image, initrds }), wasThere: true };
+  }
   const unwrapped = unwrapImage(files.image);
   const kernel = attemptPart(() => unpack(unwrapped));
   const initramfs = attemptPart(() =>
@@ -76,7 +84,6 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
   ];
   const entry = writePrepared(world.cacheFolder, contents, (written) => {
-    const key = keyOf([files.image, ...files.initrds], variant);
     // Nothing is read of them from here on.
     requireUnchanged([image, ...initrds]);
     return {

@@ -7,12 +7,12 @@ import { rmSync } from 'node:fs';
 import type { FileIdentity } from './prepared-record.ts';
 import {
   identifyFile,
-  isSameFile,
   listForFiles,
   listNotUnderstood,
   listPrepared,
   type PreparedEntry,
 } from './prepared-store.ts';
+import { isAsItWas } from './source-files.ts';
 
 /** For the same files: one trimmed for the machine as it is, and one complete, or packed smaller. */
 const VARIANTS_KEPT = 2;
@@ -29,7 +29,7 @@ function removePrepared({ folder }: Pick<PreparedEntry, 'folder'>): void {
  */
 export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
   const { image, initrds } = entry.record;
-  const others = listForFiles(cacheFolder, [image, ...initrds]).filter(
+  const others = listForFiles(cacheFolder, [image, ...initrds], isAsItWas).filter(
     ({ folder }) => folder !== entry.folder,
   );
   for (const surplus of others.slice(VARIANTS_KEPT - 1))
@@ -61,7 +61,7 @@ export function isFresh({ record }: PreparedEntry): boolean {
 
 function isUnchanged(identity: FileIdentity): boolean {
   try {
-    return isSameFile(identifyFile(identity.path), identity);
+    return isAsItWas(identity, identifyFile(identity.path));
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 /**
  * The prepared kernels in /var/cache/khop/prepared. Entries appear whole or not at all, are found by the
- * identity of the files they were made from, and are checked each time they are read.
+ * identity of the files they were made from, or else by their content, and are checked each time they are read.
  * @module
  */
 import {
@@ -23,7 +23,7 @@ import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
-import { syncFolder } from '../machine/durable-file.ts';
+import { syncFolder, writeDurably } from '../machine/durable-file.ts';
 import { forgetPages, mapFile } from '../machine/mapped-file.ts';
 import { forgetProgram } from '../machine/program-pages.ts';
 import {
@@ -108,12 +108,37 @@ export function findPrepared(
   );
 }
 
+/** The entry that was made from this content; undefined as for `findPrepared`. @param key also names the variant */
+export function findByKey(cacheFolder: string, key: string): PreparedEntry | undefined {
+  const folder = join(preparedFolder(cacheFolder), key);
+  const record = readRecord(folder);
+  return record === undefined || record.key !== key || !isSettled(record) ? undefined : { folder, record };
+}
+
+/** The entry, to be found by the identities of these files from now on; they have the content that it was made from. */
+export function renewPrepared(
+  { folder, record: known }: PreparedEntry,
+  files: Pick<PreparedRecord, 'image' | 'initrds'>,
+): PreparedEntry {
+  const record = { ...known, ...files };
+  try {
+    writeDurably(join(folder, RECORD), encodePreparedRecord(record));
+  } catch {
+    // It is as good without; the next one finds it by its content again.
+  }
+  return { folder, record };
+}
+
 /** The entries that were made from exactly these files, as they are now; the newest first. */
-export function listForFiles(cacheFolder: string, files: readonly FileIdentity[]): PreparedEntry[] {
+export function listForFiles(
+  cacheFolder: string,
+  files: readonly FileIdentity[],
+  isSame: typeof isSameFile = isSameFile,
+): PreparedEntry[] {
   return listPrepared(cacheFolder)
     .filter(({ record: { image, initrds } }) => {
       const made = [image, ...initrds];
-      return made.length === files.length && made.every((file, index) => isSameFile(file, files[index]!));
+      return made.length === files.length && made.every((file, index) => isSame(file, files[index]!));
     })
     .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs);
 }

@@ -5,7 +5,7 @@
  */
 import { changed } from '../machine/leased-file.ts';
 import type { FileIdentity } from './prepared-record.ts';
-import { identifyFile } from './prepared-store.ts';
+import { identifyFile, isSameFile } from './prepared-store.ts';
 
 /** To be asked before anything is read. What cannot be looked at is left out: who reads it says why. */
 export function identifySources(paths: readonly string[]): FileIdentity[] {
@@ -20,11 +20,13 @@ export function requireUnchanged(files: readonly FileIdentity[]): void {
   }
 }
 
-/** Whatever the inode: on FAT a file has another one each time that it is looked up anew. */
-function isAsItWas(before: FileIdentity, now: FileIdentity): boolean {
-  return (['device', 'size', 'modifiedNs', 'changedNs'] as const).every(
-    (field) => before[field] === now[field],
-  );
+/**
+ * Whether it is the same file as far as can be told without reading it. On FAT a file has another inode each time that
+ * it is looked up anew, on btrfs it may be on another device each time that it is mounted.
+ */
+export function isAsItWas(before: FileIdentity, now: FileIdentity): boolean {
+  const fields = ['path', 'size', 'modifiedNs', 'changedNs'] as const;
+  return isSameFile(before, now) || fields.every((field) => before[field] === now[field]);
 }
 
 function identifyOrNone(path: string): FileIdentity | undefined {

@@ -50,13 +50,36 @@ test('when it is forced, the entry is made anew in its place', () => {
   assert.ok(readPreparedKernel(second) !== undefined);
 });
 
-test('the key depends on content alone: a touched file makes the same entry again', () => {
+test('a touched file is found by its content, by its identity from then on, and when it is forced, made anew', () => {
   using boot = buildBoot();
   const first = boot.prepare();
+  const image = join(first.folder, 'kernel.image');
+  const before = statSync(image).mtimeMs;
   utimesSync(boot.image, new Date(0), new Date(1));
+  assert.equal(boot.find(), undefined);
   const second = boot.prepare();
-  assert.deepEqual([second.wasThere, second.record.key], [false, first.record.key]);
+  assert.deepEqual([second.wasThere, second.folder], [true, first.folder]);
   assert.notDeepEqual(second.record.image, first.record.image);
+  assert.equal(statSync(image).mtimeMs, before);
+  assert.deepEqual(boot.find(), { folder: second.folder, record: second.record });
+  utimesSync(boot.image, new Date(0), new Date(2));
+  assert.equal(boot.prepare({ isForced: true }).wasThere, false);
+});
+
+test('an entry that is found by its content is not taken for files that change meanwhile', () => {
+  using boot = buildBoot();
+  boot.prepare();
+  utimesSync(boot.image, new Date(0), new Date(1));
+  const change = () => utimesSync(boot.image, new Date(0), new Date(2));
+  assert.throws(() => boot.prepare({}, clockThat(change)), { code: 'E_REFUSED' });
+  assert.equal(boot.find(), undefined);
+});
+
+test('another wish is another entry, whatever the content', () => {
+  using boot = buildBoot();
+  boot.prepare();
+  utimesSync(boot.image, new Date(0), new Date(1));
+  assert.equal(boot.prepare({ packing: 'lz4' }).wasThere, false);
 });
 
 test('other content of kernel or initrd is another key', () => {

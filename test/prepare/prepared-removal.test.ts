@@ -3,6 +3,7 @@ import fs, { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { encodePreparedRecord } from '../../src/prepare/prepared-record.ts';
 import { removeOutdated } from '../../src/prepare/prepared-removal.ts';
 import { virtioNeeds } from '../support/initramfs-builder.ts';
 import { read } from '../support/machine-facts.ts';
@@ -21,6 +22,18 @@ test('outdated entries are those whose files are gone or have changed; the other
   assert.deepEqual(removed.toSorted(), [changed!.record.key, gone!.record.key].toSorted());
   assert.deepEqual(readdirSync(boot.prepared), [kept!.record.key]);
   assert.deepEqual(removeOutdated(boot.cache), []);
+});
+
+test('files that have another inode or device since, as after a remount, are no others', () => {
+  using boot = buildBoot();
+  const entries = ['a', 'b'].map((module, index) => boot.prepare({ needs: needsWith(module) }, () => index));
+  for (const { folder, record } of entries) {
+    const image = { ...record.image, inode: '1', device: '2' };
+    writeFileSync(join(folder, 'prepared.json'), encodePreparedRecord({ ...record, image }));
+  }
+  assert.deepEqual(removeOutdated(boot.cache), []);
+  const newest = boot.prepare({ needs: needsWith('c') }, () => 3);
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), [entries[1]!, newest].map(keyOf).toSorted());
 });
 
 test('an entry is outdated when one of its initrds is', () => {
