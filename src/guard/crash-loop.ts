@@ -1,6 +1,10 @@
 /**
  * When going home leads nowhere: the same crash again and again. Counted are the crashes that are on record, and the
  * returns that the command line tells of, since a disk may be what is broken; but no crash that was asked for.
+ *
+ * A machine without a clock that runs on when it is off starts in the past, and crashes that it has recorded with the
+ * right time are in its future. Such a one is as far away as one that is as long ago. A loop does not get lost by that:
+ * its crashes are recorded by the same wrong clock, or they are returns that are not on record.
  * @module
  */
 import type { CrashHistoryEntry, History } from '../switch/history.ts';
@@ -33,7 +37,7 @@ export interface CrashLoop {
 export function findCrashLoop(question: LoopQuestion): CrashLoop | undefined {
   const { history, release, nowMs, windowMs } = question;
   const recorded = history.entries.filter(
-    (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && nowMs - entry.atMs <= windowMs,
+    (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && Math.abs(nowMs - entry.atMs) <= windowMs,
   );
   const crashes = recorded.filter(({ isAskedFor }) => isAskedFor !== true);
   const within = `within ${Math.round(windowMs / 60_000)} min`;

@@ -42,6 +42,18 @@ test('the same crash twice within the window is a loop of its kernel, and once o
   });
 });
 
+test('while a clock is not set yet, crashes that it takes for later ones are no loop, and those of its own time are', () => {
+  const DAY = 24 * 60;
+  assert.equal(loopOf([crash(-30 * DAY), crash(-30 * DAY - 1)]), undefined);
+  assert.equal(loopOf([crash(-61), crash(-62)]), undefined);
+  assert.match(loopOf([crash(-30 * DAY), crash(2), crash(1)])?.reason ?? '', /died 2 times/);
+  // Set back by less than the window.
+  assert.match(loopOf([crash(-2), crash(-1)])?.reason ?? '', /died 2 times/);
+  const guardReturn = { arming: ARMING, returns: 2, sinceMs: NOW + 30 * DAY * MINUTE };
+  const far = [crash(-30 * DAY), crash(-30 * DAY - 1)];
+  assert.match(loopOf(far, { guardReturn })?.reason ?? '', /came home 2 times .* none of the crashes/);
+});
+
 test('two different crashes are no loop, nor the same crash of two kernels', () => {
   assert.equal(loopOf([crash(2), crash(1, { fingerprint: 'ba2' })]), undefined);
   assert.equal(loopOf([crash(2), crash(1, { release: '6.1' })]), undefined);
