@@ -8,7 +8,8 @@ import type { MachineFacts } from '../machine/facts.ts';
 import { readKdumpStarts } from '../machine/kdump-units.ts';
 import { obstacleOf, type Reading, valueOf } from '../machine/reading.ts';
 import { captureCommandLine } from '../plan/capture/capture-command-line.ts';
-import type { CaptureEnding } from '../plan/capture/capture-program.ts';
+import type { CaptureEnding } from '../plan/capture/capture-ending.ts';
+import type { RescueOrder } from '../plan/capture/rescue.ts';
 import type { LoadPlan } from '../plan/load-plan.ts';
 import { planLoad } from '../plan/plan-load.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
@@ -24,7 +25,7 @@ import {
 } from './armed-record.ts';
 import { captureNeed, readCaptureKernel, reservedBytes } from './capture-kernel.ts';
 import { type CapturePlan, planCapture } from './capture-plan.ts';
-import { chooseRescue } from './choose-rescue.ts';
+import { chooseRescue, chooseWithoutHome } from './choose-rescue.ts';
 import { describeContinuation, withContinuation } from './continuation.ts';
 import { planContinue } from './continue-plan.ts';
 import { refuseContinuing } from './continuing.ts';
@@ -58,7 +59,9 @@ export interface GuardPlan {
   readonly id: string;
   readonly loop: CrashLoop | undefined;
   readonly ending: ArmedRecord['ending'];
-  /** Whether that ending has a shell on the console. */
+  /** See ArmedRecord. */
+  readonly staysWithoutHome: boolean;
+  /** Whether a person would find a shell on the console. */
   readonly rescueShell: boolean;
   /** Where a person can log in, or why nowhere. */
   readonly rescueLogin: Reading<string> | undefined;
@@ -127,7 +130,7 @@ export async function planGuard(
   digest([...brought, ...((login && valueOf(login)?.inputs) ?? [])]);
   const alone = captureNeed(capture, planned, 0).bytes;
   const roomBytes = reservedBytes(machine) - BigInt(alone);
-  const { home, isStranded } = chooseHome(world, machine, wish, roomBytes);
+  const { home, isStranded, isLoopByFirmware } = chooseHome(world, machine, wish, roomBytes);
   const planFor = (ending: CaptureEnding, way: HomePlan = home): LoadPlan =>
     planLoad({
       kernel,
@@ -153,11 +156,21 @@ export async function planGuard(
     shape: shapeOf(machine),
     id,
     loop,
+    staysWithoutHome: false,
     rescueShell: false,
     rescueLogin: undefined,
     continuing: undefined,
   };
-  if (!isStranded) return { ...common, ending: 'home', plan: planFor('home') };
+  if (!isStranded) {
+    // A trial's firmware starts the known-good kernel.
+    const isEndless = isLoopByFirmware && known.capture === undefined;
+    const stayFor = (withoutHome: RescueOrder) => planFor({ withoutHome });
+    const stay =
+      loop && isEndless ? chooseWithoutHome(world, { loop, home, login, roomBytes }, stayFor) : undefined;
+    if (stay === undefined) return { ...common, ending: 'home', plan: planFor('home') };
+    const all = digest([...inputs, ...stay.inputs]);
+    return { ...common, ...stay, inputs: all, ending: 'home', staysWithoutHome: true };
+  }
   const shell = loop && chooseRescue(world, { loop, home, login, roomBytes }, planFor);
   // A kernel on trial comes home, or stays for a person who can do something about it.
   if (shell !== undefined && (shell.rescueShell || known.capture === undefined))
@@ -205,7 +218,7 @@ export async function armGuard(
   settings: GuardSettings,
 ): Promise<ArmedRecord> {
   const { plan, home, place, dump, encryption, id, loop, ending, continuing } = planned;
-  const { rescueShell, rescueLogin } = planned;
+  const { staysWithoutHome, rescueShell, rescueLogin } = planned;
   const machine = world.readMachine();
   if (place.state === 'planned' && place.label !== undefined)
     world.rawAreas.label(place.label.device, place.label.id);
@@ -230,6 +243,7 @@ export async function armGuard(
     homeObstacle: home.state === 'planned' ? null : home.reason,
     isHomeFromFirstOnly: ending !== 'firmware' && !isHomeFromAny(home) && mayPanicElsewhere(machine),
     ending,
+    staysWithoutHome,
     rescueShell,
     rescueLogin: rescueLogin === undefined ? null : (valueOf(rescueLogin) ?? null),
     rescueLoginObstacle:

@@ -37,10 +37,15 @@ const ArmedRecord = v.object({
   /** The kernel to come home with; null when only the firmware leads home, because of `homeObstacle`. */
   homeTitle: v.nullable(v.string()),
   homeObstacle: v.nullable(v.string()),
-  /** A panic on another processor than the first comes home through the firmware, see panic-processor.ts; false when `ending` is firmware. */
+  /**
+   * A panic on another processor than the first comes home through the firmware, or does not where `staysWithoutHome`,
+   * see panic-processor.ts; false when `ending` is firmware.
+   */
   isHomeFromFirstOnly: v.boolean(),
   /** How a capture ends: with that kernel; or because of a loop for a person, or through the firmware. */
   ending: v.optional(v.picklist(['home', 'rescue', 'firmware']), 'home'),
+  /** Where `ending` is home and that kernel cannot be started, the machine stays for a person: the firmware may start what died. */
+  staysWithoutHome: v.optional(v.boolean(), false),
   /** Whether that person has a shell on the console. */
   rescueShell: v.optional(v.boolean(), true),
   /** Where a person can log in then, and why nowhere. */

@@ -7,12 +7,13 @@ import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
+import { type CaptureEnding, rescueOf } from '../plan/capture/capture-ending.ts';
 import {
   type CaptureModule,
   capturedModulePath,
   captureInitramfs,
 } from '../plan/capture/capture-initramfs.ts';
-import { type CaptureEnding, captureProgram } from '../plan/capture/capture-program.ts';
+import { captureProgram } from '../plan/capture/capture-program.ts';
 import type { HomeStub } from '../plan/capture/go-home.ts';
 import { modulesOfWatchdog } from '../plan/trial/watchdog-drivers.ts';
 import { type DumpPlan, planDump } from './dump-plan.ts';
@@ -77,7 +78,7 @@ export async function planCapture(
       home: homeStub(home, arming),
       ending,
     });
-    const rescueFiles = typeof ending === 'object' ? ending.files : [];
+    const rescueFiles = rescueOf(ending)?.files ?? [];
     return captureInitramfs({ program, modules, programs, rescueFiles });
   };
   const initramfsBytes = initramfsFor(NO_HOME, { ending: 'home', arming: '' }).bytes.length + STUB_ROOM;

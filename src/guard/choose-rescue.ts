@@ -37,6 +37,9 @@ export interface ChosenRescue {
 
 const FOR_LOGIN: HomePlan = { state: 'firmware', reason: 'the room is for somebody who logs in' };
 
+/** Beside a kernel that cannot be started. */
+const BY_FIRMWARE: HomePlan = { state: 'firmware', reason: 'no kernel can be started from there' };
+
 /** Undefined when none fits. @param planFor throws E_PLAN */
 export function chooseRescue(
   world: GuardWorld,
@@ -61,6 +64,42 @@ export function chooseRescue(
     const plan = order && fitting(() => planFor(order, home));
     if (plan === undefined) continue;
     return { plan, home, inputs: [], rescueShell: order?.command !== undefined, rescueLogin: without };
+  }
+  return undefined;
+}
+
+/**
+ * For the kernel that is to end a loop, where it cannot be started after all. It is the better end, so a person gets
+ * what it leaves of the room. Undefined when not even a note fits.
+ * @param planFor throws E_PLAN
+ */
+export function chooseWithoutHome(
+  world: GuardWorld,
+  { loop, home, login, roomBytes }: RescueChoice,
+  planFor: (order: RescueOrder) => LoadPlan,
+): ChosenRescue | undefined {
+  const title = home.state === 'planned' ? home.title : 'another kernel';
+  const why = {
+    reason: `${loop.reason}.\n*** ${title} was to start instead, and cannot be started from here; the firmware may start what died`,
+  };
+  const found = login && valueOf(login);
+  const withLogin = found && planRescue(world, why, BY_FIRMWARE, found);
+  const isWithoutShell = found !== undefined && withLogin === undefined;
+  const room = roomBytes - keptBytes(home);
+  const roomy = [withLogin, planRescue(world, why, BY_FIRMWARE, undefined)]
+    .filter((order) => order !== undefined)
+    .filter((order) => BigInt(rescueBytes(order)) <= room);
+  for (const order of [...roomy, planStay(why, BY_FIRMWARE)]) {
+    const plan = fitting(() => planFor(order));
+    if (plan === undefined) continue;
+    const chosen = { plan, home, rescueShell: order.command !== undefined };
+    if (order.server === undefined)
+      return { ...chosen, inputs: [], rescueLogin: login && withoutLogin(login, isWithoutShell) };
+    return {
+      ...chosen,
+      inputs: found!.inputs,
+      rescueLogin: { ...login!, state: 'read', value: found!.address },
+    };
   }
   return undefined;
 }

@@ -57,6 +57,7 @@ export function planContinue(
     loop: wish.loop,
     // Also where going home would begin a loop anew: nobody goes there before somebody says so.
     ending: 'home',
+    staysWithoutHome: false,
     rescueShell: false,
     rescueLogin: undefined,
     continuing: whatThereWillBe(machine, settings, Number(reserved - kept - alone) + LEAST_USER_BYTES),

@@ -44,6 +44,8 @@ export interface HomeChoice {
   readonly home: HomePlan;
   /** Going home would only begin anew what the loop is. */
   readonly isStranded: boolean;
+  /** In a loop: the firmware would, too, or nobody knows that it would not. */
+  readonly isLoopByFirmware: boolean;
 }
 
 /**
@@ -59,19 +61,25 @@ export function chooseHome(
 ): HomeChoice {
   const { loop } = wish;
   const first = wish.selector ?? runningSelector(world, machine);
-  if (loop === undefined)
-    return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: false };
+  if (loop === undefined) {
+    const home = planHomeKernel(world, machine, first, wish, roomBytes);
+    return { home, isStranded: false, isLoopByFirmware: false };
+  }
   const { kernels } = readKernels(world, machine);
   const wished = chooseKernel(world, machine, first);
   const good = knownGoodReleases(readHistory(world)).flatMap(
     (release) => kernels.find((kernel) => kernel.release === release) ?? [],
   );
-  for (const { id, release } of [wished, ...good]) {
-    if (release === undefined || loop.releases.includes(release)) continue;
+  const ways = [wished, ...good].filter(
+    ({ release }) => release !== undefined && !loop.releases.includes(release),
+  );
+  const isLoopByFirmware = !ways.some(({ image }) => image === kernels.find((each) => each.isDefault)?.image);
+  for (const { id } of ways) {
     const home = planHomeKernel(world, machine, id, wish, roomBytes);
-    if (home.state === 'planned') return { home, isStranded: false };
+    if (home.state === 'planned') return { home, isStranded: false, isLoopByFirmware };
   }
-  return { home: planHomeKernel(world, machine, first, wish, roomBytes), isStranded: true };
+  const home = planHomeKernel(world, machine, first, wish, roomBytes);
+  return { home, isStranded: true, isLoopByFirmware };
 }
 
 /** Which way home is wanted. */

@@ -12,6 +12,8 @@ import type { GuardWorld } from './world.ts';
 
 /** For sshd and two sessions besides their files. */
 export const LOGIN_MEMORY_BYTES = 12 * 1024 * 1024;
+/** For a shell on the console. */
+const SHELL_MEMORY_BYTES = 2 * 1024 * 1024;
 /** From the deadline of the report on, for an interface that is slow to come. */
 const INTERFACE_MS = 20_000;
 /** The way to everywhere: who is there to help sits anywhere. */
@@ -68,6 +70,7 @@ export async function planRescueLogin(world: GuardWorld, deadlineMs: number): Pr
 }
 
 /** Bytes of the reservation that a rescue takes: its files twice, and what runs. */
-export function rescueBytes({ files }: RescueOrder): number {
-  return 2 * files.reduce((sum, { bytes }) => sum + bytes.length, 0) + LOGIN_MEMORY_BYTES;
+export function rescueBytes({ files, command, server }: RescueOrder): number {
+  const running = server !== undefined ? LOGIN_MEMORY_BYTES : command !== undefined ? SHELL_MEMORY_BYTES : 0;
+  return 2 * files.reduce((sum, { bytes }) => sum + bytes.length, 0) + running;
 }

@@ -8,7 +8,6 @@ import type { ProgramFile, ProgramFiles } from '../machine/program-files.ts';
 import { valueOf } from '../machine/reading.ts';
 import { RESCUE_FILES, type RescueOrder } from '../plan/capture/rescue.ts';
 import { filesOf } from './bring-program.ts';
-import type { CrashLoop } from './crash-loop.ts';
 import type { HomePlan } from './home-plan.ts';
 import type { RescueLogin } from './rescue-login.ts';
 import type { GuardWorld } from './world.ts';
@@ -21,13 +20,20 @@ const TOOLS = ['cat', 'tail', 'ls'];
 /** Of the kernel log, what is shown to somebody who logs in. */
 const SHOWN_LINES = 40;
 
+/** Why the machine stays. */
+export interface StayReason {
+  /** One sentence, or more, without the last full stop. */
+  readonly reason: string;
+}
+
 /**
  * The best that this machine has programs for. Undefined where nobody who logs in could have a shell.
+ * @param home the kernel that whoever leaves starts
  * @param login undefined: nobody logs in
  */
 export function planRescue(
   world: GuardWorld,
-  loop: CrashLoop,
+  loop: StayReason,
   home: HomePlan,
   login: RescueLogin | undefined,
 ): RescueOrder | undefined {
@@ -59,7 +65,7 @@ export function planRescue(
 }
 
 /** Without a shell: the report on the console, until somebody presses Enter. Needs nothing. */
-export function planStay(loop: CrashLoop, home: HomePlan): RescueOrder {
+export function planStay(loop: StayReason, home: HomePlan): RescueOrder {
   const note = noteFor(loop, home, undefined, false);
   const files = [{ path: RESCUE_FILES.note, bytes: Buffer.from(note) }];
   return { files, command: undefined, note, server: undefined };
@@ -102,7 +108,7 @@ function script(path: string, text: string): RescueOrder['files'][number] {
 }
 
 function noteFor(
-  { reason }: CrashLoop,
+  { reason }: StayReason,
   home: HomePlan,
   login: RescueLogin | undefined,
   hasShell: boolean,

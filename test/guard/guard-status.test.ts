@@ -2,15 +2,20 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import { armGuard, planGuard } from '../../src/guard/arm.ts';
 import { armAgainPath } from '../../src/guard/armed-record.ts';
+import { planCapture } from '../../src/guard/capture-plan.ts';
 import { keepArmed, turnGuardOff } from '../../src/guard/guard.ts';
 import { encodeGuardSettings, guardSettingsPath } from '../../src/guard/guard-settings.ts';
 import { readGuardStatus } from '../../src/guard/guard-status.ts';
+import type { GuardWorld } from '../../src/guard/world.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
+import { chooseKernel } from '../../src/switch/choose-kernel.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { loadPlan } from '../../src/switch/load.ts';
 import { historyPath } from '../../src/switch/state-paths.ts';
+import { imageOf } from '../support/fixture-tree.ts';
 import { arm, guarded, ID, NOWHERE, settingsFor, worldFor } from '../support/guarded-boot.ts';
 import { segmentOf } from '../support/load-requests.ts';
 import { absent, healthyMachine, read } from '../support/machine-facts.ts';
@@ -174,6 +179,38 @@ test('what was armed because of a loop is armed as usual once the window is over
     [outcome.record.loopReason, outcome.record.ending, isLookedAtAgain()],
     [null, 'home', false],
   );
+});
+
+test('in a loop with an older kernel a person is waited for where that cannot be started, but not in a trial', async () => {
+  const initrd = encodeCpio([cpioFile('init', Buffer.from('#!'), 0o755)]);
+  using boot = buildBoot({ 'boot/vmlinuz-old': imageOf('6.1.0-old'), 'boot/initrd.img-old': initrd });
+  using at = worldFor(boot);
+  const world: GuardWorld = {
+    ...at.world,
+    readNetworkPath: () => absent('/proc/net/route'),
+    readProgramFiles: () => absent('busybox'),
+  };
+  const crash = (id: string) =>
+    encodeHistoryEntry({
+      ...{ version: 1, kind: 'crash', id, atMs: 1_700_000_000_000 },
+      ...{ release: '6.12', summary: 'it died', fingerprint: 'f00', outcome: 'home-by-firmware' },
+      ...{ arrivedRelease: '6.12', arrivedBootId: 'b', captureMs: 1, upMs: 2 },
+    });
+  for (const id of ['a', 'b']) world.files.append(historyPath(world.folders), crash(id));
+  const settings = { ...settingsFor(boot), home: join(boot.root, 'boot/vmlinuz-old') };
+  const planned = await planGuard(world, settings, ID, NOWHERE);
+  const record = await armGuard(world, planned, settings);
+  assert.deepEqual(
+    [record.ending, record.staysWithoutHome, record.rescueShell, record.isHomeFromFirstOnly],
+    ['home', true, false, true],
+  );
+  const initramfs = planned.plan.method === 'segments' && segmentOf(planned.plan, 'initrd').bytes;
+  const note = '6.12 died 2 times within 60 min in the same way: it died.';
+  assert.ok(Buffer.from(initramfs || '').includes(note), 'the program has what a person reads');
+  const kernel = chooseKernel(world, guarded(), boot.image);
+  const capture = await planCapture(world, guarded(), settings, kernel, NOWHERE);
+  const ofTrial = await planGuard(world, settings, ID, NOWHERE, { capture });
+  assert.deepEqual([ofTrial.ending, ofTrial.staysWithoutHome], ['home', false]);
 });
 
 test('a network that was not up when the guard was armed is asked for again, a disk that is not there is not', async () => {

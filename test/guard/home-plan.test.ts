@@ -68,9 +68,9 @@ function choose(files: TreeFiles, loop: CrashLoop | undefined, selector?: string
   });
   const world: SwitchWorld = { ...quietWorld(tree.root), readMachine: () => machine };
   const wish = { selector, argument: ARGUMENT, loop, hasReport: true, digest: digestOnce() };
-  const { home, isStranded } = chooseHome(world, machine, wish, 192n << 20n);
+  const { home, ...end } = chooseHome(world, machine, wish, 192n << 20n);
   assert.equal(home.state, 'planned', home.state === 'firmware' ? home.reason : '');
-  return { title: home.state === 'planned' ? home.title : '', isStranded, home };
+  return { title: home.state === 'planned' ? home.title : '', home, ...end };
 }
 
 const DIED = (...releases: string[]): CrashLoop => ({ releases, reason: 'died 2 times' });
@@ -121,4 +121,25 @@ test('where all died, or none was seen well, the machine is stranded', () => {
     choose(installation(['5.10.0-gone', NEW]), DIED(NEW)),
   ])
     assert.deepEqual([result.isStranded, /6\.16\.1/.test(result.title)], [true, true]);
+});
+
+test('the firmware leads out of a loop only where its default is a kernel that was seen well and did not die in it', () => {
+  const entry = (name: string, release: string) => [
+    `boot/loader/entries/${name}.conf`,
+    `title ${name}\nlinux /vmlinuz-${release}\ninitrd /initrd.img-${release}\noptions ${RUNNING}\n`,
+  ];
+  const loopWith = (lasting: string | undefined, ...died: string[]): boolean => {
+    const files = {
+      ...installation([OLD, MIDDLE], [MIDDLE, OLD]),
+      ...Object.fromEntries([entry('old', OLD), entry('middle', MIDDLE), entry('new', NEW)]),
+      ...(lasting === undefined ? {} : { 'boot/loader/loader.conf': `default ${lasting}.conf\n` }),
+    };
+    return choose(files, DIED(...died)).isLoopByFirmware;
+  };
+  assert.equal(loopWith('new', NEW), true, 'it died');
+  assert.equal(loopWith('old', NEW), false);
+  assert.equal(loopWith('middle', NEW), false, 'although home is another one');
+  assert.equal(loopWith('new', OLD), false, 'it runs, and another died');
+  assert.equal(loopWith('new', MIDDLE, NEW), true);
+  assert.equal(choose(installation(...HISTORY), DIED(NEW)).isLoopByFirmware, true, 'nobody knows it');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
-import { chooseRescue } from '../../src/guard/choose-rescue.ts';
+import { chooseRescue, chooseWithoutHome } from '../../src/guard/choose-rescue.ts';
 import type { HomePlan } from '../../src/guard/home-plan.ts';
 import { planRescueLogin, type RescueLogin, rescueBytes } from '../../src/guard/rescue-login.ts';
 import { planRescue } from '../../src/guard/rescue-plan.ts';
@@ -230,4 +230,34 @@ test('why nobody can log in is told where nothing else is wrong, and nothing whe
     );
   assert.deepEqual(choose(closed)?.rescueLogin, closed);
   assert.equal(choose(undefined)?.rescueLogin, undefined);
+});
+
+test('a person beside a kernel that ends a loop has what that leaves of the room, at the least a note', async () => {
+  const login = await loginOf();
+  assert.ok(login.state === 'read');
+  const need = BigInt(rescueBytes(planRescue(worldWith(), LOOP, HOME, login.value)!));
+  const kept = 20n * BigInt(MIB);
+  const choose = (roomBytes: bigint, fits: (order: RescueOrder) => boolean = () => true) => {
+    const orders: RescueOrder[] = [];
+    const chosen = chooseWithoutHome(worldWith(), { loop: LOOP, home: HOME, login, roomBytes }, (order) => {
+      orders.push(order);
+      return plansOf(fits)(order, HOME);
+    });
+    return { chosen, order: orders.at(-1)! };
+  };
+  const { chosen: best, order } = choose(need + kept + BigInt(MIB));
+  assert.deepEqual([best?.home, best?.rescueShell, best?.inputs], [HOME, true, login.value.inputs]);
+  assert.deepEqual(best?.rescueLogin, { ...login, value: login.value.address });
+  assert.match(order.note, /6\.1 died 2 times\.\n\*\*\* Debian 6\.1 was to start instead, and cannot be/);
+  assert.match(order.note, /leave +restarts the machine through the firmware/);
+  const tight = choose(need + kept - BigInt(MIB));
+  assert.deepEqual([tight.order.server, tight.chosen?.rescueShell], [undefined, true]);
+  assert.match(JSON.stringify(tight.chosen?.rescueLogin), /too small/);
+  const bare = choose(kept);
+  assert.deepEqual(
+    [bare.order.command, bare.chosen?.rescueShell, bare.chosen?.inputs],
+    [undefined, false, []],
+  );
+  assert.match(bare.order.note, /Enter +restarts the machine through the firmware/);
+  assert.equal(choose(kept, () => false).chosen, undefined);
 });

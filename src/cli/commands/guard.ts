@@ -70,8 +70,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         'that hangs with interrupts off needs a running watchdog for that. Where no memory is reserved, say how much\n' +
         'is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
         'When a kernel dies twice in the same way, the next way home is an older kernel that was seen well; without\n' +
-        'one, the machine stays in the panic kernel until a person sends it home: with a shell on the console, where\n' +
-        'busybox is installed, else by Enter there, and by ssh, where the machine’s sshd lets root in by key.\n' +
+        'one, or where it cannot be started from the panic kernel and the firmware would start what died, the machine\n' +
+        'stays in the panic kernel until a person sends it home: with a shell on the console, where busybox is\n' +
+        'installed, else by Enter there, and by ssh, where the machine’s sshd lets root in by key.\n' +
         '\n' +
         'With --mode continue, for systems that must be back at once, the panic kernel is this system’s own and goes\n' +
         'on into normal user space in the reserved memory, on one CPU; the report is written beside it, and\n' +

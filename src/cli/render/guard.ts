@@ -66,31 +66,30 @@ function continuingLines({ memoryBytes, usedBytes, cpus, warnings }: ContinuingM
   ];
 }
 
-function homeWords({
-  ending,
-  homeTitle,
-  homeObstacle,
-  loopReason,
-  isHomeFromFirstOnly,
-  continuing,
-  rescueShell,
-  rescueLogin,
-  rescueLoginObstacle,
-}: ArmedRecord): string {
-  if (ending === 'rescue') {
-    const only = rescueLoginObstacle === null ? '' : `; no ssh there: ${rescueLoginObstacle}`;
-    const next = `starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`;
-    const shells = rescueLogin === null ? '' : ` and by ssh ${rescueLogin}`;
-    if (rescueShell) return `a shell on the console${shells}, whose exit ${next}${only}`;
-    const ways =
-      rescueLogin === null ? ', where Enter' : ` and a shell by ssh ${rescueLogin}, where Enter or leave`;
-    return `a note on the console${ways} ${next}, and there is no busybox or no room for it${only}`;
-  }
+function homeWords(record: ArmedRecord): string {
+  const { ending, homeTitle, homeObstacle, loopReason, isHomeFromFirstOnly, continuing } = record;
+  if (ending === 'rescue')
+    return rescueWords(record, `starts ${homeTitle ?? 'the machine anew'}: no other kernel was seen well`);
   if (ending === 'firmware') return 'through the firmware: no other kernel was seen well';
   if (homeTitle === null) return `through the firmware: ${homeObstacle ?? 'no kernel is known'}`;
+  if (record.staysWithoutHome) {
+    const from = isHomeFromFirstOnly ? FIRST_ONLY : '';
+    const otherwise = rescueWords(record, 'restarts the machine');
+    return `${homeTitle}, without the firmware${from}, because of the loop; else ${otherwise}`;
+  }
   const where = isHomeFromFirstOnly ? `${FIRST_ONLY}, else through it` : '';
   if (continuing !== null) return `${homeTitle}, without the firmware${where}: khop guard leave`;
   return `${homeTitle}, without the firmware${where}${loopReason === null ? '' : ', because of the loop'}`;
+}
+
+/** @param next what comes when the person leaves */
+function rescueWords({ rescueShell, rescueLogin, rescueLoginObstacle }: ArmedRecord, next: string): string {
+  const only = rescueLoginObstacle === null ? '' : `; no ssh there: ${rescueLoginObstacle}`;
+  const shells = rescueLogin === null ? '' : ` and by ssh ${rescueLogin}`;
+  if (rescueShell) return `a shell on the console${shells}, whose exit ${next}${only}`;
+  const ways =
+    rescueLogin === null ? ', where Enter' : ` and a shell by ssh ${rescueLogin}, where Enter or leave`;
+  return `a note on the console${ways} ${next}, and there is no busybox or no room for it${only}`;
 }
 
 const FIRST_ONLY = ' when the panic is on CPU 0';

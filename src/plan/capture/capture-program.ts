@@ -16,6 +16,7 @@ import { giveBack, loopWhile, type Statement, set, when } from '../../formats/st
 import { encodeStaticProgram } from '../../formats/static-program/static-program.ts';
 import { sys } from '../../formats/static-program/terms.ts';
 import { STDERR } from './brought-program.ts';
+import { type CaptureEnding, endCapture, goesHome, leaveMarker, rescueOf } from './capture-ending.ts';
 import type { CaptureTarget } from './capture-target.ts';
 import { mark, markBecause, say, startChain } from './chain.ts';
 import { openCrashedMemory } from './crashed-memory.ts';
@@ -39,7 +40,7 @@ import { rawSink } from './raw-sink.ts';
 import { CLEAR_FILES, type ReportFile } from './report-files.ts';
 import { nameReport } from './report-name.ts';
 import type { ReportSink } from './report-sink.ts';
-import { type RescueOrder, rescue } from './rescue.ts';
+import { rescue } from './rescue.ts';
 import { saveDump } from './save-dump.ts';
 import { sshSink } from './ssh-sink.ts';
 
@@ -56,24 +57,27 @@ export interface CaptureOrder {
   readonly dump: DumpOrder | undefined;
   /** Undefined: everything is written as it is. */
   readonly encryption: EncryptionOrder | undefined;
-  /** Undefined: home leads through the firmware. */
+  /** Undefined: no kernel waits. */
   readonly home: HomeStub | undefined;
-  /** How it ends: `home`, a shell, or through the firmware although a kernel waits: it would only die again. */
   readonly ending: CaptureEnding;
 }
 
-export type CaptureEnding = 'home' | 'firmware' | RescueOrder;
-
 /** MS_NOSUID | MS_NODEV | MS_NOEXEC, linux/mount.h. */
 const HARMLESS = 0b1110;
+
+/** What is said where no kernel can be started from here. */
+const WITHOUT_HOME = {
+  firmware: 'home leads through the firmware:',
+  rescue: 'no kernel waits that can be started:',
+};
 
 /** The program as an executable file. */
 export function captureProgram(order: CaptureOrder): Uint8Array {
   const encryption = encryptionOf(order);
   const way = wayOut(order.home, encryption?.carriedFiles);
-  const isHome = order.ending === 'home';
-  const watch = guardian(order.deadlineMs, isHome ? way.leave : way.leaveByFirmware);
-  const end = typeof order.ending === 'object' ? rescue(order.ending, way, watch) : undefined;
+  const watch = guardian(order.deadlineMs, goesHome(order.ending) ? way.leave : way.leaveByFirmware);
+  const person = rescueOf(order.ending);
+  const parts = { way, watch, rescue: person && rescue(person, way, watch) };
   const markLeave = leaveMarker(order.ending);
   const insertModules = moduleInserter(order.modules);
   const keepReport =
@@ -90,7 +94,11 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
     set(watcher, watch.startGuardian()),
     when([watcher, '<', 0], [say('nothing watches the deadline', watcher)]),
     set(status, way.loadHome()),
-    when([status, '<', 0], [say('home leads through the firmware:', status)], [mark('home-loaded')]),
+    when(
+      [status, '<', 0],
+      [say(WITHOUT_HOME[person === undefined ? 'firmware' : 'rescue'], status)],
+      [mark('home-loaded')],
+    ),
     set(status, openCrashedMemory('/proc/vmcore')),
     when([status, '<', 0], [say('the memory of the dead kernel cannot be read:', status)], readLog(status)),
     nameReport(),
@@ -114,8 +122,7 @@ export function captureProgram(order: CaptureOrder): Uint8Array {
           when([status, '<', 0], [markBecause('report-failed', 'errno', [0, '-', status]), markLeave()]),
         ]),
     way.loadReport(),
-    ...(isHome ? [watch.sayLeaving(watcher)] : []),
-    end === undefined ? (isHome ? way.leave() : way.leaveByFirmware()) : end(watcher),
+    ...endCapture(order.ending, parts, watcher),
   ]);
   return encodeStaticProgram(main, order.architecture);
 }
@@ -151,14 +158,6 @@ function moduleInserter(modules: readonly string[]): ProgramFunction<readonly []
     sys.close(fd),
   ]);
   return fn('insertModules', [], [], () => modules.map((path) => insert(path)));
-}
-
-function leaveMarker(ending: CaptureEnding): ProgramFunction<readonly []> {
-  return fn('markLeave', [], [], () => {
-    if (typeof ending === 'object') return [mark('rescue')];
-    if (ending === 'firmware') return [mark('leave-firmware')];
-    return [when(isHomeLoaded(), [mark('leave-kexec')], [mark('leave-firmware')])];
-  });
 }
 
 /** Undefined when nobody asked for it. */

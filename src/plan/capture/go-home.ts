@@ -93,7 +93,7 @@ export function wayOut(home: HomeStub | undefined, encryptedFiles?: readonly Rep
                 [processor, '!=', bootProcessor],
                 [
                   say(
-                    'the panic was not on the boot processor, so home leads through the firmware:',
+                    'the panic was not on the boot processor, so no kernel goes home from here:',
                     processor,
                   ),
                   giveBack(-1),

@@ -25,6 +25,7 @@ const RECORD: ArmedRecord = {
   homeObstacle: null,
   isHomeFromFirstOnly: false,
   ending: 'home',
+  staysWithoutHome: false,
   loopReason: null,
   rescueShell: false,
   rescueLogin: null,
@@ -143,6 +144,24 @@ test('who is stranded reads what a person finds there, and how that person leave
   assert.match(
     wordsOf(login) ?? '',
     /^a note on the console and a shell by ssh root@10\.0\.2\.15, where Enter or leave starts Debian 6\.1: /,
+  );
+});
+
+test('who is to come home with an older kernel reads who is waited for where that cannot be started', () => {
+  const wordsOf = (over: Partial<ArmedRecord>) => {
+    const loop = { homeTitle: 'Debian 5.10', loopReason: '6.1 died 2 times', staysWithoutHome: true };
+    return /^ {2}home +(.*)$/m.exec(
+      renderArmed({ ...RECORD, mode: 'capture', continuing: null, ...loop, ...over }),
+    )?.[1];
+  };
+  const login = { rescueLogin: 'root@10.0.2.15' };
+  assert.equal(
+    wordsOf({ isHomeFromFirstOnly: true, rescueShell: true, ...login }),
+    'Debian 5.10, without the firmware when the panic is on CPU 0, because of the loop; else a shell on the console and by ssh root@10.0.2.15, whose exit restarts the machine',
+  );
+  assert.match(
+    wordsOf({}) ?? '',
+    /^Debian 5\.10, without the firmware, because of the loop; else a note on the console, where Enter restarts the machine/,
   );
 });
 

@@ -3,12 +3,9 @@ import { test } from 'node:test';
 import { parseCpio } from '../../../src/formats/cpio.ts';
 import { parseElf } from '../../../src/formats/elf.ts';
 import { encodeSetupDataHeader } from '../../../src/formats/setup-data.ts';
+import type { CaptureEnding } from '../../../src/plan/capture/capture-ending.ts';
 import { captureInitramfs } from '../../../src/plan/capture/capture-initramfs.ts';
-import {
-  type CaptureEnding,
-  type CaptureOrder,
-  captureProgram,
-} from '../../../src/plan/capture/capture-program.ts';
+import { type CaptureOrder, captureProgram } from '../../../src/plan/capture/capture-program.ts';
 
 const SHELL = {
   files: [{ path: '/lib/x86_64-linux-gnu/libc.so.6', bytes: Buffer.from('libc') }],
@@ -49,14 +46,18 @@ function order(ending: CaptureEnding, over: Partial<CaptureOrder> = {}): Capture
 }
 
 test('a program comes out for each ending, with and without a disk and a kernel to go home with', () => {
-  for (const ending of ['home', 'firmware', SHELL, { ...SHELL, command: undefined }] as const)
+  const bare = { ...SHELL, command: undefined };
+  for (const ending of ['home', 'firmware', SHELL, bare, { withoutHome: SHELL }] as const)
     for (const over of [{}, { target: undefined }, { home: undefined }])
       assert.equal(parseElf(captureProgram(order(ending, over))).type, 2, 'ET_EXEC');
 });
 
 test('only a program with a shell has its note', () => {
   const has = (ending: CaptureEnding) => Buffer.from(captureProgram(order(ending))).includes(SHELL.note);
-  assert.deepEqual([has('home'), has('firmware'), has(SHELL)], [false, false, true]);
+  assert.deepEqual(
+    [has('home'), has('firmware'), has(SHELL), has({ withoutHome: SHELL })],
+    [false, false, true, true],
+  );
 });
 
 test('files of a shell lie in folders that are there before them', () => {
