@@ -4,13 +4,10 @@
  * to the known-good kernel before the jump. Only a confirmation moves it on.
  * @module
  */
-import { KhopError } from '../error.ts';
+import { findOtherStart } from '../guard/firmware-start.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { BootLoaderPlan } from '../plan/boot-loader/boot-loader-plan.ts';
-import { hasOneShotEntry, planDefaultEntry } from '../plan/boot-loader/change-boot-loader.ts';
-import { bootLoaderOptions } from '../switch/boot-loader-options.ts';
-import { readKernels } from '../switch/choose-kernel.ts';
 
 /** Whether the firmware leads to the known-good kernel. */
 export type HomeDefault =
@@ -34,39 +31,11 @@ export async function planHomeDefault(
   damage: HomeDamage | undefined,
 ): Promise<HomeDefault> {
   if (damage !== undefined) return { state: 'missing', ...damage };
-  const chosen = readKernels(world, world.readMachine()).kernels.find(({ isDefault }) => isDefault);
-  const isNext = chosen?.image === home.image;
-  if (isNext && !(await isForOneStart(world))) return { state: 'already' };
-  const name = isNext
-    ? 'it is set for the next start alone'
-    : chosen === undefined
-      ? 'the boot loader’s default is not known'
-      : `${chosen.title} is the default`;
-  try {
-    const state = await world.bootLoader.read();
-    const plan = planDefaultEntry(state, home, bootLoaderOptions(world));
-    // The list of kernels does not know which of them U-Boot starts; its variable does.
-    if ((isNext || state.kind === 'u-boot') && plan.steps.length === 0) return { state: 'already' };
-    const [obstacle] = world.bootLoader.obstacles(plan.steps);
-    if (obstacle === undefined && plan.steps.length > 0) return { state: 'planned', plan };
-    return missing(obstacle === undefined ? name : `${name}, and ${obstacle}`);
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return missing(`${name}, and that cannot be changed: ${error.message}`);
-  }
-}
-
-/** The start after it may be that of the kernel on trial. Where nobody knows the boot loader, nobody has set such an entry. */
-async function isForOneStart(world: GuardWorld): Promise<boolean> {
-  try {
-    return hasOneShotEntry(await world.bootLoader.read());
-  } catch (error) {
-    if (!(error instanceof KhopError)) throw error;
-    return false;
-  }
-}
-
-function missing(why: string): HomeDefault {
+  const other = await findOtherStart(world, home);
+  if (other === undefined) return { state: 'already' };
+  const { words, change } = other;
+  if (change.state === 'planned') return change;
+  const why = change.obstacle === undefined ? words : `${words}, and ${change.obstacle}`;
   return {
     state: 'missing',
     reason: `the firmware starts another kernel than the known-good one: ${why}`,

@@ -169,7 +169,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
         'armed. Exit status 3 when the guard is wanted and not armed, and in a system that goes on after a panic.\n' +
         'That what is loaded is the guard’s is seen in /proc/kcore. Where nobody could read that when it was armed, as\n' +
         'under lockdown=confidentiality, the guard counts as armed and says that this is not proven: `unproven` in\n' +
-        'the JSON has the reason.',
+        'the JSON has the reason. Where the boot loader’s default is another kernel than the one to come home with, or\n' +
+        'nobody knows it, a way home through the firmware ends there: that is said, too, `firmware` in the JSON.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => showStatus(context, options));
@@ -216,6 +217,7 @@ export function addGuardCommand(program: Command, context: CliContext): void {
 async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOn } = await import('../../guard/guard.ts');
+  const { readFirmwareWay } = await import('../../guard/firmware-start.ts');
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
   const { readGuardSettings } = await import('../../guard/guard-status.ts');
@@ -232,13 +234,14 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
       return await reserveMemory(context, world, settings, options);
     }
     const record = await turnGuardOn(world, settings);
+    const firmware = await readFirmwareWay(world, world.readMachine(), settings);
     if (options.json) {
       const { renderJson } = await import('../render/json.ts');
-      context.print(renderJson(record));
+      context.print(renderJson({ ...record, firmware }));
       return;
     }
     const { renderArmed } = await import('../render/guard.ts');
-    context.print(renderArmed(record));
+    context.print(renderArmed(record, firmware));
   });
 }
 
@@ -272,10 +275,17 @@ async function turnOff(context: CliContext, options: { readonly json?: boolean }
 }
 
 async function showStatus(context: CliContext, options: { readonly json?: boolean }): Promise<void> {
-  const { openWorld } = await import('../world.ts');
+  const { openGuardWorld } = await import('../guard-world.ts');
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
-  const world = openWorld(context);
-  const status = readGuardStatus(world, world.readMachine());
+  const { readFirmwareWay } = await import('../../guard/firmware-start.ts');
+  const world = openGuardWorld(context);
+  const machine = world.readMachine();
+  const found = readGuardStatus(world, machine);
+  const { state, settings } = found;
+  // It is the armed guard that takes the firmware's way.
+  const firmware =
+    state === 'armed' && settings !== undefined ? await readFirmwareWay(world, machine, settings) : null;
+  const status = { ...found, firmware };
   if (status.state === 'not-armed' || status.state === 'continuing') context.exitWith(3);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');

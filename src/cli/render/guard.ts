@@ -5,6 +5,7 @@
 import type { ArmedRecord, ContinuingMemory } from '../../guard/armed-record.ts';
 import { type ContinuedCrash, wordsOf } from '../../guard/continued-crash.ts';
 import type { Continuing } from '../../guard/continuing.ts';
+import type { FirmwareWay } from '../../guard/firmware-start.ts';
 import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
 import type { LeavePlan } from '../../guard/leave.ts';
@@ -12,10 +13,11 @@ import type { CliContext } from '../context.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
 /** What happens at a panic from now on. */
-export function renderArmed(record: ArmedRecord): string {
+export function renderArmed(record: ArmedRecord, firmware: FirmwareWay): string {
   return [
     `The guard is armed. When this kernel dies:`,
     ...chainLines(record),
+    ...firmwareLines(firmware),
     '',
     'Next: khop guard test, or khop guard status',
   ].join('\n');
@@ -34,6 +36,12 @@ function chainLines(record: ArmedRecord): string[] {
       ? []
       : [`  not proven    that what is loaded is the guard’s: ${record.imageObstacle}`]),
   ];
+}
+
+/** Nothing where it leads home. */
+function firmwareLines(firmware: FirmwareWay): string[] {
+  if (firmware.leadsTo === 'home') return [];
+  return [`  firmware      ${firmware.words}`, `                To do: ${firmware.remedy}`];
 }
 
 function captureLines(record: ArmedRecord): string[] {
@@ -136,9 +144,12 @@ export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
   return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
 }
 
-/** One word, then why, then what to do. */
-export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext, 'style'>): string {
-  const { state, record, problems, continuing } = status;
+/** One word, then why, then what to do. @param firmware null: nobody has looked */
+export function renderGuardStatus(
+  status: GuardStatus & { readonly firmware: FirmwareWay | null },
+  context: Pick<CliContext, 'style'>,
+): string {
+  const { state, record, problems, continuing, firmware } = status;
   if (continuing !== undefined)
     return [
       `This system is ${context.style('yellow', 'continuing')} after a panic, in ${wordsOf(continuing)}.`,
@@ -150,6 +161,7 @@ export function renderGuardStatus(status: GuardStatus, context: Pick<CliContext,
     return [
       `The guard is ${context.style('green', 'armed')} since ${renderTime(record.armedAtMs)}.`,
       ...chainLines(record),
+      ...(firmware === null ? [] : firmwareLines(firmware)),
     ].join('\n');
   return [
     `The guard is ${context.style('red', 'not armed')}:`,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  renderArmed,
+  renderArmed as renderArmedWith,
   renderContinued,
   renderGuardStatus,
   renderLeaving,
@@ -9,6 +9,8 @@ import {
 } from '../../../src/cli/render/guard.ts';
 import type { ArmedRecord } from '../../../src/guard/armed-record.ts';
 import type { Continuing } from '../../../src/guard/continuing.ts';
+import type { FirmwareWay } from '../../../src/guard/firmware-start.ts';
+import type { GuardStatus } from '../../../src/guard/guard-status.ts';
 
 const MIB = 1024 * 1024;
 
@@ -53,6 +55,10 @@ const CONTINUING: Continuing = {
   homeObstacle: null,
 };
 
+/** On a machine whose firmware leads home. */
+const renderArmed = (record: ArmedRecord, firmware: FirmwareWay = { leadsTo: 'home' }) =>
+  renderArmedWith(record, firmware);
+
 const PLAIN = { style: (_style: unknown, text: string) => text };
 
 test('who arms to go on reads what there will be, and what may keep it from serving', () => {
@@ -88,6 +94,7 @@ test('the status is one word, and a way through the firmware says why', () => {
         reservedBytes: 0n,
         problems: [],
         unproven: null,
+        firmware: null,
       },
       PLAIN,
     );
@@ -162,6 +169,23 @@ test('who is to come home with an older kernel reads who is waited for where tha
   assert.match(
     wordsOf({}) ?? '',
     /^Debian 5\.10, without the firmware, because of the loop; else a note on the console, where Enter restarts the machine/,
+  );
+});
+
+test('who arms, or asks, reads where the firmware leads to another kernel', () => {
+  const words = 'starts Debian 6.12, not Debian 6.1';
+  const firmware: FirmwareWay = { leadsTo: 'another', words, remedy: 'prove that one' };
+  const known: GuardStatus = {
+    state: 'armed',
+    ...{ continuing: undefined, settings: undefined, record: RECORD },
+    ...{ reservedBytes: 0n, problems: [], unproven: null },
+  };
+  for (const text of [renderArmed(RECORD, firmware), renderGuardStatus({ ...known, firmware }, PLAIN)])
+    assert.match(text, /^ {2}firmware {6}starts Debian 6\.12, not Debian 6\.1\n {16}To do: prove that one$/m);
+  assert.doesNotMatch(renderArmed(RECORD), /^ {2}firmware/m);
+  assert.doesNotMatch(
+    renderGuardStatus({ ...known, firmware: { leadsTo: 'home' } }, PLAIN),
+    /^ {2}firmware/m,
   );
 });
 
