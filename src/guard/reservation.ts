@@ -7,7 +7,7 @@ import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
 import type { BootLoaderPlan } from '../plan/boot-loader/boot-loader-plan.ts';
-import { planPermanentParameter } from '../plan/boot-loader/change-boot-loader.ts';
+import { planPermanentParameters } from '../plan/boot-loader/change-boot-loader.ts';
 import type { CaptureMemoryNeed } from '../plan/capture/capture-memory.ts';
 import { contentBytes } from '../plan/load-plan.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
@@ -81,7 +81,7 @@ async function planPermanent(
   value: string | undefined,
 ): Promise<Pick<ReservationPlan, 'permanent' | 'obstacle'>> {
   try {
-    const permanent = planPermanentParameter(await world.bootLoader.read(), PARAMETER, value);
+    const permanent = planPermanentParameters(await world.bootLoader.read(), [{ name: PARAMETER, value }]);
     const [obstacle] = world.bootLoader.obstacles(permanent.steps);
     return obstacle === undefined ? { permanent, obstacle } : { permanent: undefined, obstacle };
   } catch (error) {

@@ -8,7 +8,7 @@ import {
 import { makePermanent, type ReservationPlan, releaseReservation } from '../../src/guard/reservation.ts';
 import type { SystemdBootState } from '../../src/kernels/boot-loader-state.ts';
 import type { BootLoaderStep } from '../../src/machine/boot-loader/boot-loader-step.ts';
-import { planPermanentParameter } from '../../src/plan/boot-loader/change-boot-loader.ts';
+import { planPermanentParameters } from '../../src/plan/boot-loader/change-boot-loader.ts';
 import { continuingWorld } from '../support/continuing-world.ts';
 
 function loader(options: string): SystemdBootState {
@@ -39,7 +39,7 @@ function worldWith(options: string, obstacles: readonly string[] = []) {
 }
 
 function planned(options: string): ReservationPlan {
-  const permanent = planPermanentParameter(loader(options), 'crashkernel', '96M');
+  const permanent = planPermanentParameters(loader(options), [{ name: 'crashkernel', value: '96M' }]);
   return {
     ...{ mib: 96n, need: undefined, permanent, obstacle: undefined },
     ...{ selector: 'a', panicProcessor: undefined },

@@ -6,11 +6,11 @@
 import { KhopError } from '../../error.ts';
 import type { BootLoaderState } from '../../kernels/boot-loader-state.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
-import type { BootLoaderPlan } from './boot-loader-plan.ts';
-import { extlinuxDefault, extlinuxDefaultEntry, extlinuxParameter } from './extlinux.ts';
-import { grubDefault, grubDefaultEntry, grubOneShotEntry, grubParameter } from './grub.ts';
-import { systemdBootDefault, systemdBootDefaultEntry, systemdBootParameter } from './systemd-boot.ts';
-import { uBootDefault, uBootParameter } from './u-boot.ts';
+import type { BootLoaderPlan, PermanentParameter } from './boot-loader-plan.ts';
+import { extlinuxDefault, extlinuxDefaultEntry, extlinuxParameters } from './extlinux.ts';
+import { grubDefault, grubDefaultEntry, grubOneShotEntry, grubParameters } from './grub.ts';
+import { systemdBootDefault, systemdBootDefaultEntry, systemdBootParameters } from './systemd-boot.ts';
+import { uBootDefault, uBootParameters } from './u-boot.ts';
 
 /** What a board's boot script reads; nobody but its maker knows. */
 export interface BootLoaderOptions {
@@ -19,29 +19,28 @@ export interface BootLoaderOptions {
 }
 
 /**
- * Every kernel that the boot loader starts gets `name=value`, those that are installed later, too.
- * @param value undefined takes the parameter away: GRUB's only where khop has set it, elsewhere whoever set it, so the
- *   caller has to know that it was khop
+ * Every kernel that the boot loader starts gets these parameters, those that are installed later, too. Taking one away
+ * takes GRUB's only where khop has set it, elsewhere whoever set it, so the caller has to know that it was khop.
  * @throws E_UNSUPPORTED when this loader's parameters cannot be changed; E_USAGE for what no loader can carry
  */
-export function planPermanentParameter(
+export function planPermanentParameters(
   state: BootLoaderState,
-  name: string,
-  value: string | undefined,
+  parameters: readonly PermanentParameter[],
 ): BootLoaderPlan {
-  if (!/^[A-Za-z][\w.-]*$/.test(name) || /[\s"'\\$`]/.test(value ?? ''))
-    throw new KhopError('E_USAGE', `${name}=${value} cannot be made permanent: it has quotes or spaces`, {
-      hint: 'Set it by hand, with the quotes that this boot loader wants.',
-    });
+  for (const { name, value } of parameters)
+    if (!/^[A-Za-z][\w.-]*$/.test(name) || /[\s"'\\$`]/.test(value ?? ''))
+      throw new KhopError('E_USAGE', `${name}=${value} cannot be made permanent: it has quotes or spaces`, {
+        hint: 'Set it by hand, with the quotes that this boot loader wants.',
+      });
   switch (state.kind) {
     case 'grub':
-      return grubParameter(state, name, value);
+      return grubParameters(state, parameters);
     case 'systemd-boot':
-      return systemdBootParameter(state, name, value);
+      return systemdBootParameters(state, parameters);
     case 'extlinux':
-      return extlinuxParameter(state, name, value);
+      return extlinuxParameters(state, parameters);
     case 'u-boot':
-      return uBootParameter(state, name, value);
+      return uBootParameters(state, parameters);
   }
 }
 

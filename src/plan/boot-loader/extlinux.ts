@@ -7,9 +7,9 @@
 import { KhopError } from '../../error.ts';
 import type { ExtlinuxState } from '../../kernels/boot-loader-state.ts';
 import type { BootLoaderStep } from '../../machine/boot-loader/boot-loader-step.ts';
-import type { BootLoaderPlan } from './boot-loader-plan.ts';
+import type { BootLoaderPlan, PermanentParameter } from './boot-loader-plan.ts';
 import { type ChangedAppends, changeAppends } from './extlinux-append.ts';
-import { shellBlock, withShellBlock } from './shell-block.ts';
+import { shellBlock, withParameterLine, withShellBlock } from './shell-block.ts';
 
 const VARIABLE = 'U_BOOT_PARAMETERS';
 /** What u-boot-update takes when nobody has said anything. */
@@ -17,36 +17,45 @@ const USUAL_PARAMETERS = 'ro quiet';
 
 /**
  * Every label's APPEND, and what u-boot-update reads.
- * @throws E_UNSUPPORTED when no label would get the parameter
+ * @throws E_UNSUPPORTED when no label would get a parameter
  */
-export function extlinuxParameter(
+export function extlinuxParameters(
   state: ExtlinuxState,
-  name: string,
-  value: string | undefined,
+  parameters: readonly PermanentParameter[],
 ): BootLoaderPlan {
-  const { config, defaults, isSyslinux } = state;
-  const text = config.text ?? '';
-  const changed = changeAppends(text, { name, value, isSyslinux });
-  if (value !== undefined && !changed.isReached && !isGenerated(state))
-    throw new KhopError('E_UNSUPPORTED', `no label of ${config.path} has an APPEND that can get ${name}=`, {
-      hint: `Write an APPEND with its whole command line and ${name}=${value} into each label, by hand.`,
-    });
-  const steps: BootLoaderStep[] = [];
-  if (isGenerated(state)) {
-    const lines = shellBlock(defaults.text ?? '').filter((line) => !line.includes(` ${name}=`));
-    const set = `${VARIABLE}="\${${VARIABLE}:-${USUAL_PARAMETERS}} ${name}=${value}"`;
-    const settings = withShellBlock(defaults.text ?? '', value === undefined ? lines : [...lines, set]);
-    if (settings !== (defaults.text ?? ''))
-      steps.push({
-        kind: 'file',
-        path: defaults.path,
-        before: defaults.text,
-        after: settings === '' ? undefined : settings,
+  const { config, isSyslinux } = state;
+  const before = config.text ?? '';
+  const notes: string[] = [];
+  let text = before;
+  for (const { name, value } of parameters) {
+    const changed = changeAppends(text, { name, value, isSyslinux });
+    if (value !== undefined && !changed.isReached && !isGenerated(state))
+      throw new KhopError('E_UNSUPPORTED', `no label of ${config.path} has an APPEND that can get ${name}=`, {
+        hint: `Write an APPEND with its whole command line and ${name}=${value} into each label, by hand.`,
       });
+    if (value !== undefined) notes.push(...notReached(changed, name));
+    ({ text } = changed);
   }
-  if (changed.text !== text)
-    steps.push({ kind: 'file', path: config.path, before: config.text, after: changed.text });
-  return { steps, notes: value === undefined ? [] : notReached(changed, name) };
+  const steps = isGenerated(state) ? settingSteps(state, parameters) : [];
+  if (text !== before) steps.push({ kind: 'file', path: config.path, before: config.text, after: text });
+  return { steps, notes };
+}
+
+/** A step, unless nothing changes. */
+function settingSteps(
+  { defaults }: ExtlinuxState,
+  parameters: readonly PermanentParameter[],
+): BootLoaderStep[] {
+  const before = defaults.text ?? '';
+  const lines = parameters.reduce((all, { name, value }) => {
+    const line = `${VARIABLE}="\${${VARIABLE}:-${USUAL_PARAMETERS}} ${name}=${value}"`;
+    return withParameterLine(all, name, value === undefined ? undefined : line);
+  }, shellBlock(before));
+  const after = withShellBlock(before, lines);
+  if (after === before) return [];
+  return [
+    { kind: 'file', path: defaults.path, before: defaults.text, after: after === '' ? undefined : after },
+  ];
 }
 
 function notReached({ unknownLabels, included }: ChangedAppends, name: string): string[] {

@@ -14,21 +14,24 @@ import type { GrubState } from '../../kernels/boot-loader-state.ts';
 import { parseShellAssignments } from '../../kernels/default-command-line.ts';
 import type { BootLoaderStep } from '../../machine/boot-loader/boot-loader-step.ts';
 import { commandLineValue } from '../command-line.ts';
-import type { BootLoaderPlan } from './boot-loader-plan.ts';
-import { quoteForShell, shellBlock, withShellBlock } from './shell-block.ts';
+import type { BootLoaderPlan, PermanentParameter } from './boot-loader-plan.ts';
+import { quoteForShell, shellBlock, withParameterLine, withShellBlock } from './shell-block.ts';
 
 /** Last of the folder in any order of names that people give, because the last value of a parameter counts. */
 const DROP_IN = '/etc/default/grub.d/zz-khop.cfg';
 const VARIABLE = 'GRUB_CMDLINE_LINUX_DEFAULT';
 
 /** @throws E_UNSUPPORTED without a way to generate grub.cfg */
-export function grubParameter(state: GrubState, name: string, value: string | undefined): BootLoaderPlan {
-  if (state.hasGrubby) return grubbyParameter(state, name, value);
-  const target = ownFile(state);
-  const others = shellBlock(target.text ?? '').filter((line) => !line.includes(` ${name}=`));
-  const lines =
-    value === undefined ? others : [...others, `${VARIABLE}="$${VARIABLE} ${name}=${quoteForShell(value)}"`];
-  return { steps: settingSteps(state, lines), notes: otherPlaces(state, name) };
+export function grubParameters(state: GrubState, parameters: readonly PermanentParameter[]): BootLoaderPlan {
+  if (state.hasGrubby)
+    return { steps: parameters.flatMap((parameter) => grubbyParameter(state, parameter)), notes: [] };
+  const before = shellBlock(ownFile(state).text ?? '');
+  const lines = parameters.reduce((all, { name, value }) => {
+    const line = `${VARIABLE}="$${VARIABLE} ${name}=${quoteForShell(value ?? '')}"`;
+    return withParameterLine(all, name, value === undefined ? undefined : line);
+  }, before);
+  const notes = parameters.flatMap(({ name }) => otherPlaces(state, name));
+  return { steps: settingSteps(state, lines), notes };
 }
 
 /** @throws E_UNSUPPORTED, E_PLAN when grubenv is full */
@@ -126,21 +129,21 @@ function settingSteps(state: GrubState, lines: readonly string[]): BootLoaderSte
   ];
 }
 
-/** grubby changes the entries, and /etc/default/grub or /etc/kernel/cmdline for those to come. */
-function grubbyParameter(state: GrubState, name: string, value: string | undefined): BootLoaderPlan {
+/** grubby changes the entries, and /etc/default/grub or /etc/kernel/cmdline for those to come. A step, unless nothing changes. */
+function grubbyParameter(state: GrubState, { name, value }: PermanentParameter): BootLoaderStep[] {
   const values = parseEnvironmentBlock(state.environment.text ?? '');
   const defaults = new Map<string, string>();
   parseShellAssignments(state.defaults.text ?? '', defaults);
   const before =
     commandLineValue(values.get('kernelopts') ?? '', name) ??
     commandLineValue(defaults.get('GRUB_CMDLINE_LINUX') ?? '', name);
-  if (before === value) return { steps: [], notes: [] };
+  if (before === value) return [];
   const set = (to: string | undefined): string[] => [
     'grubby',
     '--update-kernel=ALL',
     to === undefined ? `--remove-args=${name}` : `--args=${name}=${to}`,
   ];
-  return { steps: [{ kind: 'run', command: set(value), undo: set(before) }], notes: [] };
+  return [{ kind: 'run', command: set(value), undo: set(before) }];
 }
 
 /** Where else `name` is set: of several values the kernel may not take khop's. */

@@ -21,6 +21,19 @@ export function withShellBlock(text: string, lines: readonly string[]): string {
   return `${start}${gap}${BEGIN}\n${lines.join('\n')}\n${END}\n`;
 }
 
+/** `lines` with `line` for the parameter `name`, where its old one was, or last; undefined: without any. */
+export function withParameterLine(
+  lines: readonly string[],
+  name: string,
+  line: string | undefined,
+): readonly string[] {
+  const isOld = (each: string): boolean => each.includes(` ${name}=`);
+  const others = lines.filter((each) => !isOld(each));
+  if (line === undefined) return others;
+  const place = lines.findIndex(isOld);
+  return others.toSpliced(place < 0 ? others.length : place, 0, line);
+}
+
 /** `value` between double quotes of a shell. */
 export function quoteForShell(value: string): string {
   return value.replace(/["\\$`]/g, '\\$&');

@@ -9,29 +9,36 @@ import { parseLoaderConf } from '../../kernels/boot-entry.ts';
 import type { StateFile, SystemdBootState } from '../../kernels/boot-loader-state.ts';
 import type { BootLoaderStep } from '../../machine/boot-loader/boot-loader-step.ts';
 import { changeParameter } from '../command-line.ts';
-import type { BootLoaderPlan } from './boot-loader-plan.ts';
+import type { BootLoaderPlan, PermanentParameter } from './boot-loader-plan.ts';
 
 /** @throws E_UNSUPPORTED when all kernels are unified images */
-export function systemdBootParameter(
+export function systemdBootParameters(
   state: SystemdBootState,
-  name: string,
-  value: string | undefined,
+  parameters: readonly PermanentParameter[],
 ): BootLoaderPlan {
+  const words = parameters.map(({ name, value }) => `${name}=${value ?? ''}`).join(' ');
   if (state.entries.length === 0)
     throw new KhopError('E_UNSUPPORTED', 'the kernels have their command lines inside (unified images)', {
-      hint: `Put ${name}=${value ?? ''} into an addon in loader/addons (ukify build --cmdline), or build the images anew.`,
+      hint: `Put ${words} into an addon in loader/addons (ukify build --cmdline), or build the images anew.`,
     });
-  const entries = state.entries.flatMap((file) => change(file, (text) => changeOptions(text, name, value)));
+  const each = (text: string, edit: (text: string, parameter: PermanentParameter) => string): string =>
+    parameters.reduce(edit, text);
+  const entries = state.entries.flatMap((file) => change(file, (text) => each(text, changeOptions)));
   const commandLine = state.kernelCommandLine;
   const future =
     commandLine.text === undefined
       ? []
-      : change(commandLine, (text) => text.replace(/^[^\n]*/, (line) => changeParameter(line, name, value)));
+      : change(commandLine, (text) =>
+          text.replace(/^[^\n]*/, (first) =>
+            each(first, (line, { name, value }) => changeParameter(line, name, value)),
+          ),
+        );
+  const names = parameters.map(({ name }) => `${name}=`).join(' and ');
   const notes = [
     ...(commandLine.text === undefined
       ? [`There is no ${commandLine.path}: a kernel installed later takes the running command line.`]
       : []),
-    ...state.unifiedImages.map((path) => `${path} has its command line inside; it does not get ${name}=.`),
+    ...state.unifiedImages.map((path) => `${path} has its command line inside; it does not get ${names}.`),
   ];
   return { steps: [...entries, ...future], notes };
 }
@@ -74,7 +81,7 @@ function change(file: StateFile, edit: (text: string) => string): BootLoaderStep
 }
 
 /** The parameter goes into the last options line; all of them lose an earlier value. */
-function changeOptions(text: string, name: string, value: string | undefined): string {
+function changeOptions(text: string, { name, value }: PermanentParameter): string {
   const lines = text.split('\n');
   const isOptions = (line: string): boolean => /^\s*options\s/.test(line);
   const last = lines.findLastIndex(isOptions);

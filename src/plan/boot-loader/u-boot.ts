@@ -7,22 +7,21 @@
 import { KhopError } from '../../error.ts';
 import type { UBootState } from '../../kernels/boot-loader-state.ts';
 import { changeParameter } from '../command-line.ts';
-import type { BootLoaderPlan } from './boot-loader-plan.ts';
+import type { BootLoaderPlan, PermanentParameter } from './boot-loader-plan.ts';
 
 const ARGUMENTS = 'bootargs';
 
 /** @throws E_UNSUPPORTED when the boot script makes the command line some other way */
-export function uBootParameter(
+export function uBootParameters(
   { variables }: UBootState,
-  name: string,
-  value: string | undefined,
+  parameters: readonly PermanentParameter[],
 ): BootLoaderPlan {
   const before = variables.get(ARGUMENTS);
   if (before === undefined)
     throw new KhopError('E_UNSUPPORTED', `U-Boot's environment has no ${ARGUMENTS}`, {
       hint: 'The boot script of this board makes the command line; change it there.',
     });
-  const after = changeParameter(before, name, value);
+  const after = parameters.reduce((line, { name, value }) => changeParameter(line, name, value), before);
   return { steps: after === before ? [] : [setVariable(variables, ARGUMENTS, after)], notes: [] };
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseEnvironmentBlock } from '../../../src/formats/grub-environment.ts';
+import type { BootLoaderState } from '../../../src/kernels/boot-loader-state.ts';
 import { readCatalogue } from '../../../src/kernels/catalogue.ts';
 import type { Kernel } from '../../../src/kernels/kernel.ts';
 import {
@@ -15,11 +16,14 @@ import {
   defaultEntryOf,
   hasOneShotEntry,
   planDefaultEntry,
-  planPermanentParameter,
+  planPermanentParameters,
 } from '../../../src/plan/boot-loader/change-boot-loader.ts';
 import { stateOf } from '../../support/boot-loader-states.ts';
 import { buildInstallation } from '../../support/fixture-tree.ts';
 import { buildTree } from '../../support/tree-builder.ts';
+
+const planPermanentParameter = (state: BootLoaderState, name: string, value: string | undefined) =>
+  planPermanentParameters(state, [{ name, value }]);
 
 /** Debian's, which reads the folder; others' scripts do not. */
 const DEBIAN_MKCONFIG = {
