@@ -49,6 +49,8 @@ const GuardSettings = v.object({
   keepDumps: v.optional(Kept, KEEP_DUMPS),
   /** The crashkernel= that khop made the boot loader ask for, MiB; null: it has set none. */
   permanentMib: v.optional(v.nullable(v.number()), null),
+  /** Whether khop made the boot loader say panic=, see early-panic.ts. */
+  permanentPanic: v.optional(v.boolean(), false),
   /** Within which the same crash twice is a loop, to be left by another way than it was entered. */
   loopWindowMinutes: v.optional(Kept, LOOP_WINDOW_MINUTES),
 });
@@ -70,6 +72,7 @@ export const DEFAULT_GUARD_SETTINGS: GuardSettings = {
   keepCrashes: KEEP_CRASHES,
   keepDumps: KEEP_DUMPS,
   permanentMib: null,
+  permanentPanic: false,
   loopWindowMinutes: LOOP_WINDOW_MINUTES,
 };
 

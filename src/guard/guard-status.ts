@@ -9,6 +9,7 @@ import type { SwitchWorld } from '../switch/world.ts';
 import type { ArmedRecord } from './armed-record.ts';
 import { type Continuing, readContinuing } from './continuing.ts';
 import { driftOf } from './drift.ts';
+import { standsStillEarly } from './early-panic.ts';
 import { decodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { otherLoads, readArmedRecord } from './loaded-by.ts';
 import { imageProblems } from './loaded-image.ts';
@@ -29,6 +30,8 @@ export interface GuardStatus {
   readonly problems: readonly string[];
   /** When it is armed: why it cannot be proven that the panic kernel that is loaded is the guard’s; null when it is. */
   readonly unproven: string | null;
+  /** Whether a panic before the guard is armed stands still, see early-panic.ts. */
+  readonly standsStillEarly: boolean;
 }
 
 /** @throws E_STATE when the settings are damaged or of a newer khop */
@@ -38,7 +41,10 @@ export function readGuardStatus(world: SwitchWorld, machine: MachineFacts): Guar
   const problems: string[] = [];
   const record = readArmed(world, problems);
   const continuing = readContinuing(world, machine);
-  const known = { settings, record, reservedBytes, continuing, unproven: null };
+  const known = {
+    ...{ settings, record, reservedBytes, continuing, unproven: null },
+    standsStillEarly: standsStillEarly(machine),
+  };
   if (continuing !== undefined) return { state: 'continuing', ...known, problems: [] };
   if (settings === undefined) return { state: 'off', ...known, problems: [] };
   if (reservedBytes === undefined) problems.push(`${machine.kexec.crashSize.source} cannot be read`);

@@ -6,7 +6,7 @@
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import type { BootLoaderPlan } from '../plan/boot-loader/boot-loader-plan.ts';
+import type { BootLoaderPlan, PermanentParameter } from '../plan/boot-loader/boot-loader-plan.ts';
 import { planPermanentParameters } from '../plan/boot-loader/change-boot-loader.ts';
 import type { CaptureMemoryNeed } from '../plan/capture/capture-memory.ts';
 import { contentBytes } from '../plan/load-plan.ts';
@@ -19,6 +19,7 @@ import { type CapturePlan, planCapture } from './capture-plan.ts';
 import { continueNeed } from './continue-kernel.ts';
 import { refuseContinuing } from './continuing.ts';
 import { requireHttps } from './curl-plan.ts';
+import { EARLY_PANIC, earlyPanicParameter } from './early-panic.ts';
 import { requireEncryption } from './encryption-plan.ts';
 import { encodeGuardSettings, type GuardSettings, guardSettingsPath } from './guard-settings.ts';
 import { readGuardSettings } from './guard-status.ts';
@@ -40,8 +41,12 @@ export interface ReservationPlan {
   readonly mib: bigint;
   /** How the size comes about; undefined when a person chose it. */
   readonly need: CaptureMemoryNeed | undefined;
+  /** Told besides; undefined where a panic before the guard is armed needs none. */
+  readonly earlyPanic: PermanentParameter | undefined;
   /** What the boot loader is told; undefined because of `obstacle`. */
   readonly permanent: BootLoaderPlan | undefined;
+  /** Names of the parameters that it does not have yet. */
+  readonly told: readonly string[];
   readonly obstacle: string | undefined;
   /** The kernel to switch into: the one that runs. */
   readonly selector: string;
@@ -67,7 +72,12 @@ export async function planReservation(
   const need = wantedMib === undefined ? await reservationNeed(world, settings, selector) : undefined;
   const mib = wantedMib ?? roundUp(BigInt(need!.bytes));
   const panicProcessor = panicProcessorArgument(valueOf(machine.release));
-  return { mib, need, selector, panicProcessor, ...(await planPermanent(world, `${mib}M`)) };
+  const earlyPanic = earlyPanicParameter(machine, chooseKernel(world, machine, selector).commandLine);
+  const permanent = await planPermanent(world, [
+    { name: PARAMETER, value: `${mib}M` },
+    ...(earlyPanic === undefined ? [] : [earlyPanic]),
+  ]);
+  return { mib, need, selector, panicProcessor, earlyPanic, ...permanent };
 }
 
 /** MiB. */
@@ -78,15 +88,19 @@ export function roundUp(bytes: bigint): bigint {
 
 async function planPermanent(
   world: GuardWorld,
-  value: string | undefined,
-): Promise<Pick<ReservationPlan, 'permanent' | 'obstacle'>> {
+  parameters: readonly PermanentParameter[],
+): Promise<Pick<ReservationPlan, 'permanent' | 'told' | 'obstacle'>> {
+  const none = { permanent: undefined, told: [] };
   try {
-    const permanent = planPermanentParameters(await world.bootLoader.read(), [{ name: PARAMETER, value }]);
+    const state = await world.bootLoader.read();
+    const permanent = planPermanentParameters(state, parameters);
     const [obstacle] = world.bootLoader.obstacles(permanent.steps);
-    return obstacle === undefined ? { permanent, obstacle } : { permanent: undefined, obstacle };
+    if (obstacle !== undefined) return { ...none, obstacle };
+    const changed = parameters.filter((each) => planPermanentParameters(state, [each]).steps.length > 0);
+    return { permanent, told: changed.map(({ name }) => name), obstacle };
   } catch (error) {
     if (!(error instanceof KhopError)) throw error;
-    return { permanent: undefined, obstacle: error.message };
+    return { ...none, obstacle: error.message };
   }
 }
 
@@ -150,36 +164,51 @@ function smallestHome(world: GuardWorld, selector: string): bigint {
  */
 export async function makePermanent(
   world: GuardWorld,
-  { permanent, mib }: ReservationPlan,
+  { permanent, told, mib }: ReservationPlan,
   settings: GuardSettings,
 ): Promise<GuardSettings> {
   if (permanent === undefined || permanent.steps.length === 0) return settings;
   await world.bootLoader.apply(permanent.steps);
-  return { ...settings, permanentMib: Number(mib) };
+  return {
+    ...settings,
+    permanentMib: told.includes(PARAMETER) ? Number(mib) : settings.permanentMib,
+    permanentPanic: settings.permanentPanic || told.includes(EARLY_PANIC),
+  };
 }
 
-/** What became of the boot loader's parameter. */
-export type ReleaseOutcome = Pick<ReservationPlan, 'permanent' | 'obstacle'>;
+/** What became of the boot loader's parameters. */
+export interface ReleaseOutcome extends Pick<ReservationPlan, 'permanent' | 'obstacle'> {
+  /** Names of those that khop had set. */
+  readonly names: readonly string[];
+}
 
-/** Takes the parameter away that khop has set; another's stays. @throws as `applyBootLoaderSteps` */
+/** Takes the parameters away that khop has set; another's stay. @throws as `applyBootLoaderSteps` */
 export async function releaseReservation(world: GuardWorld): Promise<ReleaseOutcome> {
-  if ((readGuardSettings(world)?.permanentMib ?? null) === null)
-    return { permanent: undefined, obstacle: undefined };
-  const released = await planPermanent(world, undefined);
-  if (released.permanent !== undefined) await world.bootLoader.apply(released.permanent.steps);
-  return released;
+  const settings = readGuardSettings(world);
+  const names = [
+    ...((settings?.permanentMib ?? null) === null ? [] : [PARAMETER]),
+    ...(settings?.permanentPanic === true ? [EARLY_PANIC] : []),
+  ];
+  if (names.length === 0) return { names, permanent: undefined, obstacle: undefined };
+  const { permanent, obstacle } = await planPermanent(
+    world,
+    names.map((name) => ({ name, value: undefined })),
+  );
+  if (permanent !== undefined) await world.bootLoader.apply(permanent.steps);
+  return { names, permanent, obstacle };
 }
 
 /** How to come to the running kernel again, with memory reserved. */
 export function proposeReserving(
   world: GuardWorld,
-  { selector, mib, panicProcessor }: ReservationPlan,
+  { selector, mib, panicProcessor, earlyPanic }: ReservationPlan,
   id: string,
 ): Proposal {
+  const early = earlyPanic === undefined ? [] : [`${earlyPanic.name}=${earlyPanic.value}`];
   return propose(world, selector, {
     reuseCmdline: true,
     drop: [PARAMETER, PANIC_PROCESSOR],
-    append: [`${PARAMETER}=${mib}M`, ...(panicProcessor === undefined ? [] : [panicProcessor])],
+    append: [`${PARAMETER}=${mib}M`, ...early, ...(panicProcessor === undefined ? [] : [panicProcessor])],
     fast: true,
     switchId: id,
   });

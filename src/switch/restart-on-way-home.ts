@@ -32,8 +32,11 @@ export function restartParameters(commandLine: string): string[] {
   ];
 }
 
-/** A negative time restarts at once; one that the kernel cannot read counts for nothing. */
-function isRestarting(value: string | undefined): boolean {
+/**
+ * Whether a kernel with this `panic=` restarts the machine. A negative time restarts at once; one that the kernel cannot
+ * read counts for nothing.
+ */
+export function isRestarting(value: string | undefined): boolean {
   return /^-?\d+$/.test(value ?? '') && Number(value) !== 0;
 }
 

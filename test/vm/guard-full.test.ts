@@ -26,8 +26,11 @@ test(
     assert.match(dry, /update-grub|grub-mkconfig/);
     await hop(machine, `${INSTALLED} khop guard on --yes`, PREPARED_HOP_MS);
     await waitForSystem(machine);
-    assert.match((await machine.run('cat /proc/cmdline', COMMAND)).stdout, /crashkernel=\d+M/);
-    assert.match((await machine.run('cat /boot/grub/grub.cfg', COMMAND)).stdout, /crashkernel=\d+M/);
+    for (const file of ['/proc/cmdline', '/boot/grub/grub.cfg']) {
+      const { stdout } = await machine.run(`cat ${file}`, COMMAND);
+      assert.match(stdout, /crashkernel=\d+M/, file);
+      assert.match(stdout, / panic=10\b/, file);
+    }
     await run('systemctl is-active khop-guard.service || systemctl start khop-guard.service');
     const status = JSON.parse(await run('khop guard status --json'));
     assert.deepEqual(status.problems, []);
@@ -52,6 +55,9 @@ test(
     assert.equal(JSON.parse(await run('khop guard status --json')).state, 'armed');
 
     await run('khop guard off');
-    assert.doesNotMatch((await machine.run('cat /boot/grub/grub.cfg', COMMAND)).stdout, /crashkernel=/);
+    assert.doesNotMatch(
+      (await machine.run('cat /boot/grub/grub.cfg', COMMAND)).stdout,
+      /crashkernel=| panic=/,
+    );
   },
 );

@@ -68,7 +68,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
       'Load a panic kernel of khop’s own making into the memory that crashkernel= reserves, and with it the kernel\n' +
         'to come home with. The machine leaves it before the deadline, whatever its program waits for; only a kernel\n' +
         'that hangs with interrupts off needs a running watchdog for that. Where no memory is reserved, say how much\n' +
-        'is needed, tell the boot loader, and switch into the same kernel once to have it.\n' +
+        'is needed, tell the boot loader, and switch into the same kernel once to have it; with it comes panic=10, where\n' +
+        'a panic before the guard is armed would stand still and no command line says panic=.\n' +
         'When a kernel dies twice in the same way, the next way home is an older kernel that was seen well; without\n' +
         'one, or where it cannot be started from the panic kernel and the firmware would start what died, the machine\n' +
         'stays in the panic kernel until a person sends it home: with a shell on the console, where busybox is\n' +
@@ -152,8 +153,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .command('off')
     .summary('disarm the guard, now and at every boot')
     .description(
-      'Unload the panic kernel and forget that one was wanted; take crashkernel= out of the boot loader’s settings if\n' +
-        'khop put it there. Reports stay where they are. A panic kernel that another program has loaded stays, too:\n' +
+      'Unload the panic kernel and forget that one was wanted; take crashkernel= and panic= out of the boot loader’s\n' +
+        'settings if khop put them there. Reports stay where they are. A panic kernel that another program has loaded stays, too:\n' +
         '`panicKernelLeft` in the JSON says by what it is known. Where the kernel shows nobody what is loaded, and nothing\n' +
         'speaks of another, it is taken for the guard’s.',
     )
@@ -218,14 +219,16 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
   const { openGuardWorld } = await import('../guard-world.ts');
   const { turnGuardOn } = await import('../../guard/guard.ts');
   const { readFirmwareWay } = await import('../../guard/firmware-start.ts');
+  const { standsStillEarly } = await import('../../guard/early-panic.ts');
   const { DEFAULT_GUARD_SETTINGS } = await import('../../guard/guard-settings.ts');
   const { reservedBytes } = await import('../../guard/capture-kernel.ts');
   const { readGuardSettings } = await import('../../guard/guard-status.ts');
   const { refuseOnTrial } = await import('../../switch/on-trial.ts');
   const { chosenSettings } = await import('../guard-on-settings.ts');
   const world = openGuardWorld(context);
-  const permanentMib = readGuardSettings(world)?.permanentMib ?? null;
-  const settings = { ...DEFAULT_GUARD_SETTINGS, permanentMib, ...chosenSettings(options, world) };
+  const { permanentMib, permanentPanic } = readGuardSettings(world) ?? DEFAULT_GUARD_SETTINGS;
+  const told = { permanentMib, permanentPanic };
+  const settings = { ...DEFAULT_GUARD_SETTINGS, ...told, ...chosenSettings(options, world) };
   await world.exclusively(async () => {
     refuseOnTrial(world, 'the guard is as it was');
     const isReserved = reservedBytes(world.readMachine()) > 0n;
@@ -234,14 +237,18 @@ async function turnOn(context: CliContext, options: OnOptions): Promise<void> {
       return await reserveMemory(context, world, settings, options);
     }
     const record = await turnGuardOn(world, settings);
-    const firmware = await readFirmwareWay(world, world.readMachine(), settings);
+    const machine = world.readMachine();
+    const outlook = {
+      firmware: await readFirmwareWay(world, machine, settings),
+      standsStillEarly: standsStillEarly(machine),
+    };
     if (options.json) {
       const { renderJson } = await import('../render/json.ts');
-      context.print(renderJson({ ...record, firmware }));
+      context.print(renderJson({ ...record, ...outlook }));
       return;
     }
     const { renderArmed } = await import('../render/guard.ts');
-    context.print(renderArmed(record, firmware));
+    context.print(renderArmed(record, outlook));
   });
 }
 
@@ -269,7 +276,9 @@ async function turnOff(context: CliContext, options: { readonly json?: boolean }
   const { describeBootLoaderStep } = await import('../../machine/boot-loader/apply-steps.ts');
   for (const step of steps) context.print(describeBootLoaderStep(step));
   if (released.obstacle !== undefined)
-    context.remark(`crashkernel= is still in the boot loader’s settings: ${released.obstacle}`);
+    context.remark(
+      `The boot loader’s settings still have ${released.names.map((name) => `${name}=`).join(' and ')}: ${released.obstacle}`,
+    );
   const { renderTurnedOff } = await import('../render/guard.ts');
   context.print(renderTurnedOff(whyLeft));
 }

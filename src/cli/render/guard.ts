@@ -12,12 +12,19 @@ import type { LeavePlan } from '../../guard/leave.ts';
 import type { CliContext } from '../context.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
+/** What the guard alone does not see to. */
+export interface GuardOutlook {
+  /** Null: nobody has looked. */
+  readonly firmware: FirmwareWay | null;
+  readonly standsStillEarly: boolean;
+}
+
 /** What happens at a panic from now on. */
-export function renderArmed(record: ArmedRecord, firmware: FirmwareWay): string {
+export function renderArmed(record: ArmedRecord, outlook: GuardOutlook): string {
   return [
     `The guard is armed. When this kernel dies:`,
     ...chainLines(record),
-    ...firmwareLines(firmware),
+    ...outlookLines(outlook),
     '',
     'Next: khop guard test, or khop guard status',
   ].join('\n');
@@ -38,10 +45,19 @@ function chainLines(record: ArmedRecord): string[] {
   ];
 }
 
-/** Nothing where it leads home. */
-function firmwareLines(firmware: FirmwareWay): string[] {
-  if (firmware.leadsTo === 'home') return [];
-  return [`  firmware      ${firmware.words}`, `                To do: ${firmware.remedy}`];
+/** Nothing where all is well. */
+function outlookLines({ firmware, standsStillEarly }: GuardOutlook): string[] {
+  return [
+    ...(firmware === null || firmware.leadsTo === 'home'
+      ? []
+      : [`  firmware      ${firmware.words}`, `                To do: ${firmware.remedy}`]),
+    ...(standsStillEarly
+      ? [
+          '  early panic   stands still until the guard is armed: no panic= restarts this kernel',
+          '                To do: add panic=10 to its command line in the boot loader’s settings',
+        ]
+      : []),
+  ];
 }
 
 function captureLines(record: ArmedRecord): string[] {
@@ -144,12 +160,12 @@ export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
   return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
 }
 
-/** One word, then why, then what to do. @param firmware null: nobody has looked */
+/** One word, then why, then what to do. */
 export function renderGuardStatus(
-  status: GuardStatus & { readonly firmware: FirmwareWay | null },
+  status: GuardStatus & GuardOutlook,
   context: Pick<CliContext, 'style'>,
 ): string {
-  const { state, record, problems, continuing, firmware } = status;
+  const { state, record, problems, continuing } = status;
   if (continuing !== undefined)
     return [
       `This system is ${context.style('yellow', 'continuing')} after a panic, in ${wordsOf(continuing)}.`,
@@ -161,7 +177,7 @@ export function renderGuardStatus(
     return [
       `The guard is ${context.style('green', 'armed')} since ${renderTime(record.armedAtMs)}.`,
       ...chainLines(record),
-      ...(firmware === null ? [] : firmwareLines(firmware)),
+      ...outlookLines(status),
     ].join('\n');
   return [
     `The guard is ${context.style('red', 'not armed')}:`,

@@ -15,11 +15,15 @@ const MOMENTS: Readonly<Record<ReservationMoment, string>> = {
   there: 'Now: nothing; so much is reserved already, and the guard would be armed.',
 };
 
+const EARLY_PANIC =
+  'With it comes panic=10: a panic before the guard is armed restarts the machine, which would stand still.';
+
 /** The sum with its terms, then each change. */
 export function renderReservation(plan: ReservationPlan, now: ReservationMoment): string {
   return [
     `A panic kernel needs memory of its own, crashkernel=${plan.mib}M:`,
     ...terms(plan),
+    ...(plan.earlyPanic === undefined ? [] : [EARLY_PANIC]),
     '',
     ...permanence(plan),
     MOMENTS[now],

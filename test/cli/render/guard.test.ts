@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  type GuardOutlook,
   renderArmed as renderArmedWith,
   renderContinued,
   renderGuardStatus,
@@ -55,9 +56,9 @@ const CONTINUING: Continuing = {
   homeObstacle: null,
 };
 
-/** On a machine whose firmware leads home. */
-const renderArmed = (record: ArmedRecord, firmware: FirmwareWay = { leadsTo: 'home' }) =>
-  renderArmedWith(record, firmware);
+const WELL = { firmware: { leadsTo: 'home' }, standsStillEarly: false } as const;
+const renderArmed = (record: ArmedRecord, over: Partial<GuardOutlook> = {}) =>
+  renderArmedWith(record, { ...WELL, ...over });
 
 const PLAIN = { style: (_style: unknown, text: string) => text };
 
@@ -94,7 +95,7 @@ test('the status is one word, and a way through the firmware says why', () => {
         reservedBytes: 0n,
         problems: [],
         unproven: null,
-        firmware: null,
+        ...WELL,
       },
       PLAIN,
     );
@@ -178,11 +179,12 @@ test('who arms, or asks, reads where the firmware leads to another kernel', () =
   const known: GuardStatus = {
     state: 'armed',
     ...{ continuing: undefined, settings: undefined, record: RECORD },
-    ...{ reservedBytes: 0n, problems: [], unproven: null },
+    ...{ reservedBytes: 0n, problems: [], unproven: null, standsStillEarly: false },
   };
-  for (const text of [renderArmed(RECORD, firmware), renderGuardStatus({ ...known, firmware }, PLAIN)])
+  for (const text of [renderArmed(RECORD, { firmware }), renderGuardStatus({ ...known, firmware }, PLAIN)])
     assert.match(text, /^ {2}firmware {6}starts Debian 6\.12, not Debian 6\.1\n {16}To do: prove that one$/m);
-  assert.doesNotMatch(renderArmed(RECORD), /^ {2}firmware/m);
+  assert.doesNotMatch(renderArmed(RECORD), /^ {2}firmware|^ {2}early panic/m);
+  assert.match(renderArmed(RECORD, { standsStillEarly: true }), /^ {2}early panic {3}stands still until /m);
   assert.doesNotMatch(
     renderGuardStatus({ ...known, firmware: { leadsTo: 'home' } }, PLAIN),
     /^ {2}firmware/m,
