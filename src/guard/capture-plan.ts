@@ -87,7 +87,8 @@ export async function planCapture(
 
 /**
  * Drivers for the report's target, and for watchdogs that run: nobody pets one unless the panic kernel can, and one
- * that it pets ends a hang with interrupts off. One that stands still is left so, as nobody might pet it at home.
+ * that it pets ends a hang with interrupts off. One that stands still is left so, as nobody might pet it at home; where its
+ * driver is built in that cannot be had, see docs/decisions/watchdog-over-jump.md.
  */
 async function modulesFor(
   world: GuardWorld,
