@@ -18,7 +18,7 @@ import type { PreparedRecord } from '../prepare/prepared-record.ts';
 import { addParameters } from './added-parameters.ts';
 import type { History } from './history.ts';
 import { initramfsWish } from './initramfs-wish.ts';
-import { roomProblem } from './load-room.ts';
+import { type InitramfsSizes, type RoomProblem, roomProblem } from './load-room.ts';
 import type { OptimisationName, ProfileName } from './optimisations.ts';
 import { fetchSupply, type Supply } from './prepared-supply.ts';
 import type { SwitchWorld } from './world.ts';
@@ -84,21 +84,38 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
     ...withObstacles(made, stock, offer.supply, problems),
     optimisations: [...describe(offer, problems), parameters],
   });
+  const make = (offer: Offer): { readonly supplied: LoadRequest; readonly made: PlanAttempt } => {
+    const supplied = withSupply(request, offer.supply, fast);
+    const made = fast.plan(supplied);
+    giveBack(offer.supply);
+    return { supplied, made };
+  };
+  let bearable: Offer | undefined;
   for (const offer of offers(stock, problems, () => smallerStock(world, fast, given))) {
     const known = knownRoomProblem(offer.supply, fast);
     if (known !== undefined) {
       problems.push(withPackingNote(known, offer, fast));
       continue;
     }
-    const supplied = withSupply(request, offer.supply, fast);
-    const made = fast.plan(supplied);
-    giveBack(offer.supply);
-    const problem = problemWith(offer.supply, made, fast);
+    const { supplied, made } = make(offer);
+    const problem = problemWith(offer, made, fast);
     if (problem === undefined) return finish(offer, supplied, made);
+    if (problem.isBearable === true && isPreferred(offer, bearable)) bearable = offer;
     problems.push(problem.isRoom ? withPackingNote(problem, offer, fast) : problem);
+  }
+  if (bearable !== undefined) {
+    // Once more: each plan moves the kernel in the same memory.
+    const { supplied, made } = make(bearable);
+    return finish(bearable, supplied, made);
   }
   const plain = withSupply(request, NOTHING, fast);
   return finish({ stock, supply: NOTHING }, plain, fast.plan(plain));
+}
+
+/** Of those that leave little memory: the first, or the same packed smaller. */
+function isPreferred({ packedBecause, supply }: Offer, before: Offer | undefined): boolean {
+  if (before === undefined) return true;
+  return packedBecause !== undefined && supply.kernel === before.supply.kernel;
 }
 
 /** Of what planning has read, nothing is needed again before the kernel reads it. Its own image is seen to where it is moved. */
@@ -266,17 +283,14 @@ function withSupply(
 }
 
 /** Why an offer was not taken, one clause. */
-interface Problem {
-  readonly text: string;
-  /** Whether less of it might do. */
-  readonly isRoom: boolean;
+interface Problem extends RoomProblem {
   /** Whether it was about an initramfs that was packed for the want of room. */
   readonly isSmallest?: boolean;
 }
 
 /** Why a plan is not the one that was hoped for; undefined when it is. */
-function problemWith(supply: Supply, made: PlanAttempt, fast: FastRequest): Problem | undefined {
-  const { machine } = fast.request;
+function problemWith(offer: Offer, made: PlanAttempt, fast: FastRequest): Problem | undefined {
+  const { supply } = offer;
   if (made.plan === undefined) return { text: made.planError?.message ?? 'there is no plan', isRoom: false };
   const { directEntry } = made.plan;
   if (supply.kernel !== undefined && directEntry?.isUsed !== true)
@@ -285,10 +299,18 @@ function problemWith(supply: Supply, made: PlanAttempt, fast: FastRequest): Prob
       isRoom: directEntry?.hasNoRoom === true,
     };
   if (fast.roomBytes !== undefined) return keepingProblem(contentBytes(made.plan), fast.roomBytes);
-  const text = roomProblem(made.plan, machine);
-  // A smaller initramfs is no answer to memory that cannot be read.
-  const isRoom = machine.memoryAvailableBytes.state === 'read';
-  return text === undefined ? undefined : { text, isRoom };
+  return roomProblem(made.plan, fast.request.machine, initramfsSizes(offer));
+}
+
+/** Of what the offer has for an initramfs, about: modules that stayed are unpacked and take more than before. */
+function initramfsSizes({ supply, stock }: Offer): InitramfsSizes | undefined {
+  const prepared = stock.record?.initramfs ?? undefined;
+  if (prepared === undefined) return undefined;
+  const { originalBytes, unpackedBytes, trimmed } = prepared;
+  if (supply.initramfs === undefined) return { packedBytes: originalBytes, unpackedBytes };
+  const leftOut = trimmed === null ? 0 : trimmed.bytes + trimmed.hardwareNames;
+  const packedBytes = supply.initramfs.bytes.length;
+  return { packedBytes, unpackedBytes: Math.max(packedBytes, unpackedBytes - leftOut) };
 }
 
 /** What needs no plan to be seen: kernel and initramfs alone take more than there is. */

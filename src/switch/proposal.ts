@@ -30,6 +30,7 @@ import { chooseKernel } from './choose-kernel.ts';
 import { describeTarget } from './describe-target.ts';
 import { type FastPlan, type Optimisation, planFast, usedOptimisations } from './fast.ts';
 import { countArrivals, type Estimate, estimateFromHistory, type History, usualDownMs } from './history.ts';
+import { loadMemory } from './load-room.ts';
 import { argumentsForLocked } from './locked-watchdog.ts';
 import type { ProfileName } from './optimisations.ts';
 import { readHistory } from './read-history.ts';
@@ -111,6 +112,7 @@ export function propose(
       target,
       method: plan?.method ?? request.method,
       planProblem: planError,
+      load: plan && loadMemory(plan),
       slot: request.slot,
       successfulSwitches: countArrivals(history),
       usualDownMs: usualDownMs(history),

@@ -4,42 +4,37 @@
  * @module
  */
 import { valueOf } from '../../machine/reading.ts';
-import { commandLineValue, hasArgument } from '../command-line.ts';
+import { fileLoadMemory, type LoadMemory, roomFor, unpackingRoom } from '../load-memory.ts';
 import { likelyMethod } from './conditions.ts';
-import type { PreflightCheck, PreflightTarget } from './preflight-check.ts';
+import type { PreflightCheck, PreflightInput } from './preflight-check.ts';
 import { evidenceOf, mebibytes, resultsOf } from './result.ts';
 
-/** Command line, boot_params, setup_data, EFI map, device tree, stub: never more than this together. */
-const SMALL_SEGMENTS_BYTES = 4 * 1024 * 1024;
-
-interface LoadSizes {
-  readonly fileBytes: number;
-  readonly memoryBytes: number;
-  readonly initrdBytes: number;
+interface LoadSizes extends LoadMemory {
   readonly evidence: readonly string[];
 }
 
-/** Undefined when the image or the initrd could not be read: other checks say so. */
-function sizesOf(target: PreflightTarget | undefined): LoadSizes | undefined {
+/**
+ * Of the plan. Where there is none: as kexec_file_load would take it.
+ * @returns undefined when the image or the initrd could not be read: other checks say so
+ */
+function sizesOf({ target, load, slot }: PreflightInput): LoadSizes | undefined {
   if (target?.image.state !== 'read' || target.initrd.state === 'unreadable') return undefined;
   const { fileBytes, memoryBytes, path } = target.image.value;
   const initrdBytes = valueOf(target.initrd)?.packedBytes ?? 0;
-  return {
-    fileBytes,
-    memoryBytes,
-    initrdBytes,
-    evidence: [
-      `${path}: ${mebibytes(fileBytes)} on disk, ${mebibytes(memoryBytes)} where it runs`,
-      evidenceOf(target.initrd, (initrd) => mebibytes(initrd.packedBytes)),
-    ],
-  };
+  const evidence = [
+    `${path}: ${mebibytes(fileBytes)} on disk, ${mebibytes(memoryBytes)} where it runs`,
+    evidenceOf(target.initrd, (initrd) => mebibytes(initrd.packedBytes)),
+  ];
+  const expected = () => fileLoadMemory({ imageBytes: fileBytes, memoryBytes, initrdBytes }, slot);
+  return { ...(load ?? expected()), evidence };
 }
 
 export const halfOfRam: PreflightCheck = {
   id: 'half-of-ram',
   subject: 'the kernel’s rule that a load takes at most half of RAM',
-  run({ machine, target, slot }) {
-    const sizes = sizesOf(target);
+  run(input) {
+    const { machine, slot } = input;
+    const sizes = sizesOf(input);
     if (sizes === undefined || slot === 'crash') return [];
     const results = resultsOf('half-of-ram');
     const evidence = [...sizes.evidence, evidenceOf(machine.memoryTotalBytes, mebibytes)];
@@ -49,7 +44,7 @@ export const halfOfRam: PreflightCheck = {
         evidence,
         remedy: 'Mount /proc.',
       });
-    const needed = sizes.memoryBytes + sizes.initrdBytes + SMALL_SEGMENTS_BYTES;
+    const needed = sizes.segmentBytes;
     const limit = Number(machine.memoryTotalBytes.value / 2n);
     if (needed <= limit)
       return results.pass(`The load takes ${mebibytes(needed)} of at most ${mebibytes(limit)}.`, evidence);
@@ -66,8 +61,9 @@ export const halfOfRam: PreflightCheck = {
 export const availableMemory: PreflightCheck = {
   id: 'available-memory',
   subject: 'free memory for the load',
-  run({ machine, target, slot }) {
-    const sizes = sizesOf(target);
+  run(input) {
+    const { machine } = input;
+    const sizes = sizesOf(input);
     if (sizes === undefined) return [];
     const results = resultsOf('available-memory');
     const evidence = [...sizes.evidence, evidenceOf(machine.memoryAvailableBytes, mebibytes)];
@@ -77,21 +73,20 @@ export const availableMemory: PreflightCheck = {
         evidence,
         remedy: 'Mount /proc.',
       });
-    // The files are held whole while they are copied; a panic kernel's copy lies in memory reserved at boot.
-    const copies = slot === 'crash' ? 0 : sizes.memoryBytes + sizes.initrdBytes + SMALL_SEGMENTS_BYTES;
-    const needed = sizes.fileBytes + sizes.initrdBytes + copies;
+    const needed = sizes.neededBytes;
     const available = Number(machine.memoryAvailableBytes.value);
     const trouble = {
       evidence,
       remedy: 'Stop what uses memory, or make the initrd smaller. Swap does not help the pages of the load.',
     };
-    if (needed > available)
+    const room = roomFor(needed, available);
+    if (room === 'none')
       return results.refusal({
         title: `Loading needs ${mebibytes(needed)}, and ${mebibytes(available)} are available: the OOM killer would choose.`,
         ...trouble,
         isOverridable: true,
       });
-    if (needed > available * 0.8)
+    if (room === 'scarce')
       return results.warning({
         title: `Loading needs ${mebibytes(needed)} of ${mebibytes(available)} available: little is left for the rest.`,
         ...trouble,
@@ -100,10 +95,6 @@ export const availableMemory: PreflightCheck = {
   },
 };
 
-/**
- * Without root= the unpacked initrd lives on a tmpfs of half of RAM, with it on a ramfs without limit
- * (init/do_mounts.c init_rootfs()); initramfs_options= changes the former since 6.18.
- */
 export const initramfsSpace: PreflightCheck = {
   id: 'initramfs-space',
   subject: 'memory for the unpacked initrd',
@@ -125,19 +116,15 @@ export const initramfsSpace: PreflightCheck = {
         remedy: 'Mount /proc.',
       });
     const total = Number(machine.memoryTotalBytes.value);
-    const isLimited =
-      commandLineValue(target.commandLine, 'root') === undefined &&
-      !hasArgument(target.commandLine, 'initramfs_options');
-    const limit = isLimited ? total / 2 : total;
-    const peak = isLimited ? unpackedBytes : packedBytes + unpackedBytes;
+    const { neededBytes, limitBytes, room } = unpackingRoom(target.initrd.value, total, target.commandLine);
     const trouble = { evidence, remedy: 'Make the initrd smaller, or give the machine more memory.' };
-    if (peak > limit)
+    if (room === 'none')
       return results.refusal({
-        title: `Unpacked, the initrd takes ${mebibytes(peak)}, and the new kernel has ${mebibytes(limit)} for it.`,
+        title: `Unpacked, the initrd takes ${mebibytes(neededBytes)}, and the new kernel has ${mebibytes(limitBytes)} for it.`,
         ...trouble,
         isOverridable: false,
       });
-    if (packedBytes + unpackedBytes > total * 0.7)
+    if (room === 'scarce')
       return results.warning({
         title: 'The initrd, packed and unpacked, takes most of RAM while the new kernel starts.',
         ...trouble,

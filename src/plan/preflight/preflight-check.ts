@@ -6,6 +6,7 @@ import type { Kernel } from '../../kernels/kernel.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import type { Reading } from '../../machine/reading.ts';
 import type { Finding } from '../finding.ts';
+import type { LoadMemory } from '../load-memory.ts';
 import type { KexecSlot, LoadMethod } from '../load-plan.ts';
 import type { InitrdView, KernelView } from './kernel-view.ts';
 
@@ -28,6 +29,8 @@ export interface PreflightInput {
   readonly method: LoadMethod | 'auto';
   /** Why no plan could be made: message and hint of the planner's error; undefined when one was made or none tried. */
   readonly planProblem: { readonly message: string; readonly hint: string } | undefined;
+  /** What the plan takes of memory; undefined when there is none. */
+  readonly load?: LoadMemory | undefined;
   readonly slot: KexecSlot;
   /** How often khop has switched this machine and seen it come back. */
   readonly successfulSwitches: number;

@@ -142,6 +142,8 @@ function panic(crashSize: PreflightInput['machine']['kexec']['crashSize']): Pref
   return { ...onMachine({ kexec: { ...healthyMachine().kexec, crashSize } }), slot: 'crash' };
 }
 
+const load = { segmentBytes: 60 * MIB, neededBytes: 70 * MIB };
+
 const memory: readonly FindingCase[] = [
   ['half-of-ram', 'pass', '2 GiB', healthyInput()],
   ['half-of-ram', 'warning', 'no /proc/meminfo', onMachine({ memoryTotalBytes: unreadable() })],
@@ -150,6 +152,9 @@ const memory: readonly FindingCase[] = [
   ['available-memory', 'warning', 'just enough', onMachine(available(150 * MIB))],
   ['available-memory', 'warning', 'no /proc/meminfo', onMachine({ memoryAvailableBytes: unreadable() })],
   ['available-memory', 'refusal', 'too little', onMachine(available(100 * MIB))],
+  ['available-memory', 'pass', 'too little, but for this plan', { ...onMachine(available(100 * MIB)), load }],
+  ['available-memory', 'refusal', 'too little for this plan', { ...onMachine(available(60 * MIB)), load }],
+  ['half-of-ram', 'refusal', 'more than half, of this plan', { ...onMachine(total(80 * MIB)), load }],
   ['initramfs-space', 'pass', 'room enough', healthyInput()],
   ['initramfs-space', 'warning', 'most of RAM', withInitrd({ unpackedBytes: 1500 * MIB })],
   ['initramfs-space', 'warning', 'no /proc/meminfo', onMachine({ memoryTotalBytes: unreadable() })],
