@@ -9,7 +9,7 @@ import { checkSignatures } from '../formats/authenticode-digest.ts';
 import { parseBzImage } from '../formats/bzimage.ts';
 import { ELF_MACHINES, loadSegments, parseElf } from '../formats/elf.ts';
 import { identifyImage } from '../formats/image-kind.ts';
-import { readInitramfs } from '../formats/initramfs.ts';
+import { readInitramfs, releaseUnpacked } from '../formats/initramfs.ts';
 import { findKernelRelease } from '../formats/linux-banner.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { isPe } from '../formats/pe.ts';
@@ -142,11 +142,13 @@ export function describeInitrds(
   if (initrd === undefined) return { state: 'absent', source: 'the initrd' };
   return attempt(initrd.name, () => {
     const content = readInitramfs(initrd.bytes, initrd.name, { onRead });
-    return {
+    const view: InitrdView = {
       packedBytes: initrd.bytes.length,
       unpackedBytes: content.unpackedBytes,
       paths: new Set(content.entries.map((entry) => entry.name)),
       misalignedArchives: content.misalignedArchives,
     };
+    releaseUnpacked(content);
+    return view;
   });
 }

@@ -11,7 +11,7 @@ import {
   cpioSymlink,
   encodeCpio,
 } from '../../src/formats/cpio-writer.ts';
-import { joinInitrds, readInitramfs } from '../../src/formats/initramfs.ts';
+import { joinInitrds, readInitramfs, releaseUnpacked } from '../../src/formats/initramfs.ts';
 import { assertSurvivesDamage, assertSurvivesTruncation } from '../support/hostile-bytes.ts';
 import { packWith, whyNot } from '../support/packing-tools.ts';
 
@@ -220,6 +220,18 @@ test('each part is told as read, without what lies between them', () => {
     told,
     parts.map(({ offset, size }) => [offset, size]),
   );
+});
+
+test('of an initrd that is no longer needed, what was unpacked is freed, and the file stays', () => {
+  const large = encodeCpio([cpioFile('large', Buffer.alloc(2 * 1024 * 1024, 7))]);
+  const initrd = new Uint8Array(Buffer.concat([MICROCODE, zstdCompressSync(large), gzipSync(MAIN)]));
+  const before = initrd.slice();
+  const { parts, ...rest } = readInitramfs(initrd, 'x');
+  releaseUnpacked({ parts, ...rest });
+  assert.deepEqual(initrd, before);
+  const [microcode, packed] = parts.map(({ entries }) => entries.at(-1)!.bytes.length);
+  assert.ok(microcode! > 0);
+  assert.equal(packed, 0);
 });
 
 test('output above the limit is refused, counted over all parts', () => {

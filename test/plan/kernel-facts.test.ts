@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeKernel } from '../../src/plan/kernel-facts.ts';
+import { zstdCompressSync } from 'node:zlib';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
+import { describeInitrds, describeKernel } from '../../src/plan/kernel-facts.ts';
 import { buildCertificateTable, buildSignature } from '../support/authenticode-builder.ts';
 import { buildElf } from '../support/elf-writer.ts';
 import { buildPe } from '../support/pe-builder.ts';
@@ -55,5 +57,18 @@ describe('describeKernel', () => {
     const { signers: found } = reading.value;
     assert.ok(found.state === 'unreadable');
     assert.match(found.reason, /not what was signed/);
+  });
+});
+
+describe('describeInitrds', () => {
+  it('keeps nothing of what it has unpacked in memory: what comes next is a load', () => {
+    const size = 32 * 1024 * 1024;
+    const bytes = zstdCompressSync(encodeCpio([cpioFile('init', Buffer.alloc(size, 1))]));
+    const before = process.memoryUsage().arrayBuffers;
+    const reading = describeInitrds({ name: 'initrd', path: undefined, bytes });
+    const kept = process.memoryUsage().arrayBuffers - before;
+    assert.ok(reading.state === 'read');
+    assert.equal(reading.value.unpackedBytes, size);
+    assert.ok(kept < size / 4, `${kept} bytes`);
   });
 });
