@@ -12,10 +12,12 @@ import { readNamedFile } from '../kernels/kernel-files.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
 import { VERSION } from '../version.ts';
+import { makeRoom } from './cache-room.ts';
 import { readInitrdFiles } from './initrd-files.ts';
 import { attemptPart } from './part-attempt.ts';
 import { describeInitramfs, type InitramfsWish, prepareInitramfs, variantOf } from './prepare-initramfs.ts';
 import {
+  type FileIdentity,
   PREPARED_RECIPE,
   PREPARED_VERSION,
   type PreparedFile,
@@ -64,8 +66,8 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
   const variant = variantOf(request);
-  const found = findPrepared(world.cacheFolder, image, initrds, variant);
-  if (found !== undefined && !request.isForced) return { ...found, wasThere: true };
+  const found = request.isForced ? undefined : findEntry(world, image, initrds, variant);
+  if (found !== undefined) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
   const key = keyOf([files.image, ...files.initrds], variant);
@@ -79,25 +81,28 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const initramfs = attemptPart(() =>
     prepareInitramfs(joinInitrds([...unwrapped.initrds, ...files.initrds]), request),
   );
-  const contents: FileContent[] = [
-    ...(kernel.value === undefined ? [] : kernelContents(kernel.value)),
-    ...(initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }]),
-  ];
+  const { contents, leftOut } = fitting(
+    kernel.value === undefined ? [] : kernelContents(kernel.value),
+    initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }],
+    (bytes) => makeRoom(world.cacheFolder, bytes, [image, ...initrds]),
+  );
+  const recorded = leftOut === undefined ? variant : kernelAlone(variant);
   const entry = writePrepared(world.cacheFolder, contents, (written) => {
     // Nothing is read of them from here on.
     requireUnchanged([image, ...initrds]);
     return {
       version: PREPARED_VERSION,
       recipe: PREPARED_RECIPE,
-      key,
+      key: leftOut === undefined ? key : keyOf([files.image, ...files.initrds], recorded),
       release: request.release ?? null,
       image,
       initrds,
-      variant,
+      variant: recorded,
       kernel: describeKernel(kernel.value, written),
       kernelObstacle: kernel.obstacle,
-      initramfs: describeInitramfs(initramfs.value, written),
-      initramfsObstacle: initramfs.obstacle,
+      initramfs: leftOut === undefined ? describeInitramfs(initramfs.value, written) : null,
+      initramfsObstacle: leftOut?.obstacle ?? initramfs.obstacle,
+      ...(leftOut === undefined ? {} : { leftOutBytes: leftOut.bytes }),
       isLasting: kernel.isLasting && initramfs.isLasting,
       madeBy: VERSION,
       madeAtMs: startedMs,
@@ -106,6 +111,59 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   });
   removeSurplus(world.cacheFolder, entry);
   return { ...entry, wasThere: false };
+}
+
+/** Of an entry whose initramfs is left out: with room for it, there will be another. */
+function kernelAlone(variant: string): string {
+  return `kernel alone, for want of room; ${variant}`;
+}
+
+/** The entry, or as long as there is no room for all of it the one with the kernel alone. */
+function findEntry(
+  { cacheFolder }: PrepareWorld,
+  image: FileIdentity,
+  initrds: readonly FileIdentity[],
+  variant: string,
+): PreparedEntry | undefined {
+  const whole = findPrepared(cacheFolder, image, initrds, variant);
+  if (whole !== undefined) return whole;
+  const alone = findPrepared(cacheFolder, image, initrds, kernelAlone(variant));
+  if (alone?.record.leftOutBytes === undefined) return undefined;
+  const initramfsObstacle = makeRoom(cacheFolder, alone.record.leftOutBytes);
+  if (initramfsObstacle === undefined) return undefined;
+  return { ...alone, record: { ...alone.record, initramfsObstacle } };
+}
+
+/** What is written of an entry. */
+interface Fitting {
+  readonly contents: readonly FileContent[];
+  /** Why the initramfs is not among it; undefined when there is room for all. */
+  readonly leftOut: { readonly obstacle: string; readonly bytes: number } | undefined;
+}
+
+/**
+ * The unpacked kernel saves the most and takes the least.
+ * @param lackOfRoom why so many bytes cannot be kept; undefined when they can
+ * @throws E_UNWRITABLE when there is room for neither
+ */
+function fitting(
+  kernel: readonly FileContent[],
+  initramfs: readonly FileContent[],
+  lackOfRoom: (bytes: number) => string | undefined,
+): Fitting {
+  const contents = [...kernel, ...initramfs];
+  const bytes = sizeOf(contents);
+  const obstacle = lackOfRoom(bytes);
+  if (obstacle === undefined) return { contents, leftOut: undefined };
+  if (kernel.length > 0 && initramfs.length > 0 && lackOfRoom(sizeOf(kernel)) === undefined)
+    return { contents: kernel, leftOut: { obstacle, bytes } };
+  throw new KhopError('E_UNWRITABLE', `there is no room for what was prepared: ${obstacle}`, {
+    hint: 'Free room there, or switch without --fast, which needs no cache.',
+  });
+}
+
+function sizeOf(contents: readonly FileContent[]): number {
+  return contents.flatMap(({ pieces }) => pieces).reduce((sum, { length }) => sum + length, 0);
 }
 
 function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {

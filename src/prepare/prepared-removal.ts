@@ -3,7 +3,6 @@
  * but a few for the same files.
  * @module
  */
-import { rmSync } from 'node:fs';
 import type { FileIdentity } from './prepared-record.ts';
 import {
   identifyFile,
@@ -11,28 +10,31 @@ import {
   listNotUnderstood,
   listPrepared,
   type PreparedEntry,
+  removePrepared,
 } from './prepared-store.ts';
 import { isAsItWas } from './source-files.ts';
 
 /** For the same files: one trimmed for the machine as it is, and one complete, or packed smaller. */
 const VARIANTS_KEPT = 2;
 
-/** It is no error when the entry is gone. */
-function removePrepared({ folder }: Pick<PreparedEntry, 'folder'>): void {
-  rmSync(folder, { recursive: true, force: true });
+/**
+ * Entries for the same files but the newest few. Each device and module that comes or goes makes another variant, and an
+ * entry is as large as an unpacked system.
+ * @param entry the one that is kept in any case, whatever the clock says; undefined: it is still to be made
+ */
+export function surplusFor(
+  cacheFolder: string,
+  files: readonly FileIdentity[],
+  entry?: PreparedEntry,
+): PreparedEntry[] {
+  const others = listForFiles(cacheFolder, files, isAsItWas).filter(({ folder }) => folder !== entry?.folder);
+  return others.slice(VARIANTS_KEPT - 1);
 }
 
-/**
- * Removes entries for the same files but the newest few. Each device and module that comes or goes makes
- * another variant, and an entry is as large as an unpacked system.
- * @param entry stays, whatever the clock says
- */
+/** Removes them, now that `entry` is there. */
 export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
   const { image, initrds } = entry.record;
-  const others = listForFiles(cacheFolder, [image, ...initrds], isAsItWas).filter(
-    ({ folder }) => folder !== entry.folder,
-  );
-  for (const surplus of others.slice(VARIANTS_KEPT - 1))
+  for (const surplus of surplusFor(cacheFolder, [image, ...initrds], entry))
     try {
       removePrepared(surplus);
     } catch {

@@ -264,7 +264,7 @@ export function writePrepared(
   const parent = preparedFolder(cacheFolder);
   try {
     mkdirSync(parent, { recursive: true, mode: 0o700 });
-    removeUnfinished(parent);
+    removeUnfinished(cacheFolder);
     const work = mkdtempSync(join(parent, `${UNFINISHED}${process.pid}-`));
     try {
       const files = new Map(contents.map((content) => [content.name, writeFile(work, content)]));
@@ -305,8 +305,16 @@ function takeName(work: string, folder: string): PreparedRecord | undefined {
   }
 }
 
-/** Left by a process that is gone. One that still works keeps its folder: whoever only plans holds no lock. */
-function removeUnfinished(parent: string): void {
+/** Removes an entry. It is no error when it is gone. */
+export function removePrepared({ folder }: Pick<PreparedEntry, 'folder'>): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Removes what a process left that is gone. One that still works keeps its folder: whoever only plans holds no lock.
+ */
+export function removeUnfinished(cacheFolder: string): void {
+  const parent = preparedFolder(cacheFolder);
   for (const name of namesIn(parent)) {
     if (!name.startsWith(UNFINISHED)) continue;
     const owner = name.slice(UNFINISHED.length).split('-', 1)[0];

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
 import type { MachineFacts } from '../../src/machine/facts.ts';
 import { listPrepared, type PreparedEntry } from '../../src/prepare/prepared-store.ts';
 import { DEFAULT_CONFIGURATION } from '../../src/switch/configuration.ts';
 import type { Optimisation } from '../../src/switch/fast.ts';
 import { loadPlan } from '../../src/switch/load.ts';
 import { type Proposal, type ProposalOptions, propose } from '../../src/switch/proposal.ts';
+import { withSpace } from '../support/file-system-space.ts';
 import { segmentOf } from '../support/load-requests.ts';
 import { healthyMachine, read, unreadable } from '../support/machine-facts.ts';
 import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
@@ -122,6 +124,27 @@ test('what was prepared of files that change before it is agreed to is not loade
       message: `${boot[name]} has changed since it was read and checked`,
     });
   }
+});
+
+test('a disk that the cache would fill is left alone, with the reason, part by part', () => {
+  const initrd = encodeCpio([cpioFile('init', Buffer.alloc(2 ** 20), 0o755)]);
+  using boot = buildBoot({ 'boot/initrd.img': initrd });
+  const GIB = 2 ** 30;
+  const withRoom = (bytes: number) =>
+    withSpace(
+      100 * GIB,
+      () => GIB / 4 + bytes,
+      () => proposeFast(boot),
+    ).proposal;
+  const none = withRoom(0);
+  assert.equal(none.plan?.method, 'file');
+  assert.match(optimisation(none, 'direct-entry').detail, /no room for what was prepared: it takes/);
+  const kernel = withRoom(2 ** 19);
+  assert.ok(isDirect(kernel));
+  assert.match(
+    optimisation(kernel, 'initramfs').detail,
+    /^it takes 1\.\d MiB in .*, where 256\.5 MiB are free/,
+  );
 });
 
 test('a cache that cannot be written means the ordinary way, with the reason', () => {
