@@ -8,7 +8,7 @@ import { readInitramfs } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
-import type { Reading } from '../machine/reading.ts';
+import { type Reading, valueOf } from '../machine/reading.ts';
 import { mapReading } from '../machine/source.ts';
 import { mainParts } from '../plan/initramfs/early-archives.ts';
 import { argumentModules } from '../plan/initramfs/named-modules.ts';
@@ -50,7 +50,9 @@ export function variantOf(wish: InitramfsWish): string {
   const { devices, loadedModules, fileSystems, blockDevices, mappings } = wish.needs;
   const decisive = {
     release: wish.release,
-    isSameRoot: mapReading(wish.runningCommandLine, (running) => isSameRoot(running, wish.commandLine)),
+    isSameRoot: mapReading(wish.runningCommandLine, (running) =>
+      isSameRoot(running, wish.commandLine, valueOf(fileSystems)),
+    ),
     named: argumentModules(wish.commandLine),
     devices: mapReading(devices, (all) => [
       ...new Set(all.map(({ modalias, module }) => `${modalias} ${module}`)),

@@ -92,14 +92,15 @@ function untrimmed(entries: readonly CpioEntry[], obstacle: string): TrimmedInit
 
 /** @throws E_UNREADABLE, E_REFUSED when it is not known what the new kernel will need */
 function knownNeeds({ needs, runningCommandLine, commandLine }: TrimRequest): KnownNeeds {
-  if (!isSameRoot(known(runningCommandLine), commandLine))
-    throw new KhopError('E_REFUSED', 'the new kernel gets another root than this machine has now', {
+  const fileSystems = known(needs.fileSystems);
+  if (!isSameRoot(known(runningCommandLine), commandLine, fileSystems))
+    throw new KhopError('E_REFUSED', 'the new kernel may get another root than this machine has now', {
       hint: 'Take the initramfs as it is.',
     });
   return {
     devices: known(needs.devices),
     loadedModules: known(needs.loadedModules),
-    fileSystems: known(needs.fileSystems),
+    fileSystems,
     blockDevices: known(needs.blockDevices),
     mappings: known(needs.mappings),
     commandLine,

@@ -50,16 +50,30 @@ export function canonicalDevice(name: string): string {
   return `/dev/mapper/${double(lvm[1] as string)}-${double(lvm[2] as string)}`;
 }
 
+/** File systems of `/` that an initramfs has made or fetched, where no disk is what it looked for. */
+const ROOTS_OF_NO_DISK = new Set([
+  ...['rootfs', 'ramfs', 'tmpfs', 'overlay', 'aufs', 'squashfs', 'erofs', 'iso9660'],
+  ...['nfs', 'nfs4', 'cifs', '9p', 'virtiofs'],
+]);
+
 /**
- * Whether two command lines name the same root: only then does what is known of the running root hold for the
- * new one.
- * @param running undefined when it cannot be read
+ * Whether two starts have the same root: only then does what is known of the running root hold for the new one. Without
+ * root= an initramfs looks for it, and two find the same when it is a disk's: systemd-gpt-auto-generator(8). A system
+ * that was started from the network or a medium has another one than what is installed.
+ * @param running the running command line; undefined when it cannot be read
+ * @param next the new one
+ * @param rootTypes what is mounted on `/`, and maybe more; undefined when it cannot be read
  */
-export function isSameRoot(running: string | undefined, next: string): boolean {
-  const before = running === undefined ? undefined : commandLineValue(running, 'root');
-  const after = commandLineValue(next, 'root');
-  if (before === undefined || after === undefined) return before === after;
-  return canonicalDevice(before) === canonicalDevice(after);
+export function isSameRoot(
+  running: string | undefined,
+  next: string,
+  rootTypes: ReadonlySet<string> | undefined,
+): boolean {
+  if (running === undefined) return false;
+  const [before, after] = [commandLineValue(running, 'root'), commandLineValue(next, 'root')];
+  if (before !== undefined && after !== undefined) return canonicalDevice(before) === canonicalDevice(after);
+  if (before !== after || rootTypes === undefined) return false;
+  return [...rootTypes].every((type) => !ROOTS_OF_NO_DISK.has(type));
 }
 
 function lookUpMapped(machine: MachineFacts, name: string): DeviceLookup {

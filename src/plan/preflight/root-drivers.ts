@@ -67,7 +67,10 @@ function initrdModules(target: PreflightTarget): ReadonlySet<string> | undefined
 }
 
 function keepsRoot(input: PreflightInput, target: PreflightTarget): boolean {
-  return isSameRoot(valueOf(input.machine.commandLine), target.commandLine);
+  const { machine } = input;
+  const root = rootMountOf(machine);
+  const types = root === undefined ? undefined : new Set([root.fileSystem]);
+  return isSameRoot(valueOf(machine.commandLine), target.commandLine, types);
 }
 
 export const rootFileSystem: PreflightCheck = {

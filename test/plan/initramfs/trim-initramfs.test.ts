@@ -229,6 +229,16 @@ const OBSTACLES: readonly (readonly [string, Partial<InitramfsRecipe>, Partial<T
   ],
   ['the root is another one', {}, { commandLine: 'root=/dev/vdb1' }, /another root/],
   [
+    'the root is not named, and the running one came from a medium',
+    {},
+    {
+      runningCommandLine: read('quiet'),
+      commandLine: 'quiet',
+      needs: virtioNeeds({ fileSystems: read(new Set(['overlay', 'squashfs', 'tmpfs'])) }),
+    },
+    /another root/,
+  ],
+  [
     'the running command line is not known',
     {},
     { runningCommandLine: unreadable('/proc/cmdline') },
@@ -244,6 +254,11 @@ for (const [what, recipe, request, reason] of OBSTACLES)
     assert.deepEqual(result.dropped, { modules: [], firmware: [], hardwareNames: 0 });
     assert.equal(modulesOf(result.entries).length, Object.keys(SOME_MODULES).length);
   });
+
+test('a root that is not named is the same when it is a disk’s', () => {
+  const unnamed = { runningCommandLine: read('quiet'), commandLine: 'quiet' };
+  assert.equal(trimImage({}, unnamed).obstacle, undefined);
+});
 
 test('modules of another kernel in the same image stay', () => {
   const other = initramfsEntries({ release: '6.9.9', modules: SOME_MODULES });

@@ -107,6 +107,12 @@ const roots: readonly FindingCase[] = [
     withoutInitrd(UUID, { config: configured({ EXT4_FS: 'y' }) }),
   ],
   ['root-file-system', 'pass', 'a root in memory', onMachine(inMemory)],
+  [
+    'root-file-system',
+    'note',
+    'a root in memory, and none that is named',
+    { ...lines('quiet', 'quiet'), machine: healthyMachine({ ...inMemory, commandLine: read('quiet') }) },
+  ],
   ['root-file-system', 'note', 'a file system that khop does not know', onMachine(oddRoot)],
   [
     'root-file-system',

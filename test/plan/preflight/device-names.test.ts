@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { canonicalDevice, lookUpDevice } from '../../../src/plan/preflight/device-names.ts';
+import { canonicalDevice, isSameRoot, lookUpDevice } from '../../../src/plan/preflight/device-names.ts';
 import { absent, healthyMachine, read, unreadable } from '../../support/machine-facts.ts';
 
 const machine = healthyMachine({
@@ -61,5 +61,27 @@ describe('a device that the command line names', () => {
     assert.equal(canonicalDevice('/dev/mapper/a-b'), '/dev/mapper/a-b');
     assert.equal(canonicalDevice('/dev/md/0'), '/dev/md/0');
     assert.equal(canonicalDevice('/dev/vda1'), '/dev/vda1');
+  });
+});
+
+describe('the root of two command lines', () => {
+  const disk = new Set(['ext4']);
+
+  test('is the same when both name the same device, whatever is mounted', () => {
+    assert.equal(isSameRoot('ro root=/dev/my-vg/root', 'root=/dev/mapper/my--vg-root', undefined), true);
+    assert.equal(isSameRoot('root=/dev/vda1', 'root=/dev/vda2', disk), false);
+    assert.equal(isSameRoot('root=/dev/vda1', 'quiet', disk), false);
+    assert.equal(isSameRoot('quiet', 'root=/dev/vda1', disk), false);
+  });
+
+  test('that neither names is the same when the running one is a disk’s', () => {
+    assert.equal(isSameRoot('quiet', 'splash', disk), true);
+    for (const type of ['rootfs', 'tmpfs', 'overlay', 'squashfs', 'nfs4'])
+      assert.equal(isSameRoot('quiet', 'quiet', new Set([type])), false, type);
+  });
+
+  test('is not the same as one that cannot be read', () => {
+    assert.equal(isSameRoot(undefined, 'quiet', disk), false);
+    assert.equal(isSameRoot('quiet', 'quiet', undefined), false);
   });
 });
