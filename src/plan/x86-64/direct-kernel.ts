@@ -7,7 +7,7 @@
  *   relocates                          formats/x86-relocations.ts
  *   finds the RSDP                     boot-params-plan.ts
  *   switches paging modes (no5lvl)     cannot be done: refused when the running kernel has another mode
- *   honours mem= and memmap=           refused
+ *   honours mem= and memmap=           refused, as what else it minds of memory: MEMORY_ARGUMENTS
  *   sets memory encryption up          refused
  *
  * Only what has content is copied in the jump. The memory of .bss and .brk behind it is kept free of the other
@@ -15,11 +15,12 @@
  * @module
  */
 import { KhopError } from '../../error.ts';
+import { readMemorySize } from '../../formats/memory-size.ts';
 import { relocationsOf, type UnpackedKernel, xloadFlagsOf } from '../../formats/unpacked-kernel.ts';
 import { applyKernelRelocations, type KernelRelocations } from '../../formats/x86-relocations.ts';
 import type { MachineFacts } from '../../machine/facts.ts';
 import { type Reading, valueOf } from '../../machine/reading.ts';
-import { hasArgument } from '../command-line.ts';
+import { type CommandLineArgument, hasArgument, kernelArguments } from '../command-line.ts';
 import { handoverObstacles } from './bzimage-segments.ts';
 import { LOADED_HIGH, type X86Kernel } from './handover-segments.ts';
 import { drawPhysicalBase, drawVirtualDistance, RandomDraws } from './kaslr.ts';
@@ -27,8 +28,13 @@ import { drawPhysicalBase, drawVirtualDistance, RandomDraws } from './kaslr.ts';
 /** loadflags: KASLR_FLAG, by which the decompressor tells the kernel that its place is a random one. */
 const KASLR_FLAG = 2;
 
-/** Arguments that change which memory there is, which the decompressor minds when it chooses a place. */
-const MEMORY_ARGUMENTS = ['mem', 'memmap', 'efi_fake_mem'];
+/**
+ * Arguments that change which memory there is for a kernel, which the decompressor minds when it chooses a place:
+ * arch/x86/boot/compressed/kaslr.c, handle_mem_options(), and acpi.c, count_immovable_mem_regions(). Huge pages of 1 GiB
+ * are among them, see `reservesGigabytePages`.
+ */
+const MEMORY_ARGUMENTS = ['mem=', 'memmap=', 'efi_fake_mem=', 'movable_node'];
+const GIGABYTE = 1n << 30n;
 
 /** Of the request's random bytes the first go into the seed for the new kernel. */
 const ENTROPY_OFFSET = 64;
@@ -45,10 +51,18 @@ export function directObstacles(
     obstacles.push('the image does not promise a 64-bit kernel that may lie above 4 GiB (xloadflags)');
   obstacles.push(...pagingObstacles(flags.supportsFiveLevelPaging, machine, commandLine));
   obstacles.push(...encryptionObstacles(machine, commandLine));
-  for (const name of MEMORY_ARGUMENTS)
-    if (hasArgument(commandLine, name))
-      obstacles.push(`${name}= is on the command line, and only the kernel’s own decompressor minds it`);
+  const minded = MEMORY_ARGUMENTS.filter((name) => hasArgument(commandLine, name.replace('=', '')));
+  if (reservesGigabytePages(commandLine)) minded.push('hugepages= of 1 GiB');
+  for (const name of minded)
+    obstacles.push(`${name} is on the command line, and only the kernel’s own decompressor minds it`);
   return [...obstacles, ...handoverObstacles(machine)];
+}
+
+/** parse_gb_huge_pages(): the decompressor leaves whole gigabytes for them; smaller pages find their place anyway. */
+function reservesGigabytePages(commandLine: string): boolean {
+  const isGigabyte = ({ name, value }: CommandLineArgument): boolean =>
+    name === 'hugepagesz' && readMemorySize(value ?? '')?.bytes === GIGABYTE;
+  return hasArgument(commandLine, 'hugepages') && kernelArguments(commandLine).some(isGigabyte);
 }
 
 /** The mode in which the running kernel is stays: only the decompressor can change it. */

@@ -73,6 +73,12 @@ const obstacles: readonly [what: string, over: Partial<LoadRequest>, message: Re
   ],
   ['mem=', { commandLine: 'ro mem=1G' }, /^mem= is on the command line/],
   ['memmap=', { commandLine: 'ro memmap=64M$0x10000000' }, /^memmap= is on the command line/],
+  ['movable_node', { commandLine: 'ro movable_node' }, /^movable_node is on the command line/],
+  [
+    'huge pages of 1 GiB',
+    { commandLine: 'hugepagesz=2M hugepages=64 hugepagesz=1024M hugepages=4' },
+    /^hugepages= of 1 GiB is on the command line/,
+  ],
   ['efi_fake_mem=', { commandLine: 'efi_fake_mem=1G@4G:0x10000' }, /^efi_fake_mem= is on/],
   [
     'a kernel without XLF_KERNEL_64',
@@ -106,6 +112,8 @@ const harmless: readonly [what: string, over: Partial<LoadRequest>][] = [
   ['no5lvl where four levels are on', { commandLine: 'no5lvl' }],
   ['four levels with a kernel that knows no others', { unpacked: withXloadFlags(FOUR_LEVELS) }],
   ['arguments that init reads', { commandLine: 'ro -- mem=1G nokaslr mem_encrypt=on' }],
+  ['huge pages of 2 MiB', { commandLine: 'hugepagesz=2M hugepages=512' }],
+  ['a size of huge pages, and none of them', { commandLine: 'hugepagesz=1G' }],
   ['arguments that only begin alike', { commandLine: 'memory_hotplug.x=1 mem.x=2 nokaslr2' }],
 ];
 
