@@ -7,7 +7,6 @@
  * time, not the last bytes, because the result is unpacked while nothing else runs.
  * @module
  */
-import { joinBytes } from './join-bytes.ts';
 
 const MAGIC = Uint8Array.of(0x02, 0x21, 0x4c, 0x18);
 const BLOCK_SIZE = 8 * 1024 * 1024;
@@ -24,18 +23,39 @@ const SKIP_SHIFT = 6;
 /** From here on a view and a call are cheaper than a loop. */
 const LONG_COPY = 64;
 
-/** `bytes` as one frame; without bytes, a frame without blocks. */
-export function encodeLz4Legacy(bytes: Uint8Array): Uint8Array {
+/**
+ * `pieces`, one behind the other, as one frame, in pieces as well: of what goes in and comes out, no more than a block is
+ * ever copied. Without bytes, a frame without blocks.
+ */
+export function encodeLz4Legacy(pieces: readonly Uint8Array[]): Uint8Array[] {
   const chunks: Uint8Array[] = [MAGIC];
-  const scratch = new Uint8Array(packedBound(Math.min(bytes.length, BLOCK_SIZE)));
+  const size = pieces.reduce((sum, { length }) => sum + length, 0);
+  const scratch = new Uint8Array(packedBound(Math.min(size, BLOCK_SIZE)));
   const table = new Int32Array(2 ** HASH_BITS);
-  for (let start = 0; start < bytes.length; start += BLOCK_SIZE) {
-    const size = encodeBlock(bytes.subarray(start, start + BLOCK_SIZE), scratch, table);
+  for (const block of blocksOf(pieces, size)) {
+    const packedSize = encodeBlock(block, scratch, table);
     const header = new Uint8Array(4);
-    new DataView(header.buffer).setUint32(0, size, true);
-    chunks.push(header, scratch.slice(0, size));
+    new DataView(header.buffer).setUint32(0, packedSize, true);
+    chunks.push(header, scratch.slice(0, packedSize));
   }
-  return joinBytes(chunks);
+  return chunks;
+}
+
+/** Each is valid until the next one. */
+function* blocksOf(pieces: readonly Uint8Array[], size: number): Generator<Uint8Array> {
+  const block = new Uint8Array(Math.min(size, BLOCK_SIZE));
+  let filled = 0;
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + block.length - filled);
+      block.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < block.length) continue;
+      yield block;
+      filled = 0;
+    }
+  if (filled > 0) yield block.subarray(0, filled);
 }
 
 /** LZ4_COMPRESSBOUND: literals only, a length byte for each 255 of them. */

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { joinBytes } from '../../src/formats/join-bytes.ts';
 import { decodeLz4 } from '../../src/formats/lz4.ts';
 import { encodeLz4Legacy } from '../../src/formats/lz4-writer.ts';
 import { inputs } from '../support/inputs.ts';
 import { packingInputs, packWith, whyNot } from '../support/packing-tools.ts';
+
+function encode(content: Uint8Array): Uint8Array {
+  return joinBytes(encodeLz4Legacy([content]));
+}
 
 function unpack(bytes: Uint8Array, extent: 'first' | 'all' = 'all'): Buffer {
   return Buffer.from(decodeLz4({ bytes, name: 'a.lz4', maxOutputBytes: 1 << 26, extent }).bytes);
@@ -20,7 +25,7 @@ const repetitive = fc
 test('what is encoded is what is decoded', () => {
   fc.assert(
     fc.property(fc.oneof(repetitive, fc.uint8Array({ maxLength: 300 })), (content) => {
-      assert.ok(unpack(encodeLz4Legacy(content)).equals(content));
+      assert.ok(unpack(encode(content)).equals(content));
     }),
     inputs(500),
   );
@@ -28,7 +33,7 @@ test('what is encoded is what is decoded', () => {
 
 test('the lz4 program reads it', { skip: whyNot('lz4') }, () => {
   for (const content of packingInputs())
-    assert.ok(Buffer.from(packWith('lz4', ['-d', '-c'], encodeLz4Legacy(content))).equals(content));
+    assert.ok(Buffer.from(packWith('lz4', ['-d', '-c'], encode(content))).equals(content));
 });
 
 /** The sequences of the only block: how many literals, and the match behind them. */
@@ -60,7 +65,7 @@ test('a block ends with five literals, and no match begins in its last twelve by
   fc.assert(
     fc.property(repetitive, (content) => {
       fc.pre(content.length > 0);
-      const sequences = sequencesOf(encodeLz4Legacy(content));
+      const sequences = sequencesOf(encode(content));
       const matches = sequences.slice(0, -1);
       if (matches.length === 0) return;
       assert.ok(sequences.at(-1)!.literals >= 5);
@@ -76,7 +81,7 @@ test('matches reach 65535 bytes back and no further', () => {
     [65_520, [65_519]],
   ] as const) {
     const content = Buffer.concat([word, Buffer.alloc(gap), word, Buffer.from('ghijklmnopqr')]);
-    const frame = encodeLz4Legacy(content);
+    const frame = encode(content);
     assert.ok(unpack(frame).equals(content));
     assert.deepEqual(
       sequencesOf(frame)
@@ -89,17 +94,32 @@ test('matches reach 65535 bytes back and no further', () => {
 
 test('content is cut into blocks of 8 MiB', () => {
   const content = Buffer.alloc((8 << 20) + 1, 'khop ');
-  const frame = encodeLz4Legacy(content);
+  const frame = encode(content);
   const first = Buffer.from(frame).readUInt32LE(4);
   assert.deepEqual([...frame.subarray(8 + first, 8 + first + 4)], [2, 0, 0, 0], 'the second holds one byte');
   assert.ok(unpack(frame, 'first').equals(content));
 });
 
 test('nothing is a frame without blocks', () => {
-  assert.deepEqual([...encodeLz4Legacy(new Uint8Array())], [0x02, 0x21, 0x4c, 0x18]);
+  assert.deepEqual([...encode(new Uint8Array())], [0x02, 0x21, 0x4c, 0x18]);
 });
 
 test('noise grows by less than one byte in 200', () => {
   const noise = packingInputs()[2]!.subarray(540_000, 640_000);
-  assert.ok(encodeLz4Legacy(noise).length < noise.length + 500);
+  assert.ok(encode(noise).length < noise.length + 500);
+});
+
+test('how the content is cut into pieces changes nothing', () => {
+  const content = Buffer.alloc(9 * 1024 * 1024, 'some words, again and again');
+  const cuts = [0, 0, 1, 70_000, 8 * 1024 * 1024 - 1, 8 * 1024 * 1024 + 5, content.length];
+  const pieces = cuts.slice(1).map((end, index) => content.subarray(cuts[index], end));
+  assert.ok(Buffer.from(joinBytes(encodeLz4Legacy(pieces))).equals(encode(content)));
+});
+
+test('what is large is not put together to be packed', () => {
+  const piece = new Uint8Array(16 * 1024 * 1024);
+  const before = process.memoryUsage().arrayBuffers;
+  encodeLz4Legacy(Array.from({ length: 6 }, () => piece));
+  const taken = process.memoryUsage().arrayBuffers - before;
+  assert.ok(taken < 2 * piece.length, `${taken} bytes`);
 });

@@ -7,7 +7,6 @@ import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
 import { encodeCpioPieces } from '../../formats/cpio-writer.ts';
 import type { Initramfs } from '../../formats/initramfs.ts';
-import { joinBytes } from '../../formats/join-bytes.ts';
 import { encodeLz4Legacy } from '../../formats/lz4-writer.ts';
 import type { NamedBytes } from '../../formats/named-bytes.ts';
 import { mainParts } from './early-archives.ts';
@@ -23,7 +22,8 @@ export type InitramfsPacking = 'none' | 'lz4';
 /**
  * @param initrd what `content` was read from
  * @param entries those of `content` but the early ones, in their order; some may be missing
- * @returns what it consists of, one behind the other: bytes of `initrd` and of `entries` are not copied
+ * @returns what it consists of, one behind the other: unless they are packed, bytes of `initrd` and of `entries` are not
+ *   copied
  * @throws E_UNSUPPORTED when the kernel would not unpack the same tree from it; see rewrite-obstacle.ts
  */
 export function packInitramfs(
@@ -40,6 +40,6 @@ export function packInitramfs(
   // A plain archive has to begin on a multiple of 4; where there is one, the first main part does.
   const mainStart = Math.floor(mainParts(content)[0]!.offset / 4) * 4;
   const archive = encodeCpioPieces(entries);
-  const main = packing === 'lz4' ? [encodeLz4Legacy(joinBytes(archive))] : archive;
+  const main = packing === 'lz4' ? encodeLz4Legacy(archive) : archive;
   return [initrd.bytes.subarray(0, mainStart), ...main];
 }
