@@ -5,7 +5,8 @@
  * What was written is saved as far as that goes in bounded time: sync, then every file system read-only by the
  * kernel's own emergency remount. The jump to the known-good kernel comes next. It asks every driver to stop, and on a
  * kernel that is not well one may never answer; so it is made by a child, and when that does not end in a jump, the
- * panic kernel takes over without asking anybody. Where there is none, the firmware is left.
+ * kernel panics, which asks nobody. Where the jump could not begin, the panic kernel takes over; one that hangs keeps
+ * kexec's lock, and the machine is restarted. Without a panic kernel the firmware is left.
  * @module
  */
 import { fn, type ProgramFunction } from '../../formats/static-program/functions.ts';
