@@ -28,6 +28,9 @@ export interface Decoded {
 }
 
 const SMALLEST_CAPACITY = 64 * 1024;
+/** Bytes; node:zlib wants some. */
+const SMALLEST_CHUNK = 1024;
+const MODEST_CHUNK = 1024 * 1024;
 
 /** Bytes that grow up to a limit. Decoders reserve first and then write to `bytes` themselves. */
 export class OutputBuffer {
@@ -89,5 +92,23 @@ export function allocateOutput(size: number, name: string): Uint8Array {
       hint: 'Free memory, or unpack the file on another machine and name the result instead.',
       cause,
     });
+  }
+}
+
+/**
+ * Runs a decoder of node:zlib. Where it needs several chunks of output it puts them together in the end, and all of it is
+ * in memory twice; a part of a chunk that nothing is written to is not in memory at all. So the first is to hold it all.
+ *
+ * @param expectedBytes of output; more or less is no error
+ */
+export function inOneChunk<T>(expectedBytes: number, decode: (chunkSize: number) => T): T {
+  const chunkSize = Math.max(expectedBytes, SMALLEST_CHUNK);
+  try {
+    return decode(chunkSize);
+  } catch (error) {
+    // Not every system promises memory that may never be used.
+    const isTooMuch = (error as NodeJS.ErrnoException).code === 'ERR_MEMORY_ALLOCATION_FAILED';
+    if (!isTooMuch || chunkSize <= MODEST_CHUNK) throw error;
+    return decode(MODEST_CHUNK);
   }
 }

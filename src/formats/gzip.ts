@@ -10,7 +10,7 @@
 import { crc32, inflateRawSync } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
-import { type Decoded, type DecodeRequest, failLimit, OutputBuffer } from './decoder.ts';
+import { type Decoded, type DecodeRequest, failLimit, inOneChunk, OutputBuffer } from './decoder.ts';
 
 const HEADER_SIZE = 10;
 const DEFLATE = 8;
@@ -19,7 +19,9 @@ const FLAG_EXTRA = 0x04;
 const FLAG_NAME = 0x08;
 const FLAG_COMMENT = 0x10;
 const FLAG_RESERVED = 0xe0;
-const CHUNK_SIZE = 1024 * 1024;
+/** Of an initramfs: modules that are compressed already are among it. */
+const USUAL_RATIO = 6;
+const SMALLEST_EXPECTED = 64 * 1024;
 
 /** The second magic is the one of gzip 0.5, which the kernel takes as well. */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -88,9 +90,12 @@ interface Inflated {
 
 function inflate(request: DecodeRequest, reader: ByteReader, offset: number, limit: number): Inflated {
   const input = request.bytes.subarray(offset);
-  const options = { info: true, maxOutputLength: Math.max(limit, 1), chunkSize: CHUNK_SIZE };
+  const options = { info: true, maxOutputLength: Math.max(limit, 1) };
+  const expected = Math.min(Math.max(input.length * USUAL_RATIO, SMALLEST_EXPECTED), limit + 1);
   try {
-    const inflated = inflateRawSync(input, options) as unknown as Inflated;
+    const inflated = inOneChunk(expected, (chunkSize) => {
+      return inflateRawSync(input, { ...options, chunkSize }) as unknown as Inflated;
+    });
     if (inflated.buffer.length > limit) failLimit(request.name, request.maxOutputBytes);
     return inflated;
   } catch (error) {

@@ -6,14 +6,17 @@
 import { constants, zstdDecompressSync } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
-import { type Decoded, type DecodeRequest, failLimit, OutputBuffer } from './decoder.ts';
+import { type Decoded, type DecodeRequest, failLimit, inOneChunk, OutputBuffer } from './decoder.ts';
 
 const MAGIC = 0xfd2fb528;
 /** 3.1.2: 0x184D2A50 to 0x184D2A5F. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
 /** What `zstd --ultra -22` uses; the kernel's own decoder takes no more for an initramfs. */
 const MAX_WINDOW = 128 * 1024 * 1024;
-const MAX_CHUNK = 64 * 1024 * 1024;
+/** 3.1.1.2.4: no block has more than this of output. */
+const MAX_BLOCK = 128 * 1024;
+/** Hostile files claim what they like. */
+const HIGHEST_RATIO = 64;
 const BLOCK_RLE = 1;
 const BLOCK_RESERVED = 3;
 
@@ -23,8 +26,8 @@ export function isZstd(bytes: Uint8Array): boolean {
 }
 
 interface Frame {
-  /** Undefined: the frame does not say. */
-  readonly contentSize: number | undefined;
+  /** At most so many bytes of output. */
+  readonly largestSize: number;
   readonly end: number;
 }
 
@@ -52,7 +55,7 @@ function isSkippable(reader: ByteReader, offset: number): boolean {
 function skipFrame(reader: ByteReader, offset: number): Frame {
   const size = reader.u32(offset + 4, 'Frame_Size');
   reader.slice(offset + 8, size, 'skippable frame');
-  return { contentSize: 0, end: offset + 8 + size };
+  return { largestSize: 0, end: offset + 8 + size };
 }
 
 /** 3.1.1: header, blocks up to the last, checksum. */
@@ -69,10 +72,10 @@ function measureFrame(reader: ByteReader, start: number, request: DecodeRequest)
   if (contentSize !== undefined && contentSize > request.maxOutputBytes)
     failLimit(request.name, request.maxOutputBytes);
   if (!isSingleSegment) checkWindow(reader.u8(windowOffset, 'Window_Descriptor'), request.name);
-  const blocksEnd = skipBlocks(reader, sizeOffset + sizeWidth);
-  const end = blocksEnd + (descriptor & 0x04 ? 4 : 0);
-  reader.slice(blocksEnd, end - blocksEnd, 'Content_Checksum');
-  return { contentSize, end };
+  const blocks = measureBlocks(reader, sizeOffset + sizeWidth);
+  const end = blocks.end + (descriptor & 0x04 ? 4 : 0);
+  reader.slice(blocks.end, end - blocks.end, 'Content_Checksum');
+  return { largestSize: contentSize ?? blocks.count * MAX_BLOCK, end };
 }
 
 /** 3.1.1.1.4: the 16-bit form counts from 256. */
@@ -94,16 +97,16 @@ function checkWindow(descriptor: number, name: string): void {
   });
 }
 
-/** 3.1.1.2. @returns where the last block ends */
-function skipBlocks(reader: ByteReader, start: number): number {
-  for (let at = start; ; ) {
+/** 3.1.1.2. @returns how many there are, and where the last ends */
+function measureBlocks(reader: ByteReader, start: number): { readonly count: number; readonly end: number } {
+  for (let at = start, count = 1; ; count++) {
     const header = reader.u16(at, 'Block_Header') | (reader.u8(at + 2, 'Block_Header') << 16);
     const type = (header >> 1) & 3;
     if (type === BLOCK_RESERVED) reader.fail('Block_Header', at, 'is of the reserved type');
     const size = type === BLOCK_RLE ? 1 : header >> 3;
     reader.slice(at + 3, size, 'block');
     at += 3 + size;
-    if (header & 1) return at;
+    if (header & 1) return { count, end: at };
   }
 }
 
@@ -114,13 +117,14 @@ function decodeFrame(
   frame: Frame,
   limit: number,
 ): Uint8Array {
-  const chunkSize = Math.min(Math.max((frame.contentSize ?? 1024 * 1024) + 1, 1024), MAX_CHUNK);
+  const packed = request.bytes.subarray(start, frame.end);
+  const options = {
+    maxOutputLength: Math.max(limit, 1),
+    params: { [constants.ZSTD_d_windowLogMax]: 31 },
+  };
+  const expected = Math.min(frame.largestSize, packed.length * HIGHEST_RATIO, limit) + 1;
   try {
-    const output = zstdDecompressSync(request.bytes.subarray(start, frame.end), {
-      maxOutputLength: Math.max(limit, 1),
-      chunkSize,
-      params: { [constants.ZSTD_d_windowLogMax]: 31 },
-    });
+    const output = inOneChunk(expected, (chunkSize) => zstdDecompressSync(packed, { ...options, chunkSize }));
     if (output.length <= limit) return output;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import {
   type Compression,
@@ -119,6 +120,31 @@ test('gzip and zstd of any content come back', () => {
     }),
   );
 });
+
+/** As of a pipe, whose length is known when it is over. */
+function zstdInPieces(content: Uint8Array): Promise<Uint8Array> {
+  const stream = createZstdCompress();
+  stream.write(content.subarray(0, MIB));
+  stream.end(content.subarray(MIB));
+  return buffer(stream);
+}
+
+for (const [name, pack] of [
+  ['gzip', (content: Uint8Array) => gzipSync(content, { level: 1 })],
+  ['zstd', zstdCompressSync],
+  ['zstd that does not tell its size', zstdInPieces],
+] as const)
+  test(`what ${name} unpacks to is in memory once`, async () => {
+    const content = Buffer.alloc(48 * MIB);
+    for (let at = 0; at < content.length; at += 16)
+      content.writeUInt32LE(Math.imul(at, 0x9e3779b1) >>> 0, at);
+    const bytes = await pack(content);
+    const before = process.memoryUsage().arrayBuffers;
+    const { length } = decompressFirst(bytes, { name: 'x', maxOutputBytes: content.length }).bytes;
+    const taken = process.memoryUsage().arrayBuffers - before;
+    assert.equal(length, content.length);
+    assert.ok(taken < 1.5 * content.length, `${taken} bytes`);
+  });
 
 test('gzip headers with every optional field are passed over', () => {
   const [header, body] = [packedSample('gzip').subarray(0, 10), packedSample('gzip').subarray(10)];
