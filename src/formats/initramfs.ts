@@ -14,6 +14,7 @@ import {
 import { type CpioEntry, isCpio, parseCpio } from './cpio.ts';
 import { joinBytes } from './join-bytes.ts';
 import type { NamedBytes, NamedPieces } from './named-bytes.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 /** One archive, or one compressed run of archives, with the offset it has in the initrd. */
 export interface InitramfsPart {
@@ -85,23 +86,13 @@ export function readInitramfs(
   };
 }
 
-/** Of fewer bytes, it is not worth the call, and several arrays may share them. */
-const SMALLEST_RELEASED = 1024 * 1024;
-
 /**
  * Frees what the compressed parts were unpacked to, now and not when the garbage collector thinks of it: whoever has read
  * an initrd often needs the memory next. Their entries have no bytes any longer.
  */
 export function releaseUnpacked({ parts }: Initramfs): void {
-  const compressed = parts.filter(({ compression }) => compression !== 'none');
-  const plain = new Set(parts.filter((part) => !compressed.includes(part)).flatMap(buffersOf));
-  for (const buffer of new Set(compressed.flatMap(buffersOf)))
-    if (buffer instanceof ArrayBuffer && buffer.byteLength >= SMALLEST_RELEASED && !plain.has(buffer))
-      buffer.transfer(0);
-}
-
-function buffersOf({ entries }: InitramfsPart): ArrayBufferLike[] {
-  return entries.map(({ bytes }) => bytes.buffer);
+  for (const { compression, entries } of parts)
+    if (compression !== 'none') for (const { bytes } of entries) releaseBytes(bytes);
 }
 
 interface ReadPart {

@@ -18,6 +18,7 @@ import {
   SECTION_HEADER_SIZE,
 } from './elf.ts';
 import { findElfSection } from './elf-sections.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { type KernelRelocations, parseKernelRelocations } from './x86-relocations.ts';
 
 /** __START_KERNEL_map: physical address 0 of the kernel's own mapping. */
@@ -105,6 +106,7 @@ export function unpackKernel(bytes: Uint8Array, name: string): UnpackedKernel {
   };
   // A damaged table is found here, not when it is used.
   relocationsOf(unpacked);
+  if (payload.buffer !== bytes.buffer) releaseBytes(payload);
   return unpacked;
 }
 

@@ -7,6 +7,7 @@ import { bzImagePayload, parseBzImage } from '../formats/bzimage.ts';
 import { decompress, detectCompression } from '../formats/compression.ts';
 import { readIkconfig } from '../formats/ikconfig.ts';
 import { parseKernelConfig } from '../formats/kernel-config.ts';
+import { releaseBytes } from '../formats/release-bytes.ts';
 import type { Reading } from '../machine/reading.ts';
 import type { UnwrappedImage } from './unwrap-image.ts';
 
@@ -26,6 +27,7 @@ export function readKernelConfiguration(
     const content =
       kind === 'bzimage' ? (unpacked ?? unpackPayload(kernel.bytes, kernel.name)) : kernel.bytes;
     const own = readIkconfig(content, kernel.name);
+    if (content !== unpacked && content.buffer !== kernel.bytes.buffer) releaseBytes(content);
     if (own === undefined) return { state: 'absent', source };
     return { state: 'read', value: parseKernelConfig(own), source: `the configuration in ${kernel.name}` };
   } catch (error) {

@@ -232,3 +232,18 @@ test('a kernel that survives damage keeps every promise of its layout', { timeou
   );
   assert.ok(survivors > 0, 'no damage was survivable: the test proved nothing');
 });
+
+test('the payload, which is larger than what is laid out of it, does not stay in memory', () => {
+  const size = 48 * 2 ** 20;
+  const text = {
+    virtualAddress: 0xffff_ffff_8100_0000n,
+    physicalAddress: PREF_ADDRESS,
+    bytes: new Uint8Array(size),
+  };
+  const bytes = buildKernelImage({ vmlinux: buildVmlinux({ segments: [text] }) });
+  const before = process.memoryUsage().arrayBuffers;
+  const { image } = unpackKernel(bytes, 'vmlinuz');
+  const kept = process.memoryUsage().arrayBuffers - before;
+  assert.equal(image.length, BSS_OFFSET);
+  assert.ok(kept < size / 4, `${kept} bytes`);
+});
