@@ -4,13 +4,13 @@
  */
 import { KhopError } from '../error.ts';
 import { decodeBzip2, isBzip2 } from './bzip2.ts';
-import type { Decoded, DecodeRequest } from './decoder.ts';
+import type { Decoded, DecodeRequest, ExpectedSize } from './decoder.ts';
 import { decodeGzip, isGzip } from './gzip.ts';
-import { decodeLz4, isLz4Frame, isLz4Legacy } from './lz4.ts';
+import { decodeLz4, isLz4Frame, isLz4Legacy, measureLz4Legacy } from './lz4.ts';
 import { decodeLzmaAlone, isLzmaAlone } from './lzma-alone.ts';
 import { decodeLzop, isLzop } from './lzop.ts';
-import { decodeXz, isXz } from './xz.ts';
-import { decodeZstd, isZstd } from './zstd.ts';
+import { decodeXz, isXz, measureXz } from './xz.ts';
+import { decodeZstd, isZstd, measureZstd } from './zstd.ts';
 
 /**
  * `lz4` is the legacy frame of `lz4 -l`, the one that the kernel unpacks; `lz4-frame` is what lz4(1) writes
@@ -21,14 +21,16 @@ export type Compression = 'gzip' | 'zstd' | 'xz' | 'lz4' | 'lz4-frame' | 'lzma' 
 interface Codec {
   readonly detect: (bytes: Uint8Array) => boolean;
   readonly decode: (request: DecodeRequest) => Decoded;
+  /** The first stream, without decoding it; only where the format tells. */
+  readonly measure?: (bytes: Uint8Array) => ExpectedSize;
 }
 
 /** lzma has no magic, so it is asked last. */
 const CODECS: Readonly<Record<Compression, Codec>> = {
   gzip: { detect: isGzip, decode: decodeGzip },
-  zstd: { detect: isZstd, decode: decodeZstd },
-  xz: { detect: isXz, decode: decodeXz },
-  lz4: { detect: isLz4Legacy, decode: decodeLz4 },
+  zstd: { detect: isZstd, decode: decodeZstd, measure: measureZstd },
+  xz: { detect: isXz, decode: decodeXz, measure: measureXz },
+  lz4: { detect: isLz4Legacy, decode: decodeLz4, measure: measureLz4Legacy },
   'lz4-frame': { detect: isLz4Frame, decode: decodeLz4 },
   bzip2: { detect: isBzip2, decode: decodeBzip2 },
   lzo: { detect: isLzop, decode: decodeLzop },
@@ -38,6 +40,24 @@ const CODECS: Readonly<Record<Compression, Codec>> = {
 /** What the bytes begin like, or undefined. */
 export function detectCompression(bytes: Uint8Array): Compression | undefined {
   return (Object.keys(CODECS) as Compression[]).find((kind) => CODECS[kind].detect(bytes));
+}
+
+/** Of an initramfs of Debian with the formats that tell: 4.4. */
+const USUAL_RATIO = 5;
+
+/**
+ * What the first stream unpacks to, at most where its format tells, else about and with all that follows. Never throws:
+ * what is damaged is found when it is decoded.
+ */
+export function expectUnpacked(bytes: Uint8Array): ExpectedSize {
+  const kind = detectCompression(bytes);
+  try {
+    const measured = kind === undefined ? undefined : CODECS[kind].measure?.(bytes);
+    if (measured !== undefined) return measured;
+  } catch (error) {
+    if (!(error instanceof KhopError)) throw error;
+  }
+  return { size: kind === undefined ? 0 : bytes.length * USUAL_RATIO, end: bytes.length };
 }
 
 /** Limits and names for `decompress`. */

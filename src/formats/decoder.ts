@@ -27,6 +27,14 @@ export interface Decoded {
   readonly consumed: number;
 }
 
+/** What will come out. */
+export interface ExpectedSize {
+  /** At most so many bytes, or about. */
+  readonly size: number;
+  /** Where the input that it is of ends. */
+  readonly end: number;
+}
+
 const SMALLEST_CAPACITY = 64 * 1024;
 /** Bytes; node:zlib wants some. */
 const SMALLEST_CHUNK = 1024;

@@ -157,7 +157,8 @@ function requireKernelCanUnpack(
     );
 }
 
-function skipZeros(bytes: Uint8Array, from: number): number {
+/** Where the next part begins: the kernel passes over zeros. */
+export function skipZeros(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] === 0) at++;
   return at;

@@ -5,7 +5,7 @@
  */
 import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
-import { type Decoded, type DecodeRequest, OutputBuffer } from './decoder.ts';
+import { type Decoded, type DecodeRequest, type ExpectedSize, OutputBuffer } from './decoder.ts';
 import { decodeLz4Block } from './lz4-block.ts';
 import { xxhash32 } from './xxhash32.ts';
 
@@ -79,6 +79,20 @@ function decodeLegacy(
     at += 4 + size;
   }
   return at;
+}
+
+/** The legacy frame at the start, by its blocks: each but the last unpacks to all that a block has. @throws E_FORMAT */
+export function measureLz4Legacy(bytes: Uint8Array): ExpectedSize {
+  const reader = new ByteReader(bytes, 'lz4');
+  let blocks = 0;
+  let at = 4;
+  while (at < reader.length && !isLegacyEnd(reader, at, blocks * LEGACY_BLOCK_SIZE)) {
+    const size = reader.u32(at, 'block size');
+    if (size !== LEGACY_MAGIC && size > LEGACY_PACKED_LIMIT) break;
+    if (size !== LEGACY_MAGIC) blocks++;
+    at += size === LEGACY_MAGIC ? 4 : 4 + size;
+  }
+  return { size: blocks * LEGACY_BLOCK_SIZE, end: Math.min(at, reader.length) };
 }
 
 function isLegacyEnd(reader: ByteReader, at: number, outputLength: number): boolean {

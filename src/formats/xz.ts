@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { ByteReader } from './byte-reader.ts';
-import { allocateOutput, type Decoded, type DecodeRequest, failLimit } from './decoder.ts';
+import { allocateOutput, type Decoded, type DecodeRequest, type ExpectedSize, failLimit } from './decoder.ts';
 import { decodeLzma2, measureLzma2 } from './lzma2.ts';
 import { parseXzBlockHeader, undoXzFilters, type XzBlockHeader } from './xz-block.ts';
 import { parseXzCheck, verifyXzCheck, type XzCheck } from './xz-check.ts';
@@ -47,7 +47,7 @@ export function decodeXz(request: DecodeRequest): Decoded {
   const streams: Stream[] = [];
   let at = 0;
   do {
-    const stream = measureStream(reader, at, request);
+    const stream = measureStream(reader, at, request.name);
     streams.push(stream);
     at = request.extent === 'all' ? skipStreamPadding(reader, stream.end) : stream.end;
   } while (request.extent === 'all' && at < reader.length);
@@ -63,18 +63,24 @@ export function decodeXz(request: DecodeRequest): Decoded {
   return { bytes: output, consumed: at };
 }
 
+/** The first stream. @throws E_FORMAT, E_UNSUPPORTED for a filter or check that is not handled */
+export function measureXz(bytes: Uint8Array): ExpectedSize {
+  const { blocks, end } = measureStream(new ByteReader(bytes, 'xz'), 0, 'xz');
+  return { size: blocks.reduce((sum, { size }) => sum + size, 0), end };
+}
+
 /** 2.: header, blocks, index and footer of the stream at `start`. */
-function measureStream(reader: ByteReader, start: number, request: DecodeRequest): Stream {
+function measureStream(reader: ByteReader, start: number, name: string): Stream {
   if (!isXz(reader.slice(start, 6, 'stream header magic')))
     reader.fail('stream header magic', start, 'is wrong');
   const flags = reader.u16be(start + 6, 'stream flags');
   if (reader.u32(start + 8, 'stream header CRC32') !== crc32(reader.slice(start + 6, 2, 'stream flags')))
     reader.fail('stream header CRC32', start + 8, 'does not match');
-  const check = parseXzCheck(flags, reader, start + 6, request.name);
+  const check = parseXzCheck(flags, reader, start + 6, name);
   const blocks: Block[] = [];
   let at = start + HEADER_SIZE;
   while (reader.u8(at, 'block header size') !== INDEX_INDICATOR) {
-    const block = measureBlock(reader, at, check, request.name);
+    const block = measureBlock(reader, at, check, name);
     blocks.push(block);
     at = block.checkOffset + check.size;
   }

@@ -6,7 +6,14 @@
 import { constants, zstdDecompressSync } from 'node:zlib';
 import { KhopError } from '../error.ts';
 import { ByteReader } from './byte-reader.ts';
-import { type Decoded, type DecodeRequest, failLimit, inOneChunk, OutputBuffer } from './decoder.ts';
+import {
+  type Decoded,
+  type DecodeRequest,
+  type ExpectedSize,
+  failLimit,
+  inOneChunk,
+  OutputBuffer,
+} from './decoder.ts';
 
 const MAGIC = 0xfd2fb528;
 /** 3.1.2: 0x184D2A50 to 0x184D2A5F. */
@@ -25,12 +32,6 @@ export function isZstd(bytes: Uint8Array): boolean {
   return [0x28, 0xb5, 0x2f, 0xfd].every((byte, index) => bytes[index] === byte);
 }
 
-interface Frame {
-  /** At most so many bytes of output. */
-  readonly largestSize: number;
-  readonly end: number;
-}
-
 /** @throws E_FORMAT, E_UNSUPPORTED for a window or output above the limits, or a dictionary */
 export function decodeZstd(request: DecodeRequest): Decoded {
   const reader = new ByteReader(request.bytes, `${request.name}: zstd`);
@@ -47,19 +48,28 @@ export function decodeZstd(request: DecodeRequest): Decoded {
   return { bytes: output.take(), consumed: reader.length };
 }
 
+/** The first frame. @throws E_FORMAT, E_UNSUPPORTED for a window above the limit */
+export function measureZstd(bytes: Uint8Array): ExpectedSize {
+  return measureFrame(new ByteReader(bytes, 'zstd'), 0, { name: 'zstd', maxOutputBytes: Infinity });
+}
+
 function isSkippable(reader: ByteReader, offset: number): boolean {
   return (reader.u32(offset, 'Magic_Number') & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC;
 }
 
 /** 3.1.2. */
-function skipFrame(reader: ByteReader, offset: number): Frame {
+function skipFrame(reader: ByteReader, offset: number): ExpectedSize {
   const size = reader.u32(offset + 4, 'Frame_Size');
   reader.slice(offset + 8, size, 'skippable frame');
-  return { largestSize: 0, end: offset + 8 + size };
+  return { size: 0, end: offset + 8 + size };
 }
 
 /** 3.1.1: header, blocks up to the last, checksum. */
-function measureFrame(reader: ByteReader, start: number, request: DecodeRequest): Frame {
+function measureFrame(
+  reader: ByteReader,
+  start: number,
+  request: Pick<DecodeRequest, 'name' | 'maxOutputBytes'>,
+): ExpectedSize {
   if (reader.u32(start, 'Magic_Number') !== MAGIC) reader.fail('Magic_Number', start, 'is wrong');
   const descriptor = reader.u8(start + 4, 'Frame_Header_Descriptor');
   if (descriptor & 0x08) reader.fail('Frame_Header_Descriptor', start + 4, 'uses the reserved bit');
@@ -75,7 +85,7 @@ function measureFrame(reader: ByteReader, start: number, request: DecodeRequest)
   const blocks = measureBlocks(reader, sizeOffset + sizeWidth);
   const end = blocks.end + (descriptor & 0x04 ? 4 : 0);
   reader.slice(blocks.end, end - blocks.end, 'Content_Checksum');
-  return { largestSize: contentSize ?? blocks.count * MAX_BLOCK, end };
+  return { size: contentSize ?? blocks.count * MAX_BLOCK, end };
 }
 
 /** 3.1.1.1.4: the 16-bit form counts from 256. */
@@ -114,7 +124,7 @@ function decodeFrame(
   request: DecodeRequest,
   reader: ByteReader,
   start: number,
-  frame: Frame,
+  frame: ExpectedSize,
   limit: number,
 ): Uint8Array {
   const packed = request.bytes.subarray(start, frame.end);
@@ -122,7 +132,7 @@ function decodeFrame(
     maxOutputLength: Math.max(limit, 1),
     params: { [constants.ZSTD_d_windowLogMax]: 31 },
   };
-  const expected = Math.min(frame.largestSize, packed.length * HIGHEST_RATIO, limit) + 1;
+  const expected = Math.min(frame.size, packed.length * HIGHEST_RATIO, limit) + 1;
   try {
     const output = inOneChunk(expected, (chunkSize) => zstdDecompressSync(packed, { ...options, chunkSize }));
     if (output.length <= limit) return output;

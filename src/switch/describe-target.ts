@@ -9,6 +9,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import type { KernelFiles } from '../kernels/kernel-files.ts';
 import { readModuleNames } from '../kernels/module-names.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
+import type { MachineFacts } from '../machine/facts.ts';
 import { type ImaMark, readImaMark } from '../machine/ima-attribute.ts';
 import type { Reading } from '../machine/reading.ts';
 import { parseCommandLine } from '../plan/command-line.ts';
@@ -16,11 +17,14 @@ import { describeInitrds, describeKernel } from '../plan/kernel-facts.ts';
 import type { LoadRequest } from '../plan/load-request.ts';
 import type { PreflightTarget } from '../plan/preflight/preflight-check.ts';
 import { FIRST_ACT_PATH } from '../plan/trial/first-act-order.ts';
+import { expectInitrdMemory, lackOfMemory } from '../plan/unpacking-memory.ts';
 import { unwrapImage } from '../plan/unwrap-image.ts';
 
 /** Everything that can be read of it; what cannot is unreadable with its reason, never an error. */
 export function describeTarget(kernel: Kernel, files: KernelFiles, request: LoadRequest): PreflightTarget {
   const inner = innerParts(request.image);
+  const initrd = joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]);
+  const lack = initrd && lackOfMemoryFor(initrd, request.machine);
   return {
     kernel,
     image: describeKernel(files.image, {
@@ -30,12 +34,17 @@ export function describeTarget(kernel: Kernel, files: KernelFiles, request: Load
       release: kernel.release,
       imaMark: imaMark(files.image),
     }),
-    initrd: describeInitrds(
-      joinInitrds([...(request.isInitrdWhole === true ? [] : inner.initrds), ...request.initrds]),
-      forgetCleanPages,
-    ),
+    initrd:
+      initrd === undefined || lack === undefined
+        ? describeInitrds(initrd, forgetCleanPages)
+        : { state: 'unreadable', source: initrd.name, reason: lack },
+    isInitrdLeftAlone: lack !== undefined,
     commandLine: withoutFirstAct(request.commandLine ?? inner.commandLine),
   };
+}
+
+function lackOfMemoryFor(initrd: NamedBytes, { memoryAvailableBytes }: MachineFacts): string | undefined {
+  return lackOfMemory('looking into it', expectInitrdMemory(initrd).heldBytes, memoryAvailableBytes);
 }
 
 /** It starts what the kernel would have started, which is what the initrd has to have. */

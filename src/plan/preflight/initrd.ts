@@ -66,6 +66,12 @@ export const initrdReadable: PreflightCheck = {
       evidenceOf(target.initrd, (initrd) => `${initrd.packedBytes} bytes, ${initrd.paths.size} files`),
     ];
     if (target.initrd.state === 'read') return results.pass('The initrd can be unpacked.', evidence);
+    if (target.isInitrdLeftAlone === true)
+      return results.warning({
+        title: 'The initrd was not looked into, for want of memory.',
+        evidence,
+        remedy: 'Stop what uses memory, or take it on trust.',
+      });
     return results.refusal({
       title: 'The initrd cannot be read or unpacked; the new kernel would not manage either.',
       evidence,

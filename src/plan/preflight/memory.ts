@@ -15,10 +15,11 @@ interface LoadSizes extends LoadMemory {
 
 /**
  * Of the plan. Where there is none: as kexec_file_load would take it.
- * @returns undefined when the image or the initrd could not be read: other checks say so
+ * @returns undefined when what counts could not be read: other checks say so
  */
 function sizesOf({ target, load, slot }: PreflightInput): LoadSizes | undefined {
-  if (target?.image.state !== 'read' || target.initrd.state === 'unreadable') return undefined;
+  if (target?.image.state !== 'read') return undefined;
+  if (target.initrd.state === 'unreadable' && load === undefined) return undefined;
   const { fileBytes, memoryBytes, path } = target.image.value;
   const initrdBytes = valueOf(target.initrd)?.packedBytes ?? 0;
   const evidence = [

@@ -16,6 +16,8 @@ export interface PreflightTarget {
   readonly image: Reading<KernelView>;
   /** Absent when the kernel is to start without one. */
   readonly initrd: Reading<InitrdView>;
+  /** It is unreadable only because there is no memory to look into it. */
+  readonly isInitrdLeftAlone?: boolean;
   /** The whole command line that it will get. */
   readonly commandLine: string;
 }

@@ -209,6 +209,18 @@ const initrds: readonly FindingCase[] = [
     'it does not',
     healthyInput({ target: healthyTarget({ initrd: unreadable('/boot/initrd.img', 'truncated') }) }),
   ],
+  [
+    'initrd-readable',
+    'warning',
+    'there is no memory for it',
+    healthyInput({ target: healthyTarget({ initrd: unreadable(), isInitrdLeftAlone: true }) }),
+  ],
+  [
+    'available-memory',
+    'pass',
+    'enough for the plan, whatever is in the initrd',
+    healthyInput({ target: healthyTarget({ initrd: unreadable(), isInitrdLeftAlone: true }), load }),
+  ],
   ['initrd-modules-match', 'pass', 'modules of this kernel', healthyInput()],
   [
     'initrd-modules-match',
