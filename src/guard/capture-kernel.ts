@@ -64,7 +64,8 @@ export function fetchPrepared(
     isTrimAllowed: true,
     packing: 'none',
   });
-  return fetchSupply(world, { image, initrds, wish, wants });
+  const { memoryAvailableBytes } = machine;
+  return fetchSupply(world, { image, initrds, wish, wants, memoryAvailableBytes });
 }
 
 /** @param keptBytes of the way home */

@@ -72,6 +72,7 @@ function initramfsSizes(
       initrds,
       wish,
       wants: { kernel: false, initramfs: true },
+      memoryAvailableBytes: machine.memoryAvailableBytes,
     });
     if (initramfs !== undefined)
       return { packedBytes: initramfs.bytes.length, unpackedBytes: initramfs.bytes.length };

@@ -4,8 +4,9 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { readInitramfs } from '../formats/initramfs.ts';
+import { readInitramfs, releaseUnpacked } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { releaseBytes } from '../formats/release-bytes.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
@@ -39,6 +40,8 @@ export interface PreparedInitramfs {
   /** Undefined when it was to stay complete. */
   readonly trimmed: TrimmedInitramfs | undefined;
   readonly untrimmedBecause: string;
+  /** Gives back the memory that the pieces are in, as far as it is nobody else's. They have no bytes from then on. */
+  readonly release: () => void;
 }
 
 /**
@@ -88,13 +91,19 @@ export function prepareInitramfs(
   const trimmed =
     wish.needs === undefined ? undefined : trimInitramfs(content, { ...wish, needs: wish.needs });
   const entries = trimmed?.entries ?? mainParts(content).flatMap((part) => part.entries);
+  const pieces = packInitramfs(initrd, content, entries, wish.packing);
   return {
-    pieces: packInitramfs(initrd, content, entries, wish.packing),
+    pieces,
     packing: wish.packing,
     originalBytes: initrd.bytes.length,
     unpackedBytes: content.unpackedBytes,
     trimmed,
     untrimmedBecause: trimmed?.obstacle ?? wish.untrimmedBecause,
+    release: () => {
+      releaseUnpacked(content);
+      // The first is of the file.
+      if (wish.packing !== 'none') for (const piece of pieces.slice(1)) releaseBytes(piece);
+    },
   };
 }
 

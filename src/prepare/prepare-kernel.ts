@@ -7,15 +7,25 @@ import { createHash } from 'node:crypto';
 import { KhopError } from '../error.ts';
 import { joinInitrds } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
+import { releaseBytes } from '../formats/release-bytes.ts';
 import { type UnpackedKernel, unpackKernel } from '../formats/unpacked-kernel.ts';
 import { readNamedFile } from '../kernels/kernel-files.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
+import type { Reading } from '../machine/reading.ts';
+import { lackOfMemory } from '../plan/unpacking-memory.ts';
 import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
 import { VERSION } from '../version.ts';
 import { makeRoom } from './cache-room.ts';
+import { fittingContents, initramfsMemory, kernelMemory } from './fitting.ts';
 import { readInitrdFiles } from './initrd-files.ts';
-import { attemptPart } from './part-attempt.ts';
-import { describeInitramfs, type InitramfsWish, prepareInitramfs, variantOf } from './prepare-initramfs.ts';
+import { attemptPart, type PartAttempt } from './part-attempt.ts';
+import {
+  describeInitramfs,
+  type InitramfsWish,
+  type PreparedInitramfs,
+  prepareInitramfs,
+  variantOf,
+} from './prepare-initramfs.ts';
 import {
   type FileIdentity,
   PREPARED_RECIPE,
@@ -35,6 +45,8 @@ import {
 } from './prepared-store.ts';
 import { requireUnchanged } from './source-files.ts';
 
+/** As obstacles name it. */
+const PREPARING = 'preparing it';
 const DIGEST_STEP = 4 * 1024 * 1024;
 
 /** What preparing needs of the world. */
@@ -50,6 +62,8 @@ export interface PrepareRequest extends InitramfsWish {
   readonly initrds: readonly string[];
   /** Make it anew even when there is an entry. */
   readonly isForced: boolean;
+  /** What this machine has free; where it does not say, nothing is left out because of it. */
+  readonly memoryAvailableBytes: Reading<bigint>;
 }
 
 /** An entry, and whether it was there already. */
@@ -60,13 +74,13 @@ export interface PrepareOutcome extends PreparedEntry {
 /**
  * Finds the entry for these files as they are now, or makes it.
  * @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for files that cannot be read or are no kernel; E_REFUSED when somebody
- *   changes them meanwhile
+ *   changes them meanwhile; E_REFUSED, E_UNWRITABLE when there is no room for any of it, in memory or on the disk
  */
 export function prepareKernel(world: PrepareWorld, request: PrepareRequest): PrepareOutcome {
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
   const variant = variantOf(request);
-  const found = request.isForced ? undefined : findEntry(world, image, initrds, variant);
+  const found = request.isForced ? undefined : findEntry(world, image, initrds, request);
   if (found !== undefined) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
@@ -77,17 +91,26 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     return { ...renewPrepared(same, { image, initrds }), wasThere: true };
   }
   const unwrapped = unwrapImage(files.image);
+  const initrd = joinInitrds([...unwrapped.initrds, ...files.initrds]);
+  const lack = (bytes: number) => lackOfMemory(PREPARING, bytes, request.memoryAvailableBytes);
+  requireMemory(lack(kernelMemory(unwrapped)));
   const kernel = attemptPart(() => unpack(unwrapped));
-  const initramfs = attemptPart(() =>
-    prepareInitramfs(joinInitrds([...unwrapped.initrds, ...files.initrds]), request),
-  );
-  const { contents, leftOut } = fitting(
+  const memoryBytes = initramfsMemory(initrd, kernel.value, request.packing);
+  const memoryObstacle = lack(memoryBytes);
+  if (kernel.value === undefined) requireMemory(memoryObstacle);
+  const initramfs =
+    memoryObstacle === undefined
+      ? attemptPart(() => prepareInitramfs(initrd, request))
+      : missing(memoryObstacle);
+  using _memory = released(kernel.value, initramfs.value);
+  const fitting = fittingContents(
     kernel.value === undefined ? [] : kernelContents(kernel.value),
     initramfs.value === undefined ? [] : [{ name: 'initrd.img', pieces: initramfs.value.pieces }],
     (bytes) => makeRoom(world.cacheFolder, bytes, [image, ...initrds]),
   );
+  const leftOut = memoryObstacle === undefined ? fitting.leftOut : { obstacle: memoryObstacle, diskBytes: 0 };
   const recorded = leftOut === undefined ? variant : kernelAlone(variant);
-  const entry = writePrepared(world.cacheFolder, contents, (written) => {
+  const entry = writePrepared(world.cacheFolder, fitting.contents, (written) => {
     // Nothing is read of them from here on.
     requireUnchanged([image, ...initrds]);
     return {
@@ -102,7 +125,7 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
       kernelObstacle: kernel.obstacle,
       initramfs: leftOut === undefined ? describeInitramfs(initramfs.value, written) : null,
       initramfsObstacle: leftOut?.obstacle ?? initramfs.obstacle,
-      ...(leftOut === undefined ? {} : { leftOutBytes: leftOut.bytes }),
+      ...(leftOut === undefined ? {} : { leftOut: { diskBytes: leftOut.diskBytes, memoryBytes } }),
       isLasting: kernel.isLasting && initramfs.isLasting,
       madeBy: VERSION,
       madeAtMs: startedMs,
@@ -123,47 +146,41 @@ function findEntry(
   { cacheFolder }: PrepareWorld,
   image: FileIdentity,
   initrds: readonly FileIdentity[],
-  variant: string,
+  request: PrepareRequest,
 ): PreparedEntry | undefined {
+  const variant = variantOf(request);
   const whole = findPrepared(cacheFolder, image, initrds, variant);
   if (whole !== undefined) return whole;
   const alone = findPrepared(cacheFolder, image, initrds, kernelAlone(variant));
-  if (alone?.record.leftOutBytes === undefined) return undefined;
-  const initramfsObstacle = makeRoom(cacheFolder, alone.record.leftOutBytes);
+  if (alone?.record.leftOut === undefined) return undefined;
+  const { memoryBytes, diskBytes } = alone.record.leftOut;
+  const initramfsObstacle =
+    lackOfMemory(PREPARING, memoryBytes, request.memoryAvailableBytes) ?? makeRoom(cacheFolder, diskBytes);
   if (initramfsObstacle === undefined) return undefined;
   return { ...alone, record: { ...alone.record, initramfsObstacle } };
 }
 
-/** What is written of an entry. */
-interface Fitting {
-  readonly contents: readonly FileContent[];
-  /** Why the initramfs is not among it; undefined when there is room for all. */
-  readonly leftOut: { readonly obstacle: string; readonly bytes: number } | undefined;
+/** The entry is found only as long as there is no room for more, so what it lacks lasts. */
+function missing(obstacle: string): PartAttempt<never> {
+  return { value: undefined, obstacle, isLasting: true };
 }
 
-/**
- * The unpacked kernel saves the most and takes the least.
- * @param lackOfRoom why so many bytes cannot be kept; undefined when they can
- * @throws E_UNWRITABLE when there is room for neither
- */
-function fitting(
-  kernel: readonly FileContent[],
-  initramfs: readonly FileContent[],
-  lackOfRoom: (bytes: number) => string | undefined,
-): Fitting {
-  const contents = [...kernel, ...initramfs];
-  const bytes = sizeOf(contents);
-  const obstacle = lackOfRoom(bytes);
-  if (obstacle === undefined) return { contents, leftOut: undefined };
-  if (kernel.length > 0 && initramfs.length > 0 && lackOfRoom(sizeOf(kernel)) === undefined)
-    return { contents: kernel, leftOut: { obstacle, bytes } };
-  throw new KhopError('E_UNWRITABLE', `there is no room for what was prepared: ${obstacle}`, {
-    hint: 'Free room there, or switch without --fast, which needs no cache.',
+/** @throws E_REFUSED */
+function requireMemory(obstacle: string | undefined): void {
+  if (obstacle === undefined) return;
+  throw new KhopError('E_REFUSED', `the kernel is not prepared: ${obstacle}`, {
+    hint: 'Stop what uses memory, or switch without --fast.',
   });
 }
 
-function sizeOf(contents: readonly FileContent[]): number {
-  return contents.flatMap(({ pieces }) => pieces).reduce((sum, { length }) => sum + length, 0);
+/** Gives back what they are in when they are written: to be looked at or loaded, they are mapped. */
+function released(kernel: UnpackedKernel | undefined, initramfs: PreparedInitramfs | undefined): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      if (kernel !== undefined) releaseBytes(kernel.image);
+      initramfs?.release();
+    },
+  };
 }
 
 function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {

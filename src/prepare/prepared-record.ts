@@ -88,8 +88,8 @@ const PreparedRecord = v.object({
   isLasting: v.boolean(),
   /** Version of khop. */
   madeBy: v.string(),
-  /** What the entry would take with the initramfs that is not in it for want of room, bytes. */
-  leftOutBytes: v.optional(v.number()),
+  /** What the entry would take with the initramfs that is not in it for want of room: of the disk, and of memory. */
+  leftOut: v.optional(v.object({ diskBytes: v.number(), memoryBytes: v.number() })),
   madeAtMs: v.number(),
   tookMs: v.number(),
 });

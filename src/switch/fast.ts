@@ -248,7 +248,8 @@ function takeStock(
     packing,
   });
   try {
-    const supply = fetchSupply(world, { image, initrds, wish, wants });
+    const { memoryAvailableBytes } = request.machine;
+    const supply = fetchSupply(world, { image, initrds, wish, wants, memoryAvailableBytes });
     const { kernelObstacle } = supply.record;
     return {
       supply,

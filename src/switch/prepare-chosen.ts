@@ -56,6 +56,7 @@ export function prepareChosen(
       image: kernel.image,
       initrds: options.initrd ?? kernel.initrds,
       isForced: options.isForced,
+      memoryAvailableBytes: machine.memoryAvailableBytes,
     },
   );
   return { outcome, removed };

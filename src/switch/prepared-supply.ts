@@ -6,6 +6,7 @@
 import { KhopError } from '../error.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import type { UnpackedKernel } from '../formats/unpacked-kernel.ts';
+import type { Reading } from '../machine/reading.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { type PrepareOutcome, prepareKernel } from '../prepare/prepare-kernel.ts';
 import type { PreparedRecord } from '../prepare/prepared-record.ts';
@@ -29,16 +30,18 @@ export interface SupplyRequest {
   readonly image: string;
   readonly initrds: readonly string[];
   readonly wish: InitramfsWish;
+  /** What this machine has free. */
+  readonly memoryAvailableBytes: Reading<bigint>;
   readonly wants: { readonly kernel: boolean; readonly initramfs: boolean };
 }
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT when it can neither be read nor made */
 export function fetchSupply(world: SwitchWorld, request: SupplyRequest): PreparedSupply {
-  const { image, initrds, wish, wants } = request;
+  const { image, initrds, wish, wants, memoryAvailableBytes } = request;
   const make = (isForced: boolean): PrepareOutcome =>
     prepareKernel(
       { cacheFolder: world.folders.cache, nowMs: world.nowMs },
-      { ...wish, image, initrds, isForced },
+      { ...wish, image, initrds, isForced, memoryAvailableBytes },
     );
   const read = (entry: PreparedEntry): PreparedSupply => ({
     record: entry.record,

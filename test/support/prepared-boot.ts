@@ -33,6 +33,7 @@ const WISH = {
   needs: undefined,
   untrimmedBecause: 'nobody asked',
   packing: 'none',
+  memoryAvailableBytes: read(2n ** 32n, '/proc/meminfo'),
 } as const;
 
 /** @param over other files, or other content for `boot/vmlinuz` and `boot/initrd.img` */
