@@ -20,6 +20,8 @@ const LoadEntry = v.object({
   fromRelease: v.string(),
   toRelease: v.nullable(v.string()),
   image: v.string(),
+  /** Names of what was done beforehand, see optimisations.ts; older entries do not say. */
+  optimisations: v.optional(v.array(v.string())),
   loadMs: Milliseconds,
 });
 

@@ -6,7 +6,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { withoutAddedParameters } from './added-parameters.ts';
-import type { History, SwitchHistoryEntry } from './history.ts';
+import type { History, LoadHistoryEntry, SwitchHistoryEntry } from './history.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** The start that it is for. */
@@ -30,8 +30,7 @@ export function initramfsWish(
   history: History,
   start: PlannedStart,
 ): InitramfsWish {
-  const last = lastTrimmed(history, start);
-  const isDistrusted = last !== undefined && hasFailed(last);
+  const isDistrusted = lastTrimmedEnd(history, start) === 'failed';
   return {
     release: start.release,
     commandLine: withoutAddedParameters(start.commandLine),
@@ -50,16 +49,29 @@ function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
 }
 
 /**
- * The newest switch to that kernel with a trimmed initramfs that was concluded: what others did after it says nothing
- * of what was left out.
+ * How the newest switch to that kernel with a trimmed initramfs ended, of those that were concluded: what others did after
+ * it says nothing of what was left out. Of a trial whose ticket was lost, the load before it tells what it was. What was
+ * loaded without a ticket and never came up is not known from what was loaded and never jumped to.
  */
-function lastTrimmed({ entries }: History, { image, release }: PlannedStart): SwitchHistoryEntry | undefined {
-  return entries.findLast(
-    (entry): entry is SwitchHistoryEntry =>
-      entry.kind === 'switch' &&
-      entry.image === image &&
-      entry.toRelease === (release ?? null) &&
-      entry.outcome !== 'abandoned' &&
-      entry.optimisations.includes('trim'),
-  );
+function lastTrimmedEnd({ entries }: History, start: PlannedStart): 'arrived' | 'failed' | undefined {
+  let last: 'arrived' | 'failed' | undefined;
+  let wasLoaded = false;
+  for (const entry of entries) {
+    // That kernel itself loads the one that it goes home to.
+    if (entry.kind === 'load' && entry.slot === 'normal' && entry.fromRelease !== start.release)
+      wasLoaded = isTrimmedStart(entry, start);
+    if (entry.kind === 'trial-lost' && wasLoaded && entry.cause !== 'asked') last = 'failed';
+    if (entry.kind === 'switch' && entry.outcome !== 'abandoned' && isTrimmedStart(entry, start))
+      last = hasFailed(entry) ? 'failed' : 'arrived';
+    if (entry.kind === 'switch' || entry.kind === 'trial-lost') wasLoaded = false;
+  }
+  return last;
+}
+
+function isTrimmedStart(
+  entry: Pick<SwitchHistoryEntry | LoadHistoryEntry, 'image' | 'toRelease' | 'optimisations'>,
+  { image, release }: PlannedStart,
+): boolean {
+  const isKernel = entry.image === image && entry.toRelease === (release ?? null);
+  return isKernel && entry.optimisations?.includes('trim') === true;
 }

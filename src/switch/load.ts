@@ -118,6 +118,7 @@ function recordLoad(
     fromRelease: valueOf(machine.release) ?? 'unknown',
     toRelease: record.release,
     image: record.image,
+    optimisations: record.optimisations,
     loadMs,
   } as const;
   // Late in a shutdown, when scripts load, /var may be read-only already. Nothing depends on this line.

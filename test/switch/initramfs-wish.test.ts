@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SwitchHistoryEntry } from '../../src/switch/history.ts';
+import type { HistoryEntry, LoadHistoryEntry, SwitchHistoryEntry } from '../../src/switch/history.ts';
 import { initramfsWish } from '../../src/switch/initramfs-wish.ts';
 import { healthyMachine } from '../support/machine-facts.ts';
 import { quietWorld } from '../support/switch-world.ts';
@@ -21,7 +21,21 @@ function lastSwitch(
   };
 }
 
-function isTrimmed(...entries: SwitchHistoryEntry[]): boolean {
+function load(optimisations: string[] | undefined, over: Partial<LoadHistoryEntry> = {}): LoadHistoryEntry {
+  return {
+    ...{ version: 1, kind: 'load', atMs: 0, slot: 'normal', method: 'segments', fromRelease: '6.1' },
+    ...{ toRelease: '6.12', image: IMAGE, loadMs: 1, optimisations },
+    ...over,
+  };
+}
+
+/** A trial of which there was no ticket any more. */
+const LOST: HistoryEntry = {
+  ...{ version: 1, kind: 'trial-lost', id: null, atMs: 1, reason: 'damaged', movedTo: null, digest: 'd' },
+  ...{ cause: 'unknown', detail: 'x', arrivedRelease: '6.1', arrivedBootId: 'b' },
+};
+
+function isTrimmed(...entries: HistoryEntry[]): boolean {
   const start = {
     image: IMAGE,
     release: '6.12',
@@ -49,6 +63,26 @@ test('what switches with a complete one did after it does not make a trimmed one
   assert.equal(isTrimmed(failed, lastSwitch('elsewhere', null, ['initramfs'])), false);
   assert.equal(isTrimmed(failed, lastSwitch('arrived', null)), true);
   assert.equal(isTrimmed(lastSwitch('arrived', null), lastSwitch('elsewhere', null, [])), true);
+});
+
+test('a trial whose ticket was lost counts by what was loaded for it', () => {
+  assert.equal(isTrimmed(load(['trim']), LOST), false);
+  assert.equal(
+    isTrimmed(load(['trim']), load([], { fromRelease: '6.12', image: '/boot/home' }), LOST),
+    false,
+  );
+  assert.equal(isTrimmed(load([]), LOST), true);
+  assert.equal(isTrimmed(load(undefined), LOST), true);
+  assert.equal(isTrimmed(load(['trim'], { slot: 'crash' }), LOST), true);
+  assert.equal(isTrimmed(load(['trim'], { image: '/boot/other' }), LOST), true);
+  assert.equal(isTrimmed(load(['trim']), load([], { image: '/boot/other' }), LOST), true);
+  assert.equal(isTrimmed(load(['trim']), lastSwitch('arrived', null), LOST), true);
+  assert.equal(isTrimmed(load(['trim']), LOST, lastSwitch('arrived', null)), true);
+});
+
+test('what was loaded and is in the history no further says nothing', () => {
+  assert.equal(isTrimmed(load(['trim'])), true);
+  assert.equal(isTrimmed(lastSwitch('elsewhere', null), load(['trim'])), false);
 });
 
 test('another kernel, also one that was installed by the same name, is trimmed', () => {
