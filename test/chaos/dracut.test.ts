@@ -10,7 +10,7 @@ import { dracutInitrds } from '../../src/lab/dracut-initrd.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import { describeInitrds } from '../../src/plan/kernel-facts.ts';
 import { initrdHas, moduleNamesOf, moduleReleasesOf } from '../../src/plan/preflight/kernel-view.ts';
-import { COMMAND, hop } from './switching.ts';
+import { COMMAND, hop } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
 
