@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { forgetProgram, unwrittenParts } from '../../src/machine/program-pages.ts';
+import { unwrittenParts } from '../../src/machine/program-pages.ts';
 
 type Part = readonly [header: string, anonymousKib: number, swapKib?: number];
 
@@ -35,10 +36,19 @@ test('what nobody can write into and nobody has written into comes from its file
   assert.deepEqual(unwrittenParts(silent), [], 'who does not say what is swapped out');
 });
 
-test('this process has given back what its start has read, and goes on', () => {
-  const resident = (): number =>
-    Number(/^RssFile:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+/** In a process of its own, which does nothing else meanwhile. */
+const FORGET = `
+  import { readFileSync } from 'node:fs';
+  const { forgetProgram } = await import(process.argv[1]);
+  const resident = () => Number(/^RssFile:\\s+(\\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
   const before = resident();
   forgetProgram();
-  assert.ok(resident() < before / 2, `${resident()} of ${before} KiB are still resident`);
+  console.log(JSON.stringify({ before, after: resident() }));`;
+
+test('a process has given back what its start has read, and goes on', () => {
+  const module = join(import.meta.dirname, '../../src/machine/program-pages.ts');
+  const script = ['--input-type=module', '-e', FORGET, module];
+  const { stdout } = spawnSync(process.execPath, script, { encoding: 'utf8', timeout: 60_000 });
+  const { before, after } = JSON.parse(stdout) as { before: number; after: number };
+  assert.ok(after < before / 2, `${after} of ${before} KiB are still resident`);
 });
