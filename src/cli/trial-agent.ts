@@ -19,8 +19,8 @@ import type { CliContext } from './context.ts';
 import { confirmCalls, goHomeCalls } from './trial-calls.ts';
 import { openTrialWorld } from './trial-world.ts';
 
-/** Many a service dies some seconds after it said that it was ready. */
-const STEADY_MS = 20_000;
+/** How long services have to be well before a confirmation, ms: many a one dies some seconds after it said that it was ready. */
+export const STEADY_MS = 20_000;
 
 /** Returns when the trial is over and this kernel stays; on the way home it does not. */
 export async function runTrialAgent(context: CliContext): Promise<AgentEnd> {

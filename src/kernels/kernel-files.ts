@@ -18,8 +18,8 @@ export interface KernelFiles {
   readonly config: string | undefined;
 }
 
-/** Above this nothing is a kernel or an initrd that a machine could hold twice. */
-const FILE_LIMIT = 4 * 1024 * 1024 * 1024;
+/** Bytes. Above this nothing is a kernel or an initrd that a machine could hold twice. */
+export const FILE_LIMIT = 4 * 1024 * 1024 * 1024;
 
 /** @throws E_NOT_FOUND, E_UNREADABLE, E_FORMAT for a file that is not there, cannot be read, or is empty */
 export function readKernelFiles(kernel: Kernel): KernelFiles {

@@ -18,8 +18,6 @@ const SIGURG = 23;
 
 /** Of less, a copy costs less than the program that makes it. */
 const SMALLEST = 16 * 1024 * 1024;
-/** Above this nothing is an initrd that a machine could hold twice. */
-const LARGEST = 4 * 1024 * 1024 * 1024;
 const READ_STEP = 1024 * 1024;
 
 /** That nobody changes a file. */
@@ -55,17 +53,18 @@ export function changed(path: string): KhopError {
 }
 
 /**
- * Undefined where it is better read: a small file, one that somebody has open for writing, or on a file system without
+ * @param largest bytes; a larger file is left alone
+ * @returns undefined where it is better read: a small file, one that somebody has open for writing, or on a file system without
  * leases; and whatever is no file that can be read, since reading says what is wrong with it.
  */
-export function mapLeased(path: string): Uint8Array | undefined {
+export function mapLeased(path: string, largest: number): Uint8Array | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }
-  const bytes = tryMap(descriptor, path);
+  const bytes = tryMap(descriptor, path, largest);
   if (bytes === undefined) {
     closeSync(descriptor);
     return undefined;
@@ -78,10 +77,10 @@ export function mapLeased(path: string): Uint8Array | undefined {
   return bytes;
 }
 
-function tryMap(descriptor: number, path: string): Uint8Array | undefined {
+function tryMap(descriptor: number, path: string, largest: number): Uint8Array | undefined {
   try {
     const status = fstatSync(descriptor);
-    if (!status.isFile() || status.size < SMALLEST || status.size > LARGEST) return undefined;
+    if (!status.isFile() || status.size < SMALLEST || status.size > largest) return undefined;
     const orders = [
       [
         { name: 'cmd', value: F_SETSIG, shown: 'F_SETSIG' },

@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { NamedBytes } from '../formats/named-bytes.ts';
-import { readNamedFile } from '../kernels/kernel-files.ts';
+import { FILE_LIMIT, readNamedFile } from '../kernels/kernel-files.ts';
 import { mapLeased } from '../machine/leased-file.ts';
 
 /**
@@ -15,7 +15,7 @@ import { mapLeased } from '../machine/leased-file.ts';
 export function readInitrdFiles(paths: readonly string[], isWayHome: boolean): NamedBytes[] {
   return paths.map((name) => {
     const path = resolve(name);
-    const bytes = isWayHome ? undefined : mapLeased(path);
+    const bytes = isWayHome ? undefined : mapLeased(path, FILE_LIMIT);
     return bytes === undefined ? readNamedFile(name) : { name, path, bytes };
   });
 }

@@ -27,7 +27,6 @@ import {
   variantOf,
 } from './prepare-initramfs.ts';
 import {
-  type FileIdentity,
   PREPARED_RECIPE,
   PREPARED_VERSION,
   type PreparedFile,
@@ -80,7 +79,7 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
   const variant = variantOf(request);
-  const found = request.isForced ? undefined : findEntry(world, image, initrds, request);
+  const found = request.isForced ? undefined : findEntry(world, { image, initrds, variant }, request);
   if (found !== undefined) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
@@ -144,18 +143,16 @@ function kernelAlone(variant: string): string {
 /** The entry, or as long as there is no room for all of it the one with the kernel alone. */
 function findEntry(
   { cacheFolder }: PrepareWorld,
-  image: FileIdentity,
-  initrds: readonly FileIdentity[],
-  request: PrepareRequest,
+  { image, initrds, variant }: Pick<PreparedRecord, 'image' | 'initrds' | 'variant'>,
+  { memoryAvailableBytes }: Pick<PrepareRequest, 'memoryAvailableBytes'>,
 ): PreparedEntry | undefined {
-  const variant = variantOf(request);
   const whole = findPrepared(cacheFolder, image, initrds, variant);
   if (whole !== undefined) return whole;
   const alone = findPrepared(cacheFolder, image, initrds, kernelAlone(variant));
   if (alone?.record.leftOut === undefined) return undefined;
   const { memoryBytes, diskBytes } = alone.record.leftOut;
   const initramfsObstacle =
-    lackOfMemory(PREPARING, memoryBytes, request.memoryAvailableBytes) ?? makeRoom(cacheFolder, diskBytes);
+    lackOfMemory(PREPARING, memoryBytes, memoryAvailableBytes) ?? makeRoom(cacheFolder, diskBytes);
   if (initramfsObstacle === undefined) return undefined;
   return { ...alone, record: { ...alone.record, initramfsObstacle } };
 }

@@ -36,9 +36,9 @@ export interface LoadOrigin {
 /**
  * Gives the plan to the kernel, verifies that the kernel says so, and records it.
  *
- * @throws E_STATE in a kernel on trial; E_REFUSED when its files have changed since; E_SYSCALL when the kernel refuses; whatever was loaded before is then still loaded
- *   or, where the kernel dropped it first, nothing is. When the load cannot be verified or recorded, it is taken out again:
- *   what nobody knows of would be jumped to by the next reboot
+ * @throws E_STATE in a kernel on trial; E_REFUSED when its files have changed since; E_SYSCALL when the kernel refuses;
+ *   whatever was loaded before is then still loaded or, where the kernel dropped it first, nothing is. When the load cannot
+ *   be verified or recorded, it is taken out again: what nobody knows of would be jumped to by the next reboot
  */
 export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOrigin): Promise<LoadedRecord> {
   if (asked.isWayHome !== true) refuseOnTrial(world, 'nothing was loaded');

@@ -10,6 +10,7 @@ import { guardReturnOf } from '../guard/guard-return.ts';
 import { type Reading, valueOf } from '../machine/reading.ts';
 import { commandLineValue } from '../plan/command-line.ts';
 import type { CrashHistoryEntry } from '../switch/history.ts';
+import { isRestarting } from '../switch/restart-on-way-home.ts';
 import type { Ticket, TicketTrial } from '../switch/ticket.ts';
 import type { ShutdownVerdict } from './asked-shutdown.ts';
 import { SHUTDOWN_ASKED } from './going-down.ts';
@@ -192,8 +193,9 @@ function isPhase(text: string): text is TrialPhase {
 
 /** Neither leaves a trace, and a power cut looks the same. But that kernel was told to: see plan/trial/trial-parameters.ts. */
 function earlyRestarts({ commandLine }: Ticket): string {
-  const panic = commandLineValue(commandLine, 'panic') ?? '0';
-  const isTold = panic !== '0' && commandLineValue(commandLine, 'rd.emergency') === 'reboot';
+  const isTold =
+    isRestarting(commandLineValue(commandLine, 'panic')) &&
+    commandLineValue(commandLine, 'rd.emergency') === 'reboot';
   return isTold ? ', which restarts by itself when it panics before its first program or finds no root' : '';
 }
 

@@ -21,6 +21,7 @@ import { isMapped } from '../../src/machine/mapped-file.ts';
 const folder = mkdtempSync(join(tmpdir(), 'khop-leased-'));
 after(() => rmSync(folder, { recursive: true }));
 
+const LARGEST = 2 ** 30;
 const CONTENT = new Uint8Array(16 * 2 ** 20 + 5).fill(7);
 
 function fileWith(name: string, bytes: Uint8Array = CONTENT): string {
@@ -41,7 +42,7 @@ function openToWrite(path: string): string {
 
 test('a large file is mapped, and nobody writes to it unnoticed', () => {
   const path = fileWith('large');
-  const bytes = mapLeased(path);
+  const bytes = mapLeased(path, LARGEST);
   assert.ok(bytes !== undefined && isMapped(bytes));
   assert.ok(Buffer.from(bytes.buffer).equals(CONTENT));
   const lease = leaseOf(bytes.subarray(5));
@@ -59,7 +60,7 @@ test('a large file is mapped, and nobody writes to it unnoticed', () => {
 
 test('the kernel is given the file that was mapped, whatever has its name by then', () => {
   const path = fileWith('replaced');
-  const bytes = mapLeased(path);
+  const bytes = mapLeased(path, LARGEST);
   assert.ok(bytes !== undefined);
   renameSync(fileWith('other', new Uint8Array(CONTENT.length).fill(8)), path);
   for (let time = 0; time < 2; time++) {
@@ -75,30 +76,33 @@ test('the kernel is given the file that was mapped, whatever has its name by the
 test('a link leads to the file', () => {
   const link = join(folder, 'link');
   symlinkSync(fileWith('target'), link);
-  assert.equal(mapLeased(link)?.length, CONTENT.length);
+  assert.equal(mapLeased(link, LARGEST)?.length, CONTENT.length);
 });
 
 test('what is better read is not mapped, and stays open to others', () => {
-  assert.equal(mapLeased(folder), undefined);
-  assert.equal(mapLeased(join(folder, 'nothing')), undefined);
+  assert.equal(mapLeased(folder, LARGEST), undefined);
+  assert.equal(mapLeased(join(folder, 'nothing'), LARGEST), undefined);
   const small = fileWith('small', CONTENT.subarray(0, 2 ** 20));
-  assert.equal(mapLeased(small), undefined);
+  assert.equal(mapLeased(small, LARGEST), undefined);
   assert.equal(openToWrite(small), 'opened');
+  const huge = fileWith('huge');
+  assert.equal(mapLeased(huge, CONTENT.length - 1), undefined);
+  assert.equal(openToWrite(huge), 'opened');
   const fifo = join(folder, 'fifo');
   assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
-  assert.equal(mapLeased(fifo), undefined);
+  assert.equal(mapLeased(fifo, LARGEST), undefined);
   const written = fileWith('written');
   const writer = openSync(written, 'r+');
-  assert.equal(mapLeased(written), undefined);
+  assert.equal(mapLeased(written, LARGEST), undefined);
   closeSync(writer);
-  assert.ok(mapLeased(written) !== undefined);
+  assert.ok(mapLeased(written, LARGEST) !== undefined);
 });
 
 test('a broken lease does not end the process', () => {
   const script = `
     const { mapLeased, leaseOf } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/machine/leased-file.ts'))});
     const { spawn } = await import('node:child_process');
-    const bytes = mapLeased(process.argv[1]);
+    const bytes = mapLeased(process.argv[1], Infinity);
     const other = spawn('sh', ['-c', ': >"$1"', 'sh', process.argv[1]]);
     const until = Date.now() + 20000;
     while (leaseOf(bytes).isHeld() && Date.now() < until) await new Promise((go) => setTimeout(go, 20));

@@ -154,9 +154,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('disarm the guard, now and at every boot')
     .description(
       'Unload the panic kernel and forget that one was wanted; take crashkernel= and panic= out of the boot loader’s\n' +
-        'settings if khop put them there. Reports stay where they are. A panic kernel that another program has loaded stays, too:\n' +
-        '`panicKernelLeft` in the JSON says by what it is known. Where the kernel shows nobody what is loaded, and nothing\n' +
-        'speaks of another, it is taken for the guard’s.',
+        'settings if khop put them there. Reports stay where they are. A panic kernel that another program has loaded\n' +
+        'stays, too: `panicKernelLeft` in the JSON says by what it is known. Where the kernel shows nobody what is\n' +
+        'loaded, and nothing speaks of another, it is taken for the guard’s.',
     )
     .option('--json', 'print the result as JSON')
     .action(async (options: { readonly json?: boolean }) => turnOff(context, options));

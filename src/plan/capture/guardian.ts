@@ -23,7 +23,7 @@ const TOLD_MS = 20;
 /** Between two looks: well below the shortest time of a watchdog. */
 const PAUSE_MS = 500;
 /** How long the orderly way may take once the deadline is over, ms. */
-const LAST_WAIT_MS = 10_000;
+export const LAST_WAIT_MS = 10_000;
 
 const PLACES = { device: '/dev/watchdog', oomScore: '/proc/self/oom_score_adj' };
 

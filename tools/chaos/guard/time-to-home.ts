@@ -3,10 +3,9 @@
  * come home all the same, only later.
  * @module
  */
+import { LAST_WAIT_MS } from '../../../src/plan/capture/guardian.ts';
 import { DEADLINE_SECONDS } from './bed.ts';
 
-/** What the guardian gives a way out that hangs once the deadline is over: LAST_WAIT_MS in src/plan/capture/guardian.ts. */
-const LAST_WAIT_SECONDS = 10;
 /**
  * What no deadline counts: the start of the panic kernel, whose clock the deadline goes by, then firmware, the known-good kernel
  * and its agent. An emulated machine takes about 20 s for all that, one that shares two processors with another one
@@ -15,7 +14,7 @@ const LAST_WAIT_SECONDS = 10;
 const STARTS_SECONDS = 60;
 
 /** Of every case that a deadline ends; those that end before it are far below. */
-export const HOME_WITHIN_SECONDS = DEADLINE_SECONDS + LAST_WAIT_SECONDS + STARTS_SECONDS;
+export const HOME_WITHIN_SECONDS = DEADLINE_SECONDS + LAST_WAIT_MS / 1000 + STARTS_SECONDS;
 
 /** A sentence for a way home that took longer than any may; undefined: it did not. @param seconds while the machine ran */
 export function lateness(seconds: number): string | undefined {

@@ -8,6 +8,7 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STEADY_MS } from '../../../src/cli/trial-agent.ts';
 import { KhopError } from '../../../src/error.ts';
 import type { VirtualMachine } from '../../../src/lab/virtual-machine.ts';
 import type { ReturnCause } from '../../../src/trial/trial-words.ts';
@@ -53,8 +54,6 @@ const homeFor = (cause: ReturnCause): string => `home by firmware, ${cause}`;
 const UNEXPLAINED = homeFor('firmware');
 const CONFIRMED = 'confirmed';
 
-/** A trial is confirmed at the earliest when its services have been well for so long, STEADY_MS in src/cli/trial-agent.ts. */
-const STEADY_MS = 20_000;
 /** How much later than it was written a line may arrive here, through the journal and a busy host. */
 const LATE_MS = 5000;
 /** The decision is seen as soon as it has its name, which is on the disk when its folder was synced. */
