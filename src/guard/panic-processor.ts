@@ -38,5 +38,5 @@ export function panicsElsewhere(
 
 /** Whether a panic may be on a processor from which home leads through the firmware. Unknown counts as yes. */
 export function mayPanicElsewhere({ cpu, release, commandLine }: MachineFacts): boolean {
-  return panicsElsewhere(cpu, valueOf(release), valueOf(commandLine) ?? '') === 'all';
+  return panicsElsewhere(cpu, valueOf(release), valueOf(commandLine) ?? '') !== 'none';
 }
