@@ -69,3 +69,14 @@ test(
     assert.equal(tokens.match(/ cryptomgr\.notests/g)?.length, 1, 'parameters of earlier switches pile up');
   },
 );
+
+test('four processors and memory above 4 GiB come over in a fast switch', LIMIT, async () => {
+  await using machine = await startSmallMachine({ kernel: '6.1', cpus: 4, memoryMib: 8192 });
+  const before = await readHardware(machine);
+  const hello = await hop(machine, `khop switch ${kernelWords('6.12')} --fast --now --no-trial --yes`);
+  assert.match(hello.release, /^6\.12\./);
+  assertRandomPlace(await kernelPlace(machine));
+  const after = await readHardware(machine);
+  assert.equal(after.cpus, 4);
+  assert.ok(Math.abs(after.memoryKib - before.memoryKib) < 128 * 1024);
+});

@@ -5,7 +5,10 @@ import { COMMAND, kernelWords } from './switching.ts';
 
 const LIMIT = { timeout: 600_000 };
 
-for (const mode of ['integrity', 'confidentiality'] as const)
+for (const [mode, lines] of [
+  ['integrity', ['6.1', '6.12', '7.2']],
+  ['confidentiality', ['6.12']],
+] as const)
   test(
     `with lockdown=${mode} khop foretells for each kernel and method what the kernel then answers`,
     LIMIT,
@@ -13,7 +16,7 @@ for (const mode of ['integrity', 'confidentiality'] as const)
       await using machine = await startSmallMachine({ kernel: '6.1', kernelArguments: `lockdown=${mode}` });
       const isLoaded = async () =>
         (await machine.run('cat /sys/kernel/kexec_loaded', COMMAND)).stdout.trim() === '1';
-      for (const line of ['6.1', '6.12', '7.2']) {
+      for (const line of lines) {
         const segments = await machine.exec(`khop load ${kernelWords(line)} --method segments`, COMMAND);
         assert.equal(segments.status, 3);
         assert.match(segments.stderr, new RegExp(`lockdown=${mode} forbids kexec_load`));
@@ -35,7 +38,7 @@ for (const mode of ['integrity', 'confidentiality'] as const)
       }
       // The kernel tells of ten attempts in five seconds at most: only those that were asked for are made.
       const told = await machine.run('dmesg | grep -c "Lockdown: khop: .* is restricted"', COMMAND);
-      assert.equal(told.stdout.trim(), '3');
+      assert.equal(told.stdout.trim(), String(lines.length));
       const unload = await machine.exec('khop unload', COMMAND);
       assert.equal(unload.status, 0, unload.stderr);
     },

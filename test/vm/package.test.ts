@@ -21,7 +21,10 @@ test(
     await run('systemd-analyze verify --man=no khop-arrive.service');
     const { kernels } = JSON.parse(await run('khop list --json'));
     const target = kernels.find((kernel: { release: string }) => kernel.release.startsWith('6.12.'));
-    const hello = await hop(machine, `${INSTALLED} khop switch ${target.id} --no-trial --yes`);
+    const hello = await hop(
+      machine,
+      `${INSTALLED} khop switch ${target.id} --method segments --no-trial --yes`,
+    );
     assert.equal(hello.release, target.release);
     await waitForSystem(machine);
     const { entries } = JSON.parse(await run('khop history --json'));
