@@ -31,7 +31,7 @@ export function announceCrashes(world: SwitchWorld, entries: readonly CrashHisto
   if (entries.length === 0) return [];
   const lines = entries
     .slice(-SHOWN)
-    .map((entry) => `came home from ${describe(entry)}. See khop crashes show ${entry.id}`);
+    .map((entry) => `came home from ${describeEnd(entry)}. See khop crashes show ${entry.id}`);
   return leaveWord(
     world,
     lines,
@@ -68,11 +68,21 @@ function leaveWord(world: SwitchWorld, lines: readonly string[], ids: readonly s
   return problems;
 }
 
+function describeEnd(entry: CrashHistoryEntry): string {
+  if (entry.isAskedFor !== true) return describe(entry);
+  const way = entry.outcome === 'home-by-kexec' ? 'by kexec' : 'through the firmware';
+  const away = entry.awayMs == null ? '' : `, ${Math.round(entry.awayMs / 1000)} s after the crash`;
+  return `khop guard test, ${dateOf(entry.atMs)} UTC, ${way}${away}`;
+}
+
+function dateOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+}
+
 type DescribedCrash = Pick<CrashHistoryEntry, 'id' | 'atMs' | 'release' | 'summary'>;
 
 function describe({ atMs, release, summary }: DescribedCrash): string {
-  const when = new Date(atMs).toISOString().slice(0, 16).replace('T', ' ');
-  return `a crash of ${release ?? 'a kernel'}, ${when} UTC: ${summary}`;
+  return `a crash of ${release ?? 'a kernel'}, ${dateOf(atMs)} UTC: ${summary}`;
 }
 
 /** What hooks need of the world. */

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { KhopError } from '../error.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { valueOf } from '../machine/reading.ts';
-import type { CrashHistoryEntry } from '../switch/history.ts';
+import type { CrashHistoryEntry, History } from '../switch/history.ts';
 import { decodeState } from '../switch/ticket.ts';
 import type { Folders, SwitchWorld } from '../switch/world.ts';
 import { guardReturnOf } from './guard-return.ts';
@@ -17,6 +17,8 @@ const VERSION = 1;
 const MOST_MS = 60_000;
 /** A crash is dated to the second. */
 const SECOND_MS = 1000;
+/** Whoever is home later than that was not on the way for so long. */
+const MOST_AWAY_MS = 3_600_000;
 
 const AskedCrash = v.object({
   version: v.literal(VERSION),
@@ -49,17 +51,45 @@ export function findAskedCrash<T extends Pick<CrashHistoryEntry, 'atMs'>>(
   machine: MachineFacts,
   entries: readonly T[],
 ): T | undefined {
+  const asked = readAskedCrash(world, machine);
+  if (asked === undefined) return undefined;
+  const { arming, atMs } = asked;
+  const isHomeFromIt = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming === arming;
+  return (
+    entries.find((entry) => entry.atMs > atMs - SECOND_MS && entry.atMs < atMs + MOST_MS) ??
+    (isHomeFromIt ? entries.at(-1) : undefined)
+  );
+}
+
+/**
+ * How long ago the crash of an earlier boot was asked for, ms, to the second that the clock is set to at a start.
+ * Undefined when none was, or the clock cannot be right.
+ */
+export function sinceAskedCrash(world: SwitchWorld, machine: MachineFacts): number | undefined {
+  const asked = readAskedCrash(world, machine);
+  if (asked === undefined) return undefined;
+  const ms = world.nowMs() - asked.atMs;
+  return ms > 0 && ms < MOST_AWAY_MS ? ms : undefined;
+}
+
+/** The newest crash of the history that was asked for; undefined when none was. */
+export function lastTestOf({ entries }: History): CrashHistoryEntry | undefined {
+  return entries.findLast(
+    (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && entry.isAskedFor === true,
+  );
+}
+
+/** Undefined when there is none of an earlier boot. */
+function readAskedCrash(
+  world: SwitchWorld,
+  machine: MachineFacts,
+): v.InferOutput<typeof AskedCrash> | undefined {
   const path = askedCrashPath(world.folders);
   const text = world.files.read(path);
   if (text === undefined) return undefined;
   try {
-    const { bootId, arming, atMs } = decodeState(text, path, AskedCrash, VERSION);
-    if (bootId === valueOf(machine.bootId)) return undefined;
-    const isHomeFromIt = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming === arming;
-    return (
-      entries.find((entry) => entry.atMs > atMs - SECOND_MS && entry.atMs < atMs + MOST_MS) ??
-      (isHomeFromIt ? entries.at(-1) : undefined)
-    );
+    const asked = decodeState(text, path, AskedCrash, VERSION);
+    return asked.bootId === valueOf(machine.bootId) ? undefined : asked;
   } catch (error) {
     // A damaged marker makes a test count as a crash, and that is all.
     if (error instanceof KhopError) return undefined;

@@ -9,7 +9,8 @@ import { readHistory } from '../switch/read-history.ts';
 import { historyPath } from '../switch/state-paths.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { announceContinued, announceCrashes } from './announce-crash.ts';
-import { askedCrashPath, findAskedCrash } from './asked-crash.ts';
+import { askedCrashPath, findAskedCrash, sinceAskedCrash } from './asked-crash.ts';
+import type { ChainStep } from './capture-chain.ts';
 import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
 import { type ContinuedCrash, saveContinuedCrash, wordsOf } from './continued-crash.ts';
 import type { CrashReport } from './crash-report.ts';
@@ -22,6 +23,15 @@ export interface CrashArrival extends CrashConclusion {
   readonly entries: readonly CrashHistoryEntry[];
   /** In a system that goes on after a crash, and nothing else is then; undefined in any other. */
   readonly continued: ContinuedCrash | undefined;
+  /** The one of `entries` that somebody asked for, and what the guard did; undefined when none was. */
+  readonly tested: TestedGuard | undefined;
+}
+
+/** How a crash that was asked for ended. */
+export interface TestedGuard {
+  readonly entry: CrashHistoryEntry;
+  /** Empty where nobody wrote it down. */
+  readonly chain: readonly ChainStep[];
 }
 
 /**
@@ -38,20 +48,25 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   };
   // A report that came home in memory comes back when its folder was removed: that is no second crash.
   const recorded = new Set(readHistory(world).entries.map((entry) => entry.kind === 'crash' && entry.id));
-  const entries: CrashHistoryEntry[] = conclusion.crashes
+  const reports = conclusion.crashes
     .filter((id) => !recorded.has(id))
-    .map((id) => ({
-      ...entryOf(findCrash(world.folders.state, id).report, world.nowMs()),
-      ...arrived,
-    }));
+    .map((id) => findCrash(world.folders.state, id).report);
+  const entries: CrashHistoryEntry[] = reports.map((report) => ({
+    ...entryOf(report, world.nowMs()),
+    ...arrived,
+  }));
   const mayBeLost = conclusion.isHomeByKexec && entries.length === 0 && conclusion.problem === undefined;
   const lost = mayBeLost ? lostCrash(world, machine) : undefined;
   if (lost !== undefined) entries.push({ ...lost, ...arrived });
   let { problem } = conclusion;
+  let tested: TestedGuard | undefined;
   try {
     const asked = findAskedCrash(world, machine, entries);
     if (asked !== undefined) {
-      entries[entries.indexOf(asked)] = { ...asked, isAskedFor: true };
+      const awayMs = sinceAskedCrash(world, machine) ?? null;
+      const entry = { ...asked, isAskedFor: true, awayMs };
+      entries[entries.indexOf(asked)] = entry;
+      tested = { entry, chain: reports.find(({ id }) => id === entry.id)?.chain ?? [] };
       world.files.remove(askedCrashPath(world.folders));
     }
     for (const entry of entries) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
@@ -59,7 +74,7 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
     problem ??= `${historyPath(world.folders)} cannot be written: ${(error as Error).message}`;
   }
   for (const sentence of announceCrashes(world, entries)) problem ??= sentence;
-  return { ...conclusion, problem, entries, continued };
+  return { ...conclusion, problem, entries, continued, tested };
 }
 
 function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {
@@ -67,7 +82,7 @@ function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {
   const report = crash === undefined ? undefined : findCrash(world.folders.state, crash).report;
   const entry = report && entryOf(report, world.nowMs());
   const [problem] = continued.isNew ? announceContinued(world, entry, wordsOf(continued.continuing)) : [];
-  return { crashes: [], isHomeByKexec: false, problem, entries: [], continued };
+  return { crashes: [], isHomeByKexec: false, problem, entries: [], continued, tested: undefined };
 }
 
 type Entry = Omit<CrashHistoryEntry, 'arrivedRelease' | 'arrivedBootId'>;

@@ -108,6 +108,8 @@ const CrashEntry = v.object({
   outcome: v.picklist(['home-by-kexec', 'home-by-firmware', 'continued', 'unknown']),
   /** By `khop guard test`. */
   isAskedFor: v.optional(v.boolean()),
+  /** Of such a crash: from it to the record of the kernel that came up, to a second; older entries do not say. */
+  awayMs: v.optional(v.nullable(Milliseconds)),
   arrivedRelease: v.nullable(v.string()),
   arrivedBootId: v.nullable(v.string()),
   /** How long the panic kernel ran, and the one after it until it wrote this; null where nobody wrote it down. */

@@ -39,6 +39,15 @@ test('who logs in after a crash reads of it, and hooks are told once', async () 
   assert.equal(await tellHooks(world, hooks), 0);
 });
 
+test('who logs in after khop guard test reads how the machine came home, and how long it was away', () => {
+  using tree = buildTree({});
+  announceCrashes(quietWorld(tree.root), [{ ...ENTRY, isAskedFor: true, awayMs: 12_400 }]);
+  assert.equal(
+    readFileSync(join(tree.root, 'motd.d/khop'), 'utf8'),
+    'khop: this machine came home from khop guard test, 2026-11-29 00:30 UTC, by kexec, 12 s after the crash. See khop crashes show 2026-11-29T003001Z-6.1\n',
+  );
+});
+
 test('without a crash nothing is written, and a disk that refuses is said', () => {
   using tree = buildTree({});
   const world = quietWorld(tree.root);

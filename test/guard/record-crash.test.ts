@@ -109,7 +109,7 @@ test('a crash that was asked for is told by the arming, or by its time where the
   const died = 1_795_912_201_000;
   const firmware = healthyMachine({ commandLine: read('quiet'), bootId: read('home-boot') });
   const cases = [
-    ['by the arming', machine, 'dead-boot', ARMING, died - 3_600_000, true],
+    ['by the arming', machine, 'dead-boot', ARMING, died - 3_500_000, true],
     ['by the time', firmware, 'dead-boot', 'another', died + 500, true],
     ['of another hour', firmware, 'dead-boot', ARMING, died - 3_600_000, false],
     ['of this boot, where the trigger did nothing', machine, 'home-boot', ARMING, died, false],
@@ -118,13 +118,16 @@ test('a crash that was asked for is told by the arming, or by its time where the
     using tree = buildTree(
       prefix(`state/crashes/${CRASH_ID}`, { 'chain.txt': CHAIN, 'vmcoreinfo.txt': VMCOREINFO }),
     );
-    const world = quietWorld(tree.root);
+    const world = { ...quietWorld(tree.root), nowMs: () => died + 30_000 };
     const before = healthyMachine({ bootId: read(bootId) });
     announceAskedCrash({ ...world, nowMs: () => atMs }, before, arming);
-    arriveFromCrash(world, here);
+    const { tested } = arriveFromCrash(world, here);
     const [entry] = readHistory(world).entries;
     assert.ok(entry?.kind === 'crash');
     assert.equal(entry.isAskedFor ?? false, isAskedFor, why);
+    assert.equal(entry.awayMs, isAskedFor ? died + 30_000 - atMs : undefined, why);
+    assert.equal(tested?.entry.id, isAskedFor ? entry.id : undefined, why);
+    if (isAskedFor) assert.deepEqual(tested?.chain.at(-1)?.step, 'home', why);
     assert.equal(existsSync(askedCrashPath(world.folders)), !isAskedFor, why);
   }
 });

@@ -206,8 +206,9 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .command('test')
     .summary('crash this machine on purpose, to see that it comes back')
     .description(
-      'Crash the running kernel after asking. Services are not stopped; file systems are synced before. Afterwards,\n' +
-        '`khop crashes show last` tells each step of the way back with its time.',
+      'Crash the running kernel after asking. Services are not stopped; file systems are synced before. The start after\n' +
+        'it tells each step of the way back with its time: `journalctl -u khop-arrive`, `khop crashes show last`, and\n' +
+        '`khop guard status` from then on.',
     )
     .option('-y, --yes', 'do not ask')
     .option('--json', 'print as JSON what is about to happen')
@@ -287,6 +288,8 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
   const { openGuardWorld } = await import('../guard-world.ts');
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const { readFirmwareWay } = await import('../../guard/firmware-start.ts');
+  const { lastTestOf } = await import('../../guard/asked-crash.ts');
+  const { readHistory } = await import('../../switch/read-history.ts');
   const world = openGuardWorld(context);
   const machine = world.readMachine();
   const found = readGuardStatus(world, machine);
@@ -294,7 +297,7 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
   // It is the armed guard that takes the firmware's way.
   const firmware =
     state === 'armed' && settings !== undefined ? await readFirmwareWay(world, machine, settings) : null;
-  const status = { ...found, firmware };
+  const status = { ...found, firmware, lastTest: lastTestOf(readHistory(world)) };
   if (status.state === 'not-armed' || status.state === 'continuing') context.exitWith(3);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');

@@ -2,10 +2,12 @@
  * What `khop arrive` says of crashes that led to this boot.
  * @module
  */
-import type { CrashArrival } from '../../guard/record-crash.ts';
+import type { CrashArrival, TestedGuard } from '../../guard/record-crash.ts';
 import type { RemovedCrash } from '../../guard/remove-old-crashes.ts';
+import { nameOutcome, timeChain } from './crash-words.ts';
 import { renderContinued } from './guard.ts';
-import { renderBytes } from './quantity.ts';
+import { renderBytes, renderMilliseconds } from './quantity.ts';
+import { renderTable } from './table.ts';
 
 /**
  * Lines.
@@ -13,7 +15,7 @@ import { renderBytes } from './quantity.ts';
  * @param sentTo where the panic kernel was to send its report
  */
 export function renderCrashArrival(
-  { entries, isHomeByKexec, continued }: CrashArrival,
+  { entries, isHomeByKexec, continued, tested }: CrashArrival,
   removed: readonly RemovedCrash[],
   sentTo: string | undefined,
 ): string[] {
@@ -26,9 +28,10 @@ export function renderCrashArrival(
           : `Removed the report of an older crash: ${id}`,
     ),
     ...(continued === undefined ? [] : [renderContinued(continued)]),
-    ...entries.map(
-      ({ id, summary }) =>
-        `The kernel before this one crashed: ${summary}. Its report: khop crashes show ${id}`,
+    ...entries.flatMap((entry) =>
+      entry === tested?.entry
+        ? testLines(tested)
+        : [`The kernel before this one crashed: ${entry.summary}. Its report: khop crashes show ${entry.id}`],
     ),
     ...(entries.length === 0 && isHomeByKexec
       ? [
@@ -38,4 +41,32 @@ export function renderCrashArrival(
         ]
       : []),
   ];
+}
+
+/** The measured chain of `khop guard test`. */
+function testLines({ entry, chain }: TestedGuard): string[] {
+  const { id, outcome, awayMs, captureMs, upMs } = entry;
+  const away = awayMs == null ? '' : `, ${renderSpan(awayMs)} after the crash`;
+  const steps = timeChain(chain);
+  const rows = steps.map(({ words, reason, startMs, atMs }) => [
+    `  ${renderMilliseconds(atMs)}`,
+    `+${renderMilliseconds(atMs - startMs)}`,
+    `${words}${reason === null ? '' : `: ${reason}`}`,
+  ]);
+  const between = awayMs == null || captureMs === null || upMs === null ? -1 : awayMs - captureMs - upMs;
+  return [
+    `khop guard test: the machine ${nameOutcome(outcome)}${away}.`,
+    ...(rows.length === 0
+      ? []
+      : ['From the start of the panic kernel’s clock:', ...renderTable(rows).split('\n')]),
+    ...(between < 0
+      ? []
+      : [`On no kernel’s clock, from the crash and with the jump: ${renderSpan(between)}`]),
+    `Next: khop crashes show ${id}`,
+  ];
+}
+
+/** The clock of a machine is set to the second. */
+function renderSpan(ms: number): string {
+  return `about ${Math.round(ms / 1000)} s`;
 }

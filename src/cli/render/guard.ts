@@ -9,7 +9,9 @@ import type { FirmwareWay } from '../../guard/firmware-start.ts';
 import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
 import type { LeavePlan } from '../../guard/leave.ts';
+import type { CrashHistoryEntry } from '../../switch/history.ts';
 import type { CliContext } from '../context.ts';
+import { nameOutcome } from './crash-words.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
 /** What the guard alone does not see to. */
@@ -160,9 +162,15 @@ export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
   return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
 }
 
-/** One word, then why, then what to do. */
+function testWords(test: CrashHistoryEntry | undefined): string {
+  if (test === undefined) return 'never on this machine: khop guard test';
+  const away = test.awayMs == null ? '' : `, about ${Math.round(test.awayMs / 1000)} s after the crash`;
+  return `${renderTime(test.atMs)}: ${nameOutcome(test.outcome)}${away}`;
+}
+
+/** One word, then why, then what to do. @param status with the newest crash that was asked for */
 export function renderGuardStatus(
-  status: GuardStatus & GuardOutlook,
+  status: GuardStatus & GuardOutlook & { readonly lastTest: CrashHistoryEntry | undefined },
   context: Pick<CliContext, 'style'>,
 ): string {
   const { state, record, problems, continuing } = status;
@@ -177,6 +185,7 @@ export function renderGuardStatus(
     return [
       `The guard is ${context.style('green', 'armed')} since ${renderTime(record.armedAtMs)}.`,
       ...chainLines(record),
+      `  tested        ${testWords(status.lastTest)}`,
       ...outlookLines(status),
     ].join('\n');
   return [

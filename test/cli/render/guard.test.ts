@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { renderCrashArrival } from '../../../src/cli/render/crash-arrival.ts';
 import {
   type GuardOutlook,
   renderArmed as renderArmedWith,
@@ -9,9 +10,12 @@ import {
   renderTurnedOff,
 } from '../../../src/cli/render/guard.ts';
 import type { ArmedRecord } from '../../../src/guard/armed-record.ts';
+import { parseChain } from '../../../src/guard/capture-chain.ts';
 import type { Continuing } from '../../../src/guard/continuing.ts';
 import type { FirmwareWay } from '../../../src/guard/firmware-start.ts';
 import type { GuardStatus } from '../../../src/guard/guard-status.ts';
+import type { CrashArrival } from '../../../src/guard/record-crash.ts';
+import type { CrashHistoryEntry } from '../../../src/switch/history.ts';
 
 const MIB = 1024 * 1024;
 
@@ -59,6 +63,17 @@ const CONTINUING: Continuing = {
 const WELL = { firmware: { leadsTo: 'home' }, standsStillEarly: false } as const;
 const renderArmed = (record: ArmedRecord, over: Partial<GuardOutlook> = {}) =>
   renderArmedWith(record, { ...WELL, ...over });
+const renderStatus = (
+  status: GuardStatus,
+  over: { readonly firmware?: FirmwareWay; readonly lastTest?: CrashHistoryEntry } = {},
+): string => renderGuardStatus({ ...status, ...WELL, lastTest: undefined, ...over }, PLAIN);
+
+const TEST: CrashHistoryEntry = {
+  ...{ version: 1, kind: 'crash', id: '2026-11-29T003001Z-6.1', atMs: Date.UTC(2026, 10, 29, 0, 30, 1) },
+  ...{ release: '6.1', summary: 'sysrq triggered crash', fingerprint: 'f00', outcome: 'home-by-kexec' },
+  ...{ arrivedRelease: '6.1', arrivedBootId: 'b', captureMs: 1000, upMs: 4000 },
+  ...{ isAskedFor: true, awayMs: 12_100 },
+};
 
 const PLAIN = { style: (_style: unknown, text: string) => text };
 
@@ -96,6 +111,7 @@ test('the status is one word, and a way through the firmware says why', () => {
         problems: [],
         unproven: null,
         ...WELL,
+        lastTest: undefined,
       },
       PLAIN,
     );
@@ -181,14 +197,47 @@ test('who arms, or asks, reads where the firmware leads to another kernel', () =
     ...{ continuing: undefined, settings: undefined, record: RECORD },
     ...{ reservedBytes: 0n, problems: [], unproven: null, standsStillEarly: false },
   };
-  for (const text of [renderArmed(RECORD, { firmware }), renderGuardStatus({ ...known, firmware }, PLAIN)])
+  for (const text of [renderArmed(RECORD, { firmware }), renderStatus(known, { firmware })])
     assert.match(text, /^ {2}firmware {6}starts Debian 6\.12, not Debian 6\.1\n {16}To do: prove that one$/m);
   assert.doesNotMatch(renderArmed(RECORD), /^ {2}firmware|^ {2}early panic/m);
   assert.match(renderArmed(RECORD, { standsStillEarly: true }), /^ {2}early panic {3}stands still until /m);
-  assert.doesNotMatch(
-    renderGuardStatus({ ...known, firmware: { leadsTo: 'home' } }, PLAIN),
-    /^ {2}firmware/m,
+  assert.doesNotMatch(renderStatus(known), /^ {2}firmware/m);
+});
+
+test('the status says whether the way home was ever proven, and how long it took', () => {
+  const known: GuardStatus = {
+    state: 'armed',
+    ...{ continuing: undefined, settings: undefined, record: RECORD },
+    ...{ reservedBytes: 0n, problems: [], unproven: null, standsStillEarly: false },
+  };
+  assert.match(renderStatus(known), /^ {2}tested {8}never on this machine: khop guard test$/m);
+  assert.match(
+    renderStatus(known, { lastTest: TEST }),
+    /^ {2}tested {8}2026-11-29 00:30:01 UTC: came home by kexec, about 12 s after the crash$/m,
   );
+});
+
+test('after khop guard test the next start tells the measured chain, and of other crashes one line', () => {
+  const other = { ...TEST, id: 'other', isAskedFor: false, awayMs: null };
+  const arrival: CrashArrival = {
+    ...{ crashes: [], isHomeByKexec: true, problem: undefined, continued: undefined },
+    entries: [other, TEST],
+    tested: {
+      entry: TEST,
+      chain: parseChain('captured 700\nreport 900\nleave-kexec 1000\nhome 4000 kexec\n').steps,
+    },
+  };
+  assert.deepEqual(renderCrashArrival(arrival, [], undefined), [
+    'The kernel before this one crashed: sysrq triggered crash. Its report: khop crashes show other',
+    'khop guard test: the machine came home by kexec, about 12 s after the crash.',
+    'From the start of the panic kernel’s clock:',
+    '  700 ms  +700 ms  capture program started',
+    '  900 ms  +200 ms  report safe on disk',
+    '  1.0 s   +100 ms  jump home',
+    '  5.0 s   +4.0 s   user space of the known-good kernel: kexec',
+    'On no kernel’s clock, from the crash and with the jump: about 7 s',
+    `Next: khop crashes show ${TEST.id}`,
+  ]);
 });
 
 test('who turns the guard off reads what a panic does now, also where another panic kernel stays', () => {
