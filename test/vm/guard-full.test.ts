@@ -52,7 +52,19 @@ test(
     const report = JSON.parse(await run('khop crashes show last --json'));
     assert.equal(report.outcome, 'home-by-kexec');
     assert.match(report.panicLine, /sysrq triggered crash/);
-    assert.equal(JSON.parse(await run('khop guard status --json')).state, 'armed');
+    const { state, lastTest } = JSON.parse(await run('khop guard status --json'));
+    assert.deepEqual([state, lastTest.id, lastTest.outcome], ['armed', report.id, 'home-by-kexec']);
+    assert.ok(lastTest.awayMs >= lastTest.captureMs + lastTest.upMs - 2000, JSON.stringify(lastTest));
+    const journal = await run('journalctl -b -o cat -u khop-arrive.service');
+    assert.match(
+      journal,
+      /^khop guard test: the machine came home by kexec, about \d+ s after the crash\.$/m,
+    );
+    assert.match(journal, /^ +[\d.]+ m?s +\+[\d.]+ m?s +report safe on disk$/m);
+    assert.match(
+      await run('cat /run/motd.d/khop'),
+      /came home from khop guard test, .* by kexec, \d+ s after/,
+    );
 
     await run('khop guard off');
     assert.doesNotMatch(
