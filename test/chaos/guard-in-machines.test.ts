@@ -175,3 +175,23 @@ test('after a panic under UEFI the machine is back with all it had', LIMIT, asyn
     /"outcome": "home-by-kexec"/,
   );
 });
+
+test('a reservation above 4 GiB, with a little below it, is one', LIMIT, async () => {
+  await using state = await stateDisk();
+  await using machine = await startSmallMachine({
+    kernel: '6.1',
+    memoryMib: 6144,
+    kernelArguments: 'crashkernel=192M,high crashkernel=72M,low',
+    disks: [state.disk],
+  });
+  const before = await readHardware(machine);
+  const reserved = (await machine.run('grep "Crash kernel" /proc/iomem', COMMAND)).stdout;
+  assert.match(reserved, /^ *[0-9a-f]{8}-[^\n]*\n *[0-9a-f]{9,}-[^\n]*\n$/, 'one below 4 GiB and one above');
+  await machine.run(`${MOUNT} && khop guard on`, PREPARE);
+  await crash(machine, 0);
+  assertSameHardware(await readHardware(machine), before);
+  assert.match(
+    (await machine.run('khop crashes show last --json', COMMAND)).stdout,
+    /"outcome": "home-by-kexec"/,
+  );
+});
