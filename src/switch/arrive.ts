@@ -82,17 +82,21 @@ function describeArrival(
 /** What a boot loader adds, and what khop tells a kernel that was started for something else. */
 const OTHER_WAYS = /^(?:BOOT_IMAGE|initrd|elfcorehdr|khop\.[a-z]+)=/;
 
+/** What was loaded. `id`: of the switch; undefined where there was none and what was loaded has no token. */
+type LoadedKernel = Pick<Ticket, 'commandLine' | 'toRelease'> & { readonly id: string | undefined };
+
 /**
- * By the token. What was loaded by `kexec` has none: then it is the kernel that was meant when it has that release and
- * the command line that was loaded, and no boot loader has left its name on it.
+ * Whether the kernel that runs is the one that was loaded: by the token. What was loaded by `kexec` has none: then it is
+ * the kernel that was meant when it has that release and the command line that was loaded, and no boot loader has left its
+ * name on it.
  */
-function hasArrived(machine: MachineFacts, ticket: Ticket): boolean {
+export function hasArrived(machine: MachineFacts, { id, commandLine, toRelease }: LoadedKernel): boolean {
   const running = valueOf(machine.commandLine);
   if (running === undefined) return false;
-  if (tokensOn(ticket.commandLine).at(-1) === ticket.id) return tokensOn(running).at(-1) === ticket.id;
-  if (ticket.toRelease === null || valueOf(machine.release) !== ticket.toRelease) return false;
+  if (id !== undefined && tokensOn(commandLine).at(-1) === id) return tokensOn(running).at(-1) === id;
+  if (toRelease === null || valueOf(machine.release) !== toRelease) return false;
   // A kernel may have arguments of its own, CONFIG_CMDLINE, besides those that it was given.
-  const { added, removed } = diffCommandLines(ticket.commandLine, running);
+  const { added, removed } = diffCommandLines(commandLine, running);
   return removed.length === 0 && !added.some((argument) => OTHER_WAYS.test(argument));
 }
 

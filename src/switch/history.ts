@@ -25,6 +25,22 @@ const LoadEntry = v.object({
   loadMs: Milliseconds,
 });
 
+/** How a load ended that no ticket tells of, written down by a later boot; see load-end.ts. */
+const LoadEndEntry = v.object({
+  version: v.literal(HISTORY_VERSION),
+  kind: v.literal('load-end'),
+  /** That of the load. */
+  atMs: v.number(),
+  image: v.string(),
+  toRelease: v.nullable(v.string()),
+  /** Names of what was done beforehand, see optimisations.ts. */
+  optimisations: v.array(v.string()),
+  /** `arrived`: the kernel that was loaded runs. `unknown`: another one does, by whatever way. */
+  outcome: v.picklist(['arrived', 'unknown']),
+  arrivedRelease: v.nullable(v.string()),
+  arrivedBootId: v.nullable(v.string()),
+});
+
 /** How a trial ended. */
 const TrialEnd = v.object({
   /** `confirmed`, or `returned`: the machine is on the known-good kernel again. */
@@ -137,9 +153,17 @@ const LostTrialEntry = v.object({
   arrivedBootId: v.nullable(v.string()),
 });
 
-const Entry = v.variant('kind', [LoadEntry, SwitchEntry, ArrivalEntry, CrashEntry, LostTrialEntry]);
+const Entry = v.variant('kind', [
+  LoadEntry,
+  LoadEndEntry,
+  SwitchEntry,
+  ArrivalEntry,
+  CrashEntry,
+  LostTrialEntry,
+]);
 
 export type LoadHistoryEntry = v.InferOutput<typeof LoadEntry>;
+export type LoadEndHistoryEntry = v.InferOutput<typeof LoadEndEntry>;
 export type SwitchHistoryEntry = v.InferOutput<typeof SwitchEntry>;
 export type TrialEnd = v.InferOutput<typeof TrialEnd>;
 export type ArrivalHistoryEntry = v.InferOutput<typeof ArrivalEntry>;
@@ -175,11 +199,20 @@ export function decodeHistory(text: string, path: string): History {
   return { entries, damaged };
 }
 
-/** The newest `limit` loads, switches and crashes, and how the way up went of those; oldest first. */
+/** The newest `limit` loads, switches and crashes, how those loads ended and how the way up went; oldest first. */
 export function newestEntries(entries: readonly HistoryEntry[], limit: number): HistoryEntry[] {
-  const shown = new Set(entries.filter(({ kind }) => kind !== 'arrival').slice(-limit));
+  const shown = new Set(entries.filter((entry) => !isAddition(entry)).slice(-limit));
   const switches = new Set([...shown].flatMap((entry) => (entry.kind === 'switch' ? [entry.id] : [])));
-  return entries.filter((entry) => (entry.kind === 'arrival' ? switches.has(entry.id) : shown.has(entry)));
+  const loads = new Set([...shown].flatMap((entry) => (entry.kind === 'load' ? [entry.atMs] : [])));
+  return entries.filter((entry) => {
+    if (entry.kind === 'arrival') return switches.has(entry.id);
+    return entry.kind === 'load-end' ? loads.has(entry.atMs) : shown.has(entry);
+  });
+}
+
+/** Whether it only says more of an entry before it: of a switch by its id, of a load by its time. */
+function isAddition({ kind }: HistoryEntry): boolean {
+  return kind === 'arrival' || kind === 'load-end';
 }
 
 /** What is expected of a switch, phase by phase; ms. */

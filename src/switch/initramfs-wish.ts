@@ -6,7 +6,7 @@ import type { MachineFacts } from '../machine/facts.ts';
 import type { InitramfsPacking } from '../plan/initramfs/pack-initramfs.ts';
 import type { InitramfsWish } from '../prepare/prepare-initramfs.ts';
 import { withoutAddedParameters } from './added-parameters.ts';
-import type { History, LoadHistoryEntry, SwitchHistoryEntry } from './history.ts';
+import type { History, LoadEndHistoryEntry, LoadHistoryEntry, SwitchHistoryEntry } from './history.ts';
 import type { SwitchWorld } from './world.ts';
 
 /** The start that it is for. */
@@ -20,9 +20,18 @@ export interface PlannedStart {
   readonly packing: InitramfsPacking;
 }
 
+/** How the newest start with a trimmed initramfs ended, as far as it was not what was to be. */
+type TrimmedEnd = 'failed' | 'doubtful';
+
+const UNTRIMMED_BECAUSE: Readonly<Record<TrimmedEnd, string>> = {
+  failed: 'the last switch to this kernel with a trimmed one did not arrive',
+  doubtful: 'the last load of this kernel with a trimmed one was not seen to arrive',
+};
+
 /**
  * After a trimmed initramfs did not arrive, those of this kernel are complete from then on: whatever was missing is
- * there again, without anybody having to know what it was.
+ * there again, without anybody having to know what it was. After one of which nobody knows, they are until this kernel
+ * has arrived.
  */
 export function initramfsWish(
   world: SwitchWorld,
@@ -30,15 +39,13 @@ export function initramfsWish(
   history: History,
   start: PlannedStart,
 ): InitramfsWish {
-  const isDistrusted = lastTrimmedEnd(history, start) === 'failed';
+  const end = lastTrimmedEnd(history, start);
   return {
     release: start.release,
     commandLine: withoutAddedParameters(start.commandLine),
     runningCommandLine: machine.commandLine,
-    needs: start.isTrimAllowed && !isDistrusted ? world.readInitramfsNeeds() : undefined,
-    untrimmedBecause: isDistrusted
-      ? 'the last switch to this kernel with a trimmed one did not arrive'
-      : 'left out by --without',
+    needs: start.isTrimAllowed && end === undefined ? world.readInitramfsNeeds() : undefined,
+    untrimmedBecause: end === undefined ? 'left out by --without' : UNTRIMMED_BECAUSE[end],
     packing: start.packing,
   };
 }
@@ -49,29 +56,46 @@ function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
 }
 
 /**
- * How the newest switch to that kernel with a trimmed initramfs ended, of those that were concluded: what others did after
- * it says nothing of what was left out. Of a trial whose ticket was lost, the load before it tells what it was. What was
- * loaded without a ticket and never came up is not known from what was loaded and never jumped to.
+ * How the newest start of that kernel with a trimmed initramfs ended, of those that were concluded; undefined when it arrived,
+ * or there is none. What others did after a failure says nothing of what was left out, but the doubt about a load that was
+ * perhaps never jumped to is over when the kernel has arrived with any. Of a trial whose ticket was lost, the load before
+ * it tells what it was.
  */
-function lastTrimmedEnd({ entries }: History, start: PlannedStart): 'arrived' | 'failed' | undefined {
-  let last: 'arrived' | 'failed' | undefined;
+function lastTrimmedEnd({ entries }: History, start: PlannedStart): TrimmedEnd | undefined {
+  let last: TrimmedEnd | undefined;
   let wasLoaded = false;
   for (const entry of entries) {
     // That kernel itself loads the one that it goes home to.
     if (entry.kind === 'load' && entry.slot === 'normal' && entry.fromRelease !== start.release)
-      wasLoaded = isTrimmedStart(entry, start);
+      wasLoaded = isStart(entry, start) && isTrimmed(entry);
     if (entry.kind === 'trial-lost' && wasLoaded && entry.cause !== 'asked') last = 'failed';
-    if (entry.kind === 'switch' && entry.outcome !== 'abandoned' && isTrimmedStart(entry, start))
-      last = hasFailed(entry) ? 'failed' : 'arrived';
-    if (entry.kind === 'switch' || entry.kind === 'trial-lost') wasLoaded = false;
+    if ((entry.kind === 'switch' || entry.kind === 'load-end') && isStart(entry, start))
+      last = endAfter(last, entry);
+    if (entry.kind === 'switch' || entry.kind === 'load-end' || entry.kind === 'trial-lost')
+      wasLoaded = false;
   }
   return last;
 }
 
-function isTrimmedStart(
-  entry: Pick<SwitchHistoryEntry | LoadHistoryEntry, 'image' | 'toRelease' | 'optimisations'>,
-  { image, release }: PlannedStart,
+/** @param entry of a start of that kernel, behind one that ended with `last` */
+function endAfter(
+  last: TrimmedEnd | undefined,
+  entry: SwitchHistoryEntry | LoadEndHistoryEntry,
+): TrimmedEnd | undefined {
+  if (entry.outcome === 'abandoned') return last;
+  const isDoubtOver = entry.outcome === 'arrived' && last === 'doubtful';
+  if (!isTrimmed(entry)) return isDoubtOver ? undefined : last;
+  if (entry.kind === 'switch') return hasFailed(entry) ? 'failed' : undefined;
+  return entry.outcome === 'arrived' ? undefined : (last ?? 'doubtful');
+}
+
+function isStart(
+  { image, toRelease }: Pick<SwitchHistoryEntry, 'image' | 'toRelease'>,
+  start: PlannedStart,
 ): boolean {
-  const isKernel = entry.image === image && entry.toRelease === (release ?? null);
-  return isKernel && entry.optimisations?.includes('trim') === true;
+  return image === start.image && toRelease === (start.release ?? null);
+}
+
+function isTrimmed({ optimisations }: Pick<LoadHistoryEntry, 'optimisations'>): boolean {
+  return optimisations?.includes('trim') === true;
 }

@@ -9,6 +9,7 @@ import type { KexecSlot, LoadPlan } from '../plan/load-plan.ts';
 import type { FileIdentity } from '../prepare/prepared-record.ts';
 import { requireUnchanged } from '../prepare/source-files.ts';
 import { encodeHistoryEntry } from './history.ts';
+import { forgetLoad, keepLoad } from './load-end.ts';
 import {
   decodeLoadedRecord,
   encodeLoadedRecord,
@@ -29,6 +30,8 @@ export interface LoadOrigin {
   readonly sources?: readonly FileIdentity[];
   /** The kernel on trial may load the one that it goes home to, and nothing else. */
   readonly isWayHome?: true;
+  /** A ticket will tell how it ends, see load-end.ts. */
+  readonly hasTicket?: true;
   /** To look at what the kernel has right after the call: what is recorded takes a while. */
   readonly onLoaded?: () => void;
 }
@@ -55,6 +58,7 @@ export async function loadPlan(world: SwitchWorld, plan: LoadPlan, asked: LoadOr
       attempt(world, 'keeping the record', () => {
         // Some failures leave an empty slot: the kernel dropped what was there first, or khop unloaded it again.
         if (valueOf(slotReading(world.readMachine(), plan.slot)) !== false) world.files.write(path, before);
+        else if (plan.slot === 'normal') forgetLoad(world);
       });
     throw error;
   }
@@ -121,10 +125,15 @@ function recordLoad(
     optimisations: record.optimisations,
     loadMs,
   } as const;
-  // Late in a shutdown, when scripts load, /var may be read-only already. Nothing depends on this line.
+  // Late in a shutdown, when scripts load, /var may be read-only already. Nothing depends on these lines.
   attempt(world, 'the load is not in the history', () =>
     world.files.append(historyPath(world.folders), encodeHistoryEntry(entry)),
   );
+  // How a way home ends, its trial tells.
+  if (plan.slot === 'normal' && asked.isWayHome !== true)
+    attempt(world, 'the next boot will not know of the load', () =>
+      asked.hasTicket === true ? forgetLoad(world) : keepLoad(world, record),
+    );
   return record;
 }
 
@@ -143,6 +152,7 @@ export function unload(world: SwitchWorld, slot: KexecSlot): void {
   refuseOnTrial(world, 'nothing was unloaded');
   world.kexec.unload(slot);
   world.files.remove(loadedRecordPath(world.folders, slot));
+  if (slot === 'normal') attempt(world, 'forgetting the load', () => forgetLoad(world));
 }
 
 /** What khop knows of a slot's image: undefined when it did not load it, or in an earlier boot. */

@@ -13,6 +13,11 @@ export function historyPath(folders: Folders): string {
   return `${folders.state}/history.jsonl`;
 }
 
+/** What is loaded to be jumped to, and no ticket tells of; see load-end.ts. */
+export function keptLoadPath(folders: Folders): string {
+  return `${folders.state}/loaded.json`;
+}
+
 /** There when a switch led to this boot. */
 export function arrivedPath(folders: Folders): string {
   return `${folders.run}/arrived`;

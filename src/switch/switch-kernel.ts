@@ -11,6 +11,7 @@ import { misplacedParts } from '../plan/machine-memory.ts';
 import type { FileIdentity } from '../prepare/prepared-record.ts';
 import { abandonSwitch } from './arrive.ts';
 import { loadPlan, unload } from './load.ts';
+import { forgetLoad } from './load-end.ts';
 import type { LoadedRecord } from './loaded-record.ts';
 import { ticketPath } from './state-paths.ts';
 import { encodeTicket, TICKET_VERSION, type Ticket, type TicketTrial } from './ticket.ts';
@@ -59,7 +60,8 @@ export async function switchKernel(world: SwitchWorld, order: SwitchOrder): Prom
   const requestedAtMs = world.nowMs();
   refuseOutdated(order.plan, machine);
   const { plan, sources, optimisations } = order;
-  const record = await loadPlan(world, plan, { by: 'khop switch', optimisations, sources });
+  const by = 'khop switch';
+  const record = await loadPlan(world, plan, { by, optimisations, sources, hasTicket: true });
   await leaveFor(world, machine, record, { ...order, requestedAtMs });
   return record;
 }
@@ -115,6 +117,7 @@ export async function leaveFor(
     await world.shutdown.syncAhead();
     heedInterrupt(world);
     world.files.write(path, encodeTicket(ticket));
+    forgetLoad(world);
     await order.trial?.prepareJump();
     heedInterrupt(world);
     world.files.write(path, encodeTicket({ ...ticket, step: 'leaving', leftAtMs: world.nowMs() }));

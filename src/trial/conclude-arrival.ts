@@ -8,8 +8,9 @@ import { arriveFromCrash, type CrashArrival } from '../guard/record-crash.ts';
 import type { GuardWorld } from '../guard/world.ts';
 import type { MachineFacts } from '../machine/facts.ts';
 import { concludeSwitch } from '../switch/arrive.ts';
-import type { SwitchHistoryEntry } from '../switch/history.ts';
-import { ticketPath } from '../switch/state-paths.ts';
+import type { LoadEndHistoryEntry, SwitchHistoryEntry } from '../switch/history.ts';
+import { concludeLoad } from '../switch/load-end.ts';
+import { keptLoadPath, ticketPath } from '../switch/state-paths.ts';
 import type { Announcer } from './announce.ts';
 import { concludeTrial, type ResetEvidence, type TrialConclusion } from './conclude-trial.ts';
 import { onceFree } from './when-free.ts';
@@ -20,6 +21,8 @@ export interface ArrivalConclusion {
   readonly trial: TrialConclusion;
   /** Of a switch without a trial; undefined when there is none that ended here. */
   readonly entry: SwitchHistoryEntry | undefined;
+  /** Of what an earlier boot has loaded, and no ticket tells of. */
+  readonly loadEnd: LoadEndHistoryEntry | undefined;
 }
 
 /** A job that runs early in a boot may have it; who keeps it for longer concludes before it switches. */
@@ -44,20 +47,25 @@ async function concludeArrival(
   announcer: Announcer,
 ): Promise<ArrivalConclusion> {
   const arrival = arriveFromCrash(world, machine);
+  const loadEnd = concludeLoad(world);
   const trial: TrialConclusion =
     arrival.continued === undefined
       ? await concludeTrial(world, machine, reset, announcer)
       : { state: 'none' };
-  return { arrival, trial, entry: trial.state === 'none' ? concludeSwitch(world, machine) : undefined };
+  const entry = trial.state === 'none' ? concludeSwitch(world, machine) : undefined;
+  return { arrival, trial, entry, loadEnd };
 }
 
-/** @returns whether there was a switch that ended before this boot, and nobody had concluded */
+/** @returns whether there was a switch or a load that ended before this boot, and nobody had concluded */
 export async function concludeLastSwitch(
   world: GuardWorld,
   reset: ResetEvidence,
   announcer: Announcer,
 ): Promise<boolean> {
-  if (world.files.read(ticketPath(world.folders)) === undefined) return false;
-  const { trial, entry } = await concludeArrival(world, world.readMachine(), reset, announcer);
-  return entry !== undefined || ['returned', 'confirmed', 'lost'].includes(trial.state);
+  const paths = [ticketPath(world.folders), keptLoadPath(world.folders)];
+  if (paths.every((path) => world.files.read(path) === undefined)) return false;
+  const { trial, entry, loadEnd } = await concludeArrival(world, world.readMachine(), reset, announcer);
+  return (
+    entry !== undefined || loadEnd !== undefined || ['returned', 'confirmed', 'lost'].includes(trial.state)
+  );
 }

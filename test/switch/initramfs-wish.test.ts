@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HistoryEntry, LoadHistoryEntry, SwitchHistoryEntry } from '../../src/switch/history.ts';
+import type { InitramfsWish } from '../../src/prepare/prepare-initramfs.ts';
+import type {
+  HistoryEntry,
+  LoadEndHistoryEntry,
+  LoadHistoryEntry,
+  SwitchHistoryEntry,
+} from '../../src/switch/history.ts';
 import { initramfsWish } from '../../src/switch/initramfs-wish.ts';
 import { healthyMachine } from '../support/machine-facts.ts';
 import { quietWorld } from '../support/switch-world.ts';
@@ -29,13 +35,25 @@ function load(optimisations: string[] | undefined, over: Partial<LoadHistoryEntr
   };
 }
 
+/** Of a load without a ticket. */
+function loadEnd(
+  outcome: LoadEndHistoryEntry['outcome'],
+  optimisations = ['trim'],
+  image = IMAGE,
+): LoadEndHistoryEntry {
+  return {
+    ...{ version: 1, kind: 'load-end', atMs: 0, image, toRelease: '6.12', optimisations, outcome },
+    ...{ arrivedRelease: '6.1', arrivedBootId: 'b' },
+  };
+}
+
 /** A trial of which there was no ticket any more. */
 const LOST: HistoryEntry = {
   ...{ version: 1, kind: 'trial-lost', id: null, atMs: 1, reason: 'damaged', movedTo: null, digest: 'd' },
   ...{ cause: 'unknown', detail: 'x', arrivedRelease: '6.1', arrivedBootId: 'b' },
 };
 
-function isTrimmed(...entries: HistoryEntry[]): boolean {
+function wishAfter(...entries: HistoryEntry[]): InitramfsWish {
   const start = {
     image: IMAGE,
     release: '6.12',
@@ -44,7 +62,11 @@ function isTrimmed(...entries: HistoryEntry[]): boolean {
     packing: 'none',
   } as const;
   const history = { entries, damaged: [] };
-  return initramfsWish(quietWorld('/nowhere'), healthyMachine(), history, start).needs !== undefined;
+  return initramfsWish(quietWorld('/nowhere'), healthyMachine(), history, start);
+}
+
+function isTrimmed(...entries: HistoryEntry[]): boolean {
+  return wishAfter(...entries).needs !== undefined;
 }
 
 test('after a trimmed initramfs did not arrive, or came home from its trial, the next one is complete', () => {
@@ -89,4 +111,56 @@ test('another kernel, also one that was installed by the same name, is trimmed',
   const failed = lastSwitch('elsewhere', null);
   assert.equal(isTrimmed({ ...failed, image: '/boot/vmlinuz-6.11' }), true);
   assert.equal(isTrimmed({ ...failed, toRelease: '6.11' }), true);
+});
+
+test('after a load with a trimmed one was not seen to arrive, the next is complete until the kernel has arrived', () => {
+  const doubtful = wishAfter(load(['trim']), loadEnd('unknown'));
+  assert.deepEqual(
+    [doubtful.needs, doubtful.untrimmedBecause],
+    [undefined, 'the last load of this kernel with a trimmed one was not seen to arrive'],
+  );
+  assert.equal(isTrimmed(loadEnd('arrived')), true);
+  const doubt = loadEnd('unknown');
+  for (const end of [
+    lastSwitch('arrived', null, []),
+    lastSwitch('arrived', null),
+    loadEnd('arrived', []),
+    loadEnd('arrived'),
+  ])
+    assert.equal(isTrimmed(doubt, end), true);
+  for (const other of [
+    lastSwitch('abandoned', null),
+    lastSwitch('elsewhere', null, []),
+    lastSwitch('returned', 'stuck-boot', []),
+    { ...lastSwitch('arrived', null), image: '/boot/other' },
+    loadEnd('unknown', []),
+    loadEnd('arrived', [], '/boot/other'),
+  ])
+    assert.equal(isTrimmed(doubt, other), false);
+  assert.equal(isTrimmed(doubt, loadEnd('arrived', []), doubt), false);
+});
+
+test('a load that says nothing of a trimmed one raises no doubt', () => {
+  assert.equal(isTrimmed(loadEnd('unknown', [])), true);
+  assert.equal(isTrimmed(loadEnd('unknown', ['trim'], '/boot/other')), true);
+});
+
+test('a failure outlasts a doubt, and is over only when a trimmed one has arrived', () => {
+  for (const entries of [
+    [lastSwitch('elsewhere', null), loadEnd('unknown')],
+    [loadEnd('unknown'), lastSwitch('elsewhere', null)],
+  ]) {
+    const { untrimmedBecause } = wishAfter(...entries);
+    assert.match(untrimmedBecause, /did not arrive$/);
+    assert.equal(isTrimmed(...entries, loadEnd('arrived', [])), false);
+    assert.equal(isTrimmed(...entries, loadEnd('arrived')), true);
+  }
+});
+
+test('a load whose end is known is not what a trial was whose ticket was lost', () => {
+  assert.equal(isTrimmed(load(['trim']), loadEnd('arrived'), LOST), true);
+  assert.match(
+    wishAfter(load(['trim']), loadEnd('unknown'), load(['trim']), LOST).untrimmedBecause,
+    /did not arrive$/,
+  );
 });

@@ -9,6 +9,7 @@ import {
   encodeHistoryEntry,
   estimateFromHistory,
   type HistoryEntry,
+  type LoadEndHistoryEntry,
   newestEntries,
   type SwitchHistoryEntry,
 } from '../../src/switch/history.ts';
@@ -53,6 +54,11 @@ const ARRIVED: SwitchHistoryEntry = {
   upMs: 9000,
 };
 
+const LOAD_END: LoadEndHistoryEntry = {
+  ...{ version: 1, kind: 'load-end', atMs: 5, image: '/i', toRelease: null, optimisations: ['trim'] },
+  ...{ outcome: 'unknown', arrivedRelease: null, arrivedBootId: null },
+};
+
 test('a ticket comes back as it was written', () => {
   assert.deepEqual(decodeTicket(encodeTicket(TICKET), 't'), TICKET);
 });
@@ -77,6 +83,11 @@ test('a ticket of a newer khop is refused as such, and a wrong field is named', 
   assert.throws(() => decodeTicket(JSON.stringify({ ...TICKET, step: 'flying' }), 't'), /t: step: /);
 });
 
+test('how a load ended is in the history beside what older khops wrote', () => {
+  const text = encodeHistoryEntry(ARRIVED) + encodeHistoryEntry(LOAD_END);
+  assert.deepEqual(decodeHistory(text, 'h'), { entries: [ARRIVED, LOAD_END], damaged: [] });
+});
+
 test('a torn or damaged line of the history is said and skipped, the others count', () => {
   const line = encodeHistoryEntry(ARRIVED);
   const history = decodeHistory(`${line}not json\n${line}${line.slice(0, 40)}`, 'h');
@@ -96,6 +107,8 @@ test('the newest entries are counted without the way up of each, which comes wit
   const load = { version: 1, kind: 'load', slot: 'normal', method: 'file', fromRelease: 'x' } as const;
   const loaded: HistoryEntry = { ...load, atMs: 5, toRelease: null, image: '/i', loadMs: 1 };
   assert.deepEqual(newestEntries([...entries, loaded], 2), [switched('b'), arrival('b'), loaded]);
+  const ended = [LOAD_END, { ...LOAD_END, atMs: 4 }];
+  assert.deepEqual(newestEntries([...entries, loaded, ...ended], 1), [loaded, LOAD_END]);
 });
 
 test('estimates are medians of the last arrivals by the same method', () => {

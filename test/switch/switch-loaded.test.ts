@@ -10,7 +10,7 @@ import type { LoadedRecord } from '../../src/switch/loaded-record.ts';
 import { agreedPlan, type ProposalOptions, planOf, propose } from '../../src/switch/proposal.ts';
 import { proposeLoad } from '../../src/switch/propose-load.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
-import { arrivedPath } from '../../src/switch/state-paths.ts';
+import { arrivedPath, keptLoadPath } from '../../src/switch/state-paths.ts';
 import { jumpToLoaded, requireOne } from '../../src/switch/switch-loaded.ts';
 import type { SwitchWorld } from '../../src/switch/world.ts';
 import { healthyMachine, read } from '../support/machine-facts.ts';
@@ -83,7 +83,9 @@ for (const options of [{}, { fast: true }] as const)
     using boot = buildBoot();
     const world = worldOf(boot);
     await load(world, boot, 'khop load', options);
+    assert.notEqual(world.files.read(keptLoadPath(world.folders)), undefined);
     const { commandLine, release, optimisations } = await leave(world);
+    assert.equal(world.files.read(keptLoadPath(world.folders)), undefined, 'its ticket tells how it ends');
     const entry = arrive(world, { commandLine: read(commandLine), release: read(release ?? '') });
     assert.deepEqual(
       [entry?.outcome, entry?.downMs, entry?.upMs, entry?.optimisations],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KhopError } from '../../src/error.ts';
+import { encodeLoadedRecord, type LoadedRecord } from '../../src/switch/loaded-record.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { ticketPath } from '../../src/switch/state-paths.ts';
 import { encodeTicket } from '../../src/switch/ticket.ts';
@@ -10,6 +11,7 @@ import { absent } from '../support/machine-facts.ts';
 import {
   machineAtHome,
   machineOnTrial,
+  TRIAL_ARMING,
   type TrialWorld,
   trialTicket,
   trialWorld,
@@ -36,6 +38,27 @@ test('a switch that nobody concluded is in the history before the next one write
     assert.equal(await conclude(at), false);
     assert.deepEqual(outcomes(at), [outcome]);
   }
+});
+
+test('a load that nobody concluded is in the history before the next switch, once', async () => {
+  const record: LoadedRecord = {
+    ...{ version: 1, bootId: 'old-boot', slot: 'normal', method: 'segments', title: 'New', release: '6.12' },
+    ...{ image: '/boot/new', commandLine: 'root=/dev/vda1', loadedAtMs: 1, loadMs: 1 },
+    ...{ optimisations: ['trim'], by: 'khop load' },
+  };
+  const kept = { 'state/loaded.json': encodeLoadedRecord(record) };
+  const ends = ({ world }: TrialWorld) =>
+    readHistory(world).entries.flatMap((entry) => (entry.kind === 'load-end' ? [entry.outcome] : []));
+  using at = trialWorld(machineAtHome(), null, kept);
+  assert.equal(await conclude(at), true);
+  assert.equal(await conclude(at), false);
+  assert.deepEqual([ends(at), at.text('loaded.json')], [['unknown'], undefined]);
+  using still = trialWorld(machineAtHome('', 'old-boot'), null, kept);
+  assert.equal(await conclude(still), false);
+  assert.deepEqual([ends(still), still.text('loaded.json')], [[], kept['state/loaded.json']]);
+  using crashed = trialWorld(machineAtHome(`khop.guard=${TRIAL_ARMING},1,1`), null, kept);
+  assert.equal(await conclude(crashed), false);
+  assert.deepEqual([ends(crashed), crashed.text('loaded.json')], [[], undefined], 'the crash tells');
 });
 
 test('a switch whose ticket outlived its conclusion is in the history once', async () => {

@@ -72,7 +72,14 @@ const EXIT_STATUS = [
 const FILES = [
   ['/etc/khop/khop.conf', 'Settings, see khop.conf(5).'],
   ['/var/lib/khop/trial.json', 'The switch in flight.'],
-  ['/var/lib/khop/history.jsonl', 'What was loaded and jumped to, one JSON object a line.'],
+  [
+    '/var/lib/khop/loaded.json',
+    'What is loaded to be jumped to, for the next boot to say whether it arrived.',
+  ],
+  [
+    '/var/lib/khop/history.jsonl',
+    'What was loaded and jumped to, and how that ended, one JSON object a line.',
+  ],
   ['/var/lib/khop/crashes', 'Reports of crashes, a folder each.'],
   [
     '/etc/khop/hooks/crash.d',

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Command } from 'commander';
+import type { LoadEndHistoryEntry } from '../../switch/history.ts';
 import type { TrialConclusion } from '../../trial/conclude-trial.ts';
 import type { WatchdogAtHome } from '../../trial/watchdog-at-home.ts';
 import type { CliContext } from '../context.ts';
@@ -31,7 +32,8 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
       'Show what was loaded and jumped to, when, how long it took, and whether it arrived: the proof is a ' +
         'new boot_id together with khop’s token on /proc/cmdline. A trial stands there with its verdict and, when ' +
         'it came home, its cause, and the ways home that were tried where the first one did not do. Crashes that this machine came home from stand ' +
-        'between them, with their cause.',
+        'between them, with their cause. A load for systemctl kexec or kexec -e has arrived when the next boot runs ' +
+        'what was loaded; where that is another kernel, nobody knows whether the loaded one was ever jumped to.',
     )
     .option('--limit <n>', 'show the newest n', positiveInteger, 20)
     .option('--json', 'print the result as JSON')
@@ -46,11 +48,12 @@ export function addHistoryCommands(program: Command, context: CliContext): void 
     .summary('conclude a switch after boot (run by khop-arrive.service)')
     .description(
       'Compare the ticket of a switch in flight with the kernel that runs now, and add how it ended to the ' +
-        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. A ' +
+        'history; a trial that came home is concluded with its cause, and in the kernel on trial nothing is. What an ' +
+        'earlier boot has loaded and no switch jumped to is concluded in the same way. A ' +
         'crash that led here is concluded, too: a report that came home in memory is written to disk; a ' +
         'system that goes on in a panic kernel writes its own. A watchdog that a trial has left counting is ' +
         'stopped, or given to systemd, and kernel.panic is what it was before the way home. Run by ' +
-        'khop-arrive.service; does nothing without a ticket and a crash.',
+        'khop-arrive.service; does nothing without a ticket, a load and a crash.',
     )
     .option('--measure', 'wait until systemd is done with starting, and record how long the way up took')
     .option(
@@ -104,7 +107,7 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   const elsewhere = bringReportsIn(world);
   const reset = await resetEvidence(context, world, machine);
   const wait = async (ms: number) => await sleep(ms, undefined, { signal: context.signal });
-  const { arrival, trial, entry } = await concludeArrivalAlone(
+  const { arrival, trial, entry, loadEnd } = await concludeArrivalAlone(
     world,
     wait,
     machine,
@@ -127,6 +130,7 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
     context.print(
       renderJson({
         ...{ concluded: entry ?? null, crashes, isHomeByKexec, problem: problem ?? null, removed },
+        loadEnd: loadEnd ?? null,
         continued: continued ?? null,
         trial,
         watchdog: watchdog ?? null,
@@ -136,14 +140,21 @@ async function arrive(context: CliContext, options: { readonly json?: boolean })
   }
   const { renderCrashArrival } = await import('../render/crash-arrival.ts');
   for (const line of renderCrashArrival(arrival, removed, elsewhere.sentTo)) context.print(line);
+  if (loadEnd !== undefined) await reportLoadEnd(context, loadEnd);
   if (trial.state !== 'none') return await reportTrial(context, trial);
   if (entry === undefined) {
-    if (entries.length === 0 && !isHomeByKexec && continued === undefined)
+    if (entries.length === 0 && !isHomeByKexec && continued === undefined && loadEnd === undefined)
       context.print('No switch is in flight.');
     return;
   }
   const { renderHistory } = await import('../render/history.ts');
   context.print(renderHistory([entry], context));
+}
+
+async function reportLoadEnd(context: CliContext, entry: LoadEndHistoryEntry): Promise<void> {
+  const { renderLoadEnd } = await import('../render/history.ts');
+  const { image, toRelease } = entry;
+  context.print(`What was loaded before, ${toRelease ?? image}: ${renderLoadEnd(entry, context)}.`);
 }
 
 /** The journal gets what is wrong with it. */

@@ -71,7 +71,10 @@ export async function loadKernel(
   const { usedOptimisations } = await import('../../switch/fast.ts');
   const { record, proposal } = await world.exclusively(async () => {
     refuseOnTrial(world, 'nothing was loaded');
-    if (!options.panic) await refuseOnWayDown(context, world, 'nothing was loaded');
+    if (!options.panic) {
+      await refuseOnWayDown(context, world, 'nothing was loaded');
+      await concludeBefore(context, world, options);
+    }
     const proposal = proposeLoad(world, selector, options);
     await remarkFindings(context, proposal.findings, options);
     await remarkOptimisations(context, proposal.optimisations, options);
@@ -95,6 +98,17 @@ export async function loadKernel(
       ? 'It starts by itself when this kernel panics. Next: khop status'
       : 'Nothing was stopped. Next: khop switch --loaded, or khop unload',
   );
+}
+
+/** Where nobody calls `khop arrive`: this load takes the place of an earlier one, whose end says what to leave out. */
+async function concludeBefore(
+  context: CliContext,
+  world: SwitchWorld,
+  options: { readonly json?: boolean },
+): Promise<void> {
+  const { concludeLoad } = await import('../../switch/load-end.ts');
+  if (concludeLoad(world) === undefined || options.json) return;
+  context.remark('The last load was not concluded yet; it is now: khop history');
 }
 
 /** Shows what does not pass, on the remarks channel. */

@@ -124,7 +124,7 @@ async function concludeBefore(context: CliContext): Promise<void> {
   const world = openGuardWorld(context);
   const reset = await resetEvidence(context, world, world.readMachine());
   if (await concludeLastSwitch(world, reset, announcer(context)))
-    context.remark('The last switch was not concluded yet; it is now: khop history');
+    context.remark('The last switch or load was not concluded yet; it is now: khop history');
 }
 
 /** @throws E_STATE in a kernel that is on trial itself */

@@ -149,6 +149,10 @@ async function loadFile(
     const { renderLoadPlan } = await import('../render/load-plan.ts');
     context.remark(renderLoadPlan(plan(), context));
   }
+  if (!isPanic) {
+    const { concludeLoad } = await import('../../switch/load-end.ts');
+    concludeLoad(world);
+  }
   await loadPlan(world, plan(), { by: 'kexec', optimisations: [] });
   return 0;
 }

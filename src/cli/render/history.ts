@@ -6,6 +6,7 @@ import type {
   ArrivalHistoryEntry,
   CrashHistoryEntry,
   HistoryEntry,
+  LoadEndHistoryEntry,
   LostTrialEntry,
   SwitchHistoryEntry,
   TrialEnd,
@@ -18,23 +19,35 @@ import { renderTable } from './table.ts';
 
 /** Oldest first. */
 export function renderHistory(all: readonly HistoryEntry[], context: Pick<CliContext, 'style'>): string {
-  const entries = all.filter((entry) => entry.kind !== 'arrival');
+  const entries = all.filter((entry) => entry.kind !== 'arrival' && entry.kind !== 'load-end');
   if (entries.length === 0) return 'No loads or switches yet. Next: khop list';
   const arrivals = new Map(all.flatMap((entry) => (entry.kind === 'arrival' ? [[entry.id, entry]] : [])));
+  const ends = new Map(all.flatMap((entry) => (entry.kind === 'load-end' ? [[entry.atMs, entry]] : [])));
   const rows = entries.map((entry) => {
     if (entry.kind === 'crash') return renderCrashEntry(entry, context);
     if (entry.kind === 'trial-lost') return renderLostTrial(entry, context);
     if (entry.kind === 'switch') return renderSwitch(entry, arrivals.get(entry.id), context);
+    const end = entry.slot === 'normal' ? ends.get(entry.atMs) : undefined;
     return [
       renderTime(entry.atMs),
       entry.slot === 'normal' ? 'load' : 'load panic',
       `${entry.fromRelease} -> ${entry.toRelease ?? entry.image}`,
       entry.method,
       `load ${renderMilliseconds(entry.loadMs)}`,
-      '',
+      end === undefined ? '' : renderLoadEnd(end, context),
     ];
   });
   return renderTable([['WHEN', 'WHAT', 'FROM -> TO', 'METHOD', 'TOOK', 'OUTCOME'], ...rows]);
+}
+
+/** How a load ended that no switch tells of. */
+export function renderLoadEnd(
+  { outcome, arrivedRelease }: LoadEndHistoryEntry,
+  context: Pick<CliContext, 'style'>,
+): string {
+  if (outcome === 'arrived')
+    return context.style('green', `arrived on ${arrivedRelease ?? 'an unnamed kernel'}`);
+  return context.style('yellow', `not seen to arrive; ${arrivedRelease ?? '?'} came up`);
 }
 
 function renderCrashEntry(entry: CrashHistoryEntry, context: Pick<CliContext, 'style'>): string[] {

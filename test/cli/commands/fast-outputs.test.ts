@@ -7,6 +7,9 @@ import { loadKernel } from '../../../src/cli/commands/load.ts';
 import { planKernel } from '../../../src/cli/commands/plan.ts';
 import { switchToKernel } from '../../../src/cli/commands/switch.ts';
 import type { KernelOptions } from '../../../src/cli/kernel-options.ts';
+import { decodeLoadedRecord, encodeLoadedRecord } from '../../../src/switch/loaded-record.ts';
+import { readHistory } from '../../../src/switch/read-history.ts';
+import { keptLoadPath } from '../../../src/switch/state-paths.ts';
 import type { SwitchWorld } from '../../../src/switch/world.ts';
 import { type SaidContext, sayingContext } from '../../support/cli-context.ts';
 import { healthyMachine, read } from '../../support/machine-facts.ts';
@@ -111,4 +114,25 @@ test('a plan that was saved is compared without what is said beside it', async (
   const second = sayingContext();
   await planKernel(second.context, worldOf(boot), boot.image, { ...options, diff: saved });
   assert.deepEqual(JSON.parse(second.printed[0]!), { differences: [] });
+});
+
+test('a load that nobody concluded is concluded before the next one is planned, which then trims nothing', async () => {
+  using boot = buildBoot();
+  const options = { initrd: [boot.initrd], commandLine: 'root=/dev/vda1', fast: true };
+  const first = worldOf(boot);
+  await loadKernel(sayingContext().context, first, boot.image, options);
+  const path = keptLoadPath(first.folders);
+  const record = decodeLoadedRecord(first.files.read(path) ?? '', path);
+  // This initrd has no modules to leave out.
+  first.files.write(path, encodeLoadedRecord({ ...record, optimisations: ['trim'] }));
+  const next = { ...first, readMachine: () => ({ ...first.readMachine(), bootId: read('next-boot') }) };
+  const said = sayingContext();
+  await loadKernel(said.context, next, boot.image, options);
+  assert.match(said.remarks.join('\n'), /The last load was not concluded yet; it is now: khop history/);
+  assert.match(said.remarks.join('\n'), /not fast +trim .*was not seen to arrive/);
+  const { entries } = readHistory(next);
+  assert.deepEqual(
+    entries.map(({ kind }) => kind),
+    ['load', 'load-end', 'load'],
+  );
 });

@@ -93,3 +93,22 @@ test('a trial whose ticket was lost says where the ticket is', () => {
   };
   assert.match(rowOf(entry), /could not be read; firmware: nothing says when; kept as \/s\/x\.damaged-1$/);
 });
+
+test('a load shows how it ended where no switch tells of it', () => {
+  const load: HistoryEntry = {
+    ...{ version: 1, kind: 'load', atMs: NOW_MS, slot: 'normal', method: 'segments', fromRelease: '6.1' },
+    ...{ toRelease: '6.12', image: '/boot/new', loadMs: 9 },
+  };
+  const end: HistoryEntry = {
+    ...{ version: 1, kind: 'load-end', atMs: NOW_MS, image: '/boot/new', toRelease: '6.12' },
+    ...{ optimisations: [], outcome: 'arrived', arrivedRelease: '6.12', arrivedBootId: 'b' },
+  };
+  const rows = (...entries: HistoryEntry[]) => renderHistory(entries, plain).split('\n').slice(1);
+  const [row = '', ...others] = rows(load, end);
+  assert.match(row, /load {2}6\.1 -> 6\.12 {2}segments {2}load 9 ms {2}arrived on 6\.12$/);
+  assert.deepEqual(others, []);
+  const unknown = { ...end, outcome: 'unknown', arrivedRelease: '6.1' } as const;
+  assert.match(rows(load, unknown)[0] ?? '', /load 9 ms {2}not seen to arrive; 6\.1 came up$/);
+  for (const alone of [[load], [load, { ...end, atMs: 1 }], [{ ...load, slot: 'crash' } as const, end]])
+    assert.match(rows(...alone).join('\n'), /load 9 ms\s*$/);
+});

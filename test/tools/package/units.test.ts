@@ -6,9 +6,11 @@ import { armAgainPath } from '../../../src/guard/armed-record.ts';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../../src/guard/guard-settings.ts';
 import { parseReportTarget } from '../../../src/guard/report-target.ts';
 import { runProcess } from '../../../src/machine/run-process.ts';
+import { keptLoadPath, ticketPath } from '../../../src/switch/state-paths.ts';
 import { buildTree } from '../../support/tree-builder.ts';
 
 const PACKAGING = join(import.meta.dirname, '../../../packaging');
+const FOLDERS = { root: '/', state: '/var/lib/khop', run: '/run/khop', cache: '/var/cache/khop' };
 const UNITS = readdirSync(PACKAGING).filter((name) => /\.(service|path|timer)$/.test(name));
 
 /** The values of a setting in a unit, in the order in which they stand there. */
@@ -102,9 +104,7 @@ test('hooks wait for the network where there is something to tell, and no other 
 });
 
 test('what is armed for now only is looked at again until it is not, and no boot waits for that', () => {
-  assert.deepEqual(settingsOf('khop-guard-again.path', 'PathExists'), [
-    armAgainPath({ root: '/', state: '/var/lib/khop', run: '/run/khop', cache: '/var/cache/khop' }),
-  ]);
+  assert.deepEqual(settingsOf('khop-guard-again.path', 'PathExists'), [armAgainPath(FOLDERS)]);
   const [command = ''] = settingsOf('khop-guard-again.service', 'ExecStart');
   const [, pauseSeconds] = /sleep (\d+) && exec systemctl start khop-guard\.service/.exec(command) ?? [];
   assert.ok(Number(pauseSeconds) >= 60, 'systemd would start it without a pause');
@@ -121,4 +121,10 @@ test('each hour, and behind other panic kernels, it is seen that the guard’s i
   const after = settingsOf('khop-guard.service', 'After').flatMap((value) => value.split(' '));
   for (const unit of ['kdump-tools.service', 'kdump.service'])
     assert.ok(wantedBy.includes(unit) && after.includes(unit), unit);
+});
+
+test('what an earlier boot has loaded is concluded, also where there is no ticket and no guard', () => {
+  const paths = settingsOf('khop-arrive.service', 'ConditionPathExists');
+  for (const path of [ticketPath(FOLDERS), keptLoadPath(FOLDERS)])
+    assert.ok(paths.includes(`|${path}`), path);
 });
