@@ -1,6 +1,6 @@
 /**
  * The history: /var/lib/khop/history.jsonl, one JSON object a line, append-only. `khop history` and the
- * time estimates read it. A line that cannot be read is reported and skipped, never removed.
+ * time estimates (estimate.ts) read it. A line that cannot be read is reported and skipped, never removed.
  * @module
  */
 import * as v from 'valibot';
@@ -213,57 +213,4 @@ export function newestEntries(entries: readonly HistoryEntry[], limit: number): 
 /** Whether it only says more of an entry before it: of a switch by its id, of a load by its time. */
 function isAddition({ kind }: HistoryEntry): boolean {
   return kind === 'arrival' || kind === 'load-end';
-}
-
-/** What is expected of a switch, phase by phase; ms. */
-export interface Estimate {
-  readonly loadMs: number;
-  readonly downMs: number;
-  readonly upMs: number;
-  /** How many switches of this machine it comes from. */
-  readonly samples: number;
-}
-
-/** Only switches of the same kind say something about each other. */
-export interface EstimateQuestion {
-  readonly method: 'file' | 'segments';
-  readonly optimisations: readonly string[];
-}
-
-/** What past switches of the same kind predict, or undefined without any. */
-export function estimateFromHistory(history: History, question: EstimateQuestion): Estimate | undefined {
-  const kind = [...question.optimisations].sort().join();
-  const arrived = history.entries.filter(
-    (entry): entry is SwitchHistoryEntry =>
-      entry.kind === 'switch' &&
-      entry.outcome === 'arrived' &&
-      entry.method === question.method &&
-      [...entry.optimisations].sort().join() === kind,
-  );
-  const recent = arrived.slice(-5);
-  if (recent.length === 0) return undefined;
-  return {
-    loadMs: median(recent.map((entry) => entry.loadMs)),
-    downMs: median(recent.map((entry) => entry.downMs ?? 0)),
-    upMs: median(recent.map((entry) => entry.upMs ?? 0)),
-    samples: recent.length,
-  };
-}
-
-/** How often this machine was switched and came back on the kernel that was meant. */
-export function countArrivals(history: History): number {
-  return history.entries.filter((entry) => entry.kind === 'switch' && entry.outcome === 'arrived').length;
-}
-
-/** How long the way down usually took on this machine, ms; undefined before the first arrival. */
-export function usualDownMs(history: History): number | undefined {
-  const recent = history.entries
-    .flatMap((entry) => (entry.kind === 'switch' && entry.outcome === 'arrived' ? (entry.downMs ?? []) : []))
-    .slice(-5);
-  return recent.length === 0 ? undefined : median(recent);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }

@@ -4,10 +4,8 @@ import { KhopError } from '../../src/error.ts';
 import { tokensOn } from '../../src/switch/arrive.ts';
 import { DEFAULT_CONFIGURATION, parseConfiguration } from '../../src/switch/configuration.ts';
 import {
-  countArrivals,
   decodeHistory,
   encodeHistoryEntry,
-  estimateFromHistory,
   type HistoryEntry,
   type LoadEndHistoryEntry,
   newestEntries,
@@ -109,20 +107,6 @@ test('the newest entries are counted without the way up of each, which comes wit
   assert.deepEqual(newestEntries([...entries, loaded], 2), [switched('b'), arrival('b'), loaded]);
   const ended = [LOAD_END, { ...LOAD_END, atMs: 4 }];
   assert.deepEqual(newestEntries([...entries, loaded, ...ended], 1), [loaded, LOAD_END]);
-});
-
-test('estimates are medians of the last arrivals by the same method', () => {
-  const entries = [1000, 9000, 2000].map((loadMs) => ({ ...ARRIVED, loadMs }));
-  const failed = { ...ARRIVED, outcome: 'elsewhere' as const, loadMs: 1 };
-  const history = { entries: [...entries, failed], damaged: [] };
-  assert.deepEqual(estimateFromHistory(history, { method: 'file', optimisations: [] }), {
-    loadMs: 2000,
-    downMs: 4000,
-    upMs: 9000,
-    samples: 3,
-  });
-  assert.equal(estimateFromHistory(history, { method: 'segments', optimisations: [] }), undefined);
-  assert.equal(countArrivals(history), 3);
 });
 
 test('tokens are found as whole arguments only', () => {

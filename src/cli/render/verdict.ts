@@ -4,18 +4,21 @@
  */
 import type { Proposal } from '../../switch/proposal.ts';
 import type { CliContext } from '../context.ts';
+import { describeWayUp } from './arrival.ts';
 import { renderMilliseconds } from './quantity.ts';
 
 /** One line: what a switch will cost, from this machine's own past where there is one. */
-export function describeEstimate(proposal: Proposal): string {
-  const { estimate } = proposal;
+export function describeEstimate({ estimate }: Pick<Proposal, 'estimate'>): string {
   if (estimate === undefined)
     return 'Cost: not known on this machine yet; `khop history` will know after the first switch.';
-  const { loadMs, downMs, upMs, samples } = estimate;
-  return (
+  const { loadMs, downMs, upMs, wayUp, samples } = estimate;
+  const phases =
     `Cost: about ${renderMilliseconds(loadMs)} to load, ${renderMilliseconds(downMs)} down and in between, ` +
-    `${renderMilliseconds(upMs)} up again (from ${samples} switch${samples === 1 ? '' : 'es'} here).`
-  );
+    `${renderMilliseconds(upMs)} up again (from ${samples} switch${samples === 1 ? '' : 'es'} here).`;
+  const points = wayUp === null ? '' : describeWayUp(wayUp);
+  if (wayUp === null || points === '') return phases;
+  const basis = wayUp.samples === samples ? '' : ` (from ${wayUp.samples} of them)`;
+  return `${phases} Way up, from the start of the kernel: ${points}${basis}.`;
 }
 
 /** One or two lines: the verdict and the next command. */
