@@ -31,7 +31,7 @@ const UNTRIMMED_BECAUSE: Readonly<Record<TrimmedEnd, string>> = {
 /**
  * After a trimmed initramfs did not arrive, those of this kernel are complete from then on: whatever was missing is
  * there again, without anybody having to know what it was. After one of which nobody knows, they are until this kernel
- * has arrived.
+ * has arrived; a second one has failed.
  */
 export function initramfsWish(
   world: SwitchWorld,
@@ -55,6 +55,9 @@ function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
   return outcome === 'elsewhere' || (outcome === 'returned' && trial?.cause !== 'asked');
 }
 
+/** Loads that were not seen to arrive with a trimmed one, and none between that was. */
+const FAILED_AFTER = 2;
+
 /**
  * How the newest start of that kernel with a trimmed initramfs ended, of those that were concluded; undefined when it arrived,
  * or there is none. What others did after a failure says nothing of what was left out, but the doubt about a load that was
@@ -64,13 +67,17 @@ function hasFailed({ outcome, trial }: SwitchHistoryEntry): boolean {
 function lastTrimmedEnd({ entries }: History, start: PlannedStart): TrimmedEnd | undefined {
   let last: TrimmedEnd | undefined;
   let wasLoaded = false;
+  let doubts = 0;
   for (const entry of entries) {
     // That kernel itself loads the one that it goes home to.
     if (entry.kind === 'load' && entry.slot === 'normal' && entry.fromRelease !== start.release)
       wasLoaded = isStart(entry, start) && isTrimmed(entry);
     if (entry.kind === 'trial-lost' && wasLoaded && entry.cause !== 'asked') last = 'failed';
-    if ((entry.kind === 'switch' || entry.kind === 'load-end') && isStart(entry, start))
-      last = endAfter(last, entry);
+    if ((entry.kind === 'switch' || entry.kind === 'load-end') && isStart(entry, start)) {
+      if (isTrimmed(entry) && entry.outcome === 'arrived') doubts = 0;
+      if (isTrimmed(entry) && entry.outcome === 'unknown') doubts += 1;
+      last = doubts >= FAILED_AFTER ? 'failed' : endAfter(last, entry);
+    }
     if (entry.kind === 'switch' || entry.kind === 'load-end' || entry.kind === 'trial-lost')
       wasLoaded = false;
   }

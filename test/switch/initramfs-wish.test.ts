@@ -164,3 +164,12 @@ test('a load whose end is known is not what a trial was whose ticket was lost', 
     /did not arrive$/,
   );
 });
+
+test('a second load that was not seen to arrive with a trimmed one has failed, unless one between them arrived', () => {
+  const doubt = loadEnd('unknown');
+  assert.equal(isTrimmed(doubt, loadEnd('arrived', []), doubt, loadEnd('arrived', [])), false);
+  assert.equal(
+    isTrimmed(doubt, loadEnd('arrived', []), loadEnd('arrived'), doubt, loadEnd('arrived', [])),
+    true,
+  );
+});
