@@ -142,7 +142,7 @@ function constant(to: Register, value: bigint): Uint8Array {
   return code(0x48, 0xb8 | register, ...low, ...word(Number(BigInt.asIntN(32, value >> 32n))));
 }
 
-/** mov between a register and [rbp + displacement of 32 bits]. */
+/** mov between a register and [rbp + displacement]. */
 function frameAccess(opcode: number, register: Register, variable: Variable): Uint8Array {
   const displacement = variable.kind === 'local' ? -8 * (variable.index + 1) : 16 + 8 * variable.behind;
   const field = register === 'first' ? 0 : 1;
