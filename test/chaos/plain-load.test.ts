@@ -45,7 +45,7 @@ test('who loads with khop and jumps with systemctl finds in the history how that
   assert.equal(await isTrimmed(), true);
   await machine.run(`${INSTALLED} khop load ${target.id} --fast && sync`, COMMAND);
   const { bootId } = await machine.waitForHello(1000);
-  await machine.qmp.execute('system_reset');
+  await machine.reset();
   await machine.waitForNewKernel(bootId, HOP_MS);
   await waitForSystem(machine);
   assert.equal((await lastEnd()).outcome, 'unknown');
