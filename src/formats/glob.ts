@@ -16,6 +16,15 @@ export function literalHead(pattern: string): string {
   return /^[^*?[\\]*/.exec(pattern)?.[0] ?? '';
 }
 
+/**
+ * Whether a text of letters, digits and underscores alone may match: not where `pattern` asks for another character.
+ * In doubt it may.
+ */
+export function mayMatchWord(pattern: string): boolean {
+  const literals = pattern.replaceAll(/\[[!^]?\]?[^\]]*\]|[*?]/g, '');
+  return literals.includes('\\') || /^\w*$/.test(literals);
+}
+
 function matchTokens(tokens: readonly Token[], text: string): boolean {
   let [at, token] = [0, 0];
   /** Where the last star stands, and how far it reaches so far. */

@@ -3,19 +3,16 @@
  * the modules and firmware that this machine does not use.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { readInitramfs, releaseUnpacked } from '../formats/initramfs.ts';
 import type { NamedBytes } from '../formats/named-bytes.ts';
 import { releaseBytes } from '../formats/release-bytes.ts';
 import { forgetCleanPages } from '../machine/clean-pages.ts';
 import type { InitramfsNeeds } from '../machine/initramfs-needs.ts';
-import { type Reading, valueOf } from '../machine/reading.ts';
-import { mapReading } from '../machine/source.ts';
+import type { Reading } from '../machine/reading.ts';
+import type { CoveredNeeds } from '../plan/initramfs/covered-needs.ts';
 import { mainParts } from '../plan/initramfs/early-archives.ts';
-import { argumentModules } from '../plan/initramfs/named-modules.ts';
 import { type InitramfsPacking, packInitramfs } from '../plan/initramfs/pack-initramfs.ts';
 import { type TrimmedInitramfs, trimInitramfs } from '../plan/initramfs/trim-initramfs.ts';
-import { isSameRoot } from '../plan/preflight/device-names.ts';
 import type { PreparedFile, PreparedRecord } from './prepared-record.ts';
 
 /** For which kernel and start, and how. */
@@ -42,40 +39,6 @@ export interface PreparedInitramfs {
   readonly untrimmedBecause: string;
   /** Gives back the memory that the pieces are in, as far as it is nobody else's. They have no bytes from then on. */
   readonly release: () => void;
-}
-
-/**
- * Everything that decides what comes out, besides the files: the packing and, when modules are left out, what
- * decides which. Two wishes with the same variant have the same result.
- */
-export function variantOf(wish: InitramfsWish): string {
-  if (wish.needs === undefined) return `complete ${wish.packing}`;
-  const { devices, loadedModules, fileSystems, blockDevices, mappings } = wish.needs;
-  const decisive = {
-    release: wish.release,
-    isSameRoot: mapReading(wish.runningCommandLine, (running) =>
-      isSameRoot(running, wish.commandLine, valueOf(fileSystems)),
-    ),
-    named: argumentModules(wish.commandLine),
-    devices: mapReading(devices, (all) => [
-      ...new Set(all.map(({ modalias, module }) => `${modalias} ${module}`)),
-    ]),
-    // Loop devices and RAM disks come and go, and hold no root.
-    blockDevices: mapReading(blockDevices, (names) =>
-      [...names].filter((name) => !/^(loop|z?ram)\d/.test(name)),
-    ),
-    sets: [loadedModules, fileSystems].map((reading) => mapReading(reading, (names) => [...names])),
-    mappings,
-  };
-  const text = JSON.stringify(decisive, (_key, value: unknown) =>
-    isStringList(value) ? value.toSorted() : value,
-  );
-  return `trimmed ${wish.packing} ${createHash('sha256').update(text).digest('hex')}`;
-}
-
-/** Lists of names have no order that means anything here. */
-function isStringList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /**
@@ -114,18 +77,17 @@ export function describeInitramfs(
 ): PreparedRecord['initramfs'] {
   if (prepared === undefined) return null;
   const { packing, originalBytes, unpackedBytes, trimmed, untrimmedBecause } = prepared;
-  const isTrimmed = trimmed !== undefined && trimmed.obstacle === undefined;
   return {
     file: written.get('initrd.img')!,
     packing,
     originalBytes,
     unpackedBytes,
-    trimmed: isTrimmed ? summarise(trimmed) : null,
-    untrimmedBecause: isTrimmed ? null : untrimmedBecause,
+    trimmed: trimmed?.covered === undefined ? null : summarise(trimmed, trimmed.covered),
+    untrimmedBecause: trimmed?.covered === undefined ? untrimmedBecause : null,
   };
 }
 
-function summarise({ dropped, kept }: TrimmedInitramfs) {
+function summarise({ dropped, kept }: TrimmedInitramfs, covered: CoveredNeeds) {
   const all = [...dropped.modules, ...dropped.firmware];
   return {
     modules: dropped.modules.length,
@@ -133,5 +95,6 @@ function summarise({ dropped, kept }: TrimmedInitramfs) {
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     hardwareNames: dropped.hardwareNames,
     keptModules: kept.modules.count,
+    covered,
   };
 }

@@ -17,6 +17,7 @@ import { type UnwrappedImage, unwrapImage } from '../plan/unwrap-image.ts';
 import { VERSION } from '../version.ts';
 import { makeRoom } from './cache-room.ts';
 import { fittingContents, initramfsMemory, kernelMemory } from './fitting.ts';
+import { exactPurpose, type InitramfsPurpose, variantOf } from './initramfs-purpose.ts';
 import { readInitrdFiles } from './initrd-files.ts';
 import { attemptPart, type PartAttempt } from './part-attempt.ts';
 import {
@@ -24,7 +25,6 @@ import {
   type InitramfsWish,
   type PreparedInitramfs,
   prepareInitramfs,
-  variantOf,
 } from './prepare-initramfs.ts';
 import {
   PREPARED_RECIPE,
@@ -78,12 +78,12 @@ export interface PrepareOutcome extends PreparedEntry {
 export function prepareKernel(world: PrepareWorld, request: PrepareRequest): PrepareOutcome {
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
-  const variant = variantOf(request);
-  const found = request.isForced ? undefined : findEntry(world, { image, initrds, variant }, request);
+  const purpose = { variant: variantOf(request), needs: request.needs };
+  const found = request.isForced ? undefined : findEntry(world, { image, initrds }, purpose, request);
   if (found !== undefined) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
-  const key = keyOf([files.image, ...files.initrds], variant);
+  const key = keyOf([files.image, ...files.initrds], exactPurpose(purpose));
   const same = request.isForced ? undefined : findByKey(world.cacheFolder, key);
   if (same !== undefined) {
     requireUnchanged([image, ...initrds]);
@@ -108,18 +108,18 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     (bytes) => makeRoom(world.cacheFolder, bytes, [image, ...initrds]),
   );
   const leftOut = memoryObstacle === undefined ? fitting.leftOut : { obstacle: memoryObstacle, diskBytes: 0 };
-  const recorded = leftOut === undefined ? variant : kernelAlone(variant);
+  const variant = leftOut === undefined ? purpose.variant : kernelAlone(purpose.variant);
   const entry = writePrepared(world.cacheFolder, fitting.contents, (written) => {
     // Nothing is read of them from here on.
     requireUnchanged([image, ...initrds]);
     return {
       version: PREPARED_VERSION,
       recipe: PREPARED_RECIPE,
-      key: leftOut === undefined ? key : keyOf([files.image, ...files.initrds], recorded),
+      key: leftOut === undefined ? key : keyOf([files.image, ...files.initrds], variant),
       release: request.release ?? null,
       image,
       initrds,
-      variant: recorded,
+      variant,
       kernel: describeKernel(kernel.value, written),
       kernelObstacle: kernel.obstacle,
       initramfs: leftOut === undefined ? describeInitramfs(initramfs.value, written) : null,
@@ -131,11 +131,11 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
       tookMs: Math.max(0, world.nowMs() - startedMs),
     };
   });
-  removeSurplus(world.cacheFolder, entry);
+  removeSurplus(world.cacheFolder, { entry, needs: request.needs });
   return { ...entry, wasThere: false };
 }
 
-/** Of an entry whose initramfs is left out: with room for it, there will be another. */
+/** Of an entry whose initramfs is left out, whatever the machine needs of one: with room for it, there will be another. */
 function kernelAlone(variant: string): string {
   return `kernel alone, for want of room; ${variant}`;
 }
@@ -143,12 +143,14 @@ function kernelAlone(variant: string): string {
 /** The entry, or as long as there is no room for all of it the one with the kernel alone. */
 function findEntry(
   { cacheFolder }: PrepareWorld,
-  { image, initrds, variant }: Pick<PreparedRecord, 'image' | 'initrds' | 'variant'>,
+  { image, initrds }: Pick<PreparedRecord, 'image' | 'initrds'>,
+  purpose: InitramfsPurpose,
   { memoryAvailableBytes }: Pick<PrepareRequest, 'memoryAvailableBytes'>,
 ): PreparedEntry | undefined {
-  const whole = findPrepared(cacheFolder, image, initrds, variant);
+  const whole = findPrepared(cacheFolder, image, initrds, purpose);
   if (whole !== undefined) return whole;
-  const alone = findPrepared(cacheFolder, image, initrds, kernelAlone(variant));
+  const variant = kernelAlone(purpose.variant);
+  const alone = findPrepared(cacheFolder, image, initrds, { ...purpose, variant });
   if (alone?.record.leftOut === undefined) return undefined;
   const { memoryBytes, diskBytes } = alone.record.leftOut;
   const initramfsObstacle =
@@ -191,8 +193,8 @@ function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {
   );
 }
 
-function keyOf(files: readonly NamedBytes[], variant: string): string {
-  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${variant}\n`);
+function keyOf(files: readonly NamedBytes[], purpose: string): string {
+  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${purpose}\n`);
   for (const { bytes } of files) key.update(digestOf(bytes));
   return key.digest('hex');
 }

@@ -6,11 +6,12 @@
  */
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
+import { STORAGE_KINDS } from '../plan/initramfs/standing-modules.ts';
 import { VERSION } from '../version.ts';
 
 export const PREPARED_VERSION = 1;
-/** Changes whenever other bytes come out of the same inputs. */
-export const PREPARED_RECIPE = 4;
+/** Changes whenever other bytes come out of the same inputs, or more is to be known of them. */
+export const PREPARED_RECIPE = 5;
 
 /** A file of the boot folder as stat(2) tells it: any change of content changes one of these. */
 const FileIdentity = v.object({
@@ -48,6 +49,18 @@ const PreparedKernel = v.object({
   relocations: PreparedFile,
 });
 
+const Names = v.pipe(v.array(v.string()), v.readonly());
+
+/** As plan/initramfs/covered-needs.ts has them. */
+const CoveredNeeds = v.object({
+  modaliases: Names,
+  drivers: Names,
+  loadedModules: Names,
+  storage: v.pipe(v.array(v.picklist(STORAGE_KINDS)), v.readonly()),
+  names: Names,
+  spareNames: Names,
+});
+
 const PreparedInitramfs = v.object({
   file: PreparedFile,
   packing: v.picklist(['none', 'lz4']),
@@ -64,6 +77,8 @@ const PreparedInitramfs = v.object({
       /** Bytes of names in hwdb.bin. */
       hardwareNames: v.number(),
       keptModules: v.number(),
+      /** What it was trimmed for: it fits a machine that needs no more. */
+      covered: CoveredNeeds,
     }),
   ),
   untrimmedBecause: v.nullable(v.string()),
@@ -77,7 +92,7 @@ const PreparedRecord = v.object({
   release: v.nullable(v.string()),
   image: FileIdentity,
   initrds: v.array(FileIdentity),
-  /** How the initramfs was to be prepared, see variantOf. */
+  /** How the initramfs was to be prepared, see variantOf: one that was trimmed has a condition besides. */
   variant: v.string(),
   /** Null with a reason where the kernel cannot be unpacked beforehand. */
   kernel: v.nullable(PreparedKernel),

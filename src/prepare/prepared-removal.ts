@@ -3,6 +3,7 @@
  * but a few for the same files.
  * @module
  */
+import { type InitramfsPurpose, servesPurpose } from './initramfs-purpose.ts';
 import type { FileIdentity } from './prepared-record.ts';
 import {
   identifyFile,
@@ -14,27 +15,43 @@ import {
 } from './prepared-store.ts';
 import { isAsItWas } from './source-files.ts';
 
-/** For the same files: one trimmed for the machine as it is, and one complete, or packed smaller. */
-const VARIANTS_KEPT = 2;
+/** For the same files: one for the machine as it is, and one complete, packed smaller, or for what it has at another place. */
+const ENTRIES_KEPT = 2;
+
+/** An entry that was just made. */
+interface MadeEntry {
+  readonly entry: PreparedEntry;
+  readonly needs: InitramfsPurpose['needs'];
+}
 
 /**
- * Entries for the same files but the newest few. Each device and module that comes or goes makes another variant, and an
- * entry is as large as an unpacked system.
- * @param entry the one that is kept in any case, whatever the clock says; undefined: it is still to be made
+ * Entries for the same files but the newest few: a device that comes may make another one, and each is as large as an
+ * unpacked system. What would have served instead of the one that was made goes in any case: it has decayed, lacks
+ * something, or is not wanted.
+ * @param made is kept in any case, whatever the clock says; undefined: it is still to be made
  */
 export function surplusFor(
   cacheFolder: string,
   files: readonly FileIdentity[],
-  entry?: PreparedEntry,
+  made?: MadeEntry,
 ): PreparedEntry[] {
-  const others = listForFiles(cacheFolder, files, isAsItWas).filter(({ folder }) => folder !== entry?.folder);
-  return others.slice(VARIANTS_KEPT - 1);
+  const others = listForFiles(cacheFolder, files, isAsItWas).filter(
+    ({ folder }) => folder !== made?.entry.folder,
+  );
+  const kept = others.filter((other) => !isReplaced(other, made)).slice(0, ENTRIES_KEPT - 1);
+  return others.filter((other) => !kept.includes(other));
 }
 
-/** Removes them, now that `entry` is there. */
-export function removeSurplus(cacheFolder: string, entry: PreparedEntry): void {
-  const { image, initrds } = entry.record;
-  for (const surplus of surplusFor(cacheFolder, [image, ...initrds], entry))
+function isReplaced({ record }: PreparedEntry, made: MadeEntry | undefined): boolean {
+  return (
+    made !== undefined && servesPurpose(record, { variant: made.entry.record.variant, needs: made.needs })
+  );
+}
+
+/** Removes them, now that the entry is there. */
+export function removeSurplus(cacheFolder: string, made: MadeEntry): void {
+  const { image, initrds } = made.entry.record;
+  for (const surplus of surplusFor(cacheFolder, [image, ...initrds], made))
     try {
       removePrepared(surplus);
     } catch {

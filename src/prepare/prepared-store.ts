@@ -26,6 +26,7 @@ import { forgetCleanPages } from '../machine/clean-pages.ts';
 import { syncFolder, writeDurably } from '../machine/durable-file.ts';
 import { forgetPages, mapFile } from '../machine/mapped-file.ts';
 import { forgetProgram } from '../machine/program-pages.ts';
+import { type InitramfsPurpose, servesPurpose } from './initramfs-purpose.ts';
 import {
   decodePreparedRecord,
   encodePreparedRecord,
@@ -96,19 +97,19 @@ export function listNotUnderstood(cacheFolder: string): string[] {
     .filter((folder) => readRecord(folder)?.key !== basename(folder));
 }
 
-/** The newest entry that was made from exactly these files, as they are now, in this variant; see `isSettled`. */
+/** The newest entry that was made from exactly these files, as they are now, and serves the purpose; see `isSettled`. */
 export function findPrepared(
   cacheFolder: string,
   image: FileIdentity,
   initrds: readonly FileIdentity[],
-  variant: string,
+  purpose: InitramfsPurpose,
 ): PreparedEntry | undefined {
   return listForFiles(cacheFolder, [image, ...initrds]).find(
-    ({ record }) => record.variant === variant && isSettled(record),
+    ({ record }) => servesPurpose(record, purpose) && isSettled(record),
   );
 }
 
-/** The entry that was made from this content; undefined as for `findPrepared`. @param key also names the variant */
+/** The entry that was made from this content; undefined as for `findPrepared`. @param key also names the exact purpose */
 export function findByKey(cacheFolder: string, key: string): PreparedEntry | undefined {
   const folder = join(preparedFolder(cacheFolder), key);
   const record = readRecord(folder);

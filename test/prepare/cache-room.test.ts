@@ -8,7 +8,7 @@ import { readPreparedInitramfs, readPreparedKernel } from '../../src/prepare/pre
 import { withSpace } from '../support/file-system-space.ts';
 import { virtioNeeds } from '../support/initramfs-builder.ts';
 import { read } from '../support/machine-facts.ts';
-import { buildBoot, type PreparedBoot } from '../support/prepared-boot.ts';
+import { buildBoot, initramfsWithModules, type PreparedBoot } from '../support/prepared-boot.ts';
 
 const MIB = 2 ** 20;
 const GIB = 1024 * MIB;
@@ -64,6 +64,18 @@ test('where there is room for the kernel alone, the initramfs is left out, with 
   assert.equal(withRoomFor(0, () => boot.prepare()).folder, whole.folder, 'what is there is used');
 });
 
+test('as long as the initramfs is left out, the kernel alone is found whatever the machine needs of one', () => {
+  using boot = buildBoot(initramfsWithModules(MIB));
+  const prepare = (module: string) =>
+    withRoomFor(MIB / 2, () =>
+      boot.prepare({ needs: virtioNeeds({ loadedModules: read(new Set([module])) }) }),
+    );
+  assert.deepEqual(
+    [prepare('tg3'), prepare('xfs')].map(({ wasThere }) => wasThere),
+    [false, true],
+  );
+});
+
 test('before anything is left out, entries go that fit no files any more', () => {
   using boot = buildBoot(LARGE);
   const other = `${boot.initrd}.other`;
@@ -76,12 +88,14 @@ test('before anything is left out, entries go that fit no files any more', () =>
 });
 
 test('then those go that would have to for the new one anyway', () => {
-  using boot = buildBoot(LARGE);
-  const variant = (module: string) => ({
+  using boot = buildBoot(initramfsWithModules(MIB));
+  const withLoaded = (module: string) => ({
     needs: virtioNeeds({ loadedModules: read(new Set([module])) }),
   });
-  const [first, second] = ['a', 'b'].map((module, index) => boot.prepare(variant(module), () => index));
-  const third = withRoomBeside(boot, 2, () => boot.prepare(variant('c'), () => 2));
+  const [first, second] = ['tg3', 'xfs'].map((module, index) =>
+    boot.prepare(withLoaded(module), () => index),
+  );
+  const third = withRoomBeside(boot, 2, () => boot.prepare(withLoaded('sd_mod'), () => 2));
   assert.ok(readPreparedInitramfs(third) !== undefined);
   assert.deepEqual(
     [first, second, third].map((entry) => existsSync(entry!.folder)),

@@ -3,11 +3,16 @@ import { cpSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readInitramfs } from '../../src/formats/initramfs.ts';
+import { moduleName } from '../../src/formats/module-file.ts';
 import { unpackKernel } from '../../src/formats/unpacked-kernel.ts';
+import type { InitramfsNeeds } from '../../src/machine/initramfs-needs.ts';
+import { valueOf } from '../../src/machine/reading.ts';
 import { encodePreparedRecord } from '../../src/prepare/prepared-record.ts';
 import { listPrepared, readPreparedInitramfs, readPreparedKernel } from '../../src/prepare/prepared-store.ts';
 import { buildBzImage } from '../support/bzimage-builder.ts';
-import { buildBoot } from '../support/prepared-boot.ts';
+import { modulesOf, NEEDED_MODULES, SOME_MODULES, virtioNeeds } from '../support/initramfs-builder.ts';
+import { read, unreadable } from '../support/machine-facts.ts';
+import { buildBoot, initramfsWithModules } from '../support/prepared-boot.ts';
 import { buildKernelImage, relocationTable } from '../support/unpacked-kernel-builder.ts';
 
 test('what is prepared is the kernel that unpacking gives', () => {
@@ -179,4 +184,71 @@ test('a clock that is set back while it works gives no negative time', () => {
   const readings = [5000, 1000];
   const { record } = boot.prepare({}, () => readings.shift() ?? 1000);
   assert.deepEqual([record.madeAtMs, record.tookMs], [5000, 0]);
+});
+
+const LOADED = ['ext4', 'virtio_blk', 'virtio_pci'];
+const DEVICES = valueOf(virtioNeeds().devices) ?? [];
+
+function loading(...modules: string[]): Partial<InitramfsNeeds> {
+  return { loadedModules: read(new Set(modules)) };
+}
+
+/** A second entry for the machine after a change, made or found. */
+function prepareAfter(
+  change: Partial<InitramfsNeeds>,
+  before: Partial<InitramfsNeeds> = {},
+): { readonly wasThere: boolean; readonly modules: readonly string[] } {
+  using boot = buildBoot(initramfsWithModules());
+  const first = boot.prepare({ needs: virtioNeeds(before) });
+  const second = boot.prepare({ needs: virtioNeeds(change) });
+  assert.equal(second.wasThere, second.record.key === first.record.key);
+  const third = boot.prepare({ needs: virtioNeeds(change) });
+  assert.deepEqual([third.wasThere, third.folder], [true, second.folder]);
+  const { entries } = readInitramfs(readPreparedInitramfs(second)!.bytes, 'prepared');
+  return { wasThere: second.wasThere, modules: modulesOf(entries) };
+}
+
+const FOUND: readonly (readonly [string, Partial<InitramfsNeeds>, Partial<InitramfsNeeds>])[] = [
+  ['a module is loaded that the initramfs never had', loading(...LOADED, 'nvidia'), {}],
+  ['a module is loaded that was not left out', loading(...LOADED, 'usbhid'), {}],
+  ['a module is unloaded', {}, loading(...LOADED, 'tg3')],
+  ['a device is taken out', { devices: read(DEVICES.slice(1)) }, {}],
+];
+for (const [what, change, before] of FOUND)
+  test(`when ${what}, what was trimmed before is found`, () =>
+    assert.equal(prepareAfter(change, before).wasThere, true));
+
+const MADE_ANEW: readonly (readonly [string, Partial<InitramfsNeeds>, readonly string[]])[] = [
+  ['a module is loaded that was left out', loading(...LOADED, 'tg3'), [...NEEDED_MODULES, 'tg3'].sort()],
+  [
+    'a device is plugged in',
+    { devices: read([...DEVICES, { path: '/sys/devices/a', modalias: 'usb:v1', module: undefined }]) },
+    NEEDED_MODULES,
+  ],
+  [
+    'the loaded modules cannot be read any more',
+    { loadedModules: unreadable('/proc/modules') },
+    Object.keys(SOME_MODULES).map(moduleName).sort(),
+  ],
+];
+for (const [what, change, modules] of MADE_ANEW)
+  test(`when ${what}, the initramfs is made anew with what it takes, and found from then on`, () =>
+    assert.deepEqual(prepareAfter(change), { wasThere: false, modules }));
+
+test('what could not be trimmed fits the machine whatever it gets', () => {
+  using boot = buildBoot();
+  const first = boot.prepare({ needs: virtioNeeds() });
+  assert.match(first.record.initramfs?.untrimmedBecause ?? '', /no modules/);
+  const second = boot.prepare({ needs: virtioNeeds({ ...loading('tg3'), devices: read([]) }) });
+  assert.deepEqual([second.wasThere, second.folder], [true, first.folder]);
+});
+
+test('what was trimmed for more is found for files that were touched only by who needs exactly as much', () => {
+  using boot = buildBoot(initramfsWithModules());
+  const first = boot.prepare({ needs: virtioNeeds(loading(...LOADED, 'tg3')) }, () => 1);
+  utimesSync(boot.image, new Date(0), new Date(1));
+  const same = boot.prepare({ needs: virtioNeeds(loading('tg3', ...LOADED)) }, () => 2);
+  assert.deepEqual([same.wasThere, same.folder], [true, first.folder]);
+  utimesSync(boot.image, new Date(0), new Date(2));
+  assert.equal(boot.prepare({ needs: virtioNeeds() }, () => 3).wasThere, false);
 });

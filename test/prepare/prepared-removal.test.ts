@@ -7,7 +7,7 @@ import { encodePreparedRecord } from '../../src/prepare/prepared-record.ts';
 import { removeOutdated } from '../../src/prepare/prepared-removal.ts';
 import { virtioNeeds } from '../support/initramfs-builder.ts';
 import { read } from '../support/machine-facts.ts';
-import { buildBoot } from '../support/prepared-boot.ts';
+import { buildBoot, initramfsWithModules } from '../support/prepared-boot.ts';
 import { buildKernelImage, relocationTable } from '../support/unpacked-kernel-builder.ts';
 
 test('outdated entries are those whose files are gone or have changed; the others stay', () => {
@@ -25,14 +25,16 @@ test('outdated entries are those whose files are gone or have changed; the other
 });
 
 test('files that have another inode or device since, as after a remount, are no others', () => {
-  using boot = buildBoot();
-  const entries = ['a', 'b'].map((module, index) => boot.prepare({ needs: needsWith(module) }, () => index));
+  using boot = buildBoot(initramfsWithModules());
+  const entries = (['tg3', 'xfs'] as const).map((module, index) =>
+    boot.prepare({ needs: needsWith(module) }, () => index),
+  );
   for (const { folder, record } of entries) {
     const image = { ...record.image, inode: '1', device: '2' };
     writeFileSync(join(folder, 'prepared.json'), encodePreparedRecord({ ...record, image }));
   }
   assert.deepEqual(removeOutdated(boot.cache), []);
-  const newest = boot.prepare({ needs: needsWith('c') }, () => 3);
+  const newest = boot.prepare({ needs: needsWith('sd_mod') }, () => 3);
   assert.deepEqual(readdirSync(boot.prepared).toSorted(), [entries[1]!, newest].map(keyOf).toSorted());
 });
 
@@ -59,26 +61,38 @@ test('without a cache there is nothing to remove', () => {
   assert.deepEqual(removeOutdated(boot.cache), []);
 });
 
-/** What a machine needs of an initramfs once this module is loaded. */
-function needsWith(module: string) {
+/** What a machine needs of an initramfs once this module is loaded: another one than with each of the others. */
+function needsWith(module: 'tg3' | 'virtio_net' | 'sd_mod' | 'xfs') {
   return virtioNeeds({ loadedModules: read(new Set([module])) });
 }
 
 test('a machine that changes leaves two entries for the same files, however often it does', () => {
-  using boot = buildBoot();
+  using boot = buildBoot(initramfsWithModules());
   const complete = boot.prepare({}, () => 1);
-  const first = boot.prepare({ needs: needsWith('a') }, () => 2);
+  const first = boot.prepare({ needs: needsWith('tg3') }, () => 2);
   assert.deepEqual(readdirSync(boot.prepared).toSorted(), [complete, first].map(keyOf).toSorted());
-  const all = ['b', 'c', 'd'].map((module, index) =>
+  const all = (['virtio_net', 'sd_mod', 'xfs'] as const).map((module, index) =>
     boot.prepare({ needs: needsWith(module) }, () => 3 + index),
   );
   assert.equal(new Set([complete, first, ...all].map(keyOf)).size, 5);
   assert.deepEqual(readdirSync(boot.prepared).toSorted(), all.slice(1).map(keyOf).toSorted());
 });
 
+test('what is made anew replaces what would have served, and nothing else', () => {
+  using boot = buildBoot(initramfsWithModules());
+  const complete = boot.prepare({}, () => 1);
+  const forMore = boot.prepare({ needs: virtioNeeds() }, () => 2);
+  const forLess = boot.prepare(
+    { needs: virtioNeeds({ loadedModules: read(new Set()) }), isForced: true },
+    () => 0,
+  );
+  assert.notEqual(forLess.folder, forMore.folder);
+  assert.deepEqual(readdirSync(boot.prepared).toSorted(), [complete, forLess].map(keyOf).toSorted());
+});
+
 test('what was just prepared stays, even when the clock was set back', () => {
-  using boot = buildBoot();
-  for (const [index, module] of ['a', 'b', 'c'].entries()) {
+  using boot = buildBoot(initramfsWithModules());
+  for (const [index, module] of (['tg3', 'xfs', 'sd_mod'] as const).entries()) {
     const { record, folder } = boot.prepare({ needs: needsWith(module) }, () => 1000 - index);
     assert.ok(readdirSync(boot.prepared).includes(record.key), folder);
   }
@@ -86,8 +100,10 @@ test('what was just prepared stays, even when the clock was set back', () => {
 });
 
 test('a surplus entry that cannot be removed is left, and what was prepared counts all the same', (t) => {
-  using boot = buildBoot();
-  const all = ['a', 'b'].map((module, index) => boot.prepare({ needs: needsWith(module) }, () => 1 + index));
+  using boot = buildBoot(initramfsWithModules());
+  const all = (['tg3', 'xfs'] as const).map((module, index) =>
+    boot.prepare({ needs: needsWith(module) }, () => 1 + index),
+  );
   const { folder } = all[0]!;
   const remove = fs.rmSync;
   t.mock.method(fs, 'rmSync', (path: string, options: fs.RmOptions) => {
@@ -96,7 +112,7 @@ test('a surplus entry that cannot be removed is left, and what was prepared coun
   });
   syncBuiltinESMExports();
   try {
-    const { record } = boot.prepare({ needs: needsWith('c') }, () => 3);
+    const { record } = boot.prepare({ needs: needsWith('sd_mod') }, () => 3);
     assert.deepEqual(readdirSync(boot.prepared).toSorted(), [...all.map(keyOf), record.key].toSorted());
   } finally {
     t.mock.restoreAll();

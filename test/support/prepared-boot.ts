@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path';
 import { cpioFile, encodeCpio } from '../../src/formats/cpio-writer.ts';
-import { variantOf } from '../../src/prepare/prepare-initramfs.ts';
+import { variantOf } from '../../src/prepare/initramfs-purpose.ts';
 import { type PrepareOutcome, type PrepareRequest, prepareKernel } from '../../src/prepare/prepare-kernel.ts';
 import { findPrepared, identifyFile, type PreparedEntry } from '../../src/prepare/prepared-store.ts';
+import { initramfsImage, SOME_MODULES } from './initramfs-builder.ts';
 import { read } from './machine-facts.ts';
 import { buildTree, type TreeFiles } from './tree-builder.ts';
 import { buildKernelImage } from './unpacked-kernel-builder.ts';
@@ -36,6 +37,12 @@ const WISH = {
   memoryAvailableBytes: read(2n ** 32n, '/proc/meminfo'),
 } as const;
 
+/** The same with an initramfs that has modules to be trimmed of, and that is as large as one likes. */
+export function initramfsWithModules(initBytes = 1): TreeFiles {
+  const recipe = { release: WISH.release, modules: SOME_MODULES, files: { init: '#'.repeat(initBytes) } };
+  return { 'boot/initrd.img': initramfsImage(recipe) };
+}
+
 /** @param over other files, or other content for `boot/vmlinuz` and `boot/initrd.img` */
 export function buildBoot(over: TreeFiles = {}): PreparedBoot {
   const initramfs = encodeCpio([cpioFile('init', Buffer.from('#!/bin/sh\n'), 0o755)]);
@@ -54,7 +61,10 @@ export function buildBoot(over: TreeFiles = {}): PreparedBoot {
         { ...WISH, image, initrds: [initrd], isForced: false, ...request },
       ),
     find: (kernel = image, initrds = [initrd]) =>
-      findPrepared(cache, identifyFile(kernel), initrds.map(identifyFile), variantOf(WISH)),
+      findPrepared(cache, identifyFile(kernel), initrds.map(identifyFile), {
+        variant: variantOf(WISH),
+        needs: WISH.needs,
+      }),
     [Symbol.dispose]: () => tree[Symbol.dispose](),
   };
 }

@@ -5,6 +5,7 @@
  */
 import { KhopError } from '../../error.ts';
 import type { CpioEntry } from '../../formats/cpio.ts';
+import { mayMatchWord } from '../../formats/glob.ts';
 import {
   type ModuleAlias,
   ModuleAliases,
@@ -23,6 +24,11 @@ export interface ModuleFolder {
   readonly paths: ReadonlyMap<string, string>;
   readonly dependencies: ReadonlyMap<string, readonly string[]>;
   readonly aliases: ModuleAliases;
+  /**
+   * Names and aliases, with underscores, of all modules that `resolveModules` may find for a word: letters, digits and
+   * underscores. Aliases of devices ask for a colon, and are not among them.
+   */
+  readonly wordAliases: readonly ModuleAlias[];
   /**
    * Driver -> modules for the parts that it may make of its device, on the auxiliary bus. Which there are
    * changes from kernel to kernel: what the running one shows is not all. auxiliary_bus.rst, since 5.11.
@@ -79,6 +85,7 @@ export function readModuleFolder(entries: readonly CpioEntry[], release: string 
     paths,
     dependencies: readDependencies(files),
     aliases: new ModuleAliases(aliases),
+    wordAliases: wordAliasesOf(paths, aliases),
     auxiliaries: auxiliariesOf(aliases),
     softDependencies: parseSoftDependencies(
       [
@@ -101,6 +108,17 @@ export function resolveModules({ paths, aliases }: ModuleFolder, nameOrAlias: st
   const name = moduleName(nameOrAlias);
   if (paths.has(name)) return [name];
   return aliases.modulesFor(nameOrAlias).filter((module) => paths.has(module));
+}
+
+function wordAliasesOf(
+  paths: ReadonlyMap<string, string>,
+  aliases: readonly ModuleAlias[],
+): readonly ModuleAlias[] {
+  const known = aliases.filter(({ module }) => paths.has(module));
+  return [
+    ...[...paths.keys()].map((module) => ({ pattern: module, module })),
+    ...known.map(({ pattern, module }) => ({ pattern: normalizeAlias(pattern), module })),
+  ].filter(({ pattern }) => mayMatchWord(pattern));
 }
 
 /** Latin-1, so that every byte comes back when the text is written again. */

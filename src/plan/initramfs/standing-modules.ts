@@ -76,6 +76,28 @@ export interface StorageStack {
   readonly fileSystems: Iterable<string>;
 }
 
+/** What block devices and mappings decide by being there at all. */
+export const STORAGE_KINDS = ['stacked', 'multipath', 'encrypted'] as const;
+
+export type StorageKind = (typeof STORAGE_KINDS)[number];
+
+/** Those that a machine has. */
+export function storageKinds({
+  blockDevices,
+  mappings,
+}: Pick<StorageStack, 'blockDevices' | 'mappings'>): StorageKind[] {
+  const isThere: Record<StorageKind, boolean> = {
+    stacked: stackedDevice(blockDevices) !== undefined,
+    multipath: mappings.some((uuid) => uuid.startsWith('mpath-')),
+    encrypted: mappings.some((uuid) => uuid.startsWith('CRYPT-')),
+  };
+  return STORAGE_KINDS.filter((kind) => isThere[kind]);
+}
+
+function stackedDevice(blockDevices: Iterable<string>): string | undefined {
+  return [...blockDevices].find((name) => /^(?:dm-|md|bcache)/.test(name));
+}
+
 const NETWORK_FILE_SYSTEMS = new Set([
   'nfs',
   'nfs4',
@@ -96,13 +118,14 @@ export function standingRules({
   devices,
 }: StorageStack & { readonly devices: readonly DeviceAlias[] }): StandingRule[] {
   const rules = [...ALWAYS];
+  const kinds = storageKinds({ blockDevices, mappings });
   if (devices.some(({ modalias }) => modalias !== undefined && USB.test(modalias))) rules.push(USB_KEYBOARDS);
-  const stacked = [...blockDevices].find((name) => /^(?:dm-|md|bcache)/.test(name));
+  const stacked = stackedDevice(blockDevices);
   if (stacked !== undefined) rules.push({ why: `part of ${stacked}'s kind of device`, folders: MD_FOLDER });
-  if (mappings.some((uuid) => uuid.startsWith('mpath-')))
+  if (kinds.includes('multipath'))
     rules.push({ why: 'a path of a multipath device', folders: /^kernel\/drivers\/scsi\/device_handler\// });
   // dm-crypt asks for ciphers, modes and hashes by name, and a TPM may hold the key.
-  if (mappings.some((uuid) => uuid.startsWith('CRYPT-')))
+  if (kinds.includes('encrypted'))
     rules.push({ why: 'encrypted volumes may ask for it', folders: CRYPTO_FOLDERS });
   const remote = [...fileSystems].find((type) => NETWORK_FILE_SYSTEMS.has(type));
   if (remote !== undefined) rules.push({ why: `${remote} may ask for it`, folders: NETWORK_FOLDERS });
@@ -121,6 +144,11 @@ const NETWORK_DISKS = new Set([
   'cxgb4i',
 ]);
 
+/** Whether this module, when it is loaded, is a reason to keep ciphers, in the initramfs or not. */
+export function isNetworkDisk(module: string): boolean {
+  return NETWORK_DISKS.has(module);
+}
+
 /**
  * Tells ciphers and hashes that can wait for the modules on the root itself. Every processor with AES asks for
  * its driver, and a running system has it loaded, whether or not anything is encrypted; in an initramfs the
@@ -128,13 +156,13 @@ const NETWORK_DISKS = new Set([
  * that stays depends on, softly or not, is no such thing.
  */
 export function spareCiphers(
-  { mappings, fileSystems }: StorageStack,
+  { blockDevices, mappings, fileSystems }: StorageStack,
   loadedModules: ReadonlySet<string>,
 ): (path: string) => boolean {
   const mayAsk =
-    mappings.some((uuid) => uuid.startsWith('CRYPT-')) ||
+    storageKinds({ blockDevices, mappings }).includes('encrypted') ||
     [...fileSystems].some((type) => NETWORK_FILE_SYSTEMS.has(type)) ||
-    [...loadedModules].some((name) => NETWORK_DISKS.has(name));
+    [...loadedModules].some(isNetworkDisk);
   return (path) => !mayAsk && CRYPTO_FOLDERS.test(path) && !path.includes('/tpm/');
 }
 

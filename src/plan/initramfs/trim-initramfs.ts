@@ -15,6 +15,7 @@ import { normalizeAlias } from '../../formats/module-alias.ts';
 import type { InitramfsNeeds } from '../../machine/initramfs-needs.ts';
 import type { Reading } from '../../machine/reading.ts';
 import { isSameRoot } from '../preflight/device-names.ts';
+import { type CoveredNeeds, coveredNeeds } from './covered-needs.ts';
 import { mainParts } from './early-archives.ts';
 import { withoutHardwareNames } from './hardware-names.ts';
 import { type ModuleFolder, modulePlaceOf, readModuleFolder, resolveModules } from './module-folder.ts';
@@ -62,6 +63,8 @@ export interface TrimmedInitramfs {
   };
   /** Module that stayed -> why. */
   readonly reasons: ReadonlyMap<string, string>;
+  /** For which needs it has all; undefined when nothing was trimmed. */
+  readonly covered: CoveredNeeds | undefined;
   /** Why nothing was trimmed; undefined when it was. */
   readonly obstacle: string | undefined;
 }
@@ -86,6 +89,7 @@ function untrimmed(entries: readonly CpioEntry[], obstacle: string): TrimmedInit
     kept: { modules: none, firmware: none },
     dropped: { modules: [], firmware: [], hardwareNames: 0 },
     reasons: new Map(),
+    covered: undefined,
     obstacle,
   };
 }
@@ -116,7 +120,8 @@ function known<T>(reading: Reading<T>): T {
 /** @throws E_FORMAT for a damaged index */
 function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownNeeds): TrimmedInitramfs {
   const { release } = folder;
-  const reasons = new Map(neededModules(folder, entries, needs));
+  const needed = neededModules(folder, entries, needs);
+  const reasons = new Map(needed);
   const linked = linkedNames(entries);
   const modules = entries.flatMap((entry) => {
     const place = modulePlaceOf(entry.name);
@@ -164,6 +169,7 @@ function trim(entries: readonly CpioEntry[], folder: ModuleFolder, needs: KnownN
       hardwareNames: [...nameless].reduce((sum, [was, is]) => sum + was.bytes.length - is.bytes.length, 0),
     },
     reasons,
+    covered: coveredNeeds(folder, needs, needed),
     obstacle: undefined,
   };
 }
