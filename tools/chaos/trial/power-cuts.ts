@@ -58,8 +58,8 @@ const CONFIRMED = 'confirmed';
 const LATE_MS = 5000;
 /** The decision is seen as soon as it has its name, which is on the disk when its folder was synced. */
 const SYNCED_MS = 1000;
-/** The agent says that it goes home, looks at the machine once more, and then writes why. */
-const RECORDED_MS = 2000;
+/** The agent says that it goes home, looks at the machine once more, and then writes why: a second, three on a busy host. */
+const RECORDED_MS = 4000;
 
 /** Fifty and more. */
 export function powerCuts(): readonly CutMoment[] {
