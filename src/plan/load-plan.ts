@@ -34,6 +34,8 @@ export interface DirectEntry {
   readonly obstacles: readonly string[];
   /** The one obstacle is that there is no place for all of it: a smaller initramfs might fit. */
   readonly hasNoRoom?: boolean;
+  /** Why its address is not random, one sentence. */
+  readonly kaslrOff?: string;
 }
 
 interface PlanBase {

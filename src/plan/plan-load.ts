@@ -67,7 +67,9 @@ function tryDirect(
   });
   if (gates.length > 0) return { entry: { isUsed: false, obstacles: gates }, layout: undefined };
   try {
-    return { entry: { isUsed: true, obstacles: [] }, layout: planner.planDirect(unpacked, parts) };
+    const { layout, kaslrOff } = planner.planDirect(unpacked, parts);
+    const entry = { isUsed: true, obstacles: [], ...(kaslrOff === undefined ? {} : { kaslrOff }) };
+    return { entry, layout };
   } catch (error) {
     // Above all: no place for it in a small machine's memory. The ordinary way needs less of it.
     if (!(error instanceof KhopError)) throw error;

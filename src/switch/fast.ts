@@ -82,7 +82,7 @@ export function planFast(world: SwitchWorld, fast: FastRequest): FastPlan {
   const finish = (offer: Offer, supplied: LoadRequest, made: PlanAttempt): FastPlan => ({
     request: supplied,
     ...withObstacles(made, stock, offer.supply, problems),
-    optimisations: [...describe(offer, problems), parameters],
+    optimisations: [...describe(offer, made, problems), parameters],
   });
   const make = (offer: Offer): { readonly supplied: LoadRequest; readonly made: PlanAttempt } => {
     const supplied = withSupply(request, offer.supply, fast);
@@ -332,9 +332,10 @@ function keepingProblem(bytes: bigint, roomBytes: bigint): Problem | undefined {
       };
 }
 
-function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {
+function describe(offer: Offer, { plan }: PlanAttempt, problems: readonly Problem[]): Optimisation[] {
   const { record, missing } = offer.stock;
   const why = problems[0]?.text ?? '';
+  const kaslrOff = plan?.directEntry?.kaslrOff;
   const isEntered = offer.supply.kernel !== undefined;
   const trimmed = record?.initramfs?.trimmed ?? null;
   const isTrimmed = offer.supply.initramfs !== undefined && trimmed !== null;
@@ -345,6 +346,7 @@ function describe(offer: Offer, problems: readonly Problem[]): Optimisation[] {
       detail: isEntered
         ? 'the kernel is unpacked already, and entered at its 64-bit start'
         : missing.kernel || why,
+      prices: kaslrOff === undefined ? [] : [kaslrOff],
     },
     describeInitramfs(offer, problems),
     {

@@ -55,6 +55,14 @@ test('a kernel that was not prepared is prepared now, and the plan enters it dir
   assert.equal(listPrepared(boot.cache).length, 1);
 });
 
+test('a kernel whose address is not random is said to be one, with the reason', () => {
+  using boot = buildBoot();
+  const priceOf = (commandLine: string) =>
+    optimisation(proposeFast(boot, {}, { commandLine }).proposal, 'direct-entry').prices;
+  assert.deepEqual(priceOf('root=/dev/vda1'), []);
+  assert.deepEqual(priceOf('root=/dev/vda1 nokaslr'), ['KASLR is off: nokaslr is on the command line.']);
+});
+
 test('a kernel that was prepared is taken as it is, without a word', () => {
   using boot = buildBoot();
   const { folder } = preparedBefore(boot);

@@ -39,6 +39,13 @@ export interface SegmentLayout {
   readonly report?: ReportRoom | undefined;
 }
 
+/** Of a kernel that is entered without its decompressor. */
+export interface DirectLayout {
+  readonly layout: SegmentLayout;
+  /** Why its address is not random, one sentence; undefined when it is. */
+  readonly kaslrOff?: string | undefined;
+}
+
 /** One architecture's answers. */
 export interface ArchitecturePlanner {
   /** Why kexec_file_load cannot take this image, one clause each; empty when it can. */
@@ -58,7 +65,7 @@ export interface ArchitecturePlanner {
     commandLine: string,
   ) => readonly string[];
   /** As `planSegments`, for a kernel that was unpacked beforehand. */
-  readonly planDirect: (kernel: UnpackedKernel, parts: SegmentParts) => SegmentLayout;
+  readonly planDirect: (kernel: UnpackedKernel, parts: SegmentParts) => DirectLayout;
   /** Keeps a plan in a panic kernel's reservation; undefined where khop cannot go home without the firmware. */
   readonly keepHome?: KeepHome | undefined;
 }

@@ -33,6 +33,6 @@ export const ARM64: ArchitecturePlanner = {
   expectedMemoryMap: (machine) => (machine.iomem.state === 'read' ? arm64MemoryMap(machine) : []),
   planSegments: planArm64Segments,
   directObstacles: () => [NOTHING_TO_UNPACK],
-  planDirect: (_kernel, parts) => planArm64Segments(parts),
+  planDirect: (_kernel, parts) => ({ layout: planArm64Segments(parts) }),
   keepHome: { size: arm64WayHomeSize, plan: planArm64WayHome },
 };

@@ -14,7 +14,7 @@ import { planHandover } from '../x86-64/handover-segments.ts';
 import { handedOverMap } from '../x86-64/memory-map.ts';
 import { vmlinuxKernel, vmlinuxObstacles } from '../x86-64/vmlinux-segments.ts';
 import { planWayHome, wayHomeSize } from '../x86-64/way-home.ts';
-import type { ArchitecturePlanner, SegmentLayout, SegmentParts } from './architecture.ts';
+import type { ArchitecturePlanner, DirectLayout, SegmentLayout, SegmentParts } from './architecture.ts';
 
 /** arch/x86/kernel/kexec-bzimage64.c always keeps room for `elfcorehdr=0x<64-bit> `. */
 const ELFCOREHDR_ROOM = 30;
@@ -42,10 +42,13 @@ function planSegments(parts: SegmentParts): SegmentLayout {
   return { ...layout, notes: [NO_KASLR, ...layout.notes] };
 }
 
-function planDirect(unpacked: UnpackedKernel, parts: SegmentParts): SegmentLayout {
-  const { kernel, note } = directKernel(unpacked, parts.image.kernel.name, parts);
+function planDirect(unpacked: UnpackedKernel, parts: SegmentParts): DirectLayout {
+  const { kernel, isRandom, note } = directKernel(unpacked, parts.image.kernel.name, parts);
   const layout = planHandover(kernel, parts);
-  return { ...layout, notes: [note, ...layout.notes] };
+  return {
+    layout: { ...layout, notes: [note, ...layout.notes] },
+    kaslrOff: isRandom ? undefined : note,
+  };
 }
 
 function isFiveLevel({ cpu }: MachineFacts): boolean {

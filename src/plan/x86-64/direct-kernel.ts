@@ -96,6 +96,7 @@ function unknown(what: string, reading: Reading<unknown>): string {
 /** What the hand-over needs, and what has become of KASLR, one sentence. */
 export interface DirectKernel {
   readonly kernel: X86Kernel;
+  readonly isRandom: boolean;
   readonly note: string;
 }
 
@@ -125,9 +126,13 @@ export function directKernel(
   // A kernel works at any virtual address it was moved to; without KASLR_FLAG it takes no other random choice.
   const fixed = { ...base, bytes: sharedMove?.image ?? unpacked.image, loadFlags: LOADED_HIGH };
   if (hasArgument(options.commandLine, 'nokaslr'))
-    return { kernel: fixed, note: 'KASLR is off: nokaslr is on the command line.' };
+    return { kernel: fixed, isRandom: false, note: 'KASLR is off: nokaslr is on the command line.' };
   if (relocations === undefined)
-    return { kernel: fixed, note: 'KASLR is off: the kernel was built without it (no relocations).' };
+    return {
+      kernel: fixed,
+      isRandom: false,
+      note: 'KASLR is off: the kernel was built without it (no relocations).',
+    };
   if (options.entropy.length < ENTROPY_OFFSET + 64)
     throw new KhopError('E_PLAN', `${options.entropy.length} random bytes are too few for KASLR`, {
       hint: 'This is a mistake in khop: please report it.',
@@ -142,6 +147,7 @@ export function directKernel(
       loadFlags: LOADED_HIGH | KASLR_FLAG,
       choosePlace: (free) => drawPhysicalBase(free, layout, draws),
     },
+    isRandom: true,
     note: 'KASLR is on: the physical and the virtual address were drawn for this load.',
   };
 }

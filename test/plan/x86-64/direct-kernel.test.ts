@@ -211,6 +211,8 @@ test('with nokaslr the image is unmoved at its preferred address, and the flag i
   assert.equal(kernel.address, PREF_ADDRESS);
   assert.equal(segmentOf(plan, 'boot-params').bytes[0x211], 0x01);
   assert.match(plan.notes.join(), /KASLR is off: nokaslr/);
+  assert.match(plan.directEntry?.kaslrOff ?? '', /^KASLR is off: nokaslr/);
+  assert.equal(directPlan({}).directEntry?.kaslrOff, undefined);
 });
 
 test('with nokaslr and the preferred address taken, it lies at the next aligned one', () => {
