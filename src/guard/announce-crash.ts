@@ -68,11 +68,17 @@ function leaveWord(world: SwitchWorld, lines: readonly string[], ids: readonly s
   return problems;
 }
 
+/** Nothing where nobody wrote it down. */
+const WAYS: Readonly<Record<CrashHistoryEntry['outcome'], string>> = {
+  'home-by-kexec': ', by kexec',
+  'home-by-firmware': ', through the firmware',
+  ...{ continued: '', unknown: '' },
+};
+
 function describeEnd(entry: CrashHistoryEntry): string {
   if (entry.isAskedFor !== true) return describe(entry);
-  const way = entry.outcome === 'home-by-kexec' ? 'by kexec' : 'through the firmware';
   const away = entry.awayMs == null ? '' : `, ${Math.round(entry.awayMs / 1000)} s after the crash`;
-  return `khop guard test, ${dateOf(entry.atMs)} UTC, ${way}${away}`;
+  return `khop guard test, ${dateOf(entry.atMs)} UTC${WAYS[entry.outcome]}${away}`;
 }
 
 function dateOf(ms: number): string {

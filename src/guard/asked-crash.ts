@@ -42,8 +42,8 @@ export function announceAskedCrash(world: SwitchWorld, machine: MachineFacts, ar
 }
 
 /**
- * Which of the crashes that ended with this boot was asked for: the one that the guard came home from with that arming,
- * or where another way led home, the one of that minute. Undefined when none was. Changes nothing.
+ * Which of the crashes that ended with this boot was asked for: the one of that minute, or where nobody knows when it was,
+ * the one that the guard came home from with that arming within the hour. Undefined when none was. Changes nothing.
  * @param entries oldest first
  */
 export function findAskedCrash<T extends Pick<CrashHistoryEntry, 'atMs'>>(
@@ -57,7 +57,7 @@ export function findAskedCrash<T extends Pick<CrashHistoryEntry, 'atMs'>>(
   const isHomeFromIt = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming === arming;
   return (
     entries.find((entry) => entry.atMs > atMs - SECOND_MS && entry.atMs < atMs + MOST_MS) ??
-    (isHomeFromIt ? entries.at(-1) : undefined)
+    (isHomeFromIt ? entries.findLast((entry) => Math.abs(entry.atMs - atMs) < MOST_AWAY_MS) : undefined)
   );
 }
 
@@ -72,11 +72,27 @@ export function sinceAskedCrash(world: SwitchWorld, machine: MachineFacts): numb
   return ms > 0 && ms < MOST_AWAY_MS ? ms : undefined;
 }
 
-/** The newest crash of the history that was asked for; undefined when none was. */
-export function lastTestOf({ entries }: History): CrashHistoryEntry | undefined {
-  return entries.findLast(
-    (entry): entry is CrashHistoryEntry => entry.kind === 'crash' && entry.isAskedFor === true,
+/** To be called when it did not come to a crash: the next one was not asked for. */
+export function takeBackAskedCrash(world: SwitchWorld): void {
+  world.files.remove(askedCrashPath(world.folders));
+}
+
+/** The newest `khop guard test` of this machine. */
+export interface LastTest {
+  /** Realtime, ms since 1970. */
+  readonly atMs: number;
+  /** Null when no crash is on record for it: it did not come home by itself, or left no word. */
+  readonly entry: CrashHistoryEntry | null;
+}
+
+/** Null when there was none. */
+export function lastTestOf(world: SwitchWorld, machine: MachineFacts, { entries }: History): LastTest | null {
+  const entry = entries.findLast(
+    (one): one is CrashHistoryEntry => one.kind === 'crash' && one.isAskedFor === true,
   );
+  const open = readAskedCrash(world, machine);
+  if (open !== undefined && open.atMs > (entry?.atMs ?? 0)) return { atMs: open.atMs, entry: null };
+  return entry === undefined ? null : { atMs: entry.atMs, entry };
 }
 
 /** Undefined when there is none of an earlier boot. */

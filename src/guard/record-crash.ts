@@ -17,6 +17,9 @@ import type { CrashReport } from './crash-report.ts';
 import { findCrash } from './crash-store.ts';
 import { guardReturnOf } from './guard-return.ts';
 
+/** To so much a clock is set at a start. */
+const CLOCK_MS = 1000;
+
 /** What became of crashes before this boot. */
 export interface CrashArrival extends CrashConclusion {
   /** Entries that were added to the history, oldest first. */
@@ -63,10 +66,10 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   try {
     const asked = findAskedCrash(world, machine, entries);
     if (asked !== undefined) {
-      const awayMs = sinceAskedCrash(world, machine) ?? null;
-      const entry = { ...asked, isAskedFor: true, awayMs };
+      const chain = reports.find(({ id }) => id === asked.id)?.chain ?? [];
+      const entry = { ...asked, isAskedFor: true, awayMs: awayMs(world, machine, asked, chain) };
       entries[entries.indexOf(asked)] = entry;
-      tested = { entry, chain: reports.find(({ id }) => id === entry.id)?.chain ?? [] };
+      tested = { entry, chain };
       world.files.remove(askedCrashPath(world.folders));
     }
     for (const entry of entries) world.files.append(historyPath(world.folders), encodeHistoryEntry(entry));
@@ -75,6 +78,21 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   }
   for (const sentence of announceCrashes(world, entries)) problem ??= sentence;
   return { ...conclusion, problem, entries, continued, tested };
+}
+
+/**
+ * How long a test took the machine away, ms. Null where it went on meanwhile, or the clock, which a board without a clock of
+ * its own may have of an earlier day, says less than the kernels themselves.
+ */
+function awayMs(
+  world: SwitchWorld,
+  machine: MachineFacts,
+  { captureMs, upMs }: CrashHistoryEntry,
+  chain: readonly ChainStep[],
+): number | null {
+  const ms = sinceAskedCrash(world, machine);
+  if (ms === undefined || chain.some(({ step }) => step === 'continue')) return null;
+  return ms + CLOCK_MS >= (captureMs ?? 0) + (upMs ?? 0) ? ms : null;
 }
 
 function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {

@@ -12,6 +12,7 @@ import type { CaptureMemoryNeed } from '../plan/capture/capture-memory.ts';
 import { contentBytes } from '../plan/load-plan.ts';
 import { chooseKernel } from '../switch/choose-kernel.ts';
 import { usedOptimisations } from '../switch/fast.ts';
+import { concludeLoad } from '../switch/load-end.ts';
 import { agreedPlan, type Proposal, propose } from '../switch/proposal.ts';
 import { newSwitchId, switchKernel } from '../switch/switch-kernel.ts';
 import { captureNeed, readCaptureKernel } from './capture-kernel.ts';
@@ -223,6 +224,7 @@ export async function switchToReserve(
   settings: GuardSettings,
   reservation: ReservationPlan,
 ): Promise<void> {
+  concludeLoad(world);
   const id = newSwitchId(world);
   const proposal = proposeReserving(world, reservation, id);
   const plan = agreedPlan(proposal);

@@ -21,11 +21,12 @@ export interface PlannedStart {
 }
 
 /** How the newest start with a trimmed initramfs ended, as far as it was not what was to be. */
-type TrimmedEnd = 'failed' | 'doubtful';
+type TrimmedEnd = 'failed' | 'doubtful' | 'doubtful-twice';
 
 const UNTRIMMED_BECAUSE: Readonly<Record<TrimmedEnd, string>> = {
   failed: 'the last switch to this kernel with a trimmed one did not arrive',
   doubtful: 'the last load of this kernel with a trimmed one was not seen to arrive',
+  'doubtful-twice': 'two loads of this kernel with a trimmed one were not seen to arrive',
 };
 
 /**
@@ -76,7 +77,7 @@ function lastTrimmedEnd({ entries }: History, start: PlannedStart): TrimmedEnd |
     if ((entry.kind === 'switch' || entry.kind === 'load-end') && isStart(entry, start)) {
       if (isTrimmed(entry) && entry.outcome === 'arrived') doubts = 0;
       if (isTrimmed(entry) && entry.outcome === 'unknown') doubts += 1;
-      last = doubts >= FAILED_AFTER ? 'failed' : endAfter(last, entry);
+      last = doubts >= FAILED_AFTER ? 'doubtful-twice' : endAfter(last, entry);
     }
     if (entry.kind === 'switch' || entry.kind === 'load-end' || entry.kind === 'trial-lost')
       wasLoaded = false;

@@ -22,6 +22,9 @@ import { historyPath, keptLoadPath, ticketPath } from './state-paths.ts';
 import { decodeTicket } from './ticket.ts';
 import type { SwitchWorld } from './world.ts';
 
+/** Arguments that boot loaders add. */
+const BOOT_LOADER = /(?:^|\s)(?:BOOT_IMAGE|initrd)=/;
+
 /** Leaves word of what is in the normal slot to the next boot. @throws what writing throws */
 export function keepLoad({ files, folders }: SwitchWorld, record: LoadedRecord): void {
   // Without a boot of its own it would be concluded in this one.
@@ -81,7 +84,10 @@ function describeEnd(
 ): LoadEndHistoryEntry | undefined {
   const { image, release: toRelease, optimisations, loadedAtMs, commandLine } = record;
   if (hasTicketOf(world, record)) return undefined;
-  const isThere = hasArrived(machine, { id: tokensOn(commandLine).at(-1), commandLine, toRelease });
+  const token = tokensOn(commandLine).at(-1);
+  // Scripts hand over the whole running line, and a boot loader starts the same kernel with the same one.
+  const mayBeElsewhere = token === undefined && BOOT_LOADER.test(valueOf(machine.commandLine) ?? '');
+  const isThere = !mayBeElsewhere && hasArrived(machine, { id: token, commandLine, toRelease });
   if (!isThere && hasCrashedSince(entries, machine, record)) return undefined;
   return {
     version: HISTORY_VERSION,
@@ -117,13 +123,16 @@ function hasTicketOf({ files, folders }: SwitchWorld, { bootId }: LoadedRecord):
 function hasCrashedSince(
   entries: readonly HistoryEntry[],
   machine: MachineFacts,
-  { loadedAtMs, image }: LoadedRecord,
+  { loadedAtMs, image, bootId: loadedBy }: LoadedRecord,
 ): boolean {
   const load = entries.findLastIndex(
     (entry) => entry.kind === 'load' && entry.atMs === loadedAtMs && entry.image === image,
   );
   const bootId = valueOf(machine.bootId);
   return entries.some(
-    (entry, index) => entry.kind === 'crash' && (load < 0 ? entry.arrivedBootId === bootId : index > load),
+    (entry, index) =>
+      entry.kind === 'crash' &&
+      // One before the boot that loaded, whose report came late, says nothing.
+      (load < 0 ? entry.arrivedBootId === bootId : index > load && entry.arrivedBootId !== loadedBy),
   );
 }

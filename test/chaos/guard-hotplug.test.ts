@@ -17,7 +17,7 @@ const ARMED_WITHIN_MS = 240_000;
 const PLUGGED_MIB = 256;
 const PLUGGED_BYTES = PLUGGED_MIB * 1024 * 1024;
 /** One more processor and one more module of memory than there are. */
-const ROOM = ['-smp', '2,maxcpus=3', '-m', 'slots=1,maxmem=2G'];
+const ROOM = ['-smp', '2,maxcpus=3,sockets=3,cores=1,threads=1', '-m', 'slots=1,maxmem=2G'];
 const PROCESSOR = { driver: 'max-x86_64-cpu', 'socket-id': 2, 'core-id': 0, 'thread-id': 0 };
 
 /** Without the firmware, and without `guard on`, which has the boot loader's menu made. */

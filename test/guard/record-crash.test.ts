@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { announceAskedCrash, askedCrashPath } from '../../src/guard/asked-crash.ts';
+import {
+  announceAskedCrash,
+  askedCrashPath,
+  lastTestOf,
+  takeBackAskedCrash,
+} from '../../src/guard/asked-crash.ts';
 import { arriveFromCrash } from '../../src/guard/record-crash.ts';
 import { readHistory } from '../../src/switch/read-history.ts';
 import { continuingWorld } from '../support/continuing-world.ts';
@@ -107,10 +112,13 @@ test('a system that goes on leaves word of the crash at once, and the history ge
 
 test('a crash that was asked for is told by the arming, or by its time where the firmware led home, once', () => {
   const died = 1_795_912_201_000;
-  const firmware = healthyMachine({ commandLine: read('quiet'), bootId: read('home-boot') });
+  const firmware = healthyMachine({
+    ...{ commandLine: read('quiet'), bootId: read('home-boot'), uptimeMs: read(4000) },
+  });
   const cases = [
     ['by the arming', machine, 'dead-boot', ARMING, died - 3_500_000, true],
     ['by the time', firmware, 'dead-boot', 'another', died + 500, true],
+    ['by the arming, but hours later', machine, 'dead-boot', ARMING, died - 9_000_000, false],
     ['of another hour', firmware, 'dead-boot', ARMING, died - 3_600_000, false],
     ['of this boot, where the trigger did nothing', machine, 'home-boot', ARMING, died, false],
   ] as const;
@@ -130,6 +138,34 @@ test('a crash that was asked for is told by the arming, or by its time where the
     if (isAskedFor) assert.deepEqual(tested?.chain.at(-1)?.step, 'home', why);
     assert.equal(existsSync(askedCrashPath(world.folders)), !isAskedFor, why);
   }
+});
+
+test('how long a test took is not told where the clock cannot be right, or the panic kernel went on', () => {
+  const died = 1_795_912_201_000;
+  for (const [chain, afterMs, away] of [
+    [CHAIN, 30_000, 30_000],
+    [CHAIN, 3000, null],
+    [`${CHAIN}continue 950\n`, 30_000, null],
+  ] as const) {
+    using tree = buildTree(
+      prefix(`state/crashes/${CRASH_ID}`, { 'chain.txt': chain, 'vmcoreinfo.txt': VMCOREINFO }),
+    );
+    const world = { ...quietWorld(tree.root), nowMs: () => died + afterMs };
+    const before = healthyMachine({ bootId: read('dead-boot') });
+    announceAskedCrash({ ...world, nowMs: () => died }, before, ARMING);
+    assert.equal(arriveFromCrash(world, machine).tested?.entry.awayMs, away, `${chain} ${afterMs}`);
+  }
+});
+
+test('a test that never came home is the last one until there is another', () => {
+  using tree = buildTree({});
+  const world = quietWorld(tree.root);
+  const before = healthyMachine({ bootId: read('dead-boot') });
+  assert.equal(lastTestOf(world, machine, readHistory(world)), null);
+  announceAskedCrash({ ...world, nowMs: () => 5 }, before, ARMING);
+  assert.deepEqual(lastTestOf(world, machine, readHistory(world)), { atMs: 5, entry: null });
+  takeBackAskedCrash(world);
+  assert.equal(lastTestOf(world, machine, readHistory(world)), null);
 });
 
 test('a damaged word of a test makes it a crash like any other', () => {

@@ -79,6 +79,8 @@ test('what was loaded and runs in the next boot has arrived, and what is not see
     [line, line, 'arrived'],
     [line, `${line} ${TOKEN}`, 'unknown'],
     [line, ELSEWHERE, 'unknown'],
+    // As scripts hand over the line of a kernel that a boot loader has started.
+    [ELSEWHERE, ELSEWHERE, 'unknown'],
     [line, `${line} khop.guard=0123456789abcdef,1,1`, 'unknown'],
   ] as const) {
     using at = new LoadingMachine();
@@ -199,6 +201,8 @@ test('a way home is no load of its own, nor a panic kernel', async () => {
 test('a crash behind the load says how that boot ended, and one before it does not', async () => {
   for (const [isBehind, arrivedBootId, isConcluded] of [
     [true, 'any', false],
+    // Its report came late: it led to the boot that has loaded.
+    [true, 'old-boot', true],
     [false, 'new-boot', true],
   ] as const) {
     using at = new LoadingMachine();

@@ -297,7 +297,8 @@ async function showStatus(context: CliContext, options: { readonly json?: boolea
   // It is the armed guard that takes the firmware's way.
   const firmware =
     state === 'armed' && settings !== undefined ? await readFirmwareWay(world, machine, settings) : null;
-  const status = { ...found, firmware, lastTest: lastTestOf(readHistory(world)) };
+  const lastTest = state === 'armed' ? lastTestOf(world, machine, readHistory(world)) : null;
+  const status = { ...found, firmware, lastTest };
   if (status.state === 'not-armed' || status.state === 'continuing') context.exitWith(3);
   if (options.json) {
     const { renderJson } = await import('../render/json.ts');
@@ -353,7 +354,7 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   const { openWorld } = await import('../world.ts');
   const { readGuardStatus } = await import('../../guard/guard-status.ts');
   const { crashKernel } = await import('../../machine/crash-trigger.ts');
-  const { announceAskedCrash } = await import('../../guard/asked-crash.ts');
+  const { announceAskedCrash, takeBackAskedCrash } = await import('../../guard/asked-crash.ts');
   const { agreeTo } = await import('../agreement.ts');
   const world = openWorld(context);
   const machine = world.readMachine();
@@ -373,5 +374,10 @@ async function testGuard(context: CliContext, options: TestOptions): Promise<voi
   await world.shutdown.syncAhead();
   // After what may take minutes: it is known by its time.
   announceAskedCrash(world, machine, record.id);
-  crashKernel();
+  try {
+    crashKernel();
+  } catch (error) {
+    takeBackAskedCrash(world);
+    throw error;
+  }
 }

@@ -30,7 +30,7 @@ export function renderCrashArrival(
     ...(continued === undefined ? [] : [renderContinued(continued)]),
     ...entries.flatMap((entry) =>
       entry === tested?.entry
-        ? testLines(tested)
+        ? testLines(tested, sentTo)
         : [`The kernel before this one crashed: ${entry.summary}. Its report: khop crashes show ${entry.id}`],
     ),
     ...(entries.length === 0 && isHomeByKexec
@@ -44,8 +44,10 @@ export function renderCrashArrival(
 }
 
 /** The measured chain of `khop guard test`. */
-function testLines({ entry, chain }: TestedGuard): string[] {
-  const { id, outcome, awayMs, captureMs, upMs } = entry;
+function testLines({ entry, chain }: TestedGuard, sentTo: string | undefined): string[] {
+  const { id, outcome, awayMs, upMs } = entry;
+  const isKnown = outcome === 'home-by-kexec' || outcome === 'home-by-firmware';
+  const captureMs = chain.findLast(({ clock }) => clock === 'capture')?.ms;
   const away = awayMs == null ? '' : `, ${renderSpan(awayMs)} after the crash`;
   const steps = timeChain(chain);
   const rows = steps.map(({ words, reason, startMs, atMs }) => [
@@ -53,16 +55,20 @@ function testLines({ entry, chain }: TestedGuard): string[] {
     `+${renderMilliseconds(atMs - startMs)}`,
     `${words}${reason === null ? '' : `: ${reason}`}`,
   ]);
-  const between = awayMs == null || captureMs === null || upMs === null ? -1 : awayMs - captureMs - upMs;
+  const between = awayMs == null || captureMs === undefined || upMs === null ? -1 : awayMs - captureMs - upMs;
   return [
-    `khop guard test: the machine ${nameOutcome(outcome)}${away}.`,
+    `khop guard test: the machine ${isKnown ? nameOutcome(outcome) : 'is back'}${away}.`,
     ...(rows.length === 0
-      ? []
+      ? [
+          sentTo === undefined
+            ? 'No report of it is here.'
+            : `Its report was sent to ${sentTo} if that was possible.`,
+        ]
       : ['From the start of the panic kernel’s clock:', ...renderTable(rows).split('\n')]),
     ...(between < 0
       ? []
       : [`On no kernel’s clock, from the crash and with the jump: ${renderSpan(between)}`]),
-    `Next: khop crashes show ${id}`,
+    ...(rows.length === 0 ? [] : [`Next: khop crashes show ${id}`]),
   ];
 }
 

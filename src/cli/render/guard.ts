@@ -3,13 +3,13 @@
  * @module
  */
 import type { ArmedRecord, ContinuingMemory } from '../../guard/armed-record.ts';
+import type { LastTest } from '../../guard/asked-crash.ts';
 import { type ContinuedCrash, wordsOf } from '../../guard/continued-crash.ts';
 import type { Continuing } from '../../guard/continuing.ts';
 import type { FirmwareWay } from '../../guard/firmware-start.ts';
 import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
 import type { LeavePlan } from '../../guard/leave.ts';
-import type { CrashHistoryEntry } from '../../switch/history.ts';
 import type { CliContext } from '../context.ts';
 import { nameOutcome } from './crash-words.ts';
 import { renderBytes, renderTime } from './quantity.ts';
@@ -162,15 +162,20 @@ export function renderLeaving({ way, homeTitle, obstacle }: LeavePlan): string {
   return obstacle === null ? 'Through the firmware.' : `Through the firmware, because ${obstacle}.`;
 }
 
-function testWords(test: CrashHistoryEntry | undefined): string {
-  if (test === undefined) return 'never on this machine: khop guard test';
-  const away = test.awayMs == null ? '' : `, about ${Math.round(test.awayMs / 1000)} s after the crash`;
-  return `${renderTime(test.atMs)}: ${nameOutcome(test.outcome)}${away}`;
+function testWords(test: LastTest | null): string {
+  if (test === null) return 'never on this machine: khop guard test';
+  const { atMs, entry } = test;
+  if (entry === null) return `${renderTime(atMs)}: it did not come home by itself, or left no word of it`;
+  const away =
+    entry.awayMs == null
+      ? 'nobody knows after how long'
+      : `about ${Math.round(entry.awayMs / 1000)} s after the crash`;
+  return `${renderTime(atMs)}: ${nameOutcome(entry.outcome)}, ${away}`;
 }
 
-/** One word, then why, then what to do. @param status with the newest crash that was asked for */
+/** One word, then why, then what to do. @param status with the newest test where the guard is armed */
 export function renderGuardStatus(
-  status: GuardStatus & GuardOutlook & { readonly lastTest: CrashHistoryEntry | undefined },
+  status: GuardStatus & GuardOutlook & { readonly lastTest: LastTest | null },
   context: Pick<CliContext, 'style'>,
 ): string {
   const { state, record, problems, continuing } = status;

@@ -10,6 +10,7 @@ import {
   renderTurnedOff,
 } from '../../../src/cli/render/guard.ts';
 import type { ArmedRecord } from '../../../src/guard/armed-record.ts';
+import type { LastTest } from '../../../src/guard/asked-crash.ts';
 import { parseChain } from '../../../src/guard/capture-chain.ts';
 import type { Continuing } from '../../../src/guard/continuing.ts';
 import type { FirmwareWay } from '../../../src/guard/firmware-start.ts';
@@ -65,8 +66,8 @@ const renderArmed = (record: ArmedRecord, over: Partial<GuardOutlook> = {}) =>
   renderArmedWith(record, { ...WELL, ...over });
 const renderStatus = (
   status: GuardStatus,
-  over: { readonly firmware?: FirmwareWay; readonly lastTest?: CrashHistoryEntry } = {},
-): string => renderGuardStatus({ ...status, ...WELL, lastTest: undefined, ...over }, PLAIN);
+  over: { readonly firmware?: FirmwareWay; readonly lastTest?: LastTest } = {},
+): string => renderGuardStatus({ ...status, ...WELL, lastTest: null, ...over }, PLAIN);
 
 const TEST: CrashHistoryEntry = {
   ...{ version: 1, kind: 'crash', id: '2026-11-29T003001Z-6.1', atMs: Date.UTC(2026, 10, 29, 0, 30, 1) },
@@ -111,7 +112,7 @@ test('the status is one word, and a way through the firmware says why', () => {
         problems: [],
         unproven: null,
         ...WELL,
-        lastTest: undefined,
+        lastTest: null,
       },
       PLAIN,
     );
@@ -212,8 +213,17 @@ test('the status says whether the way home was ever proven, and how long it took
   };
   assert.match(renderStatus(known), /^ {2}tested {8}never on this machine: khop guard test$/m);
   assert.match(
-    renderStatus(known, { lastTest: TEST }),
+    renderStatus(known, { lastTest: { atMs: TEST.atMs, entry: TEST } }),
     /^ {2}tested {8}2026-11-29 00:30:01 UTC: came home by kexec, about 12 s after the crash$/m,
+  );
+  const later = { ...TEST, outcome: 'home-by-firmware', awayMs: null } as const;
+  assert.match(
+    renderStatus(known, { lastTest: { atMs: TEST.atMs, entry: later } }),
+    /: came home through the firmware, nobody knows after how long$/m,
+  );
+  assert.match(
+    renderStatus(known, { lastTest: { atMs: TEST.atMs, entry: null } }),
+    /: it did not come home by itself, or left no word of it$/m,
   );
 });
 
@@ -238,6 +248,13 @@ test('after khop guard test the next start tells the measured chain, and of othe
     'On no kernel’s clock, from the crash and with the jump: about 7 s',
     `Next: khop crashes show ${TEST.id}`,
   ]);
+  const lost = { ...TEST, outcome: 'unknown' } as const;
+  const word = { ...arrival, entries: [lost], tested: { entry: lost, chain: [] } };
+  assert.deepEqual(renderCrashArrival(word, [], undefined), [
+    'khop guard test: the machine is back, about 12 s after the crash.',
+    'No report of it is here.',
+  ]);
+  assert.match(renderCrashArrival(word, [], 'http://h/')[1] ?? '', /^Its report was sent to http/);
 });
 
 test('who turns the guard off reads what a panic does now, also where another panic kernel stays', () => {
