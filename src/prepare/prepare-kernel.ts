@@ -35,7 +35,7 @@ import {
 import { removeSurplus } from './prepared-removal.ts';
 import {
   type FileContent,
-  findByKey,
+  findByContent,
   findPrepared,
   identifyFile,
   type PreparedEntry,
@@ -79,12 +79,14 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
   const image = identifyFile(request.image);
   const initrds = request.initrds.map(identifyFile);
   const purpose = { variant: variantOf(request), needs: request.needs };
-  const found = request.isForced ? undefined : findEntry(world, { image, initrds }, purpose, request);
+  const find = (made: FindPrepared) =>
+    request.isForced ? undefined : findEntry(world, made, purpose, request);
+  const found = find((served) => findPrepared(world.cacheFolder, image, initrds, served));
   if (found !== undefined) return { ...found, wasThere: true };
   const startedMs = world.nowMs();
   const files = { image: readNamedFile(request.image), initrds: readInitrdFiles(request.initrds, false) };
-  const key = keyOf([files.image, ...files.initrds], exactPurpose(purpose));
-  const same = request.isForced ? undefined : findByKey(world.cacheFolder, key);
+  const content = contentOf([files.image, ...files.initrds]);
+  const same = find((served) => findByContent(world.cacheFolder, content, served));
   if (same !== undefined) {
     requireUnchanged([image, ...initrds]);
     return { ...renewPrepared(same, { image, initrds }), wasThere: true };
@@ -115,7 +117,8 @@ export function prepareKernel(world: PrepareWorld, request: PrepareRequest): Pre
     return {
       version: PREPARED_VERSION,
       recipe: PREPARED_RECIPE,
-      key: leftOut === undefined ? key : keyOf([files.image, ...files.initrds], variant),
+      key: keyOf(content, leftOut === undefined ? exactPurpose(purpose) : variant),
+      content,
       release: request.release ?? null,
       image,
       initrds,
@@ -140,17 +143,20 @@ function kernelAlone(variant: string): string {
   return `kernel alone, for want of room; ${variant}`;
 }
 
+/** Looks for an entry that serves a purpose. */
+type FindPrepared = (purpose: InitramfsPurpose) => PreparedEntry | undefined;
+
 /** The entry, or as long as there is no room for all of it the one with the kernel alone. */
 function findEntry(
   { cacheFolder }: PrepareWorld,
-  { image, initrds }: Pick<PreparedRecord, 'image' | 'initrds'>,
+  find: FindPrepared,
   purpose: InitramfsPurpose,
   { memoryAvailableBytes }: Pick<PrepareRequest, 'memoryAvailableBytes'>,
 ): PreparedEntry | undefined {
-  const whole = findPrepared(cacheFolder, image, initrds, purpose);
+  const whole = find(purpose);
   if (whole !== undefined) return whole;
   const variant = kernelAlone(purpose.variant);
-  const alone = findPrepared(cacheFolder, image, initrds, { ...purpose, variant });
+  const alone = find({ ...purpose, variant });
   if (alone?.record.leftOut === undefined) return undefined;
   const { memoryBytes, diskBytes } = alone.record.leftOut;
   const initramfsObstacle =
@@ -193,10 +199,15 @@ function unpack({ kind, kernel }: UnwrappedImage): UnpackedKernel {
   );
 }
 
-function keyOf(files: readonly NamedBytes[], purpose: string): string {
-  const key = createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${purpose}\n`);
-  for (const { bytes } of files) key.update(digestOf(bytes));
-  return key.digest('hex');
+/** Of the files, in their order. */
+function contentOf(files: readonly NamedBytes[]): string {
+  const content = createHash('sha256');
+  for (const { bytes } of files) content.update(digestOf(bytes));
+  return content.digest('hex');
+}
+
+function keyOf(content: string, purpose: string): string {
+  return createHash('sha256').update(`khop prepare ${PREPARED_RECIPE} ${purpose}\n${content}`).digest('hex');
 }
 
 /** SHA-256. Takes no more of memory than a step where the bytes are of a mapped file. */

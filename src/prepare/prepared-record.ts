@@ -89,6 +89,8 @@ const PreparedRecord = v.object({
   recipe: v.number(),
   /** SHA-256 of the inputs, hex; also the folder's name. */
   key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  /** SHA-256 of those of the files, hex. */
+  content: v.string(),
   release: v.nullable(v.string()),
   image: FileIdentity,
   initrds: v.array(FileIdentity),

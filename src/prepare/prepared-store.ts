@@ -109,11 +109,15 @@ export function findPrepared(
   );
 }
 
-/** The entry that was made from this content; undefined as for `findPrepared`. @param key also names the exact purpose */
-export function findByKey(cacheFolder: string, key: string): PreparedEntry | undefined {
-  const folder = join(preparedFolder(cacheFolder), key);
-  const record = readRecord(folder);
-  return record === undefined || record.key !== key || !isSettled(record) ? undefined : { folder, record };
+/** The newest entry that was made from this content, wherever it lay, and serves the purpose; see `isSettled`. */
+export function findByContent(
+  cacheFolder: string,
+  content: string,
+  purpose: InitramfsPurpose,
+): PreparedEntry | undefined {
+  return listPrepared(cacheFolder)
+    .filter(({ record }) => record.content === content && servesPurpose(record, purpose) && isSettled(record))
+    .sort((a, b) => b.record.madeAtMs - a.record.madeAtMs)[0];
 }
 
 /** The entry, to be found by the identities of these files from now on; they have the content that it was made from. */

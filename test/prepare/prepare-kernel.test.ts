@@ -243,12 +243,14 @@ test('what could not be trimmed fits the machine whatever it gets', () => {
   assert.deepEqual([second.wasThere, second.folder], [true, first.folder]);
 });
 
-test('what was trimmed for more is found for files that were touched only by who needs exactly as much', () => {
+test('what was trimmed for more is found by its content, too, as after a mount that gives files other numbers', () => {
   using boot = buildBoot(initramfsWithModules());
   const first = boot.prepare({ needs: virtioNeeds(loading(...LOADED, 'tg3')) }, () => 1);
   utimesSync(boot.image, new Date(0), new Date(1));
-  const same = boot.prepare({ needs: virtioNeeds(loading('tg3', ...LOADED)) }, () => 2);
-  assert.deepEqual([same.wasThere, same.folder], [true, first.folder]);
-  utimesSync(boot.image, new Date(0), new Date(2));
-  assert.equal(boot.prepare({ needs: virtioNeeds() }, () => 3).wasThere, false);
+  const less = boot.prepare({ needs: virtioNeeds() }, () => 2);
+  assert.deepEqual([less.wasThere, less.folder], [true, first.folder]);
+  using other = buildBoot(initramfsWithModules());
+  other.prepare({ needs: virtioNeeds() });
+  utimesSync(other.image, new Date(0), new Date(1));
+  assert.equal(other.prepare({ needs: virtioNeeds(loading(...LOADED, 'tg3')) }).wasThere, false);
 });
