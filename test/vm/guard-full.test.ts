@@ -53,8 +53,9 @@ test(
     assert.equal(report.outcome, 'home-by-kexec');
     assert.match(report.panicLine, /sysrq triggered crash/);
     const { state, lastTest } = JSON.parse(await run('khop guard status --json'));
-    assert.deepEqual([state, lastTest.id, lastTest.outcome], ['armed', report.id, 'home-by-kexec']);
-    assert.ok(lastTest.awayMs >= lastTest.captureMs + lastTest.upMs - 2000, JSON.stringify(lastTest));
+    const { id, outcome, awayMs, captureMs, upMs } = lastTest.entry;
+    assert.deepEqual([state, id, outcome], ['armed', report.id, 'home-by-kexec']);
+    assert.ok(awayMs >= captureMs + upMs - 2000, JSON.stringify(lastTest));
     const journal = await run('journalctl -b -o cat -u khop-arrive.service');
     assert.match(
       journal,
