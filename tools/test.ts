@@ -25,7 +25,8 @@ const FILE_TIMEOUT_MS = (process.argv.includes('--chaos') ? 120 : 20) * 60_000;
  */
 const LONGEST_FIRST = [
   ...['trial', 'switch', 'fast-switch', 'guard-full', 'guard-dump', 'guard-return'],
-  ...['arm64-machine', 'guard-image', 'orderly-switch', 'segment-kinds', 'full-machine'],
+  ...['arm64-machine', 'guard-image', 'orderly-switch', 'segment-kinds', 'full-machine', 'package'],
+  ...['trimmed-initramfs', 'trial-end', 'guard-targets'],
 ];
 
 /** What was counted. */

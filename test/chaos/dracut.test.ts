@@ -10,6 +10,7 @@ import { dracutInitrds } from '../../src/lab/dracut-initrd.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import { describeInitrds } from '../../src/plan/kernel-facts.ts';
 import { initrdHas, moduleNamesOf, moduleReleasesOf } from '../../src/plan/preflight/kernel-view.ts';
+import { trimmedInitrd } from '../support/trimmed-initrd.ts';
 import { COMMAND, hop } from '../vm/switching.ts';
 
 const LIMIT = { timeout: 900_000 };
@@ -78,3 +79,30 @@ for (const [variant, method] of [
     const early = await machine.exec('test -e /kernel/x86/microcode/AuthenticAMD.bin', COMMAND);
     assert.equal(early.status, variant === 'zstd-microcode' ? 0 : 1);
   });
+
+test(
+  'an initrd of dracut keeps its early archive as it is, and loses modules and their folders',
+  LIMIT,
+  async () => {
+    const { paths } = await dracutInitrds();
+    const path = paths['zstd-microcode'];
+    const bytes = await readFile(path);
+    const before = readInitramfs(bytes, path);
+    const earlySize = before.parts[1]!.offset;
+    const packed = trimmedInitrd(
+      { name: path, path, bytes },
+      'root=UUID=6b686f70-1ab0-4d00-8f00-000000000001',
+      'none',
+    );
+    assert.ok(Buffer.from(packed.bytes.subarray(0, earlySize)).equals(bytes.subarray(0, earlySize)));
+    const after = readInitramfs(packed.bytes, packed.name);
+    assert.deepEqual(after.misalignedArchives, []);
+    assert.equal(after.hasMicrocode, true);
+    const names = new Set(after.entries.map(({ name }) => name));
+    const gone = before.entries.filter(({ name }) => !names.has(name)).map(({ name }) => name);
+    assert.ok(
+      gone.length > 0 && gone.every((name) => /\/lib\/modules\/[^/]+\/kernel\/./.test(name)),
+      gone.join(' '),
+    );
+  },
+);
