@@ -41,6 +41,13 @@ export function announceAskedCrash(world: SwitchWorld, machine: MachineFacts, ar
   world.files.write(askedCrashPath(world.folders), `${JSON.stringify(asked)}\n`);
 }
 
+/** A crash that was asked for. */
+export interface AskedFor<T> {
+  readonly entry: T;
+  /** Since it was asked for, ms, to the second that a clock is set to at a start; undefined when the clock cannot be right. */
+  readonly sinceMs: number | undefined;
+}
+
 /**
  * Which of the crashes that ended with this boot was asked for: the one of that minute, or where nobody knows when it was,
  * the one that the guard came home from with that arming within the hour. Undefined when none was. Changes nothing.
@@ -50,26 +57,17 @@ export function findAskedCrash<T extends Pick<CrashHistoryEntry, 'atMs'>>(
   world: SwitchWorld,
   machine: MachineFacts,
   entries: readonly T[],
-): T | undefined {
+): AskedFor<T> | undefined {
   const asked = readAskedCrash(world, machine);
   if (asked === undefined) return undefined;
   const { arming, atMs } = asked;
   const isHomeFromIt = guardReturnOf(valueOf(machine.commandLine) ?? '')?.arming === arming;
-  return (
-    entries.find((entry) => entry.atMs > atMs - SECOND_MS && entry.atMs < atMs + MOST_MS) ??
-    (isHomeFromIt ? entries.findLast((entry) => Math.abs(entry.atMs - atMs) < MOST_AWAY_MS) : undefined)
-  );
-}
-
-/**
- * How long ago the crash of an earlier boot was asked for, ms, to the second that the clock is set to at a start.
- * Undefined when none was, or the clock cannot be right.
- */
-export function sinceAskedCrash(world: SwitchWorld, machine: MachineFacts): number | undefined {
-  const asked = readAskedCrash(world, machine);
-  if (asked === undefined) return undefined;
-  const ms = world.nowMs() - asked.atMs;
-  return ms > 0 && ms < MOST_AWAY_MS ? ms : undefined;
+  const entry =
+    entries.find((each) => each.atMs > atMs - SECOND_MS && each.atMs < atMs + MOST_MS) ??
+    (isHomeFromIt ? entries.findLast((each) => Math.abs(each.atMs - atMs) < MOST_AWAY_MS) : undefined);
+  if (entry === undefined) return undefined;
+  const ms = world.nowMs() - atMs;
+  return { entry, sinceMs: ms > 0 && ms < MOST_AWAY_MS ? ms : undefined };
 }
 
 /** To be called when it did not come to a crash: the next one was not asked for. */

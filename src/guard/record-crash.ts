@@ -9,7 +9,7 @@ import { readHistory } from '../switch/read-history.ts';
 import { historyPath } from '../switch/state-paths.ts';
 import type { SwitchWorld } from '../switch/world.ts';
 import { announceContinued, announceCrashes } from './announce-crash.ts';
-import { askedCrashPath, findAskedCrash, sinceAskedCrash } from './asked-crash.ts';
+import { type AskedFor, askedCrashPath, findAskedCrash } from './asked-crash.ts';
 import type { ChainStep } from './capture-chain.ts';
 import { type CrashConclusion, concludeCrashes } from './conclude-crash.ts';
 import { type ContinuedCrash, saveContinuedCrash, wordsOf } from './continued-crash.ts';
@@ -66,9 +66,9 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
   try {
     const asked = findAskedCrash(world, machine, entries);
     if (asked !== undefined) {
-      const chain = reports.find(({ id }) => id === asked.id)?.chain ?? [];
-      const entry = { ...asked, isAskedFor: true, awayMs: awayMs(world, machine, asked, chain) };
-      entries[entries.indexOf(asked)] = entry;
+      const chain = reports.find(({ id }) => id === asked.entry.id)?.chain ?? [];
+      const entry = { ...asked.entry, isAskedFor: true, awayMs: awayMs(asked, chain) };
+      entries[entries.indexOf(asked.entry)] = entry;
       tested = { entry, chain };
       world.files.remove(askedCrashPath(world.folders));
     }
@@ -85,14 +85,11 @@ export function arriveFromCrash(world: SwitchWorld, machine: MachineFacts): Cras
  * its own may have of an earlier day, says less than the kernels themselves.
  */
 function awayMs(
-  world: SwitchWorld,
-  machine: MachineFacts,
-  { captureMs, upMs }: CrashHistoryEntry,
+  { entry: { captureMs, upMs }, sinceMs }: AskedFor<CrashHistoryEntry>,
   chain: readonly ChainStep[],
 ): number | null {
-  const ms = sinceAskedCrash(world, machine);
-  if (ms === undefined || chain.some(({ step }) => step === 'continue')) return null;
-  return ms + CLOCK_MS >= (captureMs ?? 0) + (upMs ?? 0) ? ms : null;
+  if (sinceMs === undefined || chain.some(({ step }) => step === 'continue')) return null;
+  return sinceMs + CLOCK_MS >= (captureMs ?? 0) + (upMs ?? 0) ? sinceMs : null;
 }
 
 function goOn(world: SwitchWorld, continued: ContinuedCrash): CrashArrival {

@@ -84,13 +84,16 @@ const PreparedInitramfs = v.object({
   untrimmedBecause: v.nullable(v.string()),
 });
 
+/** SHA-256, hex. */
+const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+
 const PreparedRecord = v.object({
   version: v.literal(PREPARED_VERSION),
   recipe: v.number(),
   /** SHA-256 of the inputs, hex; also the folder's name. */
-  key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  key: Digest,
   /** SHA-256 of those of the files, hex. */
-  content: v.string(),
+  content: Digest,
   release: v.nullable(v.string()),
   image: FileIdentity,
   initrds: v.array(FileIdentity),

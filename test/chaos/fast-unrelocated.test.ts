@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { bzImagePayload, parseBzImage } from '../../src/formats/bzimage.ts';
-import { decompress } from '../../src/formats/compression.ts';
+import { parseBzImage } from '../../src/formats/bzimage.ts';
 import { parseElf, SECTION_HEADER_SIZE } from '../../src/formats/elf.ts';
 import { labKernel } from '../../src/lab/kernel-store.ts';
 import { startSmallMachine } from '../../src/lab/small-machine.ts';
 import { type BzImageOptions, buildBzImage } from '../support/bzimage-builder.ts';
+import { vmlinuxOf } from '../support/packed-vmlinux.ts';
 import { kernelPlace, LINKED_AT } from '../vm/kernel-place.ts';
 import { COMMAND, hop, kernelWords, readHardware } from '../vm/switching.ts';
 
@@ -23,8 +23,7 @@ const COPY_MS = 300_000;
 async function withoutRelocations(options: BzImageOptions): Promise<Uint8Array> {
   const { image: path, release } = await labKernel('6.12');
   const image = parseBzImage(await readFile(path));
-  const { compressed, uncompressedSize } = bzImagePayload(image);
-  const payload = decompress(compressed, { name: path, maxOutputBytes: uncompressedSize });
+  const payload = await vmlinuxOf(path);
   const { offset, count } = parseElf(payload).sectionTable;
   const end = offset + count * SECTION_HEADER_SIZE;
   assert.ok(payload.length > end + 100_000, 'there are no relocations to lose');

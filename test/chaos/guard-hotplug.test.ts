@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_GUARD_SETTINGS, encodeGuardSettings } from '../../src/guard/guard-settings.ts';
 import { startFullMachine, waitForSystem } from '../../src/lab/full-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
+import { LOAD_WITH_RESERVATION } from '../support/reserving-load.ts';
 import { INSTALLED, installPackage } from '../vm/built-package.ts';
 import { COMMAND, hop, readHardware } from '../vm/switching.ts';
 
@@ -19,10 +20,6 @@ const PLUGGED_BYTES = PLUGGED_MIB * 1024 * 1024;
 /** One more processor and one more module of memory than there are. */
 const ROOM = ['-smp', '2,maxcpus=3,sockets=3,cores=1,threads=1', '-m', 'slots=1,maxmem=2G'];
 const PROCESSOR = { driver: 'max-x86_64-cpu', 'socket-id': 2, 'core-id': 0, 'thread-id': 0 };
-
-/** Without the firmware, and without `guard on`, which has the boot loader's menu made. */
-const LOAD_WITH_RESERVATION =
-  'kexec-tools -l /boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r) --append="$(cat /proc/cmdline) crashkernel=256M"';
 
 interface Armed {
   readonly state: string;

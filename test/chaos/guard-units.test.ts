@@ -11,6 +11,7 @@ import { startFullMachine } from '../../src/lab/full-machine.ts';
 import type { VirtualMachine } from '../../src/lab/virtual-machine.ts';
 import { encodeHistoryEntry } from '../../src/switch/history.ts';
 import { networkArguments } from '../support/connected-machine.ts';
+import { LOAD_WITH_RESERVATION } from '../support/reserving-load.ts';
 import { INSTALLED, installPackage } from '../vm/built-package.ts';
 import { hop } from '../vm/switching.ts';
 
@@ -22,10 +23,6 @@ const MARKER = '/run/khop/guard-again';
 const TO = 'http://10.0.2.2:8080/crashes';
 const TIMER = '/usr/lib/systemd/system/khop-guard.timer';
 const AGAIN_SERVICE = '/usr/lib/systemd/system/khop-guard-again.service';
-
-/** Without the firmware, and without `guard on`, which has the boot loader's menu made. */
-const LOAD_WITH_RESERVATION =
-  'kexec-tools -l /boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r) --append="$(cat /proc/cmdline) crashkernel=256M"';
 
 /** The lab's machines never wait for a network; this one does, for longer than its boot can take. */
 const WAIT_FOR_NETWORK = [

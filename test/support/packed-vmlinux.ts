@@ -15,7 +15,7 @@ import { COMMAND, hop, kernelWords, readHardware } from '../vm/switching.ts';
 const LIMIT = { timeout: 600_000 };
 
 /** The vmlinux inside a distribution's bzImage. */
-async function vmlinuxOf(path: string): Promise<Uint8Array> {
+export async function vmlinuxOf(path: string): Promise<Uint8Array> {
   const payload = bzImagePayload(parseBzImage(await readFile(path)));
   return decompress(payload.compressed, { name: path, maxOutputBytes: payload.uncompressedSize });
 }

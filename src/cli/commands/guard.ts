@@ -207,8 +207,8 @@ export function addGuardCommand(program: Command, context: CliContext): void {
     .summary('crash this machine on purpose, to see that it comes back')
     .description(
       'Crash the running kernel after asking. Services are not stopped; file systems are synced before. The start after\n' +
-        'it tells each step of the way back with its time: `journalctl -u khop-arrive`, `khop crashes show last`, and\n' +
-        '`khop guard status` from then on.',
+        'it tells each step of the way back with its time: `journalctl -u khop-arrive`, `khop crashes show last`. From then\n' +
+        'on `khop guard status` says when it was, how it ended and after how long.',
     )
     .option('-y, --yes', 'do not ask')
     .option('--json', 'print as JSON what is about to happen')

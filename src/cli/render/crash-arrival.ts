@@ -4,10 +4,9 @@
  */
 import type { CrashArrival, TestedGuard } from '../../guard/record-crash.ts';
 import type { RemovedCrash } from '../../guard/remove-old-crashes.ts';
-import { nameOutcome, timeChain } from './crash-words.ts';
+import { nameOutcome, renderChain, renderSpan } from './crash-words.ts';
 import { renderContinued } from './guard.ts';
-import { renderBytes, renderMilliseconds } from './quantity.ts';
-import { renderTable } from './table.ts';
+import { renderBytes } from './quantity.ts';
 
 /**
  * Lines.
@@ -49,30 +48,19 @@ function testLines({ entry, chain }: TestedGuard, sentTo: string | undefined): s
   const isKnown = outcome === 'home-by-kexec' || outcome === 'home-by-firmware';
   const captureMs = chain.findLast(({ clock }) => clock === 'capture')?.ms;
   const away = awayMs == null ? '' : `, ${renderSpan(awayMs)} after the crash`;
-  const steps = timeChain(chain);
-  const rows = steps.map(({ words, reason, startMs, atMs }) => [
-    `  ${renderMilliseconds(atMs)}`,
-    `+${renderMilliseconds(atMs - startMs)}`,
-    `${words}${reason === null ? '' : `: ${reason}`}`,
-  ]);
   const between = awayMs == null || captureMs === undefined || upMs === null ? -1 : awayMs - captureMs - upMs;
   return [
     `khop guard test: the machine ${isKnown ? nameOutcome(outcome) : 'is back'}${away}.`,
-    ...(rows.length === 0
+    ...(chain.length === 0
       ? [
           sentTo === undefined
             ? 'No report of it is here.'
             : `Its report was sent to ${sentTo} if that was possible.`,
         ]
-      : ['From the start of the panic kernel’s clock:', ...renderTable(rows).split('\n')]),
+      : ['From the start of the panic kernel’s clock:', ...renderChain(chain).split('\n')]),
     ...(between < 0
       ? []
       : [`On no kernel’s clock, from the crash and with the jump: ${renderSpan(between)}`]),
-    ...(rows.length === 0 ? [] : [`Next: khop crashes show ${id}`]),
+    ...(chain.length === 0 ? [] : [`Next: khop crashes show ${id}`]),
   ];
-}
-
-/** The clock of a machine is set to the second. */
-function renderSpan(ms: number): string {
-  return `about ${Math.round(ms / 1000)} s`;
 }

@@ -4,7 +4,8 @@
  */
 import type { ChainStep, ChainStepName, CrashOutcome } from '../../guard/capture-chain.ts';
 import type { CrashReport } from '../../guard/crash-report.ts';
-import { renderBytes, renderTime } from './quantity.ts';
+import { renderBytes, renderMilliseconds, renderTime } from './quantity.ts';
+import { renderTable } from './table.ts';
 
 /** A step on one line of time: `atMs` from the start of the capture kernel's clock. */
 export interface TimedStep {
@@ -59,6 +60,22 @@ export function timeChain(chain: readonly ChainStep[]): TimedStep[] {
     last = atMs;
     return { words: STEPS[step], reason, startMs, atMs, isShortfall: SHORTFALLS.has(step) };
   });
+}
+
+/** The chain as a table; empty without one. @param mark for the words of a shortfall */
+export function renderChain(chain: readonly ChainStep[], mark = (words: string): string => words): string {
+  return renderTable(
+    timeChain(chain).map(({ words, reason, startMs, atMs, isShortfall }) => [
+      `  ${renderMilliseconds(atMs)}`,
+      `+${renderMilliseconds(atMs - startMs)}`,
+      `${isShortfall ? mark(words) : words}${reason === null ? '' : `: ${reason}`}`,
+    ]),
+  );
+}
+
+/** `about 12 s`: the clock of a machine is set to the second. */
+export function renderSpan(ms: number): string {
+  return `about ${Math.round(ms / 1000)} s`;
 }
 
 /** `came home by kexec`. */

@@ -6,7 +6,7 @@ import type { CrashReport } from '../../guard/crash-report.ts';
 import type { CrashList } from '../../guard/crash-store.ts';
 import { nameKind, renderPlace } from '../../guard/crash-summary.ts';
 import type { CliContext } from '../context.ts';
-import { describeMachine, describeWhen, nameOutcome, renderSeconds, timeChain } from './crash-words.ts';
+import { describeMachine, describeWhen, nameOutcome, renderChain, renderSeconds } from './crash-words.ts';
 import { renderMilliseconds } from './quantity.ts';
 import { renderTable } from './table.ts';
 
@@ -161,14 +161,9 @@ function chain(
   heading: (text: string) => string,
   context: Pick<CliContext, 'style'>,
 ): string[] {
-  const steps = timeChain(report.chain);
-  if (steps.length === 0) return [];
-  const rows = steps.map(({ words, reason, startMs, atMs, isShortfall }) => [
-    `  ${renderMilliseconds(atMs)}`,
-    `+${renderMilliseconds(atMs - startMs)}`,
-    `${isShortfall ? context.style('yellow', words) : words}${reason === null ? '' : `: ${reason}`}`,
-  ]);
-  return [heading('What the guard did, from the start of the capture kernel'), renderTable(rows)];
+  if (report.chain.length === 0) return [];
+  const table = renderChain(report.chain, (words) => context.style('yellow', words));
+  return [heading('What the guard did, from the start of the capture kernel'), table];
 }
 
 function hints(report: CrashReport, heading: (text: string) => string): string[] {

@@ -11,7 +11,7 @@ import type { KeepArmedOutcome } from '../../guard/guard.ts';
 import type { GuardStatus } from '../../guard/guard-status.ts';
 import type { LeavePlan } from '../../guard/leave.ts';
 import type { CliContext } from '../context.ts';
-import { nameOutcome } from './crash-words.ts';
+import { nameOutcome, renderSpan } from './crash-words.ts';
 import { renderBytes, renderTime } from './quantity.ts';
 
 /** What the guard alone does not see to. */
@@ -167,9 +167,7 @@ function testWords(test: LastTest | null): string {
   const { atMs, entry } = test;
   if (entry === null) return `${renderTime(atMs)}: it did not come home by itself, or left no word of it`;
   const away =
-    entry.awayMs == null
-      ? 'nobody knows after how long'
-      : `about ${Math.round(entry.awayMs / 1000)} s after the crash`;
+    entry.awayMs == null ? 'nobody knows after how long' : `${renderSpan(entry.awayMs)} after the crash`;
   return `${renderTime(atMs)}: ${nameOutcome(entry.outcome)}, ${away}`;
 }
 
